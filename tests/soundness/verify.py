@@ -36,7 +36,7 @@ from tests.support.dev import write_together
 from tests.support.engine import PlannedMessage, plan
 from tests.support.program import load_program
 from tests.support.testing import MemoryTables
-from tests.support.verify import Kept, SourceMessage, Verifier
+from tests.support.verify import KeptSource, SourceMessage, Verifier
 
 NOW = 1_800_000_000
 PAST, FUTURE = 1_700_000_000, 1_900_000_000
@@ -345,7 +345,7 @@ def verify(program: Program, sent: Sequence[Sent], world: World, complete: bool)
         for each in sent
     ]
     found: list[tuple[str, str, str]] = []
-    with Kept() as kept:
+    with KeptSource() as kept:
         aws = Aws(world.tables, MemoryQueues())
         verifier = Verifier(program, aws, world, kept, lambda: float(NOW), complete=complete)
         verifier.take(messages, lambda done: None)

@@ -16,7 +16,7 @@ from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
 from router.tools.verify.kept import Decided, Identity, KeptMessage, RouteVerdict
-from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, Verdict, worst
+from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, MessageVerdict, worst
 
 _SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")
 """The fates that are shown with their reasons."""
@@ -25,7 +25,7 @@ _NO_ROUTE = "-"
 """Instead of a route: no route takes the message, or it cannot be read."""
 
 
-class Example(Struct, frozen=True):
+class MessageExample(Struct, frozen=True):
     """A message that has a finding, with the item and the attributes that it is about."""
 
     message: KeptMessage
@@ -33,20 +33,20 @@ class Example(Struct, frozen=True):
     attributes: tuple[str, ...]
 
 
-class Finding(Struct):
+class FateGroup(Struct):
     """Messages of one route, fate and reason: how many, and the first of them."""
 
     messages: int
-    examples: list[Example]
+    examples: list[MessageExample]
 
 
-class Report:
+class FateReport:
     """The messages by their fate, in all and by route, and the findings; with so many examples of each at most."""
 
     def __init__(self, examples: int) -> None:
         self.fates: Counter[Fate] = Counter()
         self.routes: dict[str, Counter[Fate]] = {}
-        self.findings: dict[tuple[Fate, str, str], Finding] = {}
+        self.findings: dict[tuple[Fate, str, str], FateGroup] = {}
         self._examples = examples
 
     @property
@@ -72,14 +72,16 @@ class Report:
                 identity = next(each.identity for each in verdicts if each.verdict == verdict)
                 self._find(decided.message, route, identity, verdict)
 
-    def _find(self, message: KeptMessage, route: str, identity: Identity, verdict: Verdict) -> None:
+    def _find(
+        self, message: KeptMessage, route: str, identity: Identity, verdict: MessageVerdict
+    ) -> None:
         place = verdict.fate, route, verdict.reason
-        finding = self.findings.setdefault(place, Finding(0, []))
+        finding = self.findings.setdefault(place, FateGroup(0, []))
         finding.messages += 1
         if verdict.fate in _WITH_EXAMPLES and len(finding.examples) < self._examples:
-            finding.examples.append(Example(message, identity, verdict.attributes))
+            finding.examples.append(MessageExample(message, identity, verdict.attributes))
 
-    def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], Finding]]:
+    def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], FateGroup]]:
         """Return the findings, the worst first."""
         return sorted(
             self.findings.items(),
@@ -87,7 +89,7 @@ class Report:
         )
 
 
-def print_report(report: Report, program: Program, names: Collection[str] | None) -> None:
+def print_report(report: FateReport, program: Program, names: Collection[str] | None) -> None:
     """Print a report; of keys and attributes, only these names are shown, all with None."""
     console = output()
     total = report.fates.total()
@@ -114,7 +116,7 @@ def print_report(report: Report, program: Program, names: Collection[str] | None
 
 
 def report_as_json(
-    report: Report, program: Program, names: Collection[str] | None
+    report: FateReport, program: Program, names: Collection[str] | None
 ) -> dict[str, Any]:
     """Return a report; of keys and attributes with these names only, with all for None."""
     keys = _Keys(program, names)
@@ -169,7 +171,7 @@ class _Keys:
         return [*shown_names(attributes, self.names).values()]
 
 
-def _as_json(example: Example, keys: _Keys) -> dict[str, Any]:
+def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
     message = example.message
     found: dict[str, Any] = {
         "place": message.place,
@@ -184,7 +186,7 @@ def _as_json(example: Example, keys: _Keys) -> dict[str, Any]:
     return found
 
 
-def _as_text(example: Example, keys: _Keys) -> str:
+def _as_text(example: MessageExample, keys: _Keys) -> str:
     message = example.message
     text = f"{message.place}  message {message.id}"
     if example.identity:

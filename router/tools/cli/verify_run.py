@@ -15,11 +15,11 @@ from router.runtime.program.load import load_any
 from router.tools.check.analysis.config_names import names_of
 from router.tools.cli.dlq_options import parse_expression, write_no_log
 from router.tools.cli.terminal import progress_bar
-from router.tools.cli.verify_report import Report, print_report, report_as_json
+from router.tools.cli.verify_report import FateReport, print_report, report_as_json
 from router.tools.control_plane.clients import connect_services
 from router.tools.dev.compare import to_json
 from router.tools.replay.source import Reading, Source
-from router.tools.verify.kept import Kept
+from router.tools.verify.kept import KeptSource
 from router.tools.verify.reading import ItemReader
 from router.tools.verify.verify import Verifier
 
@@ -56,7 +56,7 @@ def run_verify(options: VerifyOptions) -> int:
     dynamodb = connect_services(("dynamodb",))["dynamodb"]
     reader = ItemReader(dynamodb, options.rate, boottime, time.sleep)
     shown = ", ".join(map(printable, options.sources))
-    with Kept() as kept:
+    with KeptSource() as kept:
         verifier = Verifier(program, aws, reader, kept, time.time, complete=options.complete)
         with progress_bar(f"reading {shown}", source.lines.size, of_bytes=True) as progress:
             count = verifier.take(source.messages(), lambda _: progress(source.lines.done))
@@ -64,7 +64,7 @@ def run_verify(options: VerifyOptions) -> int:
             raise UsageError(f"there is no message in {shown}")
         with progress_bar("comparing items", kept.reads()) as progress:
             verifier.look(progress)
-        report = Report(options.examples)
+        report = FateReport(options.examples)
         with progress_bar("summing up messages", count) as progress:
             for decided in verifier.messages():
                 report.add(decided)

@@ -26,13 +26,15 @@ from router.tools.verify.verdicts import (
     LOST,
     STORED,
     SUPERSEDED,
-    Verdict,
+    MessageVerdict,
     undecided,
     worst,
 )
 
-NO_ITEM = Verdict("missing", "there is no item with its key")
-NOT_APPLIED = Verdict("missing", "its idempotency key is not stored: the update was never made")
+NO_ITEM = MessageVerdict("missing", "there is no item with its key")
+NOT_APPLIED = MessageVerdict(
+    "missing", "its idempotency key is not stored: the update was never made"
+)
 OLDER = "the stored item is older: its version is less, or it has none"
 _ORDER = "the order of receipt is not known, and an older message of the source was stored last"
 _OTHER_MESSAGE = "a message that is not in the source may have been stored instead"
@@ -54,7 +56,7 @@ _TYPE = "the stored version is of another type"
 
 def judge(
     history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
-) -> Verdict:
+) -> MessageVerdict:
     """Return the verdict about a write at a place in the order of its item; `outcome` is that in order."""
     if kept.is_repeated:
         return DUPLICATE
@@ -74,7 +76,7 @@ def judge(
 
 def _judge(
     history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
-) -> Verdict:
+) -> MessageVerdict:
     write = kept.write
     if kept.applied is False and not write.version_name:
         return NOT_APPLIED
@@ -103,7 +105,7 @@ def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool
     return False
 
 
-def _delete(history: History, order: int, write: Write) -> Verdict:
+def _delete(history: History, order: int, write: Write) -> MessageVerdict:
     stored = history.stored
     if stored is None:
         return STORED
@@ -114,13 +116,15 @@ def _delete(history: History, order: int, write: Write) -> Verdict:
     elif order < history.last_store:
         return SUPERSEDED
     if not history.stores and not history.writers.partial:
-        return Verdict("different", "there is an item, which no message of the source stores")
+        return MessageVerdict(
+            "different", "there is an item, which no message of the source stores"
+        )
     return undecided(_AGAIN)
 
 
 def _absent(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
-) -> Verdict:
+) -> MessageVerdict:
     if outcome.kind == "duplicate":
         return DUPLICATE
     if outcome.kind == "stale" or _is_older(history, write):
@@ -153,7 +157,7 @@ def _is_replaced(history: History, order: int, write: Write, config: WriteConfig
     return all(order < history.last_setter.get(name, -1) for name in changed)
 
 
-def _gone(history: History, order: int, write: Write, otherwise: Verdict) -> Verdict:
+def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict) -> MessageVerdict:
     """Return the verdict where what a write stored is not there; `otherwise` if nothing explains that."""
     if history.stored is not None and history.stores == 1 and not history.writers.partial:
         # Nothing has made the item again after it was deleted.
@@ -174,7 +178,7 @@ def _gone(history: History, order: int, write: Write, otherwise: Verdict) -> Ver
     return otherwise
 
 
-def _deleted(history: History, order: int, write: Write) -> Verdict | None:
+def _deleted(history: History, order: int, write: Write) -> MessageVerdict | None:
     """Return the verdict of what a delete of the source explains; None if none does."""
     orders = []
     for name, (greatest, last) in history.deletes.items():
@@ -189,7 +193,7 @@ def _deleted(history: History, order: int, write: Write) -> Verdict | None:
     return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
 
 
-def _put(history: History, order: int, write: Write) -> Verdict:
+def _put(history: History, order: int, write: Write) -> MessageVerdict:
     differing = history.differing(write)
     last = history.last_match.get(rule_of(write))
     if not differing:
@@ -201,7 +205,7 @@ def _put(history: History, order: int, write: Write) -> Verdict:
     return _others(history, order, write, _OTHER_MESSAGE)
 
 
-def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
+def _insert(history: History, order: int, write: Write, outcome: Outcome) -> MessageVerdict:
     first = history.first_match.get(rule_of(write))
     if first is not None:
         return _whole(history, write) if order == first else DUPLICATE
@@ -212,7 +216,7 @@ def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Ver
     return _others(history, order, write, _FIRST)
 
 
-def _whole(history: History, write: Write) -> Verdict:
+def _whole(history: History, write: Write) -> MessageVerdict:
     """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
     more = (history.stored or {}).keys() - write.item.keys() - history.updated
     if more and not history.writers.partial:
@@ -220,14 +224,16 @@ def _whole(history: History, write: Write) -> Verdict:
     return STORED
 
 
-def _others(history: History, order: int, write: Write, other: str) -> Verdict:
+def _others(history: History, order: int, write: Write, other: str) -> MessageVerdict:
     """Return the verdict about an item without version whose content is not stored; `other` is what may explain it."""
     own, rival = _own(history, write, history.differing(write))
     if not own:
         return undecided(_by(rival))
     if history.writers.partial:
         return undecided(other)
-    different = Verdict("different", "the stored item has other content than any message", own)
+    different = MessageVerdict(
+        "different", "the stored item has other content than any message", own
+    )
     return _gone(history, order, write, different)
 
 
@@ -243,7 +249,7 @@ def _by(route: str) -> str:
     return f"route '{route}' writes the same attributes"
 
 
-def _newest(history: History, order: int, write: Write) -> Verdict:
+def _newest(history: History, order: int, write: Write) -> MessageVerdict:
     found = _by_version(history, order, write)
     if found is not None:
         return found
@@ -256,14 +262,16 @@ def _newest(history: History, order: int, write: Write) -> Verdict:
     return _other_content(history, write, differing)
 
 
-def _other_content(history: History, write: Write, differing: list[str]) -> Verdict:
+def _other_content(history: History, write: Write, differing: list[str]) -> MessageVerdict:
     own, rival = _own(history, write, differing)
     if own:
-        return Verdict("different", "the stored item has its version, and other content", own)
+        return MessageVerdict(
+            "different", "the stored item has its version, and other content", own
+        )
     return undecided(_by(rival))
 
 
-def _by_version(history: History, order: int, write: Write) -> Verdict | None:
+def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
     """Return the verdict that the stored version decides; None if it is the version of the write."""
     writers, name = history.writers, write.version_name
     mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
@@ -274,7 +282,7 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
     if _is_less(mine, theirs):
         if is_older or writers.partial or rival:
             return SUPERSEDED
-        return Verdict(
+        return MessageVerdict(
             "different", "the stored version is greater than that of any message", (name,)
         )
     if is_older:
@@ -283,7 +291,7 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
         return undecided(_TYPE)
     if rival:
         return undecided(_by(rival))
-    missing = Verdict("missing", OLDER, (name,))
+    missing = MessageVerdict("missing", OLDER, (name,))
     if not theirs[0] and not writers.other(write.route):
         # No message makes such an item.
         return missing
@@ -292,7 +300,7 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
 
 def _update(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
-) -> Verdict:
+) -> MessageVerdict:
     if not write.version_name:
         found = [*_settings(history, order, write), *_special(history, order, write, config)]
         return worst(found) if found else STORED
@@ -322,7 +330,7 @@ def _sets_last(history: History, write: Write, name: str) -> bool:
     return history.greatest_setting[write.version_name, name] == write.version_order
 
 
-def _settings(history: History, order: int, write: Write) -> Iterator[Verdict]:
+def _settings(history: History, order: int, write: Write) -> Iterator[MessageVerdict]:
     """Yield the verdicts about what an update without version sets and removes."""
     values: dict[str, AttributeValue | None] = {name: write.item[name] for name in write.sets}
     values |= dict.fromkeys(removed_by(write))
@@ -332,7 +340,7 @@ def _settings(history: History, order: int, write: Write) -> Iterator[Verdict]:
 
 def _setting(
     history: History, order: int, write: Write, name: str, value: AttributeValue | None
-) -> Verdict:
+) -> MessageVerdict:
     writers, there = history.writers, (history.stored or {}).get(name)
     if same(there, value):
         return STORED
@@ -346,12 +354,17 @@ def _setting(
         return undecided(_OTHER_MESSAGE)
     if there is None:
         return _gone(
-            history, order, write, Verdict("different", "the item lacks an attribute", (name,))
+            history,
+            order,
+            write,
+            MessageVerdict("different", "the item lacks an attribute", (name,)),
         )
-    return Verdict("different", "the stored value is that of no message", (name,))
+    return MessageVerdict("different", "the stored value is that of no message", (name,))
 
 
-def _special(history: History, order: int, write: Write, config: WriteConfig) -> Iterator[Verdict]:
+def _special(
+    history: History, order: int, write: Write, config: WriteConfig
+) -> Iterator[MessageVerdict]:
     """Yield the verdicts about what an update adds and appends, and about first values."""
     ways = ((config.add, _added), (config.append, _in_list), (config.keep_first, _first_value))
     for names, judge_one in ways:
@@ -376,17 +389,17 @@ def _may_be_late(history: History, write: Write) -> bool:
     return bool(write.version_name) and not _is_less(theirs, write.version_order)
 
 
-def _added(history: History, write: Write, name: str) -> Verdict:
+def _added(history: History, write: Write, name: str) -> MessageVerdict:
     value, there = write.item[name], (history.stored or {}).get(name)
     kind = next(iter(value))
     if there is None or kind not in there:
-        return Verdict("different", "the item lacks what it adds", (name,))
+        return MessageVerdict("different", "the item lacks what it adds", (name,))
     if kind in SETS:
         (_, wanted), (_, found) = canonical(value), canonical(there)
         return (
             STORED
             if wanted <= found
-            else Verdict("different", "the set lacks what it adds", (name,))
+            else MessageVerdict("different", "the set lacks what it adds", (name,))
         )
     writers = history.writers
     if writers.partial:
@@ -399,23 +412,23 @@ def _added(history: History, write: Write, name: str) -> Verdict:
         return STORED
     if name in history.repeating:
         return undecided(_REPEATED)
-    return Verdict("different", "the sum is another one than that of its messages", (name,))
+    return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
 
 
-def _in_list(history: History, write: Write, name: str) -> Verdict:
+def _in_list(history: History, write: Write, name: str) -> MessageVerdict:
     if history.take_appended(name, write.item[name]):
         return STORED
-    return Verdict("different", "the list lacks what it appends", (name,))
+    return MessageVerdict("different", "the list lacks what it appends", (name,))
 
 
-def _first_value(history: History, write: Write, name: str) -> Verdict:
+def _first_value(history: History, write: Write, name: str) -> MessageVerdict:
     there = (history.stored or {}).get(name)
     if same(there, write.item[name]):
         return STORED
     if there is None:
-        return Verdict("different", "the item lacks an attribute", (name,))
+        return MessageVerdict("different", "the item lacks an attribute", (name,))
     if name in history.keep_match:
         return SUPERSEDED
     if history.writers.partial:
         return undecided(_FIRST)
-    return Verdict("different", "the stored value is that of no message", (name,))
+    return MessageVerdict("different", "the stored value is that of no message", (name,))

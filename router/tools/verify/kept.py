@@ -14,7 +14,7 @@ from msgspec import Struct
 from router.model import AttributeValue, Table
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig
 from router.tools.dlq.spool import TemporaryDatabase
-from router.tools.verify.verdicts import Verdict, worst
+from router.tools.verify.verdicts import MessageVerdict, worst
 
 _ROWS_AT_A_TIME = 500
 _encode = msgspec.msgpack.encode
@@ -95,7 +95,7 @@ Identity = tuple[str, ...]
 _IDENTITY = msgspec.msgpack.Decoder(Identity)
 
 
-class Kept(TemporaryDatabase):
+class KeptSource(TemporaryDatabase):
     """Messages, their writes, and the verdicts."""
 
     def __init__(self) -> None:
@@ -229,7 +229,7 @@ class Kept(TemporaryDatabase):
             for position, route, identity, fate, reason, attributes in self._query(
                 "SELECT * FROM verdicts WHERE position > ? AND position <= ?", (first, last)
             ):
-                verdict = Verdict(fate, reason, _NAMES.decode(attributes))
+                verdict = MessageVerdict(fate, reason, _NAMES.decode(attributes))
                 one = RouteVerdict(route, _IDENTITY.decode(identity), verdict)
                 verdicts.setdefault(position, []).append(one)
             for position, queue, id_, place in rows:
@@ -253,7 +253,7 @@ class RouteVerdict(Struct, frozen=True):
 
     route: str
     identity: Identity
-    verdict: Verdict
+    verdict: MessageVerdict
 
 
 class Decided(Struct, frozen=True):
@@ -263,7 +263,7 @@ class Decided(Struct, frozen=True):
     verdicts: list[RouteVerdict]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> MessageVerdict:
         """What became of the message: the worst of its verdicts."""
         return worst(each.verdict for each in self.verdicts)
 

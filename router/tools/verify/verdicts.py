@@ -35,7 +35,7 @@ WITHOUT_TRACE: tuple[Fate, ...] = ("not decidable", "superseded", "deleted", "ex
 """The fates of writes that may never have been made."""
 
 
-class Verdict(Struct, frozen=True):
+class MessageVerdict(Struct, frozen=True):
     """The fate of a message or of one of its writes, why, and the attributes that it is about.
 
     The reason has names of the config in it, and no value of a message.
@@ -46,18 +46,18 @@ class Verdict(Struct, frozen=True):
     attributes: tuple[str, ...] = ()
 
 
-STORED = Verdict("stored")
-SUPERSEDED = Verdict("superseded")
-DUPLICATE = Verdict("duplicate")
-DELETED = Verdict("deleted")
-EXPIRED = Verdict("expired")
+STORED = MessageVerdict("stored")
+SUPERSEDED = MessageVerdict("superseded")
+DUPLICATE = MessageVerdict("duplicate")
+DELETED = MessageVerdict("deleted")
+EXPIRED = MessageVerdict("expired")
 
 
-def undecided(reason: str) -> Verdict:
+def undecided(reason: str) -> MessageVerdict:
     """Return the verdict where what is stored proves nothing."""
-    return Verdict("not decidable", reason)
+    return MessageVerdict("not decidable", reason)
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst(verdicts: Iterable[MessageVerdict]) -> MessageVerdict:
     """Return the verdict of several together: the worst one, of equal ones the first."""
     return min(verdicts, key=lambda each: WORST_FIRST.index(each.fate))

@@ -26,7 +26,7 @@ from router.tools.verify.judge import judge
 from router.tools.verify.kept import (
     Decided,
     Identity,
-    Kept,
+    KeptSource,
     KeptMessage,
     NewWrite,
     RouteVerdict,
@@ -34,7 +34,7 @@ from router.tools.verify.kept import (
 from router.tools.verify.verdicts import (
     LOST,
     WITHOUT_TRACE,
-    Verdict,
+    MessageVerdict,
     undecided,
 )
 from router.tools.verify.writers import writers_by_table
@@ -62,7 +62,7 @@ class Verifier:
         program: Program,
         aws: Aws,
         reader: ReadItems,
-        kept: Kept,
+        kept: KeptSource,
         clock: Callable[[], float],
         *,
         complete: bool,
@@ -135,7 +135,7 @@ class Verifier:
             kept = KeptMessage(self._position, queue.name, message.shown_id, message.place)
             digest = hashlib.sha256(message.record.body.encode()).digest()[:16]
             if self._kept.add(kept, digest) and message.has_own_id:
-                decided = Verdict("duplicate", "the source has the message before")
+                decided = MessageVerdict("duplicate", "the source has the message before")
             elif other is not None and not _alike(planned, other):
                 decided = undecided(_CHANGING)
             elif planned.outcome is None:
@@ -164,11 +164,13 @@ class Verifier:
         end = write.idempotency_key.call["Item"].get(once.ttl, {"N": 0})
         return int(end["N"]) if once.ttl else None
 
-    def _decide(self, queue: CompiledQueue, message: SourceMessage, outcome: Outcome) -> Verdict:
+    def _decide(
+        self, queue: CompiledQueue, message: SourceMessage, outcome: Outcome
+    ) -> MessageVerdict:
         """Return the verdict about a message of which nothing is to be written."""
         text = f"{outcome.code} {outcome.reason}".strip()
         if outcome.kind == "dropped":
-            return Verdict("dropped", text)
+            return MessageVerdict("dropped", text)
         unknown = next(
             filter(None, (self._unknown(each.route.name, message) for each in queue.routes)), ""
         )
@@ -177,7 +179,7 @@ class Verifier:
                 f"it is {outcome.kind} without {unknown}, which the source does not say"
             )
         if outcome.kind == "rejected" and outcome.code != REDACTED.id:
-            return Verdict("rejected", text)
+            return MessageVerdict("rejected", text)
         return undecided(f"it cannot be planned: {text}")
 
     def _unknown(self, route: str, message: SourceMessage) -> str:

@@ -11,8 +11,8 @@ from router.model import Record
 from router.runtime.aws.protocols import Aws
 from router.tools.memory.tables import MemoryQueues, MemoryTables
 from router.tools.replay.source import SourceMessage
-from router.tools.verify.kept import Decided, Kept
-from router.tools.verify.verdicts import Verdict
+from router.tools.verify.kept import Decided, KeptSource
+from router.tools.verify.verdicts import MessageVerdict
 from router.tools.verify.verify import Verifier
 from tests.support.program import Program, load_program
 
@@ -59,14 +59,14 @@ class Verified:
         return SourceMessage(Record(id_, "", text, given), None, queue=queue, place="s:1", has_own_id=has_own_id)
 
     def verify(self, *messages: SourceMessage, complete: bool = False) -> list[Decided]:
-        with Kept() as kept:
+        with KeptSource() as kept:
             aws = Aws(self.tables, MemoryQueues())
             verifier = Verifier(self.program, aws, self, kept, lambda: NOW, complete=complete)
             assert verifier.take(messages, lambda done: None) == len(messages)
             verifier.look(lambda done: None)
             return [*verifier.messages()]
 
-    def verdicts(self, *messages: SourceMessage, complete: bool = False) -> list[Verdict]:
+    def verdicts(self, *messages: SourceMessage, complete: bool = False) -> list[MessageVerdict]:
         return [each.verdict for each in self.verify(*messages, complete=complete)]
 
     def fates(self, *messages: SourceMessage, complete: bool = False) -> list[str]:
@@ -223,7 +223,7 @@ def test_the_progress(verified: Verified) -> None:
     """It counts the items that are read."""
     verified.use("item: {id: id}")
     done: list[int] = []
-    with Kept() as kept:
+    with KeptSource() as kept:
         aws = Aws(verified.tables, MemoryQueues())
         verifier = Verifier(verified.program, aws, verified, kept, lambda: NOW, complete=False)
         verifier.take([verified.message({"id": str(number)}, f"m{number}") for number in range(250)], lambda _: None)
