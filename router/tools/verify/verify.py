@@ -26,8 +26,8 @@ from router.tools.verify.judge import judge
 from router.tools.verify.kept import (
     Decided,
     Identity,
-    KeptSource,
     KeptMessage,
+    KeptSource,
     NewWrite,
     RouteVerdict,
 )
