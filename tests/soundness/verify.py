@@ -169,6 +169,10 @@ class World:
         """Read items, as a verifier does."""
         return [self.tables.get(table.name, key) for key in keys]
 
+    def end(self, table: str) -> str:
+        """The attribute by which items expire, as the config has it."""
+        return next(each.ttl for name, each in self.program.config.tables.items() if name == table)
+
     def snapshot(self) -> str:
         """The state of all tables as text."""
         found = {

@@ -54,6 +54,17 @@ class ItemReader:
                 self._wait(table, tries)
         return [found.get(identify(table.name, table.key, each)) for each in keys]
 
+    def end(self, table: str) -> str | None:
+        """Return the attribute by which the items of a table expire, "" for none; None if AWS does not tell."""
+        try:
+            answer = self._dynamodb.call("DescribeTimeToLive", TableName=table)
+        except AwsCallError:
+            # What the config says of the table is used then.
+            return None
+        found = answer["TimeToLiveDescription"]
+        is_on = found["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+        return str(found["AttributeName"]) if is_on else ""
+
     def _call(self, table: Table, keys: Sequence[StoredItem]) -> Any:
         request = {table.name: {"Keys": keys, "ConsistentRead": True}}
         tries = 0

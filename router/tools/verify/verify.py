@@ -53,6 +53,9 @@ class ReadItems(Protocol):
     def read(self, table: Table, keys: Sequence[StoredItem]) -> list[StoredItem | None]:
         """Return the items, None for one that is not there."""
 
+    def end(self, table: str) -> str | None:
+        """Return the attribute by which the items of a table expire, "" for none; None if that is not known."""
+
 
 class Verifier:
     """Verifies the messages of a source; with `complete`, it has all that its queues' routes ever wrote."""
@@ -106,8 +109,10 @@ class Verifier:
             self._kept.apply(keys, [each is not None for each in found], self._clock())
             done += len(keys)
             progress(done)
-        writers = writers_by_table(self._program, self.queues, self._complete)
         tables = {each.table.name: each.table for each in self._configs.values()}
+        found_ends = {name: self._reader.end(name) for name in tables}
+        ends = {name: end for name, end in found_ends.items() if end is not None}
+        writers = writers_by_table(self._program, self.queues, ends, complete=self._complete)
         for table, identities in _by_table(self._kept.identities(), tables):
             stored = self._reader.read(table, [self._kept.key(each, table) for each in identities])
             for identity, item in zip(identities, stored, strict=True):

@@ -82,22 +82,26 @@ def _alike(one: RouteWrites, other: RouteWrites, attribute: str) -> bool:
 
 
 def writers_by_table(
-    program: Program, queues: Collection[str], complete: bool
+    program: Program, queues: Collection[str], ends: Mapping[str, str], *, complete: bool
 ) -> Mapping[str, TableWriters]:
-    """Return the writers of each table, by its name in AWS; `queues` are those that the source has messages of."""
+    """Return the writers of each table, by its name in AWS; `queues` are those that the source has messages of.
+
+    `ends` are the attributes by which the items of tables expire, where that is known.
+    """
     config = program.config
     found: dict[str, list[str]] = {}
     for name, route in config.routes.items():
         found.setdefault(config.tables[route.table].name or route.table, []).append(name)
-    return {
-        table: _writers(
-            program, names, complete and all(config.routes[each].queue in queues for each in names)
-        )
-        for table, names in found.items()
-    }
+    writers = {}
+    for table, names in found.items():
+        is_whole = complete and all(config.routes[each].queue in queues for each in names)
+        writers[table] = _writers(program, names, ends.get(table), partial=not is_whole)
+    return writers
 
 
-def _writers(program: Program, names: Collection[str], complete: bool) -> TableWriters:
+def _writers(
+    program: Program, names: Collection[str], end: str | None, *, partial: bool
+) -> TableWriters:
     config = program.config
     hooked = {
         route.route.name
@@ -118,9 +122,10 @@ def _writers(program: Program, names: Collection[str], complete: bool) -> TableW
             writes = structs.replace(writes, sets=writes.sets | {OTHERS})
             removable.add(OTHERS)
         routes[name] = writes
-        if table.ttl and not writes.attributes.isdisjoint((table.ttl, OTHERS)):
-            ttls.add(table.ttl)
-    return TableWriters(routes, min(ttls, default=""), not complete, frozenset(removable))
+        ttl = table.ttl if end is None else end
+        if ttl and not writes.attributes.isdisjoint((ttl, OTHERS)):
+            ttls.add(ttl)
+    return TableWriters(routes, min(ttls, default=""), partial, frozenset(removable))
 
 
 def _may_remove(attribute: spec.Attribute) -> bool:

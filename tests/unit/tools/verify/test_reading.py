@@ -25,10 +25,15 @@ class Dynamo:
         self.calls: list[Any] = []
 
     def call(self, operation: str, **parameters: Any) -> Any:
+        if operation == "DescribeTimeToLive":
+            return self._next()
         assert operation == "BatchGetItem"
         request = parameters["RequestItems"]["orders"]
         assert request["ConsistentRead"]
         self.calls.append(request["Keys"])
+        return self._next()
+
+    def _next(self) -> Any:
         answer = self.answers.pop(0) if self.answers else {"Responses": {"orders": [ITEM]}}
         if isinstance(answer, Exception):
             raise answer
@@ -75,6 +80,19 @@ def test_a_table_that_never_answers(reader: Callable[..., ItemReader], answer: A
     """It ends with what to do."""
     with pytest.raises(UsageError, match="run again later, with a lower --rate"):
         reader(Dynamo(*[answer] * 20)).read(TABLE, KEYS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        ({"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "gone_at"}}, "gone_at"),
+        ({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}, ""),
+        (AwsCallError("these credentials may not do it", "AccessDeniedException"), None),
+    ],
+)
+def test_when_items_expire(reader: Callable[..., ItemReader], answer: Any, end: str | None) -> None:
+    """It is not known if the credentials may not ask."""
+    assert reader(Dynamo(answer)).end("orders") == end
 
 
 def test_a_fault_that_does_not_pass(reader: Callable[..., ItemReader]) -> None:

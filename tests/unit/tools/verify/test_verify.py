@@ -35,6 +35,7 @@ class Verified:
         self._path = folder / "routes.yaml"
         self.program: Program
         self.tables: MemoryTables
+        self.ends: dict[str, str] = {}
 
     def use(self, route: str, more: str = "", queue: str = "", table: str = "", top: str = "") -> None:
         text = CONFIG.replace("ROUTE", route).replace("MORE", more).replace(", TABLE", f", {table}" if table else "")
@@ -49,6 +50,9 @@ class Verified:
 
     def read(self, table: Any, keys: Any) -> list[Any]:
         return [self.tables.get(table.name, key) for key in keys]
+
+    def end(self, table: str) -> str | None:
+        return self.ends.get(table)
 
     def message(
         self, body: Any, id_: str = "m1", system: Mapping[str, str] | None = None, *, has_own_id: bool = True
@@ -181,6 +185,16 @@ def router_transform_item(item, message, route):
         "stored",
         "not decidable",
     ]
+
+
+@pytest.mark.parametrize(
+    ("ends", "fate"), [({}, "missing"), ({"things": "at"}, "expired"), ({"things": ""}, "missing")]
+)
+def test_a_table_whose_items_expire(verified: Verified, ends: dict[str, str], fate: str) -> None:
+    """What AWS says of the table counts, whatever the config says."""
+    verified.use("item: {id: id, at: at}")
+    verified.ends = ends
+    assert verified.fates(verified.message({"id": "a", "at": 1_700_000_000})) == [fate]
 
 
 def test_a_route_of_another_queue(verified: Verified) -> None:
