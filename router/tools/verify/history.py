@@ -119,8 +119,10 @@ class History:
         """The greatest version of a delete, by its name, and the last delete."""
         self.has_ended = False
         """Whether a message sets an end that has passed."""
+        self.after: StoredItem | None = None
+        """The item that all of them make in order."""
         self.ends_ended = False
-        """Whether the item that all of them make in order has ended."""
+        """Whether that has ended."""
         self._configs = configs
         self._left: dict[str, Counter[Any]] = {}
         self._tables: MemoryTables | None = None
@@ -154,9 +156,8 @@ class History:
 
     def end(self) -> None:
         """Note what all writes together leave."""
-        after = self._tables.get(*self._place) if self._tables else None
-        if after is not None:
-            self.ends_ended = _has_ended(after.get(self.writers.ttl), self.now)
+        self.after = self._tables.get(*self._place) if self._tables else None
+        self.ends_ended = _has_ended((self.after or {}).get(self.writers.ttl), self.now)
 
     def differing(self, write: Write) -> list[str]:
         """Return the attributes in which the stored item is not the item of a write.

@@ -87,7 +87,7 @@ def _judge(
     if write.mode.stores == "attributes":
         return _update(history, order, write, config, outcome)
     if "existence" in write.mode.relies_on:
-        return _insert(history, order, write, outcome)
+        return _insert(history, order, kept, outcome)
     return _newest(history, order, write) if write.version_name else _put(history, order, write)
 
 
@@ -139,9 +139,11 @@ def _absent(
 
 
 def _is_older(history: History, write: Write) -> bool:
-    """Return whether the source has a message with a greater version."""
+    """Return whether the source has a message with a greater version, which in order is not deleted before."""
     greatest = history.greatest.get(write.version_name)
-    return greatest is not None and bool(write.version) and _is_less(write.version_order, greatest)
+    if greatest is None or not write.version or not _is_less(write.version_order, greatest):
+        return False
+    return not same((history.after or {}).get(write.version_name), write.version)
 
 
 def _is_less(one: tuple[str, object], other: tuple[str, object]) -> bool:
@@ -185,8 +187,10 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
         mine = value_order(write.item.get(name, {}))
         if _is_less(mine, greatest):
             return DELETED
-        if not mine[0] or history.writers.rival(write.route, name):
+        if not mine[0]:
             orders.append(last)
+        elif history.writers.rival(write.route, name):
+            orders.append(-1)
     orders += history.plain_deletes
     if not orders:
         return None
@@ -205,13 +209,15 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
     return _others(history, order, write, _OTHER_MESSAGE)
 
 
-def _insert(history: History, order: int, write: Write, outcome: Outcome) -> MessageVerdict:
+def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> MessageVerdict:
+    write = kept.write
     first = history.first_match.get(rule_of(write))
-    if first is not None:
+    other = history.writers.other(write.route)
+    if first is not None and (kept.is_sure or not other):
         return _whole(history, write) if order == first else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
-    if other := history.writers.other(write.route):
+    if other:
         return undecided(f"route '{other}' may have stored the item first")
     return _others(history, order, write, _FIRST)
 
@@ -280,8 +286,10 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if mine[0] == theirs[0] and theirs[1] == mine[1]:
         return None
     if _is_less(mine, theirs):
-        if is_older or writers.partial or rival:
+        if is_older or writers.partial or history.equal[name]:
             return SUPERSEDED
+        if rival:
+            return undecided(_by(rival))
         return MessageVerdict(
             "different", "the stored version is greater than that of any message", (name,)
         )
