@@ -20,7 +20,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs verify-model verify-losses bench mutants lint format docs screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay soundness soundness-diff pairs verify-model verify-losses bench mutants lint format docs screenshots vendor lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -53,6 +53,9 @@ soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliabili
 
 peers: $(STAMP) ## all faults of a peer that breaks HTTP, for MINUTES (60); SEED= decides on their order
 	@$(RUN) -m tests.faults.peers --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1) $(ARGS)
+
+replay: $(STAMP) ## a replay of MESSAGES (200000) that is killed KILLS (10) times, and its tables compared with the source
+	@$(RUN) -m tests.faults.replay_killed --messages $(or $(MESSAGES),200000) --kills $(or $(KILLS),10) --seed $(or $(SEED),1)
 
 soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \

@@ -28,7 +28,7 @@ from router.tools.dev.compare import to_json
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
-from router.tools.dlq.redrive import Redriven, Redriver, Source, batch_size
+from router.tools.dlq.redrive import Redriven, Redriver, RedriveSource, batch_size
 from router.tools.dlq.rehearse import Rehearsal, Rehearser
 from router.tools.dlq.spool import FileSource, Spool, WrittenItems
 from router.tools.replay.source import read_export
@@ -57,7 +57,7 @@ class _Work(Struct, frozen=True):
     name: str
     queue: DeadLetterQueue
     spool: Spool
-    source: Source
+    source: RedriveSource
     receive: Callable[[int | None], int] | None = None
     unseen: int | None = 0
     elsewhere: int = 0

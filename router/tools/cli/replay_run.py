@@ -45,7 +45,7 @@ from router.tools.replay.journal import ReplayJournal
 from router.tools.replay.refusals import Refusals
 from router.tools.replay.rejected import RejectedFile
 from router.tools.replay.replay import MOST_MESSAGES, Replay, read_windows
-from router.tools.replay.source import Reading, Selection, Source, SourceMessage
+from router.tools.replay.source import Source, SourceMessage, SourceOptions, SourceSelection
 
 _CONNECTIONS = 40
 _SOURCE_NAME = 100
@@ -118,7 +118,7 @@ class _Run:
         self.what["started"] = self.journal.what.get("started", self.what["started"])
         self.journal.require(self.what)
         self.selection = self._selection(datetime.fromisoformat(self.what["started"]))
-        reading = Reading(
+        reading = SourceOptions(
             options.queue,
             parse_expression(options.sent_at, "--sent-at"),
             parse_expression(options.message_id, "--message-id"),
@@ -130,9 +130,9 @@ class _Run:
         self.refusals = Refusals(self.program, frozenset(options.allowed), self._is_empty)
         self._found: dict[str, bool] = {}
 
-    def _selection(self, started: datetime) -> Selection:
+    def _selection(self, started: datetime) -> SourceSelection:
         since, until = self.options.since, self.options.until
-        return Selection(
+        return SourceSelection(
             parse_time(since, started) if since else None,
             parse_time(until, started, "--until") if until else None,
             parse_expression(self.options.where, "--where"),

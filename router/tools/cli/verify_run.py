@@ -18,7 +18,7 @@ from router.tools.cli.terminal import progress_bar
 from router.tools.cli.verify_report import FateReport, print_report, report_as_json
 from router.tools.control_plane.clients import connect_services
 from router.tools.dev.compare import to_json
-from router.tools.replay.source import Reading, Source
+from router.tools.replay.source import Source, SourceOptions
 from router.tools.verify.kept import KeptSource
 from router.tools.verify.reading import ItemReader
 from router.tools.verify.verify import Verifier
@@ -46,7 +46,7 @@ def run_verify(options: VerifyOptions) -> int:
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
     write_no_log()
-    reading = Reading(
+    reading = SourceOptions(
         options.queue,
         parse_expression(options.sent_at, "--sent-at"),
         parse_expression(options.message_id, "--message-id"),

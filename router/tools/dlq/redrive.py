@@ -83,7 +83,7 @@ class RateLimit:
         self._done += count
 
 
-class Source(Protocol):
+class RedriveSource(Protocol):
     """Where messages come from: a leased dead-letter queue, or a file."""
 
     @property
@@ -113,7 +113,7 @@ class Redriver:
         self,
         program: Program,
         aws: Aws,
-        source: Source,
+        source: RedriveSource,
         journal: Journal,
         rate: float | None = None,
         clock: Callable[[], float] = boottime,

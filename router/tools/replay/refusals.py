@@ -1,4 +1,4 @@
-"""What a replay refuses until it is told by name: what could lose or repeat data, as no mode of a route prevents it."""
+"""What a replay refuses unless it is named: what could lose or repeat data, as no mode of a route prevents it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ ALLOWED: Mapping[str, str] = {
 _LIFE = timedelta(days=IDEMPOTENCY_DAYS)
 
 
-class Refusal(Struct, frozen=True):
+class ReplayRefusal(Struct, frozen=True):
     """Why a route is not replayed: the name to allow it by, and what to do instead."""
 
     name: str
@@ -51,7 +51,7 @@ class Refusals:
         is_empty: Callable[[str], bool],
         now: datetime | None = None,
     ) -> None:
-        self.found: dict[Refusal, str] = {}
+        self.found: dict[ReplayRefusal, str] = {}
         self._allowed = allowed
         self._is_empty = is_empty
         self._oldest = (now or datetime.now(UTC)) - _LIFE
@@ -60,7 +60,7 @@ class Refusals:
             for queue in program.engine.queues.values()
             for route in queue.routes
         }
-        self._of_route: dict[str, tuple[Refusal, ...]] = {}
+        self._of_route: dict[str, tuple[ReplayRefusal, ...]] = {}
         self._deleters: dict[str, str] = {}
         for config in self._configs.values():
             if config.mode.stores == "nothing":
@@ -78,7 +78,7 @@ class Refusals:
         for refusal in self.find(message, planned):
             self.found.setdefault(refusal, message.place)
 
-    def find(self, message: SourceMessage, planned: PlannedMessage) -> Iterator[Refusal]:
+    def find(self, message: SourceMessage, planned: PlannedMessage) -> Iterator[ReplayRefusal]:
         """Yield what is refused of a message; raises UsageError if a route needs a time that it does not have."""
         if not message.sent_at:
             self._require_no_time(message, planned)
@@ -104,11 +104,11 @@ class Refusals:
                     "it in the message"
                 )
 
-    def _find_of_route(self, config: WriteConfig) -> Iterator[Refusal]:
+    def _find_of_route(self, config: WriteConfig) -> Iterator[ReplayRefusal]:
         route, table = config.route, config.table.name
         deleter = self._deleters.get(table)
         if deleter:
-            yield Refusal(
+            yield ReplayRefusal(
                 "delete",
                 route,
                 f"writes table '{table}', from which the route '{deleter}' deletes: an item whose delete is not in the "
@@ -116,7 +116,7 @@ class Refusals:
                 "replay a source that has all messages of the table",
             )
         if self._overwrites(config) and not self._is_empty(table):
-            yield Refusal(
+            yield ReplayRefusal(
                 "overwrite",
                 route,
                 f"writes without a version to table '{table}', which has items: an old message replaces a newer item",
@@ -125,7 +125,7 @@ class Refusals:
         if not _adds(config):
             return
         if config.once is None:
-            yield Refusal(
+            yield ReplayRefusal(
                 "repeat",
                 route,
                 "adds or appends without 'once': what a message has added already is added again, also by a replay "
@@ -133,7 +133,7 @@ class Refusals:
                 "give the route 'once'",
             )
         elif self._is_empty(table) and not self._is_empty(config.once.table.name):
-            yield Refusal(
+            yield ReplayRefusal(
                 "keys",
                 route,
                 f"writes table '{table}', which is empty, while table '{config.once.table.name}' still has idempotency "
@@ -153,12 +153,14 @@ class Refusals:
         keys = {name for name, _ in config.table.key}
         return bool(settings.item.keys() - keys - config.add - config.append - config.keep_first)
 
-    def _find_of_message(self, config: WriteConfig, message: SourceMessage) -> Iterator[Refusal]:
+    def _find_of_message(
+        self, config: WriteConfig, message: SourceMessage
+    ) -> Iterator[ReplayRefusal]:
         once = config.once
         if once is None or not _adds(config):
             return
         if once.ttl and message.sent_at and datetime.fromisoformat(message.sent_at) < self._oldest:
-            yield Refusal(
+            yield ReplayRefusal(
                 "repeat",
                 config.route,
                 f"adds or appends, and the idempotency key of a message expires {IDEMPOTENCY_DAYS} days after it was "
@@ -166,7 +168,7 @@ class Refusals:
                 "replay newer messages only (--since)",
             )
         if once.key is None and not message.has_own_id and not self._is_empty(config.table.name):
-            yield Refusal(
+            yield ReplayRefusal(
                 "repeat",
                 config.route,
                 "adds or appends once for each message id, which the source does not have: what a message has added "

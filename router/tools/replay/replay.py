@@ -13,7 +13,7 @@ from router.tools.dlq.redrive import RateLimit
 from router.tools.replay.delivery import Confirmed, OrderedDelivery
 from router.tools.replay.journal import ReplayJournal, Result, result_of
 from router.tools.replay.rejected import RejectedFile, rejected_line
-from router.tools.replay.source import Selection, Source, SourceMessage
+from router.tools.replay.source import Source, SourceMessage, SourceSelection
 
 MOST_MESSAGES = 1000
 """Messages that are delivered together."""
@@ -30,7 +30,7 @@ class Window(Struct):
 
 
 def read_windows(
-    source: Source, selection: Selection, journal: ReplayJournal, most: int = MOST_MESSAGES
+    source: Source, selection: SourceSelection, journal: ReplayJournal, most: int = MOST_MESSAGES
 ) -> Iterator[Window]:
     """Yield the messages of a source that are selected and not done yet; raises UsageError."""
     messages: dict[int, SourceMessage] = {}

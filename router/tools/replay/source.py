@@ -72,7 +72,7 @@ class SourceMessage(DlqMessage, frozen=True, kw_only=True):
         return self.queue
 
 
-class Reading(Struct, frozen=True):
+class SourceOptions(Struct, frozen=True):
     """What a command says of messages that do not say it themselves.
 
     `queue` is a name in the config. `sent_at` and `message_id` are expressions over the decoded message of a body.
@@ -83,7 +83,7 @@ class Reading(Struct, frozen=True):
     message_id: Expression | None = None
 
 
-class Selection(Struct, frozen=True):
+class SourceSelection(Struct, frozen=True):
     """Which messages are used: those sent from `since` until `until`, for which the expression `where` is true."""
 
     since: datetime | None = None
@@ -115,7 +115,7 @@ class Source:
         self,
         program: Program,
         names: Sequence[str],
-        reading: Reading,
+        reading: SourceOptions,
         connect: Callable[[], ServiceClient] = lambda: connect_services(("s3",))["s3"],
     ) -> None:
         """Raises UsageError for a source that is not there, and for a queue that no route reads."""
@@ -265,10 +265,11 @@ def _epoch_ms(found: Any) -> int | None:
             ms = to_epoch_ns(found) // _NANOSECONDS
         except ValueError:
             return None
-    elif isinstance(found, int | Decimal) and not isinstance(found, bool):
-        ms = int(found * 1000 if abs(found) < _FIRST_MS else found)
-    else:
+    elif isinstance(found, bool) or not isinstance(found, int | Decimal):
         return None
+    else:
+        number = Decimal(found)
+        ms = int(number * 1000 if abs(number) < _FIRST_MS else number)
     return ms if 0 <= ms < _MOST_MS else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.tools.replay.source import Reading, Source, SourceMessage
+from router.tools.replay.source import Source, SourceMessage, SourceOptions
 from tests.support.program import Program, load_program
 
 CONFIG = """
@@ -49,6 +49,6 @@ def read(program: Program) -> Read:
     """Read all messages of sources."""
 
     def read_all(*names: str | Path, start: int = 0, digest: int = 0, **reading: Any) -> list[SourceMessage]:
-        return [*Source(program, [*map(str, names)], Reading(**reading)).messages(start, digest)]
+        return [*Source(program, [*map(str, names)], SourceOptions(**reading)).messages(start, digest)]
 
     return read_all

@@ -14,7 +14,7 @@ from router.tools.replay.delivery import OrderedDelivery
 from router.tools.replay.journal import ReplayJournal
 from router.tools.replay.rejected import RejectedFile
 from router.tools.replay.replay import Replay, read_windows, separate_queues
-from router.tools.replay.source import Reading, Selection, Source
+from router.tools.replay.source import Source, SourceOptions, SourceSelection
 from tests.support.aws import Aws
 from tests.support.program import Program, compile_expression, load_program
 
@@ -47,13 +47,13 @@ class Run:
         aws = Aws(tables, MemoryQueues())
         self.journal = ReplayJournal(folder / "journal")
         self.begun = bool(self.journal.what)
-        self.source = Source(program, [str(folder / "source")], Reading("a"))
+        self.source = Source(program, [str(folder / "source")], SourceOptions("a"))
         self.delivery = OrderedDelivery(program, aws, Planner(aws), lambda message, planned: None)
         self.slept: list[float] = []
         self._program = program
 
     def windows(self, most: int = 2, where: str = "") -> list[Any]:
-        selection = Selection(where=compile_expression(where) if where else None)
+        selection = SourceSelection(where=compile_expression(where) if where else None)
         return [*read_windows(self.source, selection, self.journal, most)]
 
     def __call__(self, most: int = 2, stop_after: int = 99, rate: float | None = None) -> None:
@@ -64,7 +64,7 @@ class Run:
             replay = Replay(
                 self._program, self.delivery, journal, rejected, rate, lambda: sum(self.slept), self.slept.append
             )
-            for number, window in enumerate(read_windows(self.source, Selection(), journal, most)):
+            for number, window in enumerate(read_windows(self.source, SourceSelection(), journal, most)):
                 if number == stop_after:
                     return
                 replay.keep_rate(window)

@@ -14,7 +14,7 @@ from router.errors import UsageError
 from router.model import Record
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.spool import write_messages
-from router.tools.replay.source import Reading, Selection, Source
+from router.tools.replay.source import Source, SourceOptions, SourceSelection
 from tests.support.program import Program, compile_expression
 from tests.unit.tools.replay.conftest import Read
 
@@ -145,7 +145,7 @@ def test_the_queue_that_a_line_does_not_say(read: Read, source: Write, program: 
 def test_going_on(read: Read, source: Write, program: Program) -> None:
     """After the messages that are done, if the source is the same until there."""
     path = source(HEAD, *({"message": {"id": id_}, "outcome": "written"} for id_ in "abc"))
-    begun = Source(program, [str(path)], Reading())
+    begun = Source(program, [str(path)], SourceOptions())
     messages = begun.messages()
     done = [next(messages), next(messages)]
     assert (begun.position, len(done)) == (2, 2)
@@ -160,7 +160,7 @@ def test_going_on(read: Read, source: Write, program: Program) -> None:
 
 def digest_of(program: Program, path: Path) -> int:
     """Return the digest of a whole source."""
-    whole = Source(program, [str(path)], Reading())
+    whole = Source(program, [str(path)], SourceOptions())
     assert [*whole.messages()]
     return whole.digest
 
@@ -182,7 +182,7 @@ def test_what_is_no_source(read: Read, tmp_path: Path, source: Write) -> None:
 def test_standard_input(read: Read, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
     """Its size is not known."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"id": "a"}\n')))
-    piped = Source(program, ["-"], Reading("orders"))
+    piped = Source(program, ["-"], SourceOptions("orders"))
     (message,) = piped.messages()
     assert (message.place, piped.lines.size, piped.lines.done) == ("standard input:1", None, 12)
 
@@ -208,7 +208,7 @@ def test_objects_of_s3(program: Program) -> None:
     bucket = Bucket({"p/": b"", "p/1": lines[0], "p/2.gz": gzip.compress(lines[1]), "q/3": lines[2]})
 
     def read(name: str) -> Source:
-        return Source(program, [name], Reading("orders"), lambda: bucket)  # type: ignore[arg-type, return-value]
+        return Source(program, [name], SourceOptions("orders"), lambda: bucket)  # type: ignore[arg-type, return-value]
 
     found = read("s3://bucket/p/")
     messages = [*found.messages()]
@@ -226,14 +226,14 @@ def test_selections(read: Read, source: Write) -> None:
     times = [f"2026-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
     found = read(source(*({"at": at} for at in times)), queue="orders", sent_at=compile_expression("at"))
 
-    def selected(selection: Selection) -> list[bool]:
+    def selected(selection: SourceSelection) -> list[bool]:
         return [selection.selects(each) for each in found]
 
     second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (2, 3))
-    assert selected(Selection()) == [True] * 3
-    assert selected(Selection(since=second)) == [False, True, True]
-    assert selected(Selection(since=second, until=third)) == [False, True, False]
-    assert selected(Selection(where=compile_expression(f"at == '{times[0]}'"))) == [True, False, False]
+    assert selected(SourceSelection()) == [True] * 3
+    assert selected(SourceSelection(since=second)) == [False, True, True]
+    assert selected(SourceSelection(since=second, until=third)) == [False, True, False]
+    assert selected(SourceSelection(where=compile_expression(f"at == '{times[0]}'"))) == [True, False, False]
     (timeless,) = read(source({"id": "a"}), queue="orders")
     with pytest.raises(UsageError, match=r"source.jsonl:1 has no time of sending to compare; --sent-at EXPR"):
-        Selection(until=third).selects(timeless)
+        SourceSelection(until=third).selects(timeless)
