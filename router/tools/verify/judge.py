@@ -282,23 +282,19 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     writers, name = history.writers, write.version_name
     mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
     rival = writers.rival(write.route, name)
-    is_older = _is_older(history, write)
-    if mine[0] == theirs[0] and theirs[1] == mine[1]:
+    is_newer = _is_less(mine, theirs)
+    if mine == theirs:
         return None
-    if _is_less(mine, theirs):
-        if is_older or writers.partial or history.equal[name]:
-            return SUPERSEDED
-        if rival:
-            return undecided(_by(rival))
-        return MessageVerdict(
-            "different", "the stored version is greater than that of any message", (name,)
-        )
-    if is_older:
+    if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
         return undecided(_TYPE)
     if rival:
         return undecided(_by(rival))
+    if is_newer:
+        return MessageVerdict(
+            "different", "the stored version is greater than that of any message", (name,)
+        )
     missing = MessageVerdict("missing", OLDER, (name,))
     if not theirs[0] and not writers.other(write.route):
         # No message makes such an item.
