@@ -86,14 +86,15 @@ def write_source(path: Path, messages: int, seed: int) -> Model:
             key = "" if number % 5000 == 17 else f"k-{chance.randrange(messages // 10)}"
             body = {"id": key, "kind": chance.choice(KINDS), "number": number}
             sent = start + number - (chance.randrange(20_000) if chance.random() < 0.2 else 0)
+            id_ = str(uuid.UUID(int=number, version=4))
             line = {
-                "MessageId": str(uuid.UUID(int=number, version=4)),
+                "MessageId": id_,
                 "Body": json.dumps(body),
                 "Attributes": {"SentTimestamp": str(sent)},
                 "MessageAttributes": {},
             }
             file.write(json.dumps(line) + "\n")
-            model.add(line["MessageId"], body, sent)
+            model.add(id_, body, sent)
     return model
 
 
