@@ -25,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -80,6 +80,12 @@ pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every o
 keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys, and on a local AWS; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1) \
 		--minutes $(or $(MINUTES),60) --aws --write $(ARGS)
+
+verify-model: $(INSTALLED)-tests ## what `router verify` says of CASES (20000) random cases, compared with every order of receipt, for MINUTES (30)
+	@$(RUN) -m tests.soundness.verify --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through the handler under faults: nothing is lost; then LOSSES (10) planted, all are found
+	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) --seed $(or $(SEED),1)
 
 bench: $(INSTALLED)-bench ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
