@@ -20,6 +20,12 @@ LARGEST = 256 * 1024
 _QUOTED = re.compile(r"'[^']*'")
 
 
+def write_block(begin: str, block: str) -> None:
+    """Write figures to the page, behind the comment that names their command."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    PAGE.write_text(f"{before}{begin}\n\n{block}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
 def cause_of(wrong: Wrong) -> str:
     """Return what several configs have in common that are wrong in the same way."""
     if wrong.kind == "silent":
