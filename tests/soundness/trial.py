@@ -196,6 +196,8 @@ def _words(report: Report, subjects: Mapping[int, str]) -> Iterator[Word]:
         # The size of a text is seldom bounded; messages here have no such size.
         if entry.kind != "size":
             subject = f"item.{entry.subject}" if entry.subject else entry.kind
+            if entry.kind == "mapping" and not entry.subject:
+                subject = ""  # of a whole message, which a rejection names no part of
             yield Word("".join(entry.codes), subject, entry.reason, "" if entry.codes else entry.kind)
 
 

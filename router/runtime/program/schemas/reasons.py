@@ -134,8 +134,11 @@ class Locator:
             if choice is None or len(choice.content) > left:
                 break
             left -= len(choice.content)
-            at = named_steps(data, (*base, *error.instance_path))
-            best = self._best_branch(choice, error, reduce(getitem, at, data))
+            path = (*base, *error.instance_path)
+            at = named_steps(data, path)
+            value = reduce(getitem, at, data)
+            is_elsewhere = len(at) < len(path) or has_empty_name(value)
+            best = None if is_elsewhere else self._best_branch(choice, error, value)
             if best is None:
                 break
             error, base = best, at
@@ -249,9 +252,12 @@ def named_steps(data: Any, path: Path) -> Path:
 
     The library reports a name that is a number as an index. Of names that are one
     number, such as `7` and `007`, it may be the wrong one: the path then ends there.
+    So it does at an object with an empty name, which the library leaves out.
     """
     steps: list[str | int] = []
     for step in path:
+        if has_empty_name(data):
+            break
         name = step
         if isinstance(step, int) and isinstance(data, dict):
             name = _name_of(data, step)
@@ -261,6 +267,11 @@ def named_steps(data: Any, path: Path) -> Path:
             break
         steps.append(name)
     return tuple(steps)
+
+
+def has_empty_name(data: Any) -> bool:
+    """Whether data is an object with a property that has an empty name."""
+    return isinstance(data, dict) and "" in data
 
 
 def _name_of(data: Mapping[str, Any], number: int) -> str:

@@ -13,17 +13,17 @@ from msgspec import UNSET
 
 from router.codes import declare
 from router.errors import Rejection
-from router.model import TransformFunction
+from router.model import Path, TransformFunction
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.engine.attributes import encode_item
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.sources import Constant, Evaluated, source_of
-from router.runtime.transforms.transform import Transform
+from router.runtime.transforms.transform import MapEntry, Transform
 from router.tools.check.analysis.attributes import infer, transforms_of
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
-from router.tools.check.analysis.transforms import bind, built_in
+from router.tools.check.analysis.transforms import arguments_of, bind, built_in
 from router.tools.check.rule import Found, Subject, place_claim, rule
 
 ARGUMENT_TYPE = declare(
@@ -82,6 +82,10 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
     constants = {"default": attribute.default}
     if isinstance(values, Constant) and not attribute.transform:
         constants[source_of(attribute)[0].key] = values.value
+    for part, constant in _looked_up(route, attribute):
+        if reason := _unstorable(constant, attribute.type):
+            sentence = f"'lookup' of attribute '{name}' has {reason}"
+            yield place_claim(route, "mapping", name, *part).refuted(UNSTORABLE_CONSTANT, sentence)
     for key, constant in constants.items():
         if reason := _unstorable(constant, attribute.type):
             sentence = f"'{key}' of attribute '{name}' has {reason}"
@@ -93,6 +97,16 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
                 sentence = f"'{values.text}' of attribute '{name}' has {reason}"
                 placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
                 yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
+
+
+def _looked_up(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tuple[Path, Any]]:
+    """Yield the constants that the last transform of an attribute looks up, with its part of the attribute."""
+    for step in infer(route, attribute).steps[-1:]:
+        result = None if step.transform is None else step.transform.result
+        if step.transform is not None and isinstance(result, MapEntry):
+            arguments = arguments_of(step.transform, step.argument) or {}
+            constants = [*arguments.get(result.entries, {}).values(), arguments.get(result.default)]
+            yield from ((step.part, constant) for constant in constants)
 
 
 def _unstorable(constant: Any, type_: str | None) -> str:

@@ -234,3 +234,20 @@ def test_two_properties_whose_names_are_one_number(verdict: Any) -> None:
 def test_names_that_are_numbers(data: Any, path: Any, steps: Any) -> None:
     """A step that the library reports as an index is the name of a property of an object."""
     assert named_steps(data, path) == steps
+
+
+@pytest.mark.parametrize(
+    ("inner", "value", "reason"),
+    [
+        ({"items": {"maximum": 100}}, [101], "maximum"),
+        ({"anyOf": [{"type": "integer", "maximum": 3}, {"type": "string"}]}, 4, "anyOf"),
+        ({"items": {"anyOf": [{"maximum": 3}, {"type": "string"}]}}, [4], "anyOf"),
+        ({"properties": {"a": {"oneOf": [{"maximum": 3}, {"type": "string"}]}}}, {"a": 4}, "oneOf"),
+    ],
+)
+def test_a_property_with_an_empty_name(verdict: Any, inner: Any, value: Any, reason: str) -> None:
+    """The library leaves it out of the path, which ends there: it may be another one."""
+    invalid = verdict({"properties": {"": inner, "a": {}}}, {"": value, "a": {"a": 1}})
+
+    assert invalid is not None
+    assert (invalid.reason.split("'")[1], invalid.pointer) == (reason, "")

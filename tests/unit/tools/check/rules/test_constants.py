@@ -78,6 +78,11 @@ LONG = "123456789012345678901234567890123456789012345"
         ("'a || `1`'", []),
         ("{from: '`1e999`', type: S}", []),
         ("{from: '`1e999`', transform: lower}", []),
+        ("{from: a, transform: {lookup: [{x: 1e999}]}}", [f"RT427 'lookup' of attribute 'a' has {OUT}"]),
+        ("{from: a, transform: {lookup: [{x: 1}, 1e999]}}", [f"RT427 'lookup' of attribute 'a' has {OUT}"]),
+        ("{from: a, transform: {lookup: [{x: 1e999}]}, type: S}", []),
+        ("{from: a, transform: [{lookup: [{x: 1e999}]}, to_text]}", []),
+        ("{from: a, transform: {lookup: 1}}", ["RT426 "]),
         ("'['", ["RT401 "]),
     ],
 )  # fmt: skip
