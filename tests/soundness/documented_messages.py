@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tests.soundness.documented_configs import DocumentedConfig, places_of
+from tests.soundness.documented_items import is_storable
 from tests.soundness.documented_schemas import NUMBERS, ODD, TEXTS, Shape
 from tests.soundness.spelled import encoded
 
@@ -15,7 +16,7 @@ BASES = 12
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ROOTS: tuple[Any, ...] = ({}, [], "x", 1, None)
 _MISSING = object()
-_OF_EACH_TYPE: tuple[Any, ...] = (_MISSING, None, True, 1, 1.5, "x", "", [], ["a"], {}, {"a": 1})
+_OF_EACH_TYPE: tuple[Any, ...] = (_MISSING, None, True, 1, 2, 1.5, "x", "", [], ["a"], {}, {"a": 1})
 
 
 class DocumentedMessages:
@@ -37,29 +38,36 @@ class DocumentedMessages:
 
         `more` are messages to begin with, and `values` are tried at the paths that the config reads.
         """
-        bases = [self._shape.make(self._chance) for _ in range(BASES)]
-        for message in (*more, *_ROOTS, *bases):
+        for message in (*more, *_ROOTS):
             self._add(message)
-        good = [message for message in bases if encoded(message) in self._taken] or bases
-        for message in self._varied(good, values, 4 * count):
+        made = [self._shape.make(self._chance) for _ in range(5 * BASES)]
+        valid = [message for message in made if self._add(message)]
+        # Nothing is claimed of messages whose own numbers DynamoDB cannot store.
+        plain = [message for message in valid if is_storable(_DECODER.decode(encoded(message)))]
+        bases = (plain or valid or made)[:BASES]
+        for message in self._varied(bases, values, 4 * count):
             if len(self._taken) >= count:
                 break
             self._add(message)
         return [*self._taken][:count]
 
-    def _add(self, message: Any) -> None:
+    def _add(self, message: Any) -> bool:
+        """Keep a message; return whether the schema takes it."""
         text = encoded(message)
         try:
             content = _DECODER.decode(text)
         except msgspec.DecodeError:  # of a number that cannot be decoded
             self.refused[text] = None
-            return
-        taken = self._taken if self._is_valid(content) else self.refused
-        taken[text] = None
+            return False
+        is_valid = self._is_valid(content)
+        kept = self._taken if is_valid else self.refused
+        kept[text] = None
+        return is_valid
 
     def _varied(self, bases: Sequence[Any], values: Sequence[str], most: int) -> Iterator[Any]:
-        for path in self._paths[:8] if bases else ():
-            yield from (_changed(bases[0], path, value, self._chance) for value in (*_OF_EACH_TYPE, *values[:8]))
+        for path in self._paths[:8]:
+            base = next((each for each in bases if _has(each, path[:-1])), bases[0])
+            yield from (_changed(base, path, value, self._chance) for value in (*_OF_EACH_TYPE, *values[:8]))
         for _ in range(most):
             message = self._shape.make(self._chance) if self._chance.random() < 0.4 else self._chance.choice(bases)
             for _ in range(self._chance.choice((0, 1, 1, 2))):
@@ -85,6 +93,14 @@ def _shape_at(shape: Shape, path: Sequence[str | None]) -> Shape | None:
         if found is not None:
             found = found.element if step is None else found.properties.get(step)
     return found
+
+
+def _has(message: Any, path: Sequence[str | None]) -> bool:
+    for step in path:
+        if step is None or not isinstance(message, dict) or step not in message:
+            return step is None
+        message = message[step]
+    return True
 
 
 def _changed(content: Any, path: Sequence[str | None], value: Any, chance: Random | None = None) -> Any:
