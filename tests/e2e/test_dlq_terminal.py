@@ -1,4 +1,4 @@
-"""`router dlq`, and `router replay`, at a terminal of 80 columns: the prompt, the progress bar, Ctrl-C; and in a pipe."""
+"""`router dlq` and `router replay` at a terminal of 80 columns: the prompt, the bar, Ctrl-C; and in a pipe."""
 
 import fcntl
 import os
