@@ -28,7 +28,7 @@ _RECEIPTS_AT_A_TIME = 1000
 _DECODER = msgspec.msgpack.Decoder(Record)
 
 
-class _TemporaryFile:
+class TemporaryDatabase:
     """A database in a temporary file without a name, so that nobody else can open it; it ends with the block."""
 
     def __init__(self, *statements: str) -> None:
@@ -67,7 +67,7 @@ class _TemporaryFile:
             database.executemany(statement, rows)
 
 
-class Spool(_TemporaryFile):
+class Spool(TemporaryDatabase):
     """Messages in a temporary file; safe to use from several threads.
 
     They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
@@ -175,7 +175,7 @@ def _decode(handle: str, record: bytes) -> DlqMessage:
     return DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
 
 
-class WrittenItems(_TemporaryFile):
+class WrittenItems(TemporaryDatabase):
     """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file.
 
     Each has the id of the message that wrote it last. Once messages are delivered, the tables have the items; what is
