@@ -17,10 +17,12 @@ STAMP = "installed-here"
 def test_settings_of_pip() -> None:
     """A variable of the environment is stronger than the section of the command, and that than all commands'."""
     listed = (
-        ":env:.index-url='https://variable/simple'\nglobal.index-url='https://file/simple'\n"
+        ":env:.index-url='https://ignored/simple'\nglobal.index-url='https://file/simple'\n"
         "install.timeout='30'\nglobal.timeout='15'\nglobal.find-links='\\n/a\\n/b'\ndownload.retries='9'\n"
     )
-    assert pip_settings(listed) == {
+    environ = {"PIP_INDEX_URL": "https://variable/simple", "PIPX_HOME": "/x"}
+
+    assert pip_settings(listed, environ) == {
         "index-url": "https://variable/simple",
         "timeout": "30",
         "find-links": "\n/a\n/b",
