@@ -33,12 +33,13 @@ _INTRODUCTION = """\
 
 Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page.
 
-`router check` validates a config and prints each fault as `file:line:column: RTnnn sentence; suggestion`. It exits with
-1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints what the
-page of a code has. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a
-reason; errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs
-and dead letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of
-two configs: an error is a breaking change, a warning a risky one.
+`router check` validates a config and prints each fault as `file:line:column: severity RTnnn sentence; suggestion`. The
+severity is `error`, `warning` or `info`. It exits with 1 if one is an error, and with `--strict` if one is a warning.
+`router check --explain RT101` prints what the page of a code has. Findings that are known and accepted can be
+[ignored](config.md#what-is-known-and-accepted), with a reason; errors that stop the router from starting cannot. The
+codes from RT801 on are not faults of a config: in logs and dead letters they say how a message ended, and why. Those
+from RT901 on are what [`router diff`](diff.md) reports of two configs: an error is a breaking change, a warning a risky
+one.
 
 ## What is proved
 
@@ -76,11 +77,12 @@ apart without a claim. The routes of one FIFO queue receive the messages of a ke
 that are alike, each is reported with two others.
 
 `router check` ends with a line such as `proved 41 of 44 claims; 2 things may go wrong; 1 not decided: --unproved shows
-them`, and the first examples of messages that no finding tells of. The table of `--unproved` has the reason of each:
-the part of the schema or the expression that could not be decided, or an example of a message. It says "no findings"
-only if each claim is proved. With `--strict` it fails on claims that are not decided and on those with an example.
-There are two exceptions: routes without a schema, of whose messages nothing is known (RT242), and a `size` that only a
-long value makes too large (RT623), as few schemas bound each text. A claim can be accepted as other findings are:
+them`, and the first examples of messages that no finding tells of. `--unproved` lists each with the reason: the part
+of the schema or the expression that could not be decided, and what would decide it, such as a bound in the schema; or
+an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that are
+not decided and on those with an example. There are two exceptions: routes without a schema, of whose messages nothing
+is known (RT242), and a `size` that only a long value makes too large (RT623), as few schemas bound each text. A claim
+can be accepted as other findings are:
 
 ```yaml
 ignore:

@@ -15,7 +15,7 @@ def write(folder: Path, **files: bytes) -> None:
     """Writes the fixture of RT001."""
     fixture = folder / "checks" / "RT001"
     fixture.mkdir(parents=True)
-    (fixture / "expected.txt").write_bytes(b"bad.yaml: RT001 x\n")
+    (fixture / "expected.txt").write_bytes(b"bad.yaml: error RT001 x\n")
     for name in ("bad", "good"):
         (fixture / f"{name}.yaml").write_bytes(files.get(name, b""))
 
@@ -36,7 +36,7 @@ def test_an_example_on_the_page(tmp_path: Path) -> None:
 
     assert page.startswith(FIRST)
     assert page[len(FIRST) : page.index("[The file]")] == (
-        "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: RT001 x\n```\n\n"
+        "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: error RT001 x\n```\n\n"
         "```yaml title=good.yaml\nversion: 1\n```\n\n"
     )
 
@@ -53,7 +53,7 @@ def test_an_example(tmp_path: Path, files: dict[str, bytes], bad: str, good: str
     """A config that is not UTF-8, or long, is omitted."""
     write(tmp_path, **files)
 
-    assert collect_examples(tmp_path) == {"RT001": Example("bad.yaml: RT001 x", bad, good)}
+    assert collect_examples(tmp_path) == {"RT001": Example("bad.yaml: error RT001 x", bad, good)}
 
 
 def test_an_example_of_aws(tmp_path: Path) -> None:

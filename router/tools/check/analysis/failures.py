@@ -41,6 +41,8 @@ _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
 _DIGITS_OF_A_COUNT = 6
 """A message of 1 MiB has at most half a million numbers."""
+OF_A_PLUGIN = "is a plugin's"
+"""The end of a doubt that no schema decides."""
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
@@ -145,7 +147,7 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
     for step in inferred.steps:
         transform = step.transform
         if transform is None:
-            yield f"transform '{step.name}' is a plugin's"
+            yield f"transform '{step.name}' {OF_A_PLUGIN}"
         elif unfit := possible(step.before, kinds_taken(transform)):
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
         elif accepts_each(route, transform, step.before):
