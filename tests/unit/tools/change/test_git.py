@@ -11,6 +11,8 @@ import pytest
 from router.errors import ConfigError, UsageError
 from router.model import Place
 from router.tools.change import versions
+from router.tools.change.recording import RecordedMessage, Recording, RecordingHead
+from router.tools.change.running import run_recording
 from router.tools.change.versions import open_version
 
 ROOT = "version: 1\ninclude: flows/*.yaml\ntables: {things: {key: {id: S}}}\n"
@@ -230,3 +232,17 @@ def test_a_machine_without_git(git: Git, tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(UsageError, match="there is no program git here; give a file instead"):
         versions.read_commit(Path("routes.yaml"), "HEAD", "", tmp_path / "target")
+
+
+def test_a_recording_against_a_commit(git: Git) -> None:
+    """The commit is read as for a comparison, and its temporary files are removed."""
+    routes = "routes: {main: {queue: things, table: things, item: {id: ID}}}\n"
+    text = "version: 1\ntables: {things: {key: {id: S}}}\n" + routes
+    commit(git, {"routes.yaml": text.replace("ID", "id")})
+    write({"routes.yaml": text.replace("ID", "other")})
+    messages = (RecordedMessage({"id": "a", "other": "b"}, "written"),)
+    recording = Recording(RecordingHead(queue="things", config=""), messages)
+
+    (found,) = run_recording(recording, Path("routes.yaml"), "git:HEAD")
+
+    assert (found["route"], found["before"], found["after"]) == ("main", '"a"', '"b"')
