@@ -216,6 +216,17 @@ def test_links_are_made_last(git: Git, tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "target" / "a").readlink() == Path("z")
 
 
+def test_a_link_to_a_name_that_is_not_utf_8(git: Git, tmp_path: Path) -> None:
+    """It is the same link."""
+    name = os.fsdecode(b"\xff")
+    Path("a").symlink_to(name)
+    commit(git, {"b": ""})
+
+    versions.read_commit(Path("b"), "HEAD", "", tmp_path / "target")
+
+    assert str((tmp_path / "target" / "a").readlink()) == name
+
+
 def test_a_config_outside_of_the_repository(git: Git, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its folder is in the repository as a link only."""
     commit(git, {"a": ""})
