@@ -25,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -59,19 +59,33 @@ soak: $(INSTALLED)-tests ## the long form of the tests under faults; writes docs
 peers: $(INSTALLED)-tests ## all faults of a peer that breaks HTTP, for MINUTES (60); SEED= decides on their order
 	@$(RUN) -m tests.faults.peers --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1) $(ARGS)
 
+replay: $(INSTALLED)-tests ## a replay of MESSAGES (200000) that is killed KILLS (10) times, and its tables compared with the source
+	@$(RUN) -m tests.faults.replay_killed --messages $(or $(MESSAGES),200000) --kills $(or $(KILLS),10) --seed $(or $(SEED),1)
+
 soundness: $(INSTALLED)-tests ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
 		--messages $(or $(MESSAGES),300) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),15) --write $(ARGS)
+
+soundness-docs: $(INSTALLED)-tests ## the same, of configs and messages that are made from the documentation alone
+	@$(RUN) -m tests.soundness --documented --configs $(or $(CONFIGS),5000) --messages $(or $(MESSAGES),120) \
+		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
 soundness-diff: $(INSTALLED)-tests ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \
 		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
-pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30)
-	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) $(ARGS)
+pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30); writes docs/conformance.md
+	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --write $(ARGS)
 
-keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys
-	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1)
+keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys, and on a local AWS; writes docs/conformance.md
+	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1) \
+		--minutes $(or $(MINUTES),60) --aws --write $(ARGS)
+
+verify-model: $(INSTALLED)-tests ## what `router verify` says of CASES (20000) random cases, compared with every order of receipt, for MINUTES (30)
+	@$(RUN) -m tests.soundness.verify --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through the handler under faults: nothing is lost; then LOSSES (10) planted, all are found
+	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) --seed $(or $(SEED),1)
 
 bench: $(INSTALLED)-bench ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
