@@ -405,7 +405,7 @@ def test_a_config_with_errors(router: Run, samples: Callable[..., str], tmp_path
 
     done = router("new", samples(ORDERS), "--yes")
 
-    assert (done.returncode, "routes.yaml:1:10: RT104" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "routes.yaml:1:10: error RT104" in done.stderr) == (2, True), done.stderr
 
 
 def talk(folder: Path, answers: str, *words: str) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
+from router.tools.cli.completion import complete_queue, complete_table
 from router.tools.cli.options import (
     DEFAULT_CONFIG,
     NEW_FILE,
@@ -64,7 +65,7 @@ class _NewOptions(Struct, frozen=True):
 
 
 @click.command("new")
-@click.argument("samples", metavar="SAMPLE...", nargs=-1, required=True)
+@click.argument("samples", metavar="SAMPLE...", nargs=-1)
 @click.option(
     "-c", "--config", type=NEW_FILE, default=DEFAULT_CONFIG, show_default=True,
     help="The config: a route is added to it, or with none a project is made.",
@@ -74,9 +75,13 @@ class _NewOptions(Struct, frozen=True):
     "--queue",
     default="",
     help="The queue.  [default: the name of the first file, or the queue itself]",
+    shell_complete=complete_queue,
 )
 @click.option(
-    "--table", default="", help="The table, an existing one or a new one.  [default: as the queue]"
+    "--table",
+    default="",
+    help="The table, an existing one or a new one.  [default: as the queue]",
+    shell_complete=complete_table,
 )
 @click.option(
     "--name", default="", help="The name of the route, and of its files.  [default: as the queue]"
@@ -110,9 +115,14 @@ class _NewOptions(Struct, frozen=True):
     is_flag=True,
     help="Put a message of a queue into the tests as it is, with its values.",
 )
+@click.option(
+    "--plugin",
+    metavar="NAME",
+    help="Make a plugin instead, with a test, and add it to the config; without SAMPLE.",
+)
 @yes_option
 @json_option
-def command(samples: tuple[str, ...], **options: Any) -> None:
+def command(samples: tuple[str, ...], plugin: str | None, **options: Any) -> None:
     """Make a route, its table, schema and tests from SAMPLE messages.
 
     A SAMPLE is a file of JSON or JSON lines, - for standard input, or a queue: sqs:NAME, its ARN or its URL. Messages
@@ -126,7 +136,16 @@ def command(samples: tuple[str, ...], **options: Any) -> None:
       router new samples.jsonl --queue orders --table orders --key order_id --yes
       router new sqs:prod-orders --count 200
       cat message.json | router new - --queue orders --yes
+      router new --plugin labels
     """
+    if bool(samples) == bool(plugin):
+        raise click.UsageError("give a SAMPLE, or --plugin NAME")
+    if plugin:
+        from router.tools.cli.new_plugin import make_plugin
+
+        sys.exit(
+            make_plugin(plugin, options["config"], yes=options["yes"], as_json=options["as_json"])
+        )
     sys.exit(_run(samples, _NewOptions(**options)))
 
 
