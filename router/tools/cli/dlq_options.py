@@ -16,15 +16,19 @@ from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from router.codes import declared
-from router.errors import RouterError, UsageError
+from router.errors import UsageError
 from router.model import AttributeValue, Table
 from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Loaded, Program, load_any
+from router.tools.cli.completion import (
+    complete_dead_letter,
+    complete_queue,
+    complete_route,
+)
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
 from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, progress_bar
@@ -40,23 +44,6 @@ _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _complete(names_of: Callable[[spec.Config], Iterable[str]]) -> Callable[..., list[str]]:
-    """Return the completion of a name of the config; without one that can be read, there are no names."""
-
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        from router.runtime.config.source import read_config
-
-        path = context.params.get("config")  # None if there is no such file
-        try:
-            config = read_config(path, os.environ, "warning").config if path else None
-        except (RouterError, OSError):
-            config = None
-        names = names_of(config) if config else ()
-        return sorted({name for name in names if name.startswith(incomplete)})
-
-    return complete
-
-
 def _complete_code(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -69,56 +56,56 @@ def _complete_code(
     ]
 
 
-complete_queue = _complete(
-    lambda config: (*config.queues, *(route.queue for route in config.routes.values()))
-)
-complete_route = _complete(lambda config: config.routes)
-_dead_letters = _complete(
-    lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter)
-)
 _OPTIONS = (
     click.option(
         "--queue",
         "queues",
         multiple=True,
-        help="Failed on this queue: its name in the config.",
+        help="Only messages that failed on this queue: its name in the config.",
         shell_complete=complete_queue,
     ),
     click.option(
         "--route",
         "routes",
         multiple=True,
-        help="Failed in this route.",
+        help="Only messages that failed in this route.",
         shell_complete=complete_route,
     ),
     click.option(
         "--code",
         "codes",
         multiple=True,
-        help="Failed with this code; '-' for those that SQS moved.",
+        help="Only messages that failed with this code; '-' selects those that SQS moved.",
         shell_complete=_complete_code,
     ),
     click.option(
-        "--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."
+        "--pointer",
+        "pointers",
+        multiple=True,
+        help="Only messages that failed at this place: a JSON Pointer.",
     ),
-    click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
     click.option(
-        "--where", metavar="JMESPATH", help="The expression is true for the decoded message."
+        "--since",
+        metavar="TIME",
+        help="Only messages that failed since then: 2h, 3d, or an ISO 8601 time.",
+    ),
+    click.option(
+        "--where",
+        metavar="JMESPATH",
+        help="Only messages for which the expression is true, once they are decoded.",
     ),
     click.option(
         "--id",
         "ids",
         multiple=True,
-        help="Has this message id, the original one or the current one.",
+        help="Only the message with this id: the original one or the current one.",
     ),
-    click.option(
-        "--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."
-    ),
+    click.option("--limit", type=click.IntRange(1), help="At most so many messages of each queue."),
     click.option(
         "--dead-letter",
         metavar="QUEUE",
-        help="Work on this queue, instead of those of the config.",
-        shell_complete=_dead_letters,
+        help="Read this dead-letter queue instead of those in the config.",
+        shell_complete=complete_dead_letter,
     ),
 )
 

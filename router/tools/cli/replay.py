@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from router.tools.cli.dlq_options import complete_queue, complete_route, stop_on_sigterm
+from router.tools.cli.completion import complete_queue, complete_route
+from router.tools.cli.dlq_options import stop_on_sigterm
 from router.tools.cli.options import NEW_FILE, config_option, json_option, yes_option
 from router.tools.replay.refusals import ALLOWED
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from router.tools.cli.dlq_options import complete_queue
+from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option, json_option
 
 _RATE = 1000.0
