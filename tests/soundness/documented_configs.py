@@ -49,7 +49,7 @@ _DURATIONS = ("0s", "1s", "30m", "90d", "52w", "9999w", "999999999s")
 
 
 class Place(Struct, frozen=True):
-    """A place of the message: its steps, what is there, and the expression for it."""
+    """A place of the message: its steps, the value at it, and the expression for it."""
 
     steps: Steps
     shape: Shape

@@ -36,7 +36,8 @@ def _of_route(
     where = f"on none of the items that table '{table}' holds"
     if len(lacking) < len(earlier):
         names = " and ".join(f"'{each.name}'" for each in lacking)
-        where = f"not on the items of table '{table}' that route {names} stored"
+        kind = "routes" if len(lacking) > 1 else "route"
+        where = f"not on the items of table '{table}' that {kind} {names} stored"
     wins = "the first message of each key wins, also a late one"
     sentence = f"version '{version}' is {where}: {wins}, and {effect}"
     versions = {each.compiled.write.version for each in lacking}

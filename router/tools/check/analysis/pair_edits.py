@@ -31,7 +31,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 _ANYWHERE = Surroundings()
 
 
-class _Names:
+class _FreeNames:
     """Makes names of attributes that no route of the table has."""
 
     def __init__(self, taken: Iterable[str]) -> None:
@@ -54,7 +54,7 @@ def edited(
     What several set is stored by routes of its own, with a version that these share.
     """
     attributes = [name for route in routes for name in route.attributes]
-    names = _Names([*around.taken, *attributes, around.ttl])
+    names = _FreeNames([*around.taken, *attributes, around.ttl])
     # A version keeps its name where items have it already, which those of a delete do not.
     updates = _as_updates(sorted(routes, key=lambda each: each.deletes), around.ttl, names)
     updates = [_with_own_sums(route, _ways(updates), names) for route in updates]
@@ -65,7 +65,7 @@ def edited(
     return _divided(updates, names)
 
 
-def _as_updates(routes: Sequence[RouteWrites], ttl: str, names: _Names) -> list[RouteWrites]:
+def _as_updates(routes: Sequence[RouteWrites], ttl: str, names: _FreeNames) -> list[RouteWrites]:
     versions = {route.version for route in routes} - {""}
     deleting = [route.name for route in routes if route.deletes]
     closed = {names.new("closed"): {"value": True}, ttl: {"ttl": _CLOSES_AFTER}} if deleting else {}
@@ -102,14 +102,14 @@ def _ways(routes: Sequence[RouteWrites]) -> Mapping[Attribute, set[str]]:
 
 
 def _with_own_sums(
-    route: RouteWrites, ways: Mapping[Attribute, set[str]], names: _Names
+    route: RouteWrites, ways: Mapping[Attribute, set[str]], names: _FreeNames
 ) -> RouteWrites:
     """Return a route that adds and appends to attributes that no other writes in another way."""
     sums = sorted(route.adds | route.appends)
     return _renamed(route, [name for name in sums if len(ways[name]) > 1], names)
 
 
-def _renamed(route: RouteWrites, attributes: Sequence[Attribute], names: _Names) -> RouteWrites:
+def _renamed(route: RouteWrites, attributes: Sequence[Attribute], names: _FreeNames) -> RouteWrites:
     """Return a route that stores some attributes under names of its own."""
     own = {name: names.new(f"{route.name}_{name}") for name in attributes}
 
@@ -152,7 +152,7 @@ def _is_version(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
 
 
 def _divided(
-    updates: Sequence[RouteWrites], names: _Names
+    updates: Sequence[RouteWrites], names: _FreeNames
 ) -> Mapping[RouteName, Sequence[RouteWrites]]:
     """Return a route for the own attributes of each, and those for what it has in common."""
     common = _common(updates)
@@ -180,7 +180,7 @@ def _divided(
 
 
 def _order_of(
-    routes: Sequence[RouteWrites], used: set[Attribute], names: _Names
+    routes: Sequence[RouteWrites], used: set[Attribute], names: _FreeNames
 ) -> tuple[Attribute, Sequence[Any]]:
     """Return a version for what some routes have in common, and its source in each."""
     versions = {route.version for route in routes}

@@ -449,6 +449,7 @@ MIXED = {"$defs": {"d": {"$schema": DRAFT_7, "$id": "https://config.invalid/d", 
         (of(DRAFT_7), of(DRAFT_7, x={"format": "uuid"}), False),
         (None, of(DRAFT_2020), False),
         (None, of(DRAFT_7, x={"format": "uuid"}), None),
+        (True, of(DRAFT_7, x={"format": "uuid"}), None),
         # What the library does not compare as a whole is compared keyword by keyword.
         (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
         (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),

@@ -362,6 +362,16 @@ def test_a_number_in_another_notation(number: Any) -> None:
     assert shape(str(masker().anonymized(number))) == shape(str(number))
 
 
+def test_equal_numbers_in_two_notations() -> None:
+    """They stay equal, also where the second has no digit for the replacement of the first: it is no real number."""
+    first, second = masker().anonymized([12345, Decimal("1.2345E+4")])
+    whole, short = masker().anonymized([70_000, Decimal("7E+4")])
+
+    assert first == second != 12345
+    assert whole == short
+    assert whole % 10_000 != 0
+
+
 def test_no_replacement_is_the_value_itself() -> None:
     """Where there are others: of 6,760 replacements of this text, one is the text."""
     masks = [Anonymizer(key.to_bytes(32, "big"), Kept(names=NAMES)).anonymized("id-0") for key in range(20_000)]

@@ -11,6 +11,8 @@ import pytest
 from router.errors import ConfigError, UsageError
 from router.model import Place
 from router.tools.change import versions
+from router.tools.change.recording import RecordedMessage, Recording, RecordingHead
+from router.tools.change.running import run_recording
 from router.tools.change.versions import open_version
 
 ROOT = "version: 1\ninclude: flows/*.yaml\ntables: {things: {key: {id: S}}}\n"
@@ -214,6 +216,17 @@ def test_links_are_made_last(git: Git, tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "target" / "a").readlink() == Path("z")
 
 
+def test_a_link_to_a_name_that_is_not_utf_8(git: Git, tmp_path: Path) -> None:
+    """It is the same link."""
+    name = os.fsdecode(b"\xff")
+    Path("a").symlink_to(name)
+    commit(git, {"b": ""})
+
+    versions.read_commit(Path("b"), "HEAD", "", tmp_path / "target")
+
+    assert str((tmp_path / "target" / "a").readlink()) == name
+
+
 def test_a_config_outside_of_the_repository(git: Git, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its folder is in the repository as a link only."""
     commit(git, {"a": ""})
@@ -230,3 +243,17 @@ def test_a_machine_without_git(git: Git, tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(UsageError, match="there is no program git here; give a file instead"):
         versions.read_commit(Path("routes.yaml"), "HEAD", "", tmp_path / "target")
+
+
+def test_a_recording_against_a_commit(git: Git) -> None:
+    """The commit is read as for a comparison, and its temporary files are removed."""
+    routes = "routes: {main: {queue: things, table: things, item: {id: ID}}}\n"
+    text = "version: 1\ntables: {things: {key: {id: S}}}\n" + routes
+    commit(git, {"routes.yaml": text.replace("ID", "id")})
+    write({"routes.yaml": text.replace("ID", "other")})
+    messages = (RecordedMessage({"id": "a", "other": "b"}, "written"),)
+    recording = Recording(RecordingHead(queue="things", config=""), messages)
+
+    (found,) = run_recording(recording, Path("routes.yaml"), "git:HEAD")
+
+    assert (found["route"], found["before"], found["after"]) == ("main", '"a"', '"b"')

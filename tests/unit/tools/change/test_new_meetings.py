@@ -14,6 +14,11 @@ CONSTANT = {**QUEUES, "item": {"id": {"value": "y"}, "b": "b"}}
 FIXED = {"item": {"id": {"value": "x"}, "a": "a"}}
 
 
+def only(id_: str) -> dict[str, Any]:
+    """The schema of messages of one key."""
+    return {"schema": {"type": "object", "required": ["id"], "properties": {"id": {"const": id_}}}}
+
+
 def found(diff: Diff, old: Any, new: Any) -> list[tuple[str, str]]:
     """The findings about pairs, each with the route that it is about."""
     report = diff(config_of(old), config_of(new))
@@ -45,6 +50,7 @@ SENTENCE = "routes '{}' and '{}' now lose data of one item"
             [("three", SENTENCE.format("one", "three")), ("three", SENTENCE.format("two", "three"))],
         ),
         ({"one": {"table": "things"}}, {"one": {"item": {"id": "id", "v": "v"}}}, []),
+        ({"one": only("x")}, {"one": only("x"), "two": {**OTHER, **only("y")}}, []),
     ],
 )
 def test_pairs(diff: Diff, old: Any, new: Any, expected: list[tuple[str, str]]) -> None:
@@ -58,3 +64,8 @@ def test_what_is_lost_in_a_known_case_is_left_out(diff: Diff) -> None:
     one = {"item": {"id": "id", "v": "v"}, "write": write}
     two = {"queue": "others", "item": {"id": "id", "v": "v"}, "write": {"mode": "delete", "version": "v"}}
     assert found(diff, {"one": one}, {"one": one, "two": two}) == []
+
+    # Another pair is found all the same, wherever it is in the file.
+    more = {"queue": "more", "item": {"id": "id", "b": "b"}}
+    others = [("", SENTENCE.format(name, "more")) for name in ("one", "two")]
+    assert found(diff, {"one": one}, {"one": one, "two": two, "more": more}) == others

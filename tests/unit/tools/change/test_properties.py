@@ -59,6 +59,7 @@ def environment(**variables: Any) -> dict[str, Any]:
         ({"Rules": [{"Same": 1}, {"Same": 1}]}, {"Rules": [{"Same": 1}, {"Same": 2}]}, ["Rules[1].Same: 1 → 2"]),
         ({"X": {"A": 1}}, {"X": "text"}, ['X: {"A":1} → text']),
         ({"X": ["a", "b"]}, {"X": "ab"}, ['X: ["a","b"] → ab']),
+        ({"X": ["a"]}, {"X": "ab"}, ['X: ["a"] → ab']),
         ({"X": "a"}, {}, ["X: a → not set"]),
         (
             {"Containers": [{"Name": "token", "Image": "i", "Environment": [{"Name": "LEVEL", "Value": "a"}]}]},

@@ -105,7 +105,7 @@ def test_a_recorded_message_with_a_difference_that_made_ones_have(run: Run) -> N
     """What else differs is found, too."""
     edit = f"item['x'] = 1; item.update({{'y': 2}} if item['id'] == '{SECRET}' else {{}})"
 
-    report = run("pass", edit, recorded(MESSAGE))
+    report = run("pass", edit, recorded(MESSAGE), ({"tests": [{"message": {"id": "t", "mail": "m"}}]},) * 2)
 
     found = [each.change for each in report.findings if each.change.code.id == "RT920"]
     assert [each.sentence for each in found] == [

@@ -292,15 +292,18 @@ def test_a_recording_of_another_queue(compare: Callable[..., Any]) -> None:
         compare([], config_of({"main": {}}), queue="others")
 
 
-def test_messages_of_tests(route: Make) -> None:
-    """Each message of each test, and none that cannot be made."""
+def test_messages_of_tests(route: Make, tmp_path: Path) -> None:
+    """Each message of each test, with files of the config's folder, and none that cannot be made."""
     tests = [
         {"file": "nowhere.json"},
         {"message": {"id": "a"}},
         {"messages": [{"message": {"id": "b"}}, {"body": "no JSON"}]},
         {"file": "gone.json"},
+        {"file": "here.json"},
     ]
+    made = route(tests=tests)
+    (tmp_path / "one" / "here.json").write_text('{"id": "c"}')
 
-    found = [message for message, _ in running.tests_of(route(tests=tests))]
+    found = [message for message, _ in running.tests_of(made)]
 
-    assert found == [{"id": "a"}, {"id": "b"}, "no JSON"]
+    assert found == [{"id": "a"}, {"id": "b"}, "no JSON", '{"id": "c"}']

@@ -114,6 +114,10 @@ def test_routes_that_share_a_table(diff: Diff) -> None:
 
     assert found(diff, {"more": old["more"]}, {"more": old["more"], "added": new["added"]}) == []
 
+    third = {"item": {**ITEM, "c": "c"}, "when": "c"}
+    (change,) = found(diff, {**old, "third": third}, {**new, "third": third})
+    assert "that routes 'main' and 'third' stored" in change.sentence
+
 
 def test_a_renamed_route(diff: Diff) -> None:
     """Only a name that changes changes no version."""

@@ -300,6 +300,24 @@ def test_the_messages_are_shown_in_the_order_in_which_they_lose(meet: Meet) -> N
     assert found.example.edit.startswith("routes:\n  one:\n")
 
 
+def test_parts_of_a_long_message(meet: Meet) -> None:
+    """Of a list its first element, and nothing where there is nothing."""
+    needs = "id: {type: string}, pad: {type: string, minLength: 150, maxLength: 150}, y: {type: string}"
+    lines = f"{{type: array, minItems: 1, items: {{type: object, required: [id, pad], properties: {{{needs}}}}}}}"
+    each = f", for_each: lines, schema: {{type: object, required: [lines], properties: {{lines: {lines}}}}}"
+    found = meet(
+        "queue: q, item: {id: element.id, x: element.x || element.z}" + each,
+        "queue: p, item: {id: element.id, y: element.y}" + each,
+    )
+    assert found.example
+    assert found.example.first.startswith("{lines: [{id: ")
+    assert "pad" not in found.example.first
+    either = f", when: \"kind == '{'k' * 150}' || other == 'b'\""
+    found = meet(route("id: id", either), route("id: id", either, "y"))
+    assert found.example
+    assert found.example.first.startswith("{kind: kkk")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "key", "orders"),
     [
