@@ -85,7 +85,8 @@ verify-model: $(INSTALLED)-tests ## what `router verify` says of CASES (20000) r
 	@$(RUN) -m tests.soundness.verify --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
 verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through the handler under faults: nothing is lost; then LOSSES (10) planted, all are found
-	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) --seed $(or $(SEED),1)
+	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) \
+		--minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 bench: $(INSTALLED)-bench ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)

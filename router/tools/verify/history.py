@@ -5,7 +5,7 @@ second time each is judged. So a key may have any number of them.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -203,10 +203,13 @@ class History:
         self.first_of.setdefault(rule, order)
         if is_sure and not write.mode.relies_on:
             self.last_put = order
-        if self.stored is not None and not self.differing(write):
+        if self.stored is None:
+            return
+        differing = self.differing(write)
+        self._note_equal(write, differing)
+        if not differing:
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order
-            self.equal_match.add(write.version_name)
 
     def _see_update(self, order: int, kept: KeptWrite, version: Order | None) -> None:
         write = kept.write
@@ -226,8 +229,7 @@ class History:
                 self.greatest_setting[place] = (
                     version if known[0] != version[0] else max(known, version)
                 )
-            if len(matching) == len(changes):
-                self.equal_match.add(write.version_name)
+            self._note_equal(write, [name for name in changes if name not in matching])
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
                 self.keep_match.add(name)
@@ -238,6 +240,13 @@ class History:
                 )
         if not kept.has_key or kept.is_doubtful:
             self.repeating |= config.add
+
+    def _note_equal(self, write: Write, differing: Iterable[str]) -> None:
+        """Note a write that may have made the stored item: only attributes that other routes write differ."""
+        name = write.version_name
+        is_equal = same(write.version, (self.stored or {}).get(name))
+        if is_equal and all(self.writers.rival(write.route, each) for each in differing):
+            self.equal_match.add(name)
 
     def _run(self, write: Write) -> Outcome:
         if self._tables is None:

@@ -151,7 +151,9 @@ def _is_less(one: tuple[str, object], other: tuple[str, object]) -> bool:
 
 
 def _is_replaced(history: History, order: int, write: Write, config: WriteConfig) -> bool:
-    """Return whether later messages of the source set all that an update sets."""
+    """Return whether later messages of the source set all that an update sets, and the item is stored by one."""
+    if order >= history.last_store:
+        return False
     changed = {*write.sets, *removed_by(write)}
     key = {name for name, _ in write.table.key}
     if write.version_name or changed != {*write.item, *changed} - key:
@@ -263,13 +265,13 @@ def _newest(history: History, order: int, write: Write) -> MessageVerdict:
     differing = history.differing(write)
     if not differing:
         return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
-    if write.version_name in history.equal_match:
-        return SUPERSEDED
     return _other_content(history, write, differing)
 
 
 def _other_content(history: History, write: Write, differing: list[str]) -> MessageVerdict:
     own, rival = _own(history, write, differing)
+    if own and write.version_name in history.equal_match:
+        return SUPERSEDED
     if own:
         return MessageVerdict(
             "different", "the stored item has its version, and other content", own
@@ -314,8 +316,6 @@ def _update(
     decided = _by_version(history, order, write)
     if decided is None:
         if differing:
-            if write.version_name in history.equal_match:
-                return SUPERSEDED
             return _other_content(history, write, differing)
         if outcome.kind == "duplicate":
             return DUPLICATE
@@ -326,7 +326,9 @@ def _update(
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
         return undecided(_ORDER)
-    return worst([SUPERSEDED, *_special(history, order, write, config)])
+    found = worst([SUPERSEDED, *_special(history, order, write, config)])
+    # What is there may be of another message: it is no trace of this one.
+    return SUPERSEDED if found == STORED else found
 
 
 def _sets_last(history: History, write: Write, name: str) -> bool:
