@@ -46,7 +46,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Change what runs": (
         "diff", "record", "deploy", "rollback", "undeploy", "build", "compile", "template",
     ),
-    "Operate": ("status", "dlq"),
+    "Operate": ("status", "dlq", "replay", "verify"),
 }  # fmt: skip
 """The commands by what one does, in the order in which one comes to it; `--help` shows them so."""
 

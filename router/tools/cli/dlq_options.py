@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -126,18 +126,14 @@ class DlqOptions(Struct, frozen=True):
 
     def selection(self) -> Selection:
         """Return the selection; raises UsageError for a time or expression that is not valid."""
-        try:
-            where = compile_expression(self.where) if self.where else None
-        except InvalidExpression as error:
-            raise UsageError(f"--where: {error}") from None
         return Selection(
             frozenset(self.queues),
             frozenset(self.routes),
             frozenset(self.codes),
             frozenset(self.pointers),
             frozenset(self.ids),
-            parse_since(self.since, datetime.now(UTC)) if self.since else None,
-            where,
+            parse_time(self.since, datetime.now(UTC)) if self.since else None,
+            parse_expression(self.where, "--where"),
         )
 
 
@@ -148,19 +144,19 @@ def selection_options(function: Any) -> Any:
     return function
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """Return the time of `--since`; raises UsageError."""
+def parse_time(text: str, now: datetime, option: str = "--since") -> datetime:
+    """Return the time of an option such as `--since`; raises UsageError."""
     match = _AGO.fullmatch(text)
     if match:
         try:
             return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         except OverflowError:
-            raise UsageError(f"--since {text} is too long ago") from None
+            raise UsageError(f"{option} {text} is too long ago") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
+            f"{option} is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -253,22 +249,26 @@ class DlqSession(Struct, frozen=True):
         self, table: Table, key: Mapping[str, AttributeValue]
     ) -> Mapping[str, AttributeValue] | AwsFault | None:
         """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
-        from router.tools.control_plane.clients import AwsCallError
+        return read_item(self.services["dynamodb"], table, key)
 
-        try:
-            found = self.services["dynamodb"].call(
-                "GetItem", TableName=table.name, Key=key, ConsistentRead=True
-            )
-        except AwsCallError as error:
-            fault = translate(error.code)
-            if fault.kind != "retry":
-                place = self.services["dynamodb"].place
-                raise UsageError(
-                    f"the table '{table.name}' cannot be read{place}: {error}"
-                ) from None
-            return fault
-        item: Mapping[str, AttributeValue] | None = found.get("Item")
-        return item
+
+def read_item(
+    dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
+) -> Mapping[str, AttributeValue] | AwsFault | None:
+    """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
+    from router.tools.control_plane.clients import AwsCallError
+
+    try:
+        found = dynamodb.call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+    except AwsCallError as error:
+        fault = translate(error.code)
+        if fault.kind != "retry":
+            raise UsageError(
+                f"the table '{table.name}' cannot be read{dynamodb.place}: {error}"
+            ) from None
+        return fault
+    item: Mapping[str, AttributeValue] | None = found.get("Item")
+    return item
 
 
 def open_session(options: DlqOptions) -> DlqSession:
@@ -278,9 +278,7 @@ def open_session(options: DlqOptions) -> DlqSession:
     selection = options.selection()
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
-    # The outcomes are shown by the command.
-    logging.getLogger("router").handlers = [logging.NullHandler()]
-    logging.getLogger("router").propagate = False
+    write_no_log()
     aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
     attributes = partial(read_attributes, services["sqs"])
     sources, place = frozenset(options.queues), services["sqs"].place
@@ -289,6 +287,20 @@ def open_session(options: DlqOptions) -> DlqSession:
     return DlqSession(
         loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
     )
+
+
+def write_no_log() -> None:
+    """Log nothing: the outcomes are shown by the command."""
+    logging.getLogger("router").handlers = [logging.NullHandler()]
+    logging.getLogger("router").propagate = False
+
+
+def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
+    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
+    try:
+        return compile_expression(text) if text else None
+    except InvalidExpression as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:

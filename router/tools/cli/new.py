@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError, refusing_file
+from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.completion import complete_queue, complete_table
@@ -24,6 +25,7 @@ from router.tools.cli.options import (
 )
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
+from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
     Examined,
@@ -240,13 +242,28 @@ def _verify(
         faults += losses_of(load(options.config, os.environ).require(), plan.routes)
     if faults:
         undo(files)
-        new_tables = [table.name for table in plan.tables]
-        if any(route.settings["table"] not in new_tables for route in plan.routes):
-            faults.append("another --table keeps apart what other routes of this one store")
+        new_tables = {table.name for table in plan.tables}
+        faults += [
+            f"give another name than '{name}' with --table"
+            for name in sorted(new_tables)
+            if table_fault(name)
+        ]
+        shared = {route.settings["table"] for route in plan.routes} - new_tables
+        faults += _ways_out(shared, options) if shared else ()
         raise UsageError(
             "nothing was written, since the result would not pass:\n" + "\n".join(faults)
         )
     return [text for claim, text in after.undecided.items() if claim not in before.undecided]
+
+
+def _ways_out(shared: Collection[str], options: _NewOptions) -> Iterator[str]:
+    """Yield what keeps what other routes store in tables that exist."""
+    with suppress(ConfigError):
+        edit = edit_of_whole_items(load(options.config, os.environ), shared)
+        if edit:
+            yield f"whole items erase what other routes store; edit {options.config}, and run this again:"
+            yield edit
+    yield "another --table keeps apart what other routes of this one store"
 
 
 def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:

@@ -262,12 +262,17 @@ def _suppressed(reason: str) -> dict[str, Any]:
 
 
 def _rule(code: Code) -> dict[str, Any]:
+    # Imported here for start-up time.
+    from router.tools.cli.code_pages import page_of
+
+    page = page_of(code)
     return {
         "id": code.id,
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
         "help": {"text": f"router check --explain {code.id}"},
         "defaultConfiguration": {"level": _SARIF_LEVELS[code.severity]},
+        **({"helpUri": page} if "://" in page else {}),
     }
 
 
