@@ -105,8 +105,9 @@ def router_transform_item(item: Item, message: Message) -> Item:
 - To decide about a message, raise `Drop(reason)` if this route does not need it; `Reject(reason)` if it can never
   succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds (in
   Lambda only with [`retry: {lambda: true}`](config.md#back-off) of the queue). A reason is text that contains no value
-  of the message. After any other exception the message stays on its queue; the log names the plugin, the hook, the
-  type of the exception and the line, without its text; `router test`, `router explain` and pytest show the traceback.
+  of the message. After any other exception the message stays on its queue; the log names the plugin, the hook, the type
+  of the exception and the line, without its text. `router test`, `router explain`, `router demo` and pytest show the
+  traceback.
 - A transform receives the value and then the arguments of the configuration. It raises ValueError or TypeError for a
   value that it cannot accept.
 - The same message must produce the same item at each delivery: use no clock and no random numbers.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.extras import blocking, missing_with
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Output = tuple[int, str, str]
 COMMANDS = ("check", "test", "explain", "demo", "worker", "compile", "schema")
@@ -523,16 +525,6 @@ def test_completes_commands(router: Run) -> None:
     assert output_of(router(env=os.environ | settings)) == (0, "plain,explain\n", "")
 
 
-BLOCKER = """\
-from importlib.machinery import PathFinder
-
-def find_spec(name, path=None, target=None, find=PathFinder.find_spec):
-    return None if name.partition(".")[0] in {missing} else find(name, path, target)
-
-PathFinder.find_spec = find_spec
-"""
-
-
 @pytest.mark.parametrize(
     ("missing", "words", "sentence"),
     [
@@ -570,71 +562,12 @@ def test_missing_extra(
     """Where an extra is not installed, the answer is which one to install."""
     config.write_text(GOOD + TESTS)
     (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(missing=set(missing.split())))
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(blocking(set(missing.split())))
     path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
 
     done = router(*words, env=os.environ | {"PYTHONPATH": path, "AWS_REGION": "eu-west-1"})
 
     assert output_of(done) == (2, "", f"router: {sentence}\n")
-
-
-OTHER_EXTRAS = {"boto3", "botocore", "prometheus_client", "ministack", "starlette", "uvicorn", "anyio"}
-"""What `message-router[cli]` does not install."""
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "build -o dist/lambda.zip",
-        "check --strict --format github --no-env",
-        "check --unproved --format sarif",
-        "compile -o routes.compiled.json",
-        "diff",
-        "diff git:HEAD --format markdown",
-        "explain --queue users --claims --html page.html message.json",
-        "graph --format svg",
-        "list --owner -",
-        "new message.json --queue others --yes",
-        "schema",
-        "template --format json",
-        "template --worker",
-        "template --format operator-policy",
-        "test --junit out.xml",
-        "test --recorded recorded.jsonl --against git:HEAD",
-    ],
-)
-def test_the_extra_of_the_command_line_is_enough(router: Run, config: Path, tmp_path: Path, words: str) -> None:
-    """For the commands that read files, as docs/README.md says: in continuous integration there is no other."""
-    config.write_text(GOOD + TESTS)
-    message = '{"id": "a", "name": "b"}'
-    (tmp_path / "message.json").write_text(message)
-    head = {"queue": "users", "config": "0"}
-    recorded = {"message": json.loads(message), "outcome": "written"}
-    (tmp_path / "recorded.jsonl").write_text(f"{json.dumps(head)}\n{json.dumps(recorded)}\n")
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(missing=OTHER_EXTRAS))
-    path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
-    for git in ("init -q", "add routes.yaml", "-c user.name=n -c user.email=e commit -qm one"):
-        subprocess.run(["git", *git.split()], cwd=tmp_path, check=True)
-
-    done = router(*words.split(), env=os.environ | {"PYTHONPATH": path})
-
-    # The config has findings and a test that fails; only what could not run has the exit code 2.
-    assert (done.returncode in (0, 1), "Traceback" in done.stderr) == (True, False)
-
-
-def test_the_extra_of_the_worker_is_enough(tmp_path: Path) -> None:
-    """No module but those of the console imports more."""
-    code = BLOCKER.format(missing={"ministack", "starlette", "uvicorn", "anyio"}) + (
-        "import importlib, pkgutil, router\n"
-        "for each in pkgutil.walk_packages(router.__path__, 'router.'):\n"
-        "    if '__main__' not in each.name and '_handler' not in each.name and 'console' not in each.name:\n"
-        "        importlib.import_module(each.name)\n"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-
-    assert output_of(done) == (0, "", "")
 
 
 INTERRUPTED = """\
@@ -663,8 +596,8 @@ def test_ctrl_c_during_the_imports(router: Run, config: Path, tmp_path: Path, na
 
 
 def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
-    """Loading a config and planning its messages takes none of the extras."""
-    code = BLOCKER.format(missing={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
+    """Loading a config and planning its messages takes no package but those that are always installed."""
+    code = blocking(missing_with("")) + (
         "import os, pathlib\nfrom router.tools.dev.run_tests import Suite\n"
         "print(len(Suite(pathlib.Path('routes.yaml'), os.environ).run()))\n"
     )

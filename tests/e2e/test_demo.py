@@ -212,6 +212,24 @@ def test_worker_that_cannot_start(router: Run, tmp_path: Path) -> None:
     assert "RT501 plugin 'once' cannot be loaded: LookupError" in done.stderr
 
 
+def test_what_a_plugin_raises(router: Run, tmp_path: Path) -> None:
+    """Its traceback is printed for each message that should be written, of a test with stored items, too."""
+    tests = (
+        "    tests:\n      - {name: plain, message: {id: u1}}\n      - {name: odd, message: {id: u1}, outcome: retry}\n"
+    )
+    stored = "      - {name: stored, given: {users: [{id: u2}]}, message: {id: u1}}\n"
+    (tmp_path / "routes.yaml").write_text(SMALL.replace("queues:", "plugins: [own.py]\nqueues:") + tests + stored)
+    (tmp_path / "own.py").write_text(
+        "from router import hookimpl\n\n\n@hookimpl\ndef router_transform_item(item):\n    return item['nmae']\n"
+    )
+
+    done = router("demo")
+
+    trace = f'Traceback (most recent call last):\n  File "{tmp_path}/own.py", line 6, in router_transform_item\n'
+    assert [f"users: {name}\n{trace}" in done.stdout for name in ("plain", "stored", "odd")] == [True, True, False]
+    assert (done.returncode, done.stdout.count("KeyError: 'nmae'")) == (1, 2)
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process has started and that still run, and theirs."""
     direct = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -16,6 +16,7 @@ from router.tools.dev.emulator import (
 )
 from router.tools.dev.new.files import NewFile, write_files
 from router.tools.dev.new.inference import infer_schema
+from router.tools.dev.new_plugin import plan_plugin
 from router.tools.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
 from router.tools.dev.run_tests import Suite, run_test
 from router.tools.dev.samples import from_lines, from_tests
@@ -44,6 +45,7 @@ __all__ = [
     "local_aws",
     "make_body",
     "make_record",
+    "plan_plugin",
     "read_record",
     "refuse_foreign",
     "run_test",

@@ -300,7 +300,7 @@ _RUN = re.compile(r"^(?:\$ |.*\| |\s*-? *run: )?router ([a-z]+)\b", re.MULTILINE
 
 
 def test_each_command_has_its_extra() -> None:
-    """tests/e2e/test_cli.py starts each command with these modules only."""
+    """tests/e2e/test_extras.py starts each command with these modules only."""
     named = [command for _, commands in EXTRAS for command in commands]
 
     assert (sorted(named), [name for name, _ in EXTRAS]) == (

@@ -1,11 +1,6 @@
 """The command line; it needs the extra `cli`."""
 
-import atexit
-import gc
 import sys
-from typing import NoReturn
-
-from router.runtime.import_stubs import import_libraries
 
 
 def main() -> None:
@@ -13,19 +8,25 @@ def main() -> None:
     if sys.platform == "win32":
         # `select.poll`, `resource` and signals of processes, which the commands use, are not there.
         _refuse("it runs on Linux and macOS; on Windows, use the Windows Subsystem for Linux")
-    # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for
-    # the others. None is worth it at the end, where Python would look through all objects once more.
-    gc.disable()
-    atexit.register(gc.freeze)
     try:
         _run()
     except KeyboardInterrupt:
-        # Click ends a command so, too; what is imported before and what follows is not within a command.
+        # Click ends a command so, too; this is while it is imported, or after its end.
         sys.stderr.write("\nAborted!\n")
         sys.exit(1)
 
 
 def _run() -> None:
+    # Imported here, so that an interrupt finds the handler above as soon as possible.
+    import atexit
+    import gc
+
+    from router.runtime.import_stubs import import_libraries
+
+    # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for
+    # the others. None is worth it at the end, where Python would look through all objects once more.
+    gc.disable()
+    atexit.register(gc.freeze)
     import_libraries()
     try:
         # The command line's libraries are optional: Lambda has no use for them.
@@ -37,6 +38,6 @@ def _run() -> None:
     app(prog_name="router")
 
 
-def _refuse(reason: str) -> NoReturn:
+def _refuse(reason: str) -> None:
     sys.stderr.write(f"router: {reason}\n")
     sys.exit(2)

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from router.errors import UsageError
+from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load_program
 from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option
@@ -151,6 +152,10 @@ def _print(demo: DemoResult) -> None:
             )
         )
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
+    for result in demo.results:
+        if result.sample.traceback and not result.expected:
+            click.echo(click.style(printable(result.sample.name), bold=True))
+            click.echo(printable_lines(result.sample.traceback))
 
 
 def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:

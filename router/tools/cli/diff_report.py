@@ -87,8 +87,9 @@ def _heading(route: RouteReport | None) -> str:
 
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
     change, colour = found.change, COLOURS[found.risk]
-    first, *rest = _wrapped(_advised(found), width, f"  {change.code.id}  ", _INDENT)
-    yield first.replace(change.code.id, click.style(change.code.id, fg=colour), 1)
+    kind = f"{found.risk} {change.code.id}"
+    first, *rest = _wrapped(_advised(found), width, f"  {kind}  ", _INDENT)
+    yield first.replace(kind, click.style(kind, fg=colour), 1)
     yield from rest
     places = (
         f"{found.place}, was at {found.old_place}"

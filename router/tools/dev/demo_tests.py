@@ -101,7 +101,8 @@ def _sample_test(
     for number, (record, outcome) in enumerate(zip(records, observed.outcomes, strict=True)):
         suffix = f" [{number}]" if test.messages else ""
         name = f"{route}: {verdict.name}{suffix}"
-        samples.append(_sample(queue, record, name, outcome.kind, fault))
+        sample = _sample(queue, record, name, outcome.kind, fault)
+        samples.append(structs.replace(sample, traceback=verdict.traceback))
     table = StoredTable(program, route)
     first = table.by_identity(observed.stored or ())
     second = table.by_identity(delivered.stored or ())

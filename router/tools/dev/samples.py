@@ -11,6 +11,7 @@ from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
+from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import META, records_of, wrapped_record
 from router.tools.dev.run_tests import Verdict, run_test
 from router.tools.dev.starting import start_plugins
@@ -46,6 +47,8 @@ class Sample(Struct, frozen=True):
     """Whether no test expects its outcome, which is none that a message should have."""
     message_id: str = ""
     """Its message id in its attribute `router`, if it has one."""
+    traceback: str = ""
+    """What plugins raise for it; "" if they raise nothing."""
 
 
 def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sample]:
@@ -104,7 +107,8 @@ def _sample(
 ) -> Sample:
     compiled = program.engine.queues[queue]
     start_plugins(program)
-    planned = plan(compiled, record)
+    raised: list[str] = []
+    planned = plan(compiled, record, watching(raised))
     # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
     other = plan(compiled, structs.replace(record, message_id="other", attributes=_OTHER_META))
     items = []
@@ -125,6 +129,7 @@ def _sample(
         (planned.outcome or WRITTEN).kind,
         tuple(items),
         identities=tuple(identities),
+        traceback="\n".join(raised),
     )
 
 

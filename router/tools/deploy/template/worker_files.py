@@ -198,7 +198,10 @@ def _installation(
     if program.wheel:
         lines.append(_copy([program.wheel.name], "./"))
     elif not program.index:
-        lines += ["COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
+        lines += [
+            "COPY pyproject.toml README.md LICENSE message_router_pytest.py ./",
+            "COPY router/ router/",
+        ]
     lines += _copies(required)
     what = " ".join(
         [program.arguments(_BUILD), *(f"-r {shlex.quote(name)}" for name in sorted(lists))]

@@ -8,7 +8,7 @@ import pytest
 from router.tools.cli import main
 
 
-@pytest.mark.parametrize("where", ["router.tools.cli.import_libraries", "router.tools.cli.app.app"])
+@pytest.mark.parametrize("where", ["router.runtime.import_stubs.import_libraries", "router.tools.cli.app.app"])
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str) -> None:
     """Ctrl-C is one line, while it imports and outside of a command, too."""
 

@@ -46,7 +46,7 @@ def test_the_wheel(tmp_path: Path) -> None:
     """The wheel has each file of the page."""
     source = tmp_path / "source"
     shutil.copytree(ROOT / "router", source / "router", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "message_router_pytest.py"):
         shutil.copy(ROOT / name, source)
     command = [
         sys.executable,

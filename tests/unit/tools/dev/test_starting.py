@@ -136,7 +136,7 @@ def test_a_plugin_that_cannot_start(config: Path) -> None:
     program = load_program(config, {})
 
     for _ in range(2):
-        with pytest.raises(PluginError, match=r"^plugin 'own': router_start raised AssertionError$"):
+        with pytest.raises(PluginError, match=r"^plugin 'own': router_start raised AssertionError \(own\.py:13\)$"):
             start_plugins(program)
 
 

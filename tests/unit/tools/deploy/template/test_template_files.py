@@ -65,7 +65,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of the router, made as the error says."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(REPO / "router", folder / "source/router", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "message_router_pytest.py"):
         shutil.copy(REPO / name, folder / "source" / name)
     made = pip("wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), str(folder / "source"))
     assert made.returncode == 0, made.stderr
