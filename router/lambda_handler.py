@@ -36,6 +36,7 @@ from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
+from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LOGGER,
     log_batch,
@@ -240,7 +241,15 @@ def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> l
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue")
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
-    summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))
+    count = len(records)
+    summary = Summary(
+        arn,
+        {"retry": count},
+        0.0,
+        configuration_errors=count,
+        codes={outcome.code: count},
+        retries={cause_of(outcome): count},
+    )
     log_batch(summary, PROGRAM.hash)
     print_embedded(summary)
     url = _aws().queues.url(arn, deadline.end - boottime())

@@ -8,6 +8,7 @@ import msgspec
 
 from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
+from docs.generate.observability import observability_page
 from docs.generate.plugins import plugins_page, transforms_page
 from docs.generate.schemas import make_exact_schemas, make_published_schemas
 from router.runtime.program.load import load_program
@@ -40,6 +41,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "router/runtime/config/published.json": published_schemas,
     "docs/checks.md": checks_page,
     "docs/config.md": config_page,
+    "docs/observability.md": observability_page,
     "docs/transforms.md": transforms_page,
     "docs/plugins.md": plugins_page,
     "docs/graph.svg": graph_picture,

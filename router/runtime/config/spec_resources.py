@@ -272,6 +272,14 @@ class Queue(Spec, frozen=True):
             examples=["1d"],
         ),
     ] = "12h"
+    silent_after: Annotated[
+        Duration | None,
+        Meta(
+            description="An alarm rings if nothing was received from it for so long, `5m` to "
+            "`1d`: a sender may have stopped. Default: it may be silent.",
+            examples=["1h"],
+        ),
+    ] = None
     atomic: Annotated[
         bool,
         Meta(description="Write all items of one message in one transaction."),

@@ -5,22 +5,30 @@ It plans a batch, writes it, sends dead letters, and says what may be acknowledg
 
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router import codes
-from router.model import WRITTEN, Outcome, Record, Result, Summary
+from router.model import WRITTEN, Outcome, OutcomeKind, Record, Result, Summary
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.message_groups import group_waves
+from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
+from router.runtime.deliver.telemetry import (
+    LOGGER,
+    Meter,
+    ignore,
+    log_batch,
+    log_result,
+    measure_ages,
+)
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,
     Deadline,
@@ -80,6 +88,8 @@ class DeliveryOptions(Struct, frozen=True):
 
 
 DEFAULT_OPTIONS = DeliveryOptions()
+_WRITES_OF = attrgetter("writes")
+_ROUTE_OF = attrgetter("route")
 
 
 class _Batch(Struct):
@@ -92,6 +102,27 @@ class _Batch(Struct):
     waits: WaitBudget
     blocked: set[str | None] = set()
     """The groups of a FIFO queue with a message that stays on it."""
+    routes: defaultdict[OutcomeKind, Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+    """The messages by outcome and route, if they are counted."""
+
+    def count_routes(self, settled: Iterable[PlannedMessage], decided: Sequence[Delivered]) -> None:
+        """Count messages: a written one for the route of each write, another for its deciding one."""
+        others = [each.outcome for each in decided if each.outcome is not WRITTEN]
+        written = settled
+        if others:
+            written = [
+                planned
+                for planned, each in zip(settled, decided, strict=True)
+                if each.outcome is WRITTEN
+            ]
+        # Nearly all messages are written: no instruction of Python's is executed for each of them.
+        writes = chain.from_iterable(map(_WRITES_OF, written))
+        self.routes[WRITTEN.kind].update(map(_ROUTE_OF, writes))
+        for outcome in others:
+            if outcome.route:
+                self.routes[outcome.kind][outcome.route] += 1
 
 
 class Delivery:
@@ -123,6 +154,8 @@ class Delivery:
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
         self._observes_batches = program.plugins.observes("router_batch_done")
+        self._counts_routes = program.counts_routes
+        self._tables = program.tables_by_reference
 
     def deliver(
         self,
@@ -165,7 +198,7 @@ class Delivery:
             self._report(queue, part)
             if len(results) == count:
                 # Before the last messages are acknowledged.
-                self._summarize(queue, results, self._clock() - started)
+                self._summarize(batch, results, self._clock() - started)
             yield part
 
     def set_visibility(
@@ -240,6 +273,8 @@ class Delivery:
             left = len(wave)
             for settled in self._writer.write(wave, batch.limit, batch.waits, atomic=queue.atomic):
                 decided = self._decide(queue, settled, batch.limit)
+                if self._counts_routes:
+                    batch.count_routes(settled, decided)
                 if queue.fifo:
                     for each in decided:
                         del batch.left[each.record.message_id]
@@ -319,31 +354,58 @@ class Delivery:
 
     def _summarize(
         self,
-        queue: CompiledQueue,
+        batch: _Batch,
         results: Sequence[Delivered],
         seconds: float,
     ) -> None:
         """Log a batch, and show it to observers."""
-        others = [each.outcome for each in results if each.outcome is not WRITTEN]
-        counts = Counter([outcome.kind for outcome in others])
-        written = len(results) - len(others)
+        queue = batch.queue
+        written = results
+        others = [each for each in results if each.outcome is not WRITTEN]
+        if others:
+            written = [each for each in results if each.outcome is WRITTEN]
+        outcomes = [each.outcome for each in others]
+        counts = Counter([outcome.kind for outcome in outcomes])
         if written:
-            counts[WRITTEN.kind] += written
+            counts[WRITTEN.kind] += len(written)
         failed_before: list[Record] = []
         if queue.dead_letter:
             failed_before = [each.record for each in results if each.record.message_attributes]
+        ages, age_seconds = measure_ages(written, int(time.time() * 1000))
+        usage = batch.limit.usage
+        # Without a dead-letter queue, a rejected message is not acknowledged.
+        sent = [each.outcome for each in others if each.acknowledged]
         summary = Summary(
             queue.name,
             counts,
             seconds,
-            conflicts=sum([outcome.conflict for outcome in others]),
-            configuration_errors=sum([outcome.configuration_error for outcome in others]),
+            conflicts=sum([outcome.conflict for outcome in outcomes]),
+            configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
             malformed_failures=sum([is_malformed(record) for record in failed_before]),
+            codes=Counter([outcome.code for outcome in outcomes]),
+            dead_letters=Counter([each.code for each in sent if each.kind == "rejected"]),
+            retries=Counter([cause_of(each) for each in outcomes if each.kind == "retry"]),
+            ages=ages,
+            age_seconds=age_seconds,
+            write_calls=usage.calls,
+            write_units={self._tables[name]: units for name, units in usage.units.items()},
+            routes=self._by_route(batch.routes),
         )
         log_batch(summary, self._program.hash)
         self._options.meter(summary)
         if self._observes_batches:
             self._notify("router_batch_done", summary)
+
+    def _by_route(
+        self, counted: Mapping[OutcomeKind, Mapping[str, int]]
+    ) -> dict[tuple[str, str], dict[OutcomeKind, int]]:
+        """Return the numbers of messages by route and table, then by outcome."""
+        found: dict[tuple[str, str], dict[OutcomeKind, int]] = {}
+        for kind, numbers in counted.items():
+            for route, number in numbers.items():
+                table = self._program.config.routes[route].table
+                found.setdefault((route, table), {})[kind] = number
+        return found
 
     def _notify(self, hook: ObserverHook, seen: object) -> None:
         try:

@@ -10,13 +10,36 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, get_args
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter, methodcaller
 
 import msgspec
 
-from router.model import OutcomeKind, Result, Summary, iso_ms
+from router.model import Result, Summary, iso_ms
 from router.runtime.config.secret_values import WRITTEN
+from router.runtime.deliver.metrics import (
+    AGE,
+    AGES,
+    CAUSE,
+    CODE,
+    CONFIGURATION_ERRORS,
+    DEAD_LETTERS,
+    METRICS,
+    NAMESPACE,
+    OUTCOMES,
+    QUEUE,
+    RETRIES,
+    ROUTE,
+    SERVICE,
+    TABLE,
+    WRITE_CALLS,
+    WRITE_UNITS,
+    of_kind,
+    of_route,
+)
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.printable import printable_json
 
 LOGGER = logging.getLogger("router")
@@ -121,48 +144,15 @@ def _log(level: int, message: str, fields: Mapping[str, object]) -> None:
         LOGGER.handle(record)
 
 
-NAMESPACE = "MessageRouter"
-"""The CloudWatch namespace."""
-SERVICE = "service"
-"""A dimension, in Prometheus a label: what `service_name` returns."""
-QUEUE = "queue"
-"""A dimension, in Prometheus a label: the queue's name in the config."""
 SERVICE_VARIABLE = "ROUTER_SERVICE"
 """The environment variable that names the service.
 
 Stages in one account have metrics of their own with it.
 """
-CONFIGURATION_ERRORS = "router_configuration_errors_total"
-LINES_DROPPED = "router_log_lines_dropped_total"
-Unit = Literal["Count", "Seconds"]
-_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
-_MESSAGES: Mapping[str, tuple[Unit, str]] = {
-    # Each outcome has a metric of its own.
-    f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
-    for kind in _KINDS
-}
-METRICS: Mapping[str, tuple[Unit, str]] = {
-    **_MESSAGES,
-    "router_conflicts_total": (
-        "Count",
-        "Duplicate or stale messages whose content differs from the stored item.",
-    ),
-    CONFIGURATION_ERRORS: (
-        "Count",
-        "Messages that met a configuration error: no such table, no permission.",
-    ),
-    "router_malformed_failures_total": (
-        "Count",
-        "Messages whose attribute `router` was ignored: it does not describe a dead letter.",
-    ),
-    "router_batches_total": ("Count", "Batches of messages that were processed."),
-    "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
-    LINES_DROPPED: (
-        "Count",
-        "Log lines of a worker that were dropped, because nobody read the log.",
-    ),
-}
-"""Each metric: its unit, and what it counts."""
+_SENT_AT = methodcaller("get", "SentTimestamp", "")
+_ATTRIBUTES_OF = attrgetter("record.attributes")
+Meter = Callable[[Summary], None]
+"""Called for each batch."""
 
 
 def service_name(env: Mapping[str, str] = os.environ) -> str:
@@ -173,17 +163,30 @@ def service_name(env: Mapping[str, str] = os.environ) -> str:
     return env.get(SERVICE_VARIABLE) or env.get("AWS_LAMBDA_FUNCTION_NAME") or "message-router"
 
 
-Meter = Callable[[Summary], None]
-"""Called for each batch."""
+def measure_ages(written: Iterable[Delivered], now_ms: int) -> tuple[tuple[int, ...], float]:
+    """Return how many messages were written at an age of each bucket, and the sum of the ages.
+
+    Each message comes through here, but no instruction of Python's: SQS writes times as texts of 13
+    digits, which have their order, and are sorted and compared as texts.
+    """
+    sent = sorted(map(_SENT_AT, map(_ATTRIBUTES_OF, written)))
+    del sent[: bisect_right(sent, "")]
+    count = len(sent)
+    younger = [count - bisect_left(sent, str(now_ms - int(age * 1000))) for age in AGES]
+    buckets = [each - before for before, each in pairwise((0, *younger, count))]
+    seconds = (count * now_ms - sum(map(int, sent))) / 1000
+    return tuple(buckets), seconds
 
 
 def measure(summary: Summary) -> dict[str, float]:
-    """Return what a batch adds to each metric; zeros are left out."""
+    """Return what a batch adds to each metric of its queue; zeros are left out."""
     values: dict[str, float] = {}
     for kind, number in summary.counts.items():
-        values[f"router_messages_{kind}_total"] = number
+        values[of_kind(kind)] = number
     values["router_batches_total"] = 1
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
+    if summary.write_calls:
+        values[WRITE_CALLS] = summary.write_calls
     if summary.conflicts:
         values["router_conflicts_total"] = summary.conflicts
     if summary.configuration_errors:
@@ -194,19 +197,58 @@ def measure(summary: Summary) -> dict[str, float]:
 
 
 def embedded(summary: Summary) -> str:
-    """Return the line of a batch in CloudWatch's embedded metric format."""
-    values = measure(summary)
-    directives = [_directive([SERVICE, QUEUE], values)]
-    if summary.configuration_errors:
-        # For one alarm on all queues. It cannot name those that the config does not know.
-        directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
+    """Return the lines of a batch in CloudWatch's embedded metric format.
+
+    One has the metrics of the queue. A code, a cause, a table and a route each have a line of their
+    own.
+    """
+    values: dict[str, object] = {**measure(summary)}
+    if any(summary.ages):
+        counted = [(age, number) for age, number in zip(_AGES, summary.ages, strict=True) if number]
+        values[AGE] = {
+            "Values": [age for age, _ in counted],
+            "Counts": [number for _, number in counted],
+        }
+    queue = {QUEUE: summary.queue}
+    # For one alarm on all queues. It cannot name those that the config does not know.
+    alone = [CONFIGURATION_ERRORS] if summary.configuration_errors else []
+    if of_kind("retry") in values:
+        # So that the share of retries can be computed where nothing is written.
+        values.setdefault(of_kind("written"), 0)
+    lines = [_line(queue, values, alone)]
+    for code, number in summary.codes.items():
+        of_code: dict[str, object] = {OUTCOMES: number}
+        if code in summary.dead_letters:
+            of_code[DEAD_LETTERS] = summary.dead_letters[code]
+        lines.append(_line(queue | {CODE: code}, of_code))
+    for cause, number in summary.retries.items():
+        lines.append(_line(queue | {CAUSE: cause}, {RETRIES: number}))
+    for table, units in summary.write_units.items():
+        lines.append(_line({TABLE: table}, {WRITE_UNITS: round(units, 3)}))
+    for (route, table), counts in summary.routes.items():
+        of_kinds: dict[str, object] = {of_route(kind): number for kind, number in counts.items()}
+        lines.append(_line(queue | {ROUTE: route, TABLE: table}, of_kinds))
+    return "\n".join(lines)
+
+
+_AGES = (*AGES, AGES[-1])
+"""The ages that stand for the buckets in CloudWatch: their bounds."""
+
+
+def _line(
+    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
+) -> str:
+    """Return a line with metrics; `alone` are those that are measured by service alone, too."""
+    directives = [_directive([SERVICE, *labels], values)]
+    if alone:
+        directives.append(_directive([SERVICE], alone))
     line: dict[str, object] = {
         "_aws": {
             "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": directives,
         },
         SERVICE: service_name(),
-        QUEUE: summary.queue,
+        **labels,
         **values,
     }
     return msgspec.json.encode(line).decode()
@@ -216,12 +258,12 @@ def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, objec
     return {
         "Namespace": NAMESPACE,
         "Dimensions": [dimensions],
-        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in metrics],
+        "Metrics": [{"Name": name, "Unit": METRICS[name].unit} for name in metrics],
     }
 
 
 def print_embedded(summary: Summary) -> None:
-    """Print a batch's line: CloudWatch reads the standard output of a Lambda function."""
+    """Print a batch's lines: CloudWatch reads the standard output of a Lambda function."""
     print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
 
 

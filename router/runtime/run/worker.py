@@ -25,11 +25,11 @@ from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
-from router.runtime.run.counters import QueueCounters, Totals
+from router.runtime.run.counters import Counters, Totals
 from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.polling import PolledQueue
+from router.runtime.run.polling import Meters, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
 
@@ -108,7 +108,7 @@ class WorkerService:
         # One call of each receiver, the concurrent writes, and some for heartbeats.
         self._aws = connect(receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
-        self._counters = QueueCounters(options.counters)
+        self._counters = Counters(options.counters)
         self._pool = self._new_pool(program)
 
     def run(self) -> int:
@@ -287,7 +287,9 @@ class WorkerService:
         # A long poll cannot be cancelled, and must end within the grace period.
         wait = min(options.wait, max(0, options.grace // 2))
         chosen = _choose(program, options.queues)
-        self._counters.declare(queue.name for queue in chosen)
+        routes = [route.route for queue in chosen for route in queue.routes]
+        by_route = routes if program.counts_routes else []
+        self._counters.declare([queue.name for queue in chosen], by_route, _measured(program))
         polled = overlap(
             lambda queue: _resolve(self._aws, queue, wait),
             chosen,
@@ -298,7 +300,7 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            self._counters.record,
+            Meters(self._counters.record, self._counters.add),
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
@@ -342,6 +344,12 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
             known = ", ".join(queues)
             raise UsageError(f"no route reads the queue '{name}'; the config has {known}")
     return [queues[name] for name in names or queues]
+
+
+def _measured(program: Program) -> list[str]:
+    """Return the tables whose write units are counted."""
+    tables = program.config.tables.items()
+    return [name for name, table in tables if program.counts_routes or table.write_units]
 
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:

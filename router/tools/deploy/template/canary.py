@@ -12,7 +12,7 @@ import yaml
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.runtime.deliver.telemetry import NAMESPACE, QUEUE, SERVICE
+from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alias import ALIAS
 from router.tools.deploy.template.document import Document, check_resources
