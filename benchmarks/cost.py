@@ -215,19 +215,20 @@ def of_monitoring() -> Iterator[str]:
     document = make_document(read_for_deployment(HERE / "routes.yaml", {}))
     types = Counter(each["Type"].removeprefix("AWS::") for each in document.body["Resources"].values())
     queues, alarms = types["Lambda::EventSourceMapping"], types["CloudWatch::Alarm"]
+    alarm_metrics = sum(_metrics_of(each) for each in document.body["Resources"].values())
     ages = (1000, *(0,) * len(AGES))
     summary = Summary("small", {"written": 1000}, 0.1, ages=ages, write_calls=40)
     usual = len(json.loads(embedded(summary))["_aws"]["CloudWatchMetrics"][0]["Metrics"])
     most = len([each for each in METRICS.values() if each.labels == (QUEUE,) and each.source == "both"])
-    month = queues * usual * METRIC_MONTH + alarms * ALARM_MONTH + DASHBOARD_MONTH
+    month = queues * usual * METRIC_MONTH + alarm_metrics * ALARM_MONTH + DASHBOARD_MONTH
     line = len(embedded(summary).encode())
     in_log, by_request = (
         [MILLION / batch * each for batch in (1000, 10)] for each in (line / 1e9 * LOG_GB, METRIC_REQUESTS / MILLION)
     )
     yield ""
     yield (
-        f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for an alarm and "
-        f"${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, and "
+        f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for each metric of an alarm "
+        f"and ${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, and "
         f"{most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard costs "
         f"${month:.2f} a month."
     )
@@ -236,6 +237,14 @@ def of_monitoring() -> Iterator[str]:
         f"batches of 1,000, and ${in_log[1]:.3f} in batches of 10; PutMetricData would cost ${by_request[0]:.2f} and "
         f"${by_request[1]:.2f}."
     )
+
+
+def _metrics_of(resource: Mapping[str, Any]) -> int:
+    """Return how many metrics an alarm has; 0 for another resource."""
+    if resource["Type"] != "AWS::CloudWatch::Alarm":
+        return 0
+    found = [each for each in resource["Properties"].get("Metrics", ()) if "MetricStat" in each]
+    return len(found) or 1
 
 
 def _router_alone(figures: list[Figure]) -> float:

@@ -286,6 +286,10 @@ class Result(Struct, frozen=True):
     queue: str
     outcome: Outcome
     receive_count: int = 0
+    sender_id: str = ""
+    """The principal that sent it, as SQS names it."""
+    sent_at: int | None = None
+    """When it was sent, in milliseconds since 1970."""
 
 
 class Summary(Struct, frozen=True):

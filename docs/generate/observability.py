@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from docs.generate.nights import nights_table
 from router.model import OutcomeKind, Summary
 from router.runtime.config.spec import Config
 from router.runtime.deliver.metrics import AGES, CAUSES, METRICS, Metric
@@ -102,6 +103,7 @@ def parts() -> Iterator[tuple[str, str]]:
     """Yield what is made of the page, by the name of its place."""
     yield "metrics", metrics_table()
     yield "costs", costs_table(EXAMPLES)
+    yield "nights", nights_table()
 
 
 def observability_page() -> str:

@@ -13,7 +13,15 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from router import codes
-from router.model import WRITTEN, Outcome, OutcomeKind, Record, Result, Summary
+from router.model import (
+    WRITTEN,
+    Outcome,
+    OutcomeKind,
+    Record,
+    Result,
+    Summary,
+    read_epoch_ms,
+)
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
@@ -348,7 +356,14 @@ class Delivery:
             shown = [each for each in part if each.outcome is not WRITTEN]
         for each in shown:
             record = each.record
-            result = Result(record.message_id, queue.name, each.outcome, record.receive_count)
+            result = Result(
+                record.message_id,
+                queue.name,
+                each.outcome,
+                record.receive_count,
+                record.attributes.get("SenderId", ""),
+                read_epoch_ms(record.attributes.get("SentTimestamp")),
+            )
             log_result(result)
             self._notify("router_outcome", result)
 

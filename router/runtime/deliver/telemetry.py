@@ -17,7 +17,7 @@ from operator import attrgetter, methodcaller
 
 import msgspec
 
-from router.model import Result, Summary, iso_ms
+from router.model import Result, Summary, __version__, iso_ms
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.metrics import (
     AGE,
@@ -36,6 +36,7 @@ from router.runtime.deliver.metrics import (
     TABLE,
     WRITE_CALLS,
     WRITE_UNITS,
+    cause_of,
     of_kind,
     of_route,
 )
@@ -52,28 +53,50 @@ _LEVELS = {
 }
 
 
-class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON.
+LINE_FIELDS: dict[str, object] = {"version": __version__}
+"""The fields of each line: the version, the hash of the config and, in Lambda, the id of the request.
 
-    It has the time, level, message, and the fields of `extra={"fields": …}`. No line has the value
-    of a variable that holds a secret.
+Whoever loads a config or begins an invocation sets them.
+"""
+LEVEL_VARIABLE = "AWS_LAMBDA_LOG_LEVEL"
+"""The environment variable with the level that a function is set to have in its log."""
+_LEVELS_OF_LAMBDA = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}
+"""The levels of Lambda that have another name here."""
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON, with the names that Lambda's own lines have.
+
+    It has the time, level, message, LINE_FIELDS, and the fields of `extra={"fields": …}`. No line has
+    the value of a variable that holds a secret.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line: dict[str, object] = {
-            "time": iso_ms(int(record.created * 1000)),
+            "timestamp": iso_ms(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage(),
+            **LINE_FIELDS,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
             # Only the type: the text of an exception may contain a value of a message.
-            line["exception"] = record.exc_info[0].__name__
+            line["errorType"] = record.exc_info[0].__name__
         text = WRITTEN.mask(msgspec.json.encode(line).decode())
         if text.isprintable():
             return text
         return printable_json(text)
+
+
+def level_for_lambda(env: Mapping[str, str]) -> int:
+    """Return the level that the function is set to have in its log; by default INFO.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    name = env.get(LEVEL_VARIABLE, "").upper()
+    level: int = logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
+    return level
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
@@ -107,7 +130,7 @@ def log_result(result: Result) -> None:
     if level is None:
         return
     outcome = result.outcome
-    fields = {
+    fields: dict[str, object] = {
         "outcome": outcome.kind,
         "code": outcome.code,
         "reason": outcome.reason,
@@ -117,7 +140,12 @@ def log_result(result: Result) -> None:
         "message_id": result.message_id,
         "conflict": outcome.conflict,
         "receive_count": result.receive_count,
+        "sender_id": result.sender_id,
     }
+    if result.sent_at is not None:
+        fields["age_seconds"] = round(time.time() - result.sent_at / 1000, 3)
+    if outcome.kind == "retry":
+        fields["cause"] = cause_of(outcome)
     _log(level, f"message {outcome.kind}", fields)
 
 
@@ -131,6 +159,7 @@ def log_batch(summary: Summary, config: str) -> None:
         "configuration_errors": summary.configuration_errors,
         "malformed_failures": summary.malformed_failures,
         "seconds": round(summary.seconds, 6),
+        "write_calls": summary.write_calls,
         "config": config,
     }
     _log(logging.INFO, "batch done", fields)
@@ -151,6 +180,8 @@ Stages in one account have metrics of their own with it.
 """
 _SENT_AT = methodcaller("get", "SentTimestamp", "")
 _ATTRIBUTES_OF = attrgetter("record.attributes")
+_AGES = (*AGES, AGES[-1])
+"""The ages that stand for the buckets in CloudWatch: their bounds."""
 Meter = Callable[[Summary], None]
 """Called for each batch."""
 
@@ -231,10 +262,6 @@ def embedded(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-_AGES = (*AGES, AGES[-1])
-"""The ages that stand for the buckets in CloudWatch: their bounds."""
-
-
 def _line(
     labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
 ) -> str:
@@ -242,16 +269,27 @@ def _line(
     directives = [_directive([SERVICE, *labels], values)]
     if alone:
         directives.append(_directive([SERVICE], alone))
+    now = int(time.time() * 1000)
     line: dict[str, object] = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": directives,
-        },
+        "_aws": {"Timestamp": now, "CloudWatchMetrics": directives},
+        **_passing(now),
         SERVICE: service_name(),
         **labels,
         **values,
     }
     return msgspec.json.encode(line).decode()
+
+
+def _passing(now_ms: int) -> Mapping[str, object]:
+    """Return the fields with which Lambda passes a line on, whatever the level of the log.
+
+    It takes a line without a level and a time for one of INFO:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    level = os.environ.get(LEVEL_VARIABLE, "")
+    if level in ("", "TRACE", "DEBUG", "INFO"):
+        return {}
+    return {"level": level, "timestamp": iso_ms(now_ms)}
 
 
 def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, object]:

@@ -21,7 +21,7 @@ from router.errors import ConfigError, RouterError, UsageError
 from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
@@ -110,6 +110,7 @@ class WorkerService:
         self._leases = Leases(self._aws.queues)
         self._counters = Counters(options.counters)
         self._pool = self._new_pool(program)
+        LINE_FIELDS["config"] = self._pool.config
 
     def run(self) -> int:
         """Route until stopped; returns the exit code.
@@ -261,6 +262,7 @@ class WorkerService:
                     pool.start()
                     retired = self._pool
                     self._pool = pool
+                    LINE_FIELDS["config"] = pool.config
                 except RuntimeError as error:
                     # There is no further thread: those that have started end.
                     LOGGER.error("cannot reload: %s; continuing with the old config", error)

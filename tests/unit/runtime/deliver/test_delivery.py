@@ -776,9 +776,7 @@ def test_visibility_timeouts_are_set_in_the_time_left(compile_: Any, tables: Any
 def test_outcomes_by_route_and_table(aws: Aws, tables: Any, compile_: Any, messages: Any, arrive: Any) -> None:
     """If the config asks for it, by what wrote the message, or decided about it; write units of all tables, too."""
     tables.answers.extend([WriteResponse(consumed=2.0), *[WriteResponse(fault=GONE)] * 2])
-    program = compile_(
-        "{queue: q, table: things, write: {mode: insert}}}\ntelemetry: {metrics: route"
-    )
+    program = compile_("{queue: q, table: things, write: {mode: insert}}}\ntelemetry: {metrics: route")
     summaries: list[Summary] = []
     delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
 

@@ -85,12 +85,22 @@ def test_both_forms_say_the_same(make: Any, worker: Any) -> None:
 
 
 def test_many_flows(make: Any, resolve: Any) -> None:
-    """Eighty of them fit, with policies and alarms of their own."""
+    """Eighty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
     document = make(config([f"flow-number-{number}" for number in range(80)]))
 
     template = resolve(document)
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
-    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 7 + len(policies), True)
+    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 8 + len(policies), True)
+    alarms = template.resources("CloudWatch::Alarm")
+    assert {name for name in alarms if name.startswith(("Retries", "Stalled", "InFlight"))} == {"RetriesAlarm"}
+    assert [each.get("Expression") for each in alarms["RetriesAlarm"]["Metrics"]] == [
+        "100 * retried / (retried + written)",
+        *(
+            f"SELECT SUM(router_messages_{kind}_total) FROM SCHEMA(MessageRouter, queue, service) "
+            "WHERE service = 'flows'"
+            for kind in ("retry", "written")
+        ),
+    ]
     assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
 
 
@@ -131,7 +141,7 @@ def many_routes(count: Any, name: Any) -> Any:
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most."""
-    document = make(many_routes(200, "r" * 1000))
+    document = make(many_routes(1200, "r" * 1000))
 
     with pytest.raises(
         UsageError, match=r"the template has 1,\d\d\d,\d\d\d bytes, and CloudFormation accepts 1,000,000"
@@ -141,12 +151,15 @@ def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
 
 def test_many_routes_have_several_dashboards(make: Any, resolve: Any) -> None:
     """A dashboard has 500 widgets at most."""
-    document = make(many_routes(121, "r"))
+    names = [f"q{number}" for number in range(81)]
+    queues = ", ".join(f"{name}: {{managed: false}}" for name in names)
+    routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
+    document = make(f"queues: {{{queues}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes: {{{routes}}}\n")
 
     boards = resolve(document).resources("CloudWatch::Dashboard")
     counts = {name: len(json.loads(each["DashboardBody"])["widgets"]) for name, each in boards.items()}
     assert (counts, [each["DashboardName"] for each in boards.values()]) == (
-        {"Dashboard": 484, "Dashboard2": 4},
+        {"Dashboard": 324, "Dashboard2": 4},
         ["flows-eu-west-1", "flows-eu-west-1-2"],
     )
 
