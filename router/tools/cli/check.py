@@ -175,6 +175,7 @@ def _format(
 def _explain(name: str) -> None:
     from router.codes import RETIRED
     from router.tools.check.rule import known_codes, shipped_examples
+    from router.tools.check.run import OUTCOME
 
     code = known_codes().get(name.upper())
     if name.upper() in RETIRED:
@@ -183,6 +184,8 @@ def _explain(name: str) -> None:
     if code is None:
         raise click.UsageError(f"there is no code {name}; see docs/checks.md")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")
+    if code.id.startswith(OUTCOME):
+        click.echo(f"\nWhat to do: docs/runbooks/{code.id}.md")
     example = shipped_examples().get(code.id)
     if example is None:
         return
