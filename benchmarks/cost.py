@@ -228,9 +228,9 @@ def of_monitoring() -> Iterator[str]:
     yield ""
     yield (
         f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for each metric of an alarm "
-        f"and ${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, and "
-        f"{most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard costs "
-        f"${month:.2f} a month."
+        f"and ${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, "
+        f"and {most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard "
+        f"costs ${month:.2f} a month."
     )
     yield (
         f"Metrics are a line of {line} bytes in the log for each batch: a million messages cost ${in_log[0]:.4f} in "

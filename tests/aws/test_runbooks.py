@@ -142,7 +142,7 @@ def test_the_commands_of_a_page(night: Night, code: str) -> None:
         assert (stored.get("Item"), attributes["ApproximateNumberOfMessages"]) == ({"id": {"S": "a"}}, "0")
 
 
-def test_explain_names_the_page() -> None:
+def test_the_page_of_a_code_is_named() -> None:
     """So that whoever has a code finds what to do."""
     done = CliRunner().invoke(app, ["check", "--explain", "rt806"])
 

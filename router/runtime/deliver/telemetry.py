@@ -26,6 +26,7 @@ from router.runtime.deliver.metrics import (
     CODE,
     CONFIGURATION_ERRORS,
     DEAD_LETTERS,
+    KINDS,
     METRICS,
     NAMESPACE,
     OUTCOMES,
@@ -178,6 +179,7 @@ SERVICE_VARIABLE = "ROUTER_SERVICE"
 
 Stages in one account have metrics of their own with it.
 """
+_OF_KINDS = {kind: of_kind(kind) for kind in KINDS}
 _SENT_AT = methodcaller("get", "SentTimestamp", "")
 _ATTRIBUTES_OF = attrgetter("record.attributes")
 _AGES = (*AGES, AGES[-1])
@@ -213,7 +215,7 @@ def measure(summary: Summary) -> dict[str, float]:
     """Return what a batch adds to each metric of its queue; zeros are left out."""
     values: dict[str, float] = {}
     for kind, number in summary.counts.items():
-        values[of_kind(kind)] = number
+        values[_OF_KINDS[kind]] = number
     values["router_batches_total"] = 1
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
     if summary.write_calls:
@@ -243,9 +245,9 @@ def embedded(summary: Summary) -> str:
     queue = {QUEUE: summary.queue}
     # For one alarm on all queues. It cannot name those that the config does not know.
     alone = [CONFIGURATION_ERRORS] if summary.configuration_errors else []
-    if of_kind("retry") in values:
+    if _OF_KINDS["retry"] in values:
         # So that the share of retries can be computed where nothing is written.
-        values.setdefault(of_kind("written"), 0)
+        values.setdefault(_OF_KINDS["written"], 0)
     lines = [_line(queue, values, alone)]
     for code, number in summary.codes.items():
         of_code: dict[str, object] = {OUTCOMES: number}

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from router.model import Route, Summary
-from router.runtime.run.counters import Counters, add_totals, exposition, of_ended, open_counters_file, read_counters
+from router.runtime.run.counters import (
+    Counters,
+    Labels,
+    Totals,
+    add_totals,
+    exposition,
+    of_ended,
+    open_counters_file,
+    read_counters,
+)
 from tests.support.deliver import METRICS
 from tests.support.run import begun
 
@@ -87,9 +96,10 @@ def test_queues_from_the_start(file: int) -> None:
 
 def test_add_totals() -> None:
     """Totals are added by metric and queue; a queue that only some processes have is kept."""
-    q, p = ("q",), ("p",)
-    first = {"written": {q: 2.0, p: 1.0}, "retry": {}}
-    second = {"written": {q: 3.0}, "retry": {q: 1.0}}
+    q: Labels = ("q",)
+    p: Labels = ("p",)
+    first: Totals = {"written": {q: 2.0, p: 1.0}, "retry": {}}
+    second: Totals = {"written": {q: 3.0}, "retry": {q: 1.0}}
 
     assert add_totals([first, second]) == {"written": {q: 5.0, p: 1.0}, "retry": {q: 1.0}}
 

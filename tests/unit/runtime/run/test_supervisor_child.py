@@ -183,10 +183,10 @@ def test_totals_of_successive_processes(child: ChildProcess) -> None:
 
     for _ in range(2):
         wait_until(is_started)
-        seen.append(child.totals()["router_batches_total"]["q"])
+        seen.append(child.totals()["router_batches_total"]["q",])
         child.send(signal.SIGKILL)
         wait_until(lambda: child.poll(next(clock)))
-        seen.append(child.totals()["router_batches_total"]["q"])
+        seen.append(child.totals()["router_batches_total"]["q",])
 
     assert seen == [2.0, 2.0, 4.0, 4.0]
 
