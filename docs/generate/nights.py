@@ -255,7 +255,7 @@ def evaluate(expression: str, values: Mapping[str, float]) -> float | None:
     python = re.sub(r"\bAND\b", "and", expression)
     known = {"IF": lambda condition, then, otherwise: then if condition else otherwise, **values}
     try:
-        return float(eval(python, {"__builtins__": {}}, known))  # noqa: S307 — expressions of our own template
+        return float(eval(python, {"__builtins__": {}}, known))  # noqa: S307 — expressions of the template
     except ZeroDivisionError:
         return None
 

@@ -24,7 +24,7 @@ print(json.dumps(counts))
 
 
 def test_a_record_costs_hardly_more(tmp_path: Path) -> None:
-    """Of instructions; consumed write units are asked for too."""
+    """Of instructions; consumed write units are requested too."""
     by_queue = BENCHMARKS / "routes.yaml"
     by_route = BENCHMARKS / "routes-by-route.yaml"
     found = []

@@ -25,6 +25,7 @@ from router.runtime.config_types import (
     Disposition,
     Duration,
     Owner,
+    SilentAfter,
     Spec,
     TagName,
     TagValue,
@@ -272,14 +273,7 @@ class Queue(Spec, frozen=True):
             examples=["1d"],
         ),
     ] = "12h"
-    silent_after: Annotated[
-        Duration | None,
-        Meta(
-            description="An alarm rings if nothing was received from it for so long, `5m` to "
-            "`1d`: a sender may have stopped. Default: it may be silent.",
-            examples=["1h"],
-        ),
-    ] = None
+    silent_after: SilentAfter = None
     atomic: Annotated[
         bool,
         Meta(description="Write all items of one message in one transaction."),

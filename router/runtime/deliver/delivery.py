@@ -5,18 +5,17 @@ It plans a batch, writes it, sends dead letters, and says what may be acknowledg
 
 import os
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from router import codes
 from router.model import (
     WRITTEN,
     Outcome,
-    OutcomeKind,
     Record,
     Result,
     Summary,
@@ -29,6 +28,7 @@ from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.payloads import Fetcher
+from router.runtime.deliver.route_counts import RouteCounts
 from router.runtime.deliver.telemetry import (
     LOGGER,
     Meter,
@@ -96,8 +96,6 @@ class DeliveryOptions(Struct, frozen=True):
 
 
 DEFAULT_OPTIONS = DeliveryOptions()
-_WRITES_OF = attrgetter("writes")
-_ROUTE_OF = attrgetter("route")
 
 
 class _Batch(Struct):
@@ -110,27 +108,8 @@ class _Batch(Struct):
     waits: WaitBudget
     blocked: set[str | None] = set()
     """The groups of a FIFO queue with a message that stays on it."""
-    routes: defaultdict[OutcomeKind, Counter[str]] = field(
-        default_factory=lambda: defaultdict(Counter)
-    )
-    """The messages by outcome and route, if they are counted."""
-
-    def count_routes(self, settled: Iterable[PlannedMessage], decided: Sequence[Delivered]) -> None:
-        """Count messages: a written one for the route of each write, another for its deciding one."""
-        others = [each.outcome for each in decided if each.outcome is not WRITTEN]
-        written = settled
-        if others:
-            written = [
-                planned
-                for planned, each in zip(settled, decided, strict=True)
-                if each.outcome is WRITTEN
-            ]
-        # Nearly all messages are written: no instruction of Python's is executed for each of them.
-        writes = chain.from_iterable(map(_WRITES_OF, written))
-        self.routes[WRITTEN.kind].update(map(_ROUTE_OF, writes))
-        for outcome in others:
-            if outcome.route:
-                self.routes[outcome.kind][outcome.route] += 1
+    routes: RouteCounts | None = None
+    """The outcomes by route, if they are counted."""
 
 
 class Delivery:
@@ -199,6 +178,8 @@ class Delivery:
         distinct = {record.message_id: record for record in records}
         limit = StartLimit(deadline, started, self._durations, self._final_duration)
         batch = _Batch(queue, distinct, limit, waits)
+        if self._counts_routes:
+            batch.routes = RouteCounts()
         count = len(distinct)
         results: list[Delivered] = []
         for part in self._deliver(batch):
@@ -281,8 +262,8 @@ class Delivery:
             left = len(wave)
             for settled in self._writer.write(wave, batch.limit, batch.waits, atomic=queue.atomic):
                 decided = self._decide(queue, settled, batch.limit)
-                if self._counts_routes:
-                    batch.count_routes(settled, decided)
+                if batch.routes is not None:
+                    batch.routes.add(settled, decided)
                 if queue.fifo:
                     for each in decided:
                         del batch.left[each.record.message_id]
@@ -404,23 +385,14 @@ class Delivery:
             age_seconds=age_seconds,
             write_calls=usage.calls,
             write_units={self._tables[name]: units for name, units in usage.units.items()},
-            routes=self._by_route(batch.routes),
+            routes=batch.routes.by_route(self._program.config.routes)
+            if batch.routes is not None
+            else {},
         )
         log_batch(summary, self._program.hash)
         self._options.meter(summary)
         if self._observes_batches:
             self._notify("router_batch_done", summary)
-
-    def _by_route(
-        self, counted: Mapping[OutcomeKind, Mapping[str, int]]
-    ) -> dict[tuple[str, str], dict[OutcomeKind, int]]:
-        """Return the numbers of messages by route and table, then by outcome."""
-        found: dict[tuple[str, str], dict[OutcomeKind, int]] = {}
-        for kind, numbers in counted.items():
-            for route, number in numbers.items():
-                table = self._program.config.routes[route].table
-                found.setdefault((route, table), {})[kind] = number
-        return found
 
     def _notify(self, hook: ObserverHook, seen: object) -> None:
         try:

@@ -255,10 +255,10 @@ def add_totals(parts: Iterable[Totals]) -> Totals:
 
 def of_ended(totals: Totals) -> Totals:
     """Return what remains of the totals of a process that has ended: a gauge is of what it does now."""
+    gauges = {name for name, metric in METRICS.items() if metric.kind == "gauge"}
     return {
-        name: by_labels
+        name: dict.fromkeys(by_labels, 0.0) if name in gauges else by_labels
         for name, by_labels in totals.items()
-        if name not in METRICS or METRICS[name].kind != "gauge"
     }
 
 
