@@ -55,6 +55,9 @@ KINDS = (
     Kind("load", "loading", "routes", "ms to load", 1.25, 1e3),
     Kind("check", "router check", "routes", "ms to check", 1.25, 1e3),
     Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
+    Kind(
+        "first", "first messages", "routes, each with the first messages of its own queue", "µs to plan a record", 0.25
+    ),
     Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 0.25),
     PROCESSES,
     QUEUES,

@@ -279,7 +279,7 @@ def _stages(results: Results) -> Any:
 def _growth(results: Results) -> Any:
     assert results.growth
     found = results.growth
-    figure, panels = plt.subplots(2, 5, figsize=(16, 6), layout="constrained")
+    figure, panels = plt.subplots(3, 4, figsize=(13, 9), layout="constrained")
     for axes in panels.flat[len(found.kinds) :]:
         axes.set_axis_off()
     for axes, kind in zip(panels.flat, found.kinds, strict=False):

@@ -17,6 +17,8 @@ from messages import event, most, record
 
 SECONDS = 0.1
 """The least processor time for each point."""
+FIRST = 10_000
+"""The first batches of all queues of a configuration."""
 _ROUTES = (1, 3, 10, 30, 100, 300, 1000)
 OUTPUT = os.fdopen(os.dup(1), "w")
 Points = dict[int, float]
@@ -65,6 +67,11 @@ def grow_match() -> Points:
     return {size: _plan(path, "all", size) for size, path in _configs((*_ROUTES, 2000), own_queues=False)}
 
 
+def grow_first() -> Points:
+    """Return seconds to plan a record of the first ones of a configuration, by its routes, each with its own queue."""
+    return {size: _plan_first(path, size) for size, path in _configs((*_ROUTES, 2000), own_queues=True, plain=True)}
+
+
 def _handler() -> Any:
     from router.lambda_handler import handler
 
@@ -105,6 +112,25 @@ def _plan(path: Path, queue: str, size: int) -> float:
     return _spend(act, range(100)) / 100
 
 
+def _plan_first(path: Path, size: int) -> float:
+    """Return seconds per record of the first `FIRST` batches of all queues together, each of ten records."""
+    from router.model import Record
+    from router.runtime.deliver.fast_paths import FastPaths
+    from router.runtime.engine.engine import plan
+
+    paths, queues = FastPaths(), [*_load(path).engine.queues.values()]
+    system = {"SentTimestamp": "1767323045678"}
+    records = [Record(f"id-{n}", "handle", json.dumps({"id": f"id-{n}"}), system) for n in range(10)]
+    began = time.process_time()
+    for turn in range(max(FIRST, size)):
+        queue = queues[turn % size]
+        fast = paths.of(queue, len(records))
+        for each in records:
+            if ((fast and fast(each)) or plan(queue, each)).outcome is not None:
+                raise AssertionError("the record was not taken")
+    return (time.process_time() - began) / max(FIRST, size) / len(records)
+
+
 def _load(path: Path) -> Any:
     from router.runtime.program.load import load_program
 
@@ -121,11 +147,15 @@ def _shorten(sizes: Sequence[int]) -> Sequence[int]:
     return sizes[:-2] if "quick" in sys.argv else sizes
 
 
-def _configs(sizes: Sequence[int], *, own_queues: bool) -> Iterable[tuple[int, Path]]:
+def _configs(sizes: Sequence[int], *, own_queues: bool, plain: bool = False) -> Iterable[tuple[int, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         for size in _shorten(sizes):
             path = Path(folder) / f"{size}.yaml"
-            path.write_text(json.dumps(make_config(size, own_queues=own_queues)))
+            config = make_config(size, own_queues=own_queues)
+            if plain:
+                for route in config["routes"].values():
+                    del route["when"], route["item"]["kind"], route["item"]["value"]
+            path.write_text(json.dumps(config))
             yield size, path
 
 

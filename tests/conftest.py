@@ -32,11 +32,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 # Moto builds the list of a queue's messages anew to delete one: a message that another thread sends meanwhile would be
-# lost, and one that it deletes would be there again.
+# lost, and one that it deletes would be there again. Two receives of a FIFO queue would return messages of the
+# same group.
 MOTO = """
-import os, sys, threading
+import os, sys, threading, time
 from moto.server import ThreadedMotoServer
-from moto.sqs.models import Queue
+from moto.sqs.models import Queue, SQSBackend
 lock = threading.RLock()
 def one_by_one(method):
     def call(*arguments):
@@ -45,6 +46,13 @@ def one_by_one(method):
     return call
 Queue.add_message = one_by_one(Queue.add_message)
 Queue.delete_message = one_by_one(Queue.delete_message)
+receive_now = one_by_one(SQSBackend.receive_message)
+def receive(backend, queue, count, wait, *more):
+    until = time.monotonic() + wait
+    while not (found := receive_now(backend, queue, count, 0, *more)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+SQSBackend.receive_message = receive
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

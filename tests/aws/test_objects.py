@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import socket
-import ssl
 import struct
 import threading
 import zlib
@@ -20,6 +19,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from router.runtime.aws.calls import Duration, PolledCalls
 from router.runtime.aws.connect import LazyObjects, connect
 from router.runtime.aws.http.objects import DirectObjects
+from router.runtime.aws.http.opening import Trust
 from router.runtime.aws.http.signing import Credentials, CredentialsError, GetCredentials
 from router.runtime.aws.protocols import NO_ROOM, TIMED_OUT, TOO_LARGE, AwsFault, Objects
 from tests.aws.conftest import connected
@@ -321,7 +321,7 @@ def objects_at(
     """The objects of a server, by a clock that stands."""
     env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{parts.port}"}
     others: Any = None
-    return DirectObjects("eu-west-1", credentials, env, ssl_context, others, now=lambda: seconds)
+    return DirectObjects("eu-west-1", credentials, env, Trust(), others, now=lambda: seconds)
 
 
 def test_wrong_clock(parts: Parts) -> None:
@@ -440,16 +440,12 @@ def raising(error: Exception) -> Callable[[float], Credentials]:
 def test_what_cannot_be_sent(credentials: Any, env: dict[str, str], fault: AwsFault) -> None:
     """No credentials, or an invalid endpoint: a fault, as of a call."""
     others: Any = None
-    objects = DirectObjects("eu-west-1", credentials, env, ssl_context, others)
+    objects = DirectObjects("eu-west-1", credentials, env, Trust(), others)
     pending = objects.begin_fetch("payloads", "k", 9, 20, lambda size: True)
 
     found = (pending.fileno(), pending.events, pending.seconds, pending.arrived(), pending.finish())
 
     assert found == (-1, 0, 0.0, True, fault)
-
-
-def ssl_context(bundle: str) -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def test_settings_of_s3_are_those_of_boto3(in_environment: Callable[..., None], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from router.runtime.aws.calls import CallTimeout, PolledCalls, boottime, result_of_write
 from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import Endpoint
-from router.runtime.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError
+from router.runtime.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError, Trust
 from router.runtime.aws.http.service import OPENING_SECONDS, FailedCall, JsonService, OverlappingCalls, decode_object
 from router.runtime.aws.http.signing import Credentials, SigningScope
 from router.runtime.aws.http.tables import DirectTables
@@ -418,11 +418,8 @@ def test_error_of_another_connection(
     file = certificate()
     server = serve(make_context(file))
 
-    def trust(bundle: str) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=bundle)
-        context.sslsocket_class = Stale if opens else Broken
-        return context
-
+    trust = Trust(str(file))
+    trust.complete.sslsocket_class = Stale if opens else Broken
     connections = connect(server.port, True, trust=trust)
 
     if opens:

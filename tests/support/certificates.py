@@ -10,20 +10,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(folder: Path, days: int = 2) -> Path:
-    """Make a self-signed certificate of 127.0.0.1, with its key, that is valid for so many days."""
+def make_certificate(folder: Path, days: int = 2, host: str = "127.0.0.1") -> Path:
+    """Make a self-signed certificate of a host, with its key, that is valid for so many days."""
     ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    serial = x509.random_serial_number()
+    # An issuer is looked for by its name: those of two certificates differ.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test {serial}")])
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(ends - dt.timedelta(days=3))
         .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -31,3 +33,10 @@ def make_certificate(folder: Path, days: int = 2) -> Path:
     file = folder / "certificate.pem"
     file.write_bytes(made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()))
     return file
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

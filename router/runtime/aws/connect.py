@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -72,15 +71,14 @@ def _settings(env: Mapping[str, str]) -> frozenset[str]:
 
 def _connect_directly(env: Mapping[str, str], max_connections: int, fetches: bool) -> Aws:
     # Imported only where they are used: imports are most of the time of a cold start.
-    from router.runtime.aws.http.opening import read_certificates
+    from router.runtime.aws.http.opening import Trust
     from router.runtime.aws.http.queues import DirectQueues
     from router.runtime.aws.http.service import connect_service
     from router.runtime.aws.http.signing import find_credentials, find_region
     from router.runtime.aws.http.tables import DirectTables
 
     region, credentials = find_region(env), find_credentials(env)
-    # The services share what is read of certificates: those of the system take 7 to 10 ms.
-    trust = cache(read_certificates)
+    trust = Trust(env.get("AWS_CA_BUNDLE", ""))
     objects = _objects(max_connections) if fetches else NoObjects()
     if fetches and "s3" not in _settings(env):
         from router.runtime.aws.http.objects import DirectObjects

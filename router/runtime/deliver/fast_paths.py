@@ -1,6 +1,7 @@
 """Decides for which queues the fast path is compiled: what decodes, validates and maps in one step.
 
-Compiling it takes about a millisecond, which a cold start with few messages does without.
+Compiling it takes about a millisecond, which a cold start with few messages does without. Of many queues whose routes
+differ in their names and tables only, each would get too few messages: what is compiled is theirs together.
 
 Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md
 """
@@ -13,7 +14,7 @@ from router.runtime.engine.engine import CompiledQueue, PlanTyped
 from router.runtime.engine.writes import PlannedMessage
 
 COMPILE_AFTER = 50
-"""So many messages of a queue are planned in the general way, or those of its last batch."""
+"""So many messages of a shape are planned in the general way, or those of its last batch."""
 TRIES = 3
 """So many messages of a batch may be refused; the rest of the batch does without a try."""
 
@@ -22,7 +23,7 @@ FastPath = Callable[[Record], PlannedMessage | None]
 
 
 class FastPaths:
-    """The fast paths of the queues of a process.
+    """The fast paths of the queues of a process; queues whose routes have one shape share what is compiled.
 
     Threads may count a batch less, or compile a fast path twice: nothing but time depends on that.
     """
@@ -30,25 +31,26 @@ class FastPaths:
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
         self._compiled: dict[str, PlanTyped | None] = {}
+        self._of_queues: dict[str, PlanTyped | None] = {}
 
     def of(self, queue: CompiledQueue, messages: int) -> FastPath | None:
         """Return the fast path for the next messages of a queue; None if it has none, or not yet."""
         name = queue.name
-        if name not in self._compiled:
-            seen = self._seen.get(name, 0) + messages
-            self._seen[name] = seen
-            if seen <= COMPILE_AFTER:
+        if name not in self._of_queues:
+            route = queue.plain_route
+            if route is None or route.compile_typed is None:
+                self._of_queues[name] = None
                 return None
-            self._compiled[name] = _compile(queue)
-        typed = self._compiled[name]
+            shape = route.shape()
+            if shape not in self._compiled:
+                seen = self._seen.get(shape, 0) + messages
+                self._seen[shape] = seen
+                if seen <= COMPILE_AFTER:
+                    return None
+                self._compiled[shape] = route.compile_typed()
+            self._of_queues[name] = self._compiled[shape]
+        typed = self._of_queues[name]
         return None if typed is None else _fast_path(queue, typed)
-
-
-def _compile(queue: CompiledQueue) -> PlanTyped | None:
-    route = queue.plain_route
-    if route is None or route.compile_typed is None:
-        return None
-    return route.compile_typed()
 
 
 def _fast_path(queue: CompiledQueue, typed: PlanTyped) -> FastPath:

@@ -75,6 +75,8 @@ class CompiledRoute(Struct, frozen=True):
     """Plans the put of the one item of a message as text, with the result of `map_items` and the write mode."""
     compile_typed: Callable[[], PlanTyped | None] | None = None
     """Returns what also decodes and validates. It costs some time, and is None for a schema that is not simple."""
+    shape: Callable[[], str] = str
+    """Returns what `compile_typed` depends on: routes of one shape may share its result."""
 
 
 _RouteT = TypeVar("_RouteT")

@@ -1,6 +1,7 @@
 """Compiles a route of the config to plain callables, and its `write` to how it writes."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 from msgspec import structs
@@ -121,10 +122,12 @@ def compile_route(
     # The limit of a transaction counts the bytes of its items, which a text does not.
     if transform_message or transform_item or queue.atomic:
         return compiled
-    return _with_text(compiled, mapped, context.schemas.standalone(validate))
+    return _with_text(compiled, mapped, route, context.schemas.standalone(validate))
 
 
-def _with_text(compiled: CompiledRoute, mapped: CompiledMapping, schema: Any) -> CompiledRoute:
+def _with_text(
+    compiled: CompiledRoute, mapped: CompiledMapping, route: spec.RouteSettings, schema: Any
+) -> CompiledRoute:
     """Return the route with what plans its puts as text, if they may be.
 
     `schema` is what messages are validated with, None if that is nothing or has references.
@@ -139,10 +142,17 @@ def _with_text(compiled: CompiledRoute, mapped: CompiledMapping, schema: Any) ->
 
         return plan_typed(getters, write, schema)
 
+    # Nothing else of the route is in its items.
+    is_named = any(each.meta == "route" for each in (route.item or {}).values())
+    name = compiled.route.name if is_named else ""
+    plan_put = plan_as_text(getters, write)
+    if schema is None:
+        return structs.replace(compiled, plan_put=plan_put)
     return structs.replace(
         compiled,
-        plan_put=plan_as_text(getters, write),
-        compile_typed=None if schema is None else compile_typed,
+        plan_put=plan_put,
+        shape=partial(repr, (schema, route.item, write.table.key, name)),
+        compile_typed=compile_typed,
     )
 
 

@@ -3,6 +3,7 @@
 It is used by requests with its token, of its own page, to its own address.
 """
 
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
@@ -194,9 +195,7 @@ def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
 
 
 def serve(workspace: Workspace, access: Access, listener: socket) -> None:
-    """Serve the console on a socket that listens, until SIGINT, which raises KeyboardInterrupt, or
-    SIGTERM.
-    """
+    """Serve the console on a socket that listens, until SIGINT or SIGTERM."""
     app = make_app(workspace, access, listener.getsockname()[1])
     config = uvicorn.Config(
         app,
@@ -207,4 +206,7 @@ def serve(workspace: Workspace, access: Access, listener: socket) -> None:
         ws="none",
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    # Uvicorn does so too, but not before its coroutine has begun.
+    signal.signal(signal.SIGINT, server.handle_exit)
+    server.run(sockets=[listener])

@@ -11,7 +11,7 @@ from msgspec import structs
 from router.model import Record
 from tests.support.config import REDACT_KEY
 from tests.support.deliver import COMPILE_AFTER, FastPaths
-from tests.support.engine import CompiledQueue
+from tests.support.engine import CompiledQueue, plan
 from tests.support.program import load_program
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "a": {"type": "string"}}}
@@ -103,3 +103,50 @@ def test_messages_that_are_not_the_usual_ones(queue_of: Compile) -> None:
 
     assert unusual == [None] * 6
     assert fast(usual) is not None
+
+
+def load_queues(tmp_path: Path, items: list[dict[str, Any]]) -> list[CompiledQueue]:
+    """Compile a queue for each item, with a route and a table of its own."""
+    routes, tables = {}, {}
+    for number, item in enumerate(items):
+        tables[f"table-{number}"] = {"key": {"id": "S"}}
+        routes[f"r{number}"] = {"queue": f"q{number}", "table": f"table-{number}", "item": item, "schema": SCHEMA}
+    path = tmp_path / "routes.yaml"
+    path.write_text(json.dumps({"version": 1, "tables": tables, "routes": routes}), encoding="utf-8")
+    return [*load_program(path, {}).engine.queues.values()]
+
+
+def test_queues_of_one_shape_share_what_is_compiled(tmp_path: Path) -> None:
+    """Their messages count together, and each is planned as its own route plans it."""
+    queues, paths = load_queues(tmp_path, [{"id": "id", "a": {"value": 1}}] * 3), FastPaths()
+
+    early = [paths.of(queue, COMPILE_AFTER // 2) for queue in queues[:2]]
+    found = [paths.of(queue, 1) for queue in queues]
+
+    assert early == [None, None]
+    planned = [fast and fast(Record("m1", "", '{"id": "x"}')) for fast in found]
+    writes = [each.writes[0] for each in planned if each]
+    assert [(write.route, write.table.name) for write in writes] == [(f"r{n}", f"table-{n}") for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"id": "id", "by": {"meta": "route"}}] * 2,
+        [{"id": "id", "n": {"value": 1}}, {"id": "id", "n": {"value": "1"}}],
+        [{"id": "id", "n": {"value": 1}}, {"id": "id", "n": {"value": True}}],
+        [{"id": "id"}, {"id": "a", "a": "id"}],
+    ],
+)
+def test_other_items_have_another_shape(tmp_path: Path, items: list[dict[str, Any]]) -> None:
+    """Each route has what it maps, also the name of the route."""
+    queues, paths = load_queues(tmp_path, items), FastPaths()
+    record = Record("m1", "", '{"id": "x", "a": "y"}')
+
+    planned = [(paths.of(queue, COMPILE_AFTER + 1), plan(queue, record)) for queue in queues]
+
+    for fast, general in planned:
+        assert fast is not None
+        found = fast(record)
+        assert found is not None
+        assert found.writes[0].item == general.writes[0].item

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +176,27 @@ def test_a_body_without_end(console: RunningConsole) -> None:
     reply = console.request("POST", "/api/setting", {}, json.dumps("x" * (33 * 1024 * 1024)))
 
     assert (reply.status, reply.json["code"]) == (413, "too_large")
+
+
+EARLY_INTERRUPT = """
+import runpy, signal, sys, uvicorn.server
+run = uvicorn.server.asyncio_run
+def interrupted(coroutine, **options):
+    signal.raise_signal(signal.SIGINT)
+    return run(coroutine, **options)
+uvicorn.server.asyncio_run = interrupted
+sys.argv = ["router", "console", "--no-browser"]
+runpy.run_module("router", run_name="__main__")
+"""
+
+
+def test_an_interrupt_while_it_starts(tmp_path: Path) -> None:
+    """Ctrl-C before the server runs ends it all the same, without a warning of Python."""
+    (tmp_path / "routes.yaml").write_text(CONFIG, encoding="utf-8")
+
+    done = subprocess.run([sys.executable, "-c", EARLY_INTERRUPT], cwd=tmp_path, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "Ctrl-C ends the console\n")
 
 
 def test_the_end(tmp_path: Path) -> None:
