@@ -246,9 +246,15 @@ def _plan_route(
                 return disposed(
                     route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer
                 )
+        if route.transform_message or route.transform_item:
+            message = _own_copy(message, is_shared)
+        for transform in route.transform_message:
+            message, text = transform(message, route.route), None
+        if trace and route.transform_message:
+            trace(name, "transform message", message.data)
         if route.plan_put is not None and trace is None:
             return [route.plan_put(route.write, message, texts_for(text))]
-        planned = _map(route, message, is_shared, trace, budget)
+        planned = _map(route, message, trace, budget)
     except OutOfBudget:
         raise
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
@@ -259,22 +265,18 @@ def _plan_route(
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
 
 
+def _own_copy(message: Message, is_shared: bool) -> Message:
+    """Return a message that plugins may change in place, which nothing but its route must see."""
+    data = deepcopy(message.data) if is_shared else message.data
+    # What SQS reported is the record's own: its group decides about the order of writes.
+    return structs.replace(
+        message, data=data, attributes=dict(message.attributes), system=dict(message.system)
+    )
+
+
 def _map(
-    route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget
+    route: CompiledRoute, message: Message, trace: Trace | None, budget: Budget
 ) -> list[Write]:
-    source = route.route
-    if is_shared and (route.transform_message or route.transform_item):
-        # A plugin may change the data in place, and another route must not see that.
-        message = message.with_data(deepcopy(message.data))
-    if route.transform_message or route.transform_item:
-        # What SQS reported is the record's own: its group decides about the order of writes.
-        message = structs.replace(
-            message, attributes=dict(message.attributes), system=dict(message.system)
-        )
-    for transform in route.transform_message:
-        message = transform(message, source)
-    if trace and route.transform_message:
-        trace(source.name, "transform message", message.data)
     items = route.map_items(message, budget)
     config = route.write
     plan_write = config.mode.plan
@@ -282,7 +284,7 @@ def _map(
     is_copied = bool(route.transform_item) and not isinstance(items, list)
     if trace:
         items = [*items]
-        trace(source.name, "map", items)
+        trace(route.route.name, "map", items)
     writes: list[Write] = []
     planned = 0
     for index, item in enumerate(items):
@@ -290,7 +292,7 @@ def _map(
             item = _transform(route, deepcopy(item) if is_copied else item, message, trace)  # noqa: PLW2901 — a pipeline
         write = plan_write(config, item, message, index)
         if trace:
-            trace(source.name, "write", write)
+            trace(route.route.name, "write", write)
         writes.append(write)
         if index:
             planned += memory_bytes(write.item)

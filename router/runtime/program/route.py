@@ -1,6 +1,6 @@
 """Compiles a route of the config to plain callables, and its `write` to how it writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, get_args
 
@@ -120,9 +120,10 @@ def compile_route(
     if queue.redaction is not None:
         return _guard(compiled, route, context, queue.redaction)
     # The limit of a transaction counts the bytes of its items, which a text does not.
-    if transform_message or transform_item or queue.atomic:
+    if transform_item or queue.atomic:
         return compiled
-    return _with_text(compiled, mapped, route, context.schemas.standalone(validate))
+    schema = None if transform_message else context.schemas.standalone(validate)
+    return _with_text(compiled, mapped, route, schema)
 
 
 def _with_text(
@@ -143,7 +144,8 @@ def _with_text(
         return plan_typed(getters, write, schema)
 
     # Nothing else of the route is in its items.
-    is_named = any(each.meta == "route" for each in (route.item or {}).values())
+    attributes: Iterable[Any] = (route.item or {}).values()
+    is_named = any(each.meta == "route" for each in attributes)
     name = compiled.route.name if is_named else ""
     plan_put = plan_as_text(getters, write)
     if schema is None:

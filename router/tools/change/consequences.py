@@ -101,7 +101,7 @@ def left_queues(
 
 
 def compare_deployments(
-    old: ConfigVersion, new: ConfigVersion, as_worker: bool = False
+    old: ConfigVersion, new: ConfigVersion, as_worker: bool
 ) -> Iterator[ConfigChange]:
     """Yield the changes of permissions and resources; one change says so if there is no template of a version."""
     try:

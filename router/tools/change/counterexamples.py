@@ -124,7 +124,9 @@ def _by_reason(
     if "schema" in stages and first.schema is not None and second.schema is not None:
         changed = list(islice(changed_keywords(first.schema, second.schema), _MOST_KEYWORDS))
         if len(changed) > 1 or known != "schema":
-            yield from ((1, _with_before(first, second, second.schema, *each)) for each in changed)
+            when = first.settings.when if second.settings.when is None else second.settings.when
+            for spot, before in changed:
+                yield 1, _with_before(first.schema, second.schema, when, spot, before)
     others = len(stages - {known, "schema", MAPPED})
     if others:
         yield others, _taken(first, first)
@@ -145,15 +147,11 @@ def _taken(first: RouteVersion, second: RouteVersion) -> Iterator[Any]:
 
 
 def _with_before(
-    first: RouteVersion,
-    second: RouteVersion,
-    schema: Validation,
-    spot: Spot,
-    before: dict[str, Any],
+    old: Validation, new: Validation, when: str | None, spot: Spot, before: dict[str, Any]
 ) -> Iterator[Any]:
-    """Yield messages of both schemas, the second with a subschema as `before`, for which the condition holds."""
+    """Yield messages of both schemas, the new with a subschema as `before`, for which the condition holds."""
     uri, path = spot
-    contents: dict[str, Any] = {name: each.content for name, each in schema.documents.items()}
+    contents: dict[str, Any] = {name: each.content for name, each in new.documents.items()}
     after: Any = reduce(getitem, path, contents[uri])
     texts = [
         *islice(
@@ -161,16 +159,14 @@ def _with_before(
         )
     ]
     contents[uri] = replaced(contents[uri], path, before)
-    root = contents[schema.root.uri]
+    root = contents[new.root.uri]
     if isinstance(root, dict):
-        when = first.settings.when if second.settings.when is None else second.settings.when
-        more = (when_of(when).predicate, first.schema.root.content if first.schema else True)
-        contents[schema.root.uri] = {**root, "allOf": [*list_of(root, "allOf"), *more]}
+        more = (when_of(when).predicate, old.root.content)
+        contents[new.root.uri] = {**root, "allOf": [*list_of(root, "allOf"), *more]}
     documents = {
-        name: structs.replace(each, content=contents[name])
-        for name, each in schema.documents.items()
+        name: structs.replace(each, content=contents[name]) for name, each in new.documents.items()
     }
-    wider = Validation(schema.validator, documents)
+    wider = Validation(new.validator, documents)
     leading = leading_to(wider, [spot])
     for seed in range(_SEEDS):
         # With few optional parts, and with all: the fewer there are, the fewer have something else that is refused.
@@ -182,7 +178,7 @@ def _with_before(
         yield from made
         if after.get("propertyNames") != before.get("propertyNames"):
             for message in made:
-                yield from islice(edits(message, (), names_of((schema,))), _MOST_EDITS)
+                yield from islice(edits(message, (), names_of((new,))), _MOST_EDITS)
 
 
 def _of_other_lengths(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

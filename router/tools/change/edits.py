@@ -11,7 +11,7 @@ from msgspec import UNSET
 from router.prover.text_patterns import matching_text, texts_outside
 from router.prover.value_generation import replaced
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import map_of, subschemas
+from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 
 Steps = tuple[str | int, ...]
 _MOST_VALUES = 60
@@ -64,7 +64,7 @@ def values_of(
     """
     found: list[Any] = []
     for content in (*first, *_subschemas(schemas)):
-        found += content.get("enum", ()) if isinstance(content.get("enum"), list) else ()
+        found += list_of(content, "enum")
         found += [content["const"]] if "const" in content else ()
         for key, bound in content.items():
             if isinstance(bound, bool) or not isinstance(bound, int | Decimal):
@@ -114,7 +114,7 @@ def _subschemas(schemas: Iterable[Validation | None]) -> Iterator[dict[str, Any]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
-    return list({(type(value).__name__, repr(value)): value for value in values}.values())
+    return list({repr(value): value for value in values}.values())
 
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:

@@ -231,9 +231,7 @@ def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
 def _list_blobs(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
     """Yield the files of a folder of a commit; parts of other repositories (submodules) are not in this one."""
     paths = ["--", f":(literal){folder}/"] if folder else []
-    listed = _git(top, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths).decode(
-        errors="surrogateescape"
-    )
+    listed = _git(top, "ls-tree", "-r", "-z", "-l", commit, *paths).decode(errors="surrogateescape")
     entries = listed.split("\0")[:-1]
     if len(entries) > MAX_FILES:
         raise UsageError(

@@ -1,7 +1,7 @@
 """A message on a dead-letter queue: what failed, where it came from, what selects it, and counts by cause."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct, structs
@@ -135,7 +135,7 @@ class Selection(Struct, frozen=True):
 def _is_since(message: DlqMessage, since: datetime) -> bool:
     if not message.failed_at:
         return False
-    return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= since
+    return datetime.fromisoformat(message.failed_at) >= since
 
 
 def _holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:

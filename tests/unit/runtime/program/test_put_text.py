@@ -191,6 +191,53 @@ def test_both_ways_have_one_result_at_the_bounds(queue_of: Compile, body: str) -
     assert text == general
 
 
+HOOK = """
+from decimal import Decimal
+from router import Drop, Reject, hookimpl
+
+class Name(str):
+    pass
+
+VALUES = {
+    "text": "é\\n", "subclass": Name("a"), "half": "\\ud83d", "none": None, "number": 1, "decimal": Decimal("1.50"),
+    "nan": Decimal("NaN"), "float": 1.5, "set": {"a"}, "bytes": b"a", "list": [1], "tuple": (1,), "object": object(),
+}
+
+@hookimpl
+def router_transform_message(message, route):
+    what = message.data["a"]
+    if what == "drop":
+        raise Drop("no")
+    if what == "reject":
+        raise Reject("no")
+    if what == "key":
+        return message.with_data({"id": 1.5})
+    if what == "no object":
+        return message.with_data([])
+    return message.with_data({**message.data, "a": VALUES[what]}) if what in VALUES else None
+"""
+HOOKED = [
+    "text", "subclass", "half", "none", "number", "decimal", "nan", "float", "set", "bytes", "list", "tuple", "object",
+    "drop", "reject", "key", "no object", "unchanged",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOOKED)
+def test_both_ways_after_a_hook(tmp_path: Path, what: str) -> None:
+    """Whatever a plugin makes of a message; what it changes has no text of its own."""
+    (tmp_path / "own.py").write_text(HOOK, encoding="utf-8")
+    route = {"queue": "q", "table": "things", "item": {"id": "id", "a": "a"}, "schema": {"type": "object"}}
+    config = {"version": 1, "plugins": ["own.py"], "tables": {"things": {"key": {"id": "S"}}}, "routes": {"r": route}}
+    (tmp_path / "routes.yaml").write_text(json.dumps(config), encoding="utf-8")
+    queue = load_program(tmp_path / "routes.yaml", {}).engine.queues["q"]
+
+    general, text = planned_both_ways(queue, json.dumps({"id": "x", "a": what}))
+
+    assert text == general
+    assert queue.routes[0].plan_put is not None
+    assert queue.routes[0].compile_typed is None
+
+
 @pytest.mark.parametrize(
     "body",
     [

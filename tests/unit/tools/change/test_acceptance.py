@@ -356,6 +356,7 @@ def of(draft: str, root: Mapping[str, Any] | None = None, **properties: Any) -> 
 
 
 TREE = {"items": {"$ref": "#"}}
+MIXED = {"$defs": {"d": {"$schema": DRAFT_7, "$id": "https://config.invalid/d", "type": "string"}}}
 
 
 @pytest.mark.parametrize(
@@ -391,6 +392,10 @@ TREE = {"items": {"$ref": "#"}}
         (of(DRAFT_7, nodes=TREE, x={"multipleOf": 4}), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), True),
         (of(DRAFT_7, nodes=TREE, x=True), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), False),
         (of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), of(DRAFT_7, nodes=TREE, x=True), True),
+        # With another draft in it, too, where nothing is known of the whole.
+        (of(DRAFT_2020), of(DRAFT_2020, MIXED), True),
+        (of(DRAFT_2020), of(DRAFT_2020, MIXED, x={"maxLength": 3}), False),
+        (of(DRAFT_7), of(DRAFT_2020, MIXED), None),
         (of(DRAFT_2020), None, True),
         (of(DRAFT_2020), {}, True),
         (None, {}, True),

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from router.prover.schema_prover import SchemaProver
+from router.tools.change.counterexamples import make_candidates, search
 from router.tools.change.report import DiffReport
-from tests.unit.tools.change.conftest import Diff, config_of
+from router.tools.change.routes import RouteVersion, routes_of
+from tests.unit.tools.change.conftest import Diff, Open, config_of
 
 PROPERTIES: dict[str, Any] = {
     "id": {"type": "string", "minLength": 1, "maxLength": 40},
@@ -152,3 +155,150 @@ def test_what_is_not_known_beside_a_reason(diff: Diff) -> None:
         "it is not known whether it takes all messages that it took: 'merge' may find another name of the route's own "
         "attributes"
     )
+
+
+NEEDS_N = {"n": {"from": "n", "missing": "error"}}
+NEEDS_NUMBER = {"at": {"from": "code", "type": "N"}}
+KIND = "fails 'enum' at /properties/kind/enum"
+NO_NUMBER = "attribute 'at' is no number"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        # Only one of the two has a schema.
+        ({}, {"schema": schema(), "when": "kind == 'a'"}, {"'when' does not hold"}),
+        (
+            {"schema": schema()},
+            {"when": "kind == 'a'", "item": {"id": "id", **NEEDS_NUMBER}},
+            {"'when' does not hold", NO_NUMBER},
+        ),
+        # No message that is made at random has what the old version alone requires.
+        (
+            {"schema": schema(), "when": "old == 'this one'"},
+            {"schema": schema(n={"type": "integer", "minimum": 0}, kind={"enum": ["a", "b"]})},
+            {MINIMUM, KIND},
+        ),
+        (
+            {"schema": schema(("id", "code"), code={"type": "string", "pattern": "^[A-Z]{9}x$"})},
+            {
+                "schema": schema(
+                    ("id", "code"),
+                    code={"type": "string"},
+                    n={"type": "integer", "minimum": 0},
+                    kind={"enum": ["a", "b"]},
+                )
+            },
+            {MINIMUM, KIND},
+        ),
+        # Bounds of numbers and of texts differ.
+        (
+            {"schema": schema(n={"type": "integer", "minimum": 0})},
+            {
+                "schema": schema(
+                    n={"type": "integer", "minimum": 1}, id={"type": "string", "minLength": 1, "maxLength": 38}
+                )
+            },
+            {MINIMUM, MAXIMUM},
+        ),
+        # One reason of the mapping, and two.
+        (
+            {"schema": schema()},
+            {"schema": schema(n={"type": "integer", "minimum": 0}), "item": {"id": "id", **NEEDS_NUMBER}},
+            {MINIMUM, NO_NUMBER},
+        ),
+        (
+            {"schema": schema()},
+            {"schema": schema(n={"type": "integer", "minimum": 0}), "item": {"id": "id", **NEEDS_NUMBER, **NEEDS_N}},
+            {MINIMUM, NO_NUMBER, "attribute 'n' is missing"},
+        ),
+    ],
+)
+def test_reasons_beside_each_other(diff: Diff, old: dict[str, Any], new: dict[str, Any], found: set[str]) -> None:
+    """Whatever else the two versions have, and have not."""
+    report = diff(*(config_of({"main": {**ORDER, **each}}, tables=TABLES) for each in (old, new)))
+
+    assert set(reasons(report)) == found
+
+
+def test_an_earlier_route_beside_another_reason(diff: Diff) -> None:
+    """What it takes hides neither what the schema refuses, nor what is not known of the mapping."""
+    queues = {"things": {"match": "first", "dead_letter": "dead"}}
+    narrower = schema(n={"type": "integer", "minimum": 0})
+    old = config_of({"main": {**ORDER, "schema": schema()}}, queues=queues)
+    main = {**ORDER, "schema": narrower, "merge": "more"}
+    new = config_of({"first": {**ORDER, "when": "kind == 'b'"}, "main": main}, queues=queues)
+
+    report = diff(old, new)
+
+    (undecided,) = (each.change.sentence for each in report.findings if each.change.code.id == "RT902")
+    assert set(reasons(report)) == {"an earlier route takes it", MINIMUM}
+    assert undecided.endswith(": 'merge' may find another name of the route's own attributes")
+
+
+def test_what_is_not_known_of_a_mapping_with_an_example(diff: Diff) -> None:
+    """It is not reported: the mapping does not take all messages, as the example shows."""
+    old, new = {**ORDER, "schema": schema()}, {**ORDER, "schema": schema(), "merge": "more"}
+
+    report = diff(*(config_of({"main": each}) for each in (old, {**new, "item": {"id": "id", **NEEDS_N}})))
+
+    assert set(reasons(report)) == {"attribute 'n' is missing"}
+    assert [each.change.code.id for each in report.findings if each.change.code.id == "RT902"] == []
+
+
+Pair = tuple[RouteVersion, RouteVersion]
+
+
+@pytest.fixture
+def narrowed(open_config: Open) -> Pair:
+    """Two versions of a route: the second has a bound in its schema, and an attribute that must be a number."""
+    schemas = (schema(), schema(n={"type": "integer", "minimum": 0}))
+    items: Any = ({"id": "id"}, {"id": "id", **NEEDS_NUMBER})
+    configs = [config_of({"main": {"schema": one, "item": item}}) for one, item in zip(schemas, items, strict=True)]
+    first, second = (
+        routes_of(open_config(each, folder))["main"] for each, folder in zip(configs, ("old", "new"), strict=True)
+    )
+    return first, second
+
+
+def test_an_example_of_a_mapping_is_short(narrowed: Pair) -> None:
+    """It has no more than the refusal needs."""
+    lines = [{"sku": "s"}] * 5
+
+    found = search(*narrowed, [{"id": "i", "n": 3}, {"id": "x" * 40, "code": "AB", "kind": "a", "lines": lines}])
+
+    assert found is not None
+    assert (found.message, found.second.refusal) == ({"id": "xxxxx", "code": "AB"}, NO_NUMBER)
+
+
+def test_a_search_among_many_messages(narrowed: Pair) -> None:
+    """After hundreds that both take, it runs only those that a condition or schema refuses."""
+    taken = [{"id": "i", "n": number} for number in range(1000)]
+
+    assert search(*narrowed, [*taken, {"id": "i", "code": "A"}]) is None
+    found = search(*narrowed, [*taken, {"id": "i", "n": -1}])
+    assert found is not None
+    assert found.second.refusal == MINIMUM
+
+
+@pytest.mark.parametrize(("count", "calls"), [(10, 1), (2000, 0)])
+def test_large_schemas_are_not_subtracted(
+    open_config: Open, monkeypatch: pytest.MonkeyPatch, count: int, calls: int
+) -> None:
+    """The library takes minutes for a few of them."""
+    called = []
+    without = SchemaProver.without
+
+    def record(*arguments: Any) -> Any:
+        called.append(arguments)
+        return without(*arguments)
+
+    names = [f"name-{number}" for number in range(count)]
+    first, second = (
+        routes_of(open_config(config_of({"main": {"schema": schema(kind={"enum": each})}}), folder))["main"]
+        for each, folder in ((names, "old"), (names[1:], "new"))
+    )
+    monkeypatch.setattr(SchemaProver, "without", record if calls else pytest.fail)
+
+    assert "name-0" in [each.get("kind") for each in make_candidates(first, second, []) if isinstance(each, dict)]
+    assert len(called) == calls

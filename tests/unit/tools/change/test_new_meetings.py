@@ -18,6 +18,11 @@ def found(diff: Diff, old: Any, new: Any) -> list[tuple[str, str]]:
     """The findings about pairs, each with the route that it is about."""
     report = diff(config_of(old), config_of(new))
     changes = [each.change for each in report.findings if each.change.code.id == "RT932"]
+    # Both at a place where they can be ignored.
+    for each in changes:
+        assert each.path == each.old_path
+        assert (each.path[0], each.path[2]) == ("routes", "write")
+        assert each.route in ("", each.path[1])
     return [(each.route, each.sentence.partition(":")[0]) for each in changes]
 
 

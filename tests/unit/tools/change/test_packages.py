@@ -13,6 +13,7 @@ import pytest
 from router import codes
 from router.errors import ConfigError, UsageError
 from router.model import Finding, Place
+from router.tools.change.compare import compare_versions
 from router.tools.change.versions import ConfigVersion, open_package, open_version, open_versions
 from tests.support.ops import DeployedCode, precompile, stack_versions
 from tests.support.program import COMPILED_NAME
@@ -87,6 +88,24 @@ def test_a_package_of_another_version_of_the_router(package: Make, monkeypatch: 
 
     with ExitStack() as stack:
         assert table_of(open_package("it", made, {"STAGE": "live"}, stack)) == "live-things"
+
+
+def test_packages_are_compared_as_they_are_deployed(package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that another version of the router built."""
+    config = "queues: {a: {dead_letter: dead, retention: 4d}}\n" + CONFIG
+    with monkeypatch.context() as patch:
+        patch.setattr("router.runtime.program.precompiled.__version__", "0.0.9")
+        before = package(config=config)
+    after = package(config=config.replace("4d", "1d"))
+
+    with ExitStack() as stack:
+        old, new = (open_package("it", each, {"STAGE": "live"}, stack) for each in (before, after))
+        found = [each.change.sentence for each in compare_versions(old, new).findings]
+
+    assert found == [
+        "queue 'a' keeps messages for 86400 s, and kept them for 345600 s",
+        "CloudFormation modifies queue 'a': MessageRetentionPeriod: 345600 → 86400",
+    ]
 
 
 def test_a_variable_that_is_not_set(package: Make, tmp_path: Path) -> None:

@@ -94,6 +94,12 @@ def test_the_way_out(diff: Diff) -> None:
         "come"
     )
 
+    # Of routes with two versions, neither is on all items.
+    other = {"item": {**ITEM, "x": "x"}, "write": {"mode": "newest", "version": "x"}, "when": "a"}
+    before = {"main": {"item": {**ITEM, "w": "w"}, "write": write}, "more": other}
+    change, *_ = found(diff, before, {**before, "main": {"item": MORE, "write": NEWEST}})
+    assert change.suggestion == "send the current state of each item again before late messages can come"
+
 
 def test_routes_that_share_a_table(diff: Diff) -> None:
     """A new route writes over what others stored; some of them may have its version."""

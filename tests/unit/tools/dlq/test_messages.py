@@ -147,6 +147,7 @@ def test_a_queue_that_the_config_has_under_another_name(load: Callable[..., Prog
             "code 'RT808x', and the router has no such code; did you mean 'RT808'?",
         ),
         (Selection(codes=frozenset({"x"})), "code 'x', and the router has no such code"),
+        (Selection(codes=frozenset({"-", "x"})), "code 'x', and the router has no such code"),
         (Selection(codes=frozenset({"RT239", "RT806", "-"})), ""),
     ],
 )
