@@ -1,5 +1,6 @@
 """The runbooks: each command of a page runs in the state that the page is about."""
 
+import json
 import re
 import shlex
 import uuid
@@ -147,3 +148,18 @@ def test_the_page_of_a_code_is_named() -> None:
     done = CliRunner().invoke(app, ["check", "--explain", "rt806"])
 
     assert "What to do: docs/runbooks/RT806.md" in done.output.splitlines()
+
+
+@pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)
+def test_dead_letters_by_sender(night: Night) -> None:
+    """For people and programs; an empty queue has none."""
+    empty = night.run("router dlq list --by sender")
+    night.reject(codes.INVALID)
+
+    shown, as_json = (night.run(f"router dlq list --by sender{option}") for option in ("", " --json"))
+
+    assert (empty.exit_code, empty.stdout) == (0, f"{night.prefix}-dlq: no message that is visible and selected\n")
+    assert shown.stdout.splitlines()[0] == f"{night.prefix}-dlq: 1 message by sender"
+    assert (shown.exit_code, "AIDA" in shown.stdout) == (1, True)
+    (queue,) = json.loads(as_json.stdout)
+    assert (queue["messages"], queue["by"][0]["sender"], queue["by"][0]["example"]) == (1, "AIDA", "original")

@@ -382,16 +382,19 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     project.write(f"{CONFIG}telemetry: {{metrics: route}}\n")
     own = {"service": project.stack, "queue": "orders"}
 
-    def put(namespace: str, name: str, value: int, **dimensions: str) -> None:
+    def put(namespace: str, name: str, value: int, dimensions: Mapping[str, str], hours: int = 0) -> None:
         named = [{"Name": label, "Value": each} for label, each in dimensions.items()]
-        data = {"MetricName": name, "Value": value, "Dimensions": named, "Timestamp": datetime.now(UTC)}
+        data: dict[str, Any] = {"MetricName": name, "Value": value, "Dimensions": named}
+        data["Timestamp"] = datetime.now(UTC) - timedelta(hours=hours)
         clients["cloudwatch"].put_metric_data(Namespace=namespace, MetricData=[data])
 
-    put("MessageRouter", "router_messages_retry_total", 7, **own)
-    put("MessageRouter", "router_retries_total", 5, **own, cause="throttled")
-    put("MessageRouter", "router_retries_total", 2, **own, cause="outage")
-    put("MessageRouter", "router_route_retry_total", 7, **own, route="orders", table="orders")
-    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 900_000, TableName=f"{project.stack}-orders")
+    put("MessageRouter", "router_messages_retry_total", 7, own)
+    # This is over.
+    put("MessageRouter", "router_messages_retry_total", 3, own, 3)
+    put("MessageRouter", "router_retries_total", 5, {**own, "cause": "throttled"})
+    put("MessageRouter", "router_retries_total", 2, {**own, "cause": "outage"})
+    put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "orders", "table": "orders"})
+    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 900_000, {"TableName": f"{project.stack}-orders"})
 
     done = project.run("status", "-c", str(project.config), "--json", STAGE=project.stack)
     shown_to_people = project.run("status", "-c", str(project.config), STAGE=project.stack)

@@ -4,7 +4,7 @@ A label is a dimension in CloudWatch. Besides its own labels, each metric has `s
 labels are names of the config, codes and causes, so that their number is bounded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -149,13 +149,3 @@ def cause_of(outcome: Outcome) -> str:
     if outcome.configuration_error:
         return "configuration"
     return outcome.cause or _CAUSES_OF_CODES.get(outcome.code, "disposition")
-
-
-def representative(bucket: int) -> float:
-    """Return the age that stands for a bucket in CloudWatch: its upper bound."""
-    return AGES[min(bucket, len(AGES) - 1)]
-
-
-def names_with(labels: Sequence[str]) -> list[str]:
-    """Return the metrics with these labels, besides `service`."""
-    return [name for name, metric in METRICS.items() if metric.labels == tuple(labels)]
