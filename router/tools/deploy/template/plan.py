@@ -156,6 +156,9 @@ class _QueuePlanner:
         self._text, self._worker = substitutions.at, worker
         self._owners = owners_of(program.config)
         self._dead_letter_keys = {queue.dead_letter for queue in self._config.queues.values()}
+        compiled = self._compiled.values()
+        references = [each for queue in compiled for each in (queue.reference, queue.dead_letter)]
+        self._taken = {*map(queue_name, references)}
 
     def queues(self) -> Mapping[str, PlannedQueue]:
         """Return the queues, by logical id."""
@@ -235,13 +238,7 @@ class _QueuePlanner:
         name, text = (
             f"{each.removesuffix(end)}{_LETTERS}{end}" for each in (queue.label, queue.name)
         )
-        compiled = self._compiled.values()
-        taken = {
-            queue_name(each)
-            for queue_ in compiled
-            for each in (queue_.reference, queue_.dead_letter)
-        }
-        if len(name) > MAX_QUEUE_NAME or not queue.name.endswith(end) or name in taken:
+        if len(name) > MAX_QUEUE_NAME or not queue.name.endswith(end) or name in self._taken:
             raise UsageError(
                 f"there is no valid name for a dead-letter queue of '{queue.name_in_config}'; "
                 "add 'dead_letter:' to the queue"
