@@ -30,6 +30,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     before = LOGGER.handlers, LOGGER.level, LOGGER.propagate
     errors = StringIO()
     monkeypatch.setattr("sys.stderr", errors)
+    # Other tests load a config, or call the handler.
+    for name in ("config", "aws_request_id"):
+        monkeypatch.delitem(LINE_FIELDS, name, raising=False)
     set_up_logging()
 
     def read() -> list[dict[str, Any]]:

@@ -9,7 +9,11 @@ import pytest
 
 from router.tools.dev.alarm_math import accept_metric_math, after_import
 
-STAT: dict[str, Any] = {"Metric": {"Namespace": "AWS/SQS", "MetricName": "m", "Dimensions": []}, "Period": 300, "Stat": "Sum"}
+STAT: dict[str, Any] = {
+    "Metric": {"Namespace": "AWS/SQS", "MetricName": "m", "Dimensions": []},
+    "Period": 300,
+    "Stat": "Sum",
+}
 
 
 @pytest.mark.parametrize(
