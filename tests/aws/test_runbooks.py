@@ -14,10 +14,9 @@ from router import codes
 from router.model import Code, Outcome, Record
 from router.runtime.aws.calls import Duration, boottime
 from router.runtime.aws.connect import connect
-from router.runtime.deliver.dead_letters import send_dead_letters
-from router.runtime.deliver.time_limits import FixedDeadline, StartLimit
 from tests.aws.projects import Inside
 from tests.support.cli import app
+from tests.support.deliver import FixedDeadline, StartLimit, send_dead_letters
 from tests.support.dev import LocalAws, local_aws
 from tests.support.program import load_program
 
