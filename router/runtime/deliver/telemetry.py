@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import logging
 import os
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter, methodcaller
@@ -180,6 +180,8 @@ SERVICE_VARIABLE = "ROUTER_SERVICE"
 Stages in one account have metrics of their own with it.
 """
 _OF_KINDS = {kind: of_kind(kind) for kind in KINDS}
+_TIME_DIGITS = 13
+"""Those of a time of SQS, in milliseconds since 1970, until the year 2286."""
 _SENT_AT = methodcaller("get", "SentTimestamp", "")
 _ATTRIBUTES_OF = attrgetter("record.attributes")
 _AGES = (*AGES, AGES[-1])
@@ -203,7 +205,10 @@ def measure_ages(written: Iterable[Delivered], now_ms: int) -> tuple[tuple[int, 
     digits, which have their order, and are sorted and compared as texts.
     """
     sent = sorted(map(_SENT_AT, map(_ATTRIBUTES_OF, written)))
-    del sent[: bisect_right(sent, "")]
+    joined = "".join(sent)
+    if len(joined) != _TIME_DIGITS * len(sent) or not joined.isdecimal():
+        # Not of SQS, as in an event that somebody wrote: those that are no time are not counted.
+        sent = [each for each in sent if len(each) == _TIME_DIGITS and each.isdecimal()]
     count = len(sent)
     younger = [count - bisect_left(sent, str(now_ms - int(age * 1000))) for age in AGES]
     buckets = [each - before for before, each in pairwise((0, *younger, count))]

@@ -798,7 +798,8 @@ def test_the_ages_of_what_was_written() -> None:
 
     now = 1_767_323_045_678
     ages = [0.0, 0.1, 0.101, 60.0, 61.0, 1_209_600.0, 2_000_000.0, -5.0]
-    buckets, seconds = measure_ages([sent(""), *(sent(str(now - int(age * 1000))) for age in ages)], now)
+    no_times = ["", "x", "12", "1" * 5000, "1767323045 78", "\u0661" * 13 + "x"]
+    buckets, seconds = measure_ages([*map(sent, no_times), *(sent(str(now - int(age * 1000))) for age in ages)], now)
 
     counted = {bound: number for bound, number in zip((*AGES, None), buckets, strict=True) if number}
     assert counted == {0.1: 3, 0.25: 1, 60: 1, 300: 1, 1_209_600: 1, None: 1}
