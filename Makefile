@@ -5,13 +5,18 @@ PYTHON ?= python3
 VENV := .venv
 COVERAGE := --cov --cov-report=term --cov-fail-under=100
 # Named for its place too: an environment that was moved or copied here is stale.
-STAMP := $(VENV)/installed-$(subst /,-,$(CURDIR))
+STAMP := installed-$(subst /,-,$(CURDIR))
+INSTALLED := $(VENV)/$(STAMP)
 RUN := $(VENV)/bin/python
 
 # An environment whose Python is gone, or too old, is stale.
 ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
-$(shell rm -f $(STAMP))
+$(shell rm -f $(INSTALLED)-*)
 endif
+
+# The tests of the console need 150 MB more, and a browser; without one they are left out.
+BROWSER := $(or $(ROUTER_BROWSER_TESTS),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
+TESTS := $(INSTALLED)-tests $(if $(BROWSER),$(INSTALLED)-browser)
 
 # What an interpreter, or a version of a dependency, can change: imports, decoding, sources, types, the handler.
 CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes program sources transforms) \
@@ -20,63 +25,77 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
 
-demo: $(STAMP) ## the sample flows on an embedded AWS
+demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
 
-quick: $(STAMP) ## the tests that are not marked `slow`
+quick: $(TESTS) ## the tests that are not marked `slow`
 	@$(RUN) -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
-test: $(STAMP) ## all tests; COVERAGE= runs them without the coverage gate, ARGS= adds options of pytest
+test: $(TESTS) ## all tests; COVERAGE= runs them without the coverage gate, ARGS= adds options of pytest
 	@$(RUN) -m pytest -n 3 --dist worksteal $(COVERAGE) $(ARGS)
 
-test-python: demo ## what can differ on another Python, such as PYTHON=python3.13 VENV=.venv-3.13; and the demo
+test-python: demo $(INSTALLED)-tests ## what can differ on another Python, such as PYTHON=python3.13 VENV=.venv-3.13; and the demo
 	@$(RUN) -m pytest -n 3 --dist worksteal $(PYTHON_TESTS) $(ARGS)
 
 lowest: ## the tests of the run time with the lowest versions of its dependencies that pyproject.toml allows
 	@$(MAKE) --no-print-directory lowest-tests VENV=.venv-lowest
 
-lowest-tests: $(STAMP)
+lowest-tests: $(INSTALLED)-tests
 	@$(RUN) -m tests.lowest > $(VENV)/lowest.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/lowest.txt
 	@$(RUN) -m pytest -n 3 --dist worksteal $(RUNTIME_TESTS) $(ARGS)
 
-steady: $(STAMP) ## the tests marked `timing`, TIMES (10) times beside two busy loops; ARGS= names fewer tests
+steady: $(INSTALLED)-tests ## the tests marked `timing`, TIMES (10) times beside two busy loops; ARGS= names fewer tests
 	@$(RUN) -m tests.steady --times $(or $(TIMES),10) -n 4 --dist worksteal $(ARGS)
 
-search: $(STAMP) ## the property tests with new examples for MINUTES (30); SEED= repeats a round
+search: $(INSTALLED)-tests ## the property tests with new examples for MINUTES (30); SEED= repeats a round
 	@$(RUN) -m tests.search --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(or $(ARGS),-n 2)
 
-soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
+soak: $(INSTALLED)-tests ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) -m tests.faults.soak --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
-peers: $(STAMP) ## all faults of a peer that breaks HTTP, for MINUTES (60); SEED= decides on their order
+peers: $(INSTALLED)-tests ## all faults of a peer that breaks HTTP, for MINUTES (60); SEED= decides on their order
 	@$(RUN) -m tests.faults.peers --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1) $(ARGS)
 
-soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
+replay: $(INSTALLED)-tests ## a replay of MESSAGES (200000) that is killed KILLS (10) times, and its tables compared with the source
+	@$(RUN) -m tests.faults.replay_killed --messages $(or $(MESSAGES),200000) --kills $(or $(KILLS),10) --seed $(or $(SEED),1)
+
+soundness: $(INSTALLED)-tests ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
 		--messages $(or $(MESSAGES),300) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),15) --write $(ARGS)
 
-soundness-diff: $(STAMP) ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
+soundness-docs: $(INSTALLED)-tests ## the same, of configs and messages that are made from the documentation alone
+	@$(RUN) -m tests.soundness --documented --configs $(or $(CONFIGS),5000) --messages $(or $(MESSAGES),120) \
+		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
+
+soundness-diff: $(INSTALLED)-tests ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \
 		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
-pairs: $(STAMP) ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30)
-	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) $(ARGS)
+pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30); writes docs/conformance.md
+	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --write $(ARGS)
 
-keys: $(STAMP) ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys
-	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1)
+keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys, and on a local AWS; writes docs/conformance.md
+	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1) \
+		--minutes $(or $(MINUTES),60) --aws --write $(ARGS)
 
-bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
+verify-model: $(INSTALLED)-tests ## what `router verify` says of CASES (20000) random cases, compared with every order of receipt, for MINUTES (30)
+	@$(RUN) -m tests.soundness.verify --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through the handler under faults: nothing is lost; then LOSSES (10) planted, all are found
+	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) --seed $(or $(SEED),1)
+
+bench: $(INSTALLED)-bench ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
 
-mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default all packages with rules about losing data
+mutants: $(INSTALLED)-tests ## what tests do not notice of small changes in MODULE, by default all packages with rules about losing data
 	@# Not in the lock file, which is for all Pythons: what mutmut requires differs among them.
 	@$(RUN) -m pip install --quiet 'mutmut==3.8.*'
 	@$(RUN) -m tests.mutants $(MODULE) $(ARGS)
 
-lint: $(STAMP) ## style, types, architecture: all of them, also if one fails
+lint: $(INSTALLED)-lint ## style, types, architecture: all of them, also if one fails
 	@failed=0; run() { echo "$$*"; "$$@" || failed=1; }; \
 	run $(RUN) -m ruff format --check .; \
 	run $(RUN) -m ruff check .; \
@@ -85,35 +104,45 @@ lint: $(STAMP) ## style, types, architecture: all of them, also if one fails
 	run $(RUN) -m tests.words; \
 	exit $$failed
 
-format: $(STAMP) ## write the code as `make lint` wants it
+format: $(INSTALLED)-lint ## write the code as `make lint` wants it
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
-docs: $(STAMP) ## the pages that are made from the code
+docs: $(INSTALLED)-demo ## the pages that are made from the code
 	$(RUN) -m docs.generate.pages .
 
-screenshots: $(STAMP) ## the pictures of the console in docs/console; needs the program chromium
+site: $(VENV)-site/$(STAMP)-site ## the site of the documentation, in build/site; VERSION= names another than `dev`
+	@$(VENV)-site/bin/python -m docs.generate.site build/site $(VERSION)
+
+screenshots: $(INSTALLED)-browser ## the pictures of the console in docs/console; needs the program chromium
 	$(RUN) -m docs.generate.screenshots docs/console
 
-vendor: $(STAMP) ## the libraries of the page of `router console`, by npm
+audit: $(VENV)-audit/$(STAMP)-audit ## known vulnerabilities of the locked packages
+	@for lock in requirements/*.lock; do \
+		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
+	done
+
+vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by npm
 	$(RUN) -m docs.generate.vendored
 
-lock: $(STAMP) ## pin again what tests and builds install
-	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --no-strip-extras \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml 2>/dev/null
-	@# The extras name this distribution itself, which is installed from here.
-	@sed -i '/^# WARNING/d; /^# Consider/d; /^message-router/d' requirements.lock
+lock: $(INSTALLED)-lint ## pin again what commands install
+	@PATH="$(VENV)/bin:$$PATH" $(RUN) -m requirements.lock --upgrade
 
 clean: ## remove what the commands here made
 	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
-$(STAMP): pyproject.toml requirements.lock
+$(INSTALLED)-demo: pyproject.toml requirements/worker.lock
+$(INSTALLED)-tests: $(INSTALLED)-demo
+$(INSTALLED)-browser $(INSTALLED)-bench: $(INSTALLED)-tests
+$(INSTALLED)-lint: $(INSTALLED)-browser $(INSTALLED)-bench
+
+$(INSTALLED)-%: requirements/%.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "this needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "making $(VENV) (once, a minute or so)" >&2
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@# As pip does with what it installs: an editable package is else compiled by each command, 50 ms a time.
-	@$(RUN) -m compileall -q router
-	@touch $@
+	@$(PYTHON) requirements/install.py $(VENV) $(STAMP) $*
+
+$(VENV)-site/$(STAMP)-site: requirements/site.lock
+	@$(PYTHON) requirements/install.py $(VENV)-site $(STAMP) site
+
+$(VENV)-audit/$(STAMP)-audit: requirements/audit.lock
+	@$(PYTHON) requirements/install.py $(VENV)-audit $(STAMP) audit

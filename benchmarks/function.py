@@ -119,6 +119,8 @@ CASES = (
     *DEAD_LETTERS,
     *POINTERS,
 )
+THOUSAND = [case for case in CASES if case.count == 1000 and not (case.rejected or case.points)]
+"""The batches whose wall-clock time is drawn by the duration of a call."""
 FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING, RUST))
 QUICK = (
     FunctionCase(10, PLOTTED, 5),

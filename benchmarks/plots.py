@@ -32,8 +32,6 @@ COLOURS = {
     "powertools": PINK,
     "on_fastsqs": GREY,
 }
-THOUSAND = [case for case in function.CASES if case.count == 1000 and not (case.rejected or case.points)]
-"""The batches whose wall-clock time is drawn by the duration of a call."""
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "message-router",
@@ -112,7 +110,7 @@ def _function(results: Results) -> Any:
     figure, (left, middle, right) = plt.subplots(
         1, 3, figsize=(11.5, 3.9), layout="constrained", width_ratios=(4, 4, 3)
     )
-    plain, secure = ([case for case in THOUSAND if case.secure == tls] for tls in (False, True))
+    plain, secure = ([case for case in function.THOUSAND if case.secure == tls] for tls in (False, True))
     _line(left, wall, plain, function.ROUTER, "latency", label="router")
     _line(left, fresh, secure, function.ROUTER, "latency", label="router, first batch, by TLS", color=SKY)
     _line(left, wall, plain, function.BATCH_WRITER, "latency", label=word(function.BATCH_WRITER))

@@ -1,6 +1,6 @@
 """Message Router: messages from Amazon SQS into DynamoDB tables, as `routes.yaml` says.
 
-The names here are what plugins and embedders use. Each is imported when it is first asked for: pytest imports this
+The names here are what plugins use. Each is imported when it is first asked for: pytest imports this
 package in every run, for the plugin in it, and is not to pay for that.
 """
 

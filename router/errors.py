@@ -16,13 +16,19 @@
         └── Retry         leave it on the queue
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router.model import Code, Finding
+
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+"""The folder of the router's modules, in which no plugin is."""
 
 
 class RouterError(Exception):
@@ -65,15 +71,34 @@ class ExpressionError(RouterError):
     """A JMESPath expression failed on a message; the text holds no value of it."""
 
 
+def is_of_the_router(trace: TracebackType) -> bool:
+    """Return whether the first frame of a traceback is in a module of the router."""
+    return trace.tb_frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def with_line(error: BaseException) -> str:
+    """Return the type of an exception, with the deepest line in the first file that is none of the router's."""
+    name = type(error).__name__
+    found: tuple[str, int] | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file == found[0] if found else not is_of_the_router(trace):
+            found = file, trace.tb_lineno
+        trace = trace.tb_next
+    return f"{name} ({Path(found[0]).name}:{found[1]})" if found else name
+
+
 class PluginError(RouterError):
     """A plugin raised what is no Signal, or answered what no hook answers; the message is retried.
 
-    The text names the plugin, the hook and the type of what went wrong, and never repeats the text of `original`,
-    which may hold a value of the message.
+    The text names the plugin, the hook, the type of what went wrong and the plugin's line, and never repeats the text
+    of `original`, which may hold a value of the message.
     """
 
     def __init__(self, plugin: str, hook: str, original: BaseException, did: str = "") -> None:
-        super().__init__(f"plugin {plugin!r}: {hook} {did or f'raised {type(original).__name__}'}")
+        what = did or f"raised {with_line(original)}"
+        super().__init__(f"plugin {plugin!r}: {hook} {what}")
         self.plugin = plugin
         self.hook = hook
         self.original = original
@@ -84,7 +109,7 @@ class TransformError(PluginError):
 
     def __init__(self, name: str, error: BaseException, attribute: str = "") -> None:
         where = f"attribute '{attribute}': " if attribute else ""
-        RouterError.__init__(self, f"{where}transform '{name}' failed with {type(error).__name__}")
+        RouterError.__init__(self, f"{where}transform '{name}' failed with {with_line(error)}")
         self.plugin = name
         self.hook = "transform"
         self.original = error

@@ -102,7 +102,7 @@ class Finding(Struct, frozen=True):
 
     def __str__(self) -> str:
         tail = f"; {self.suggestion}" if self.suggestion else ""
-        return f"{self.place}: {self.code.id} {self.sentence}{tail}"
+        return f"{self.place}: {self.code.severity} {self.code.id} {self.sentence}{tail}"
 
 
 class Remark(Struct, frozen=True):

@@ -1,11 +1,13 @@
 """Two independent AWS servers, moto's and ministack, for all tests that want real ones."""
 
+import os
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -14,6 +16,9 @@ from hypothesis.internal.conjecture import providers
 
 from tests.support.config import WRITTEN
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
+
+# In an environment without the packages of the browser tests, which `make` installs where there is a browser.
+collect_ignore = [] if find_spec("playwright") or os.environ.get("ROUTER_BROWSER_TESTS") else ["browser"]
 
 pytest_plugins = ["tests.support.marks", "tests.support.retry"]
 

@@ -1,6 +1,7 @@
-"""The page `docs/checks.md` and the examples of `router check --explain`, made from the codes and their fixtures."""
+"""The page of all codes, one for each, and the examples of `router check --explain`; made from codes and fixtures."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -32,12 +33,13 @@ _INTRODUCTION = """\
 
 Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page.
 
-`router check` validates a config and prints each fault as `file:line:column: RTnnn sentence; suggestion`. It exits with
-1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints an entry of
-this page. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason;
-errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
-letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of two
-configs: an error is a breaking change, a warning a risky one.
+`router check` validates a config and prints each fault as `file:line:column: severity RTnnn sentence; suggestion`. The
+severity is `error`, `warning` or `info`. It exits with 1 if one is an error, and with `--strict` if one is a warning.
+`router check --explain RT101` prints what the page of a code has. Findings that are known and accepted can be
+[ignored](config.md#what-is-known-and-accepted), with a reason; errors that stop the router from starting cannot. The
+codes from RT801 on are not faults of a config: in logs and dead letters they say how a message ended, and why. Those
+from RT901 on are what [`router diff`](diff.md) reports of two configs: an error is a breaking change, a warning a risky
+one.
 
 ## What is proved
 
@@ -75,11 +77,12 @@ apart without a claim. The routes of one FIFO queue receive the messages of a ke
 that are alike, each is reported with two others.
 
 `router check` ends with a line such as `proved 41 of 44 claims; 2 things may go wrong; 1 not decided: --unproved shows
-them`, and the first examples of messages that no finding tells of. The table of `--unproved` has the reason of each:
-the part of the schema or the expression that could not be decided, or an example of a message. It says "no findings"
-only if each claim is proved. With `--strict` it fails on claims that are not decided and on those with an example.
-There are two exceptions: routes without a schema, of whose messages nothing is known (RT242), and a `size` that only a
-long value makes too large (RT623), as few schemas bound each text. A claim can be accepted as other findings are:
+them`, and the first examples of messages that no finding tells of. `--unproved` lists each with the reason: the part
+of the schema or the expression that could not be decided, and what would decide it, such as a bound in the schema; or
+an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that are
+not decided and on those with an example. There are two exceptions: routes without a schema, of whose messages nothing
+is known (RT242), and a `size` that only a long value makes too large (RT623), as few schemas bound each text. A claim
+can be accepted as other findings are:
 
 ```yaml
 ignore:
@@ -112,15 +115,25 @@ _PLACEHOLDERS = {
 """The placeholders in the fixtures of AWS, and what the page shows for them."""
 
 
-def checks_page(fixtures: Path = FIXTURES) -> str:
-    """Returns the page, in Markdown."""
-    examples = collect_examples(fixtures)
+def checks_page() -> str:
+    """Returns the page with all codes, in Markdown."""
     sections = [_INTRODUCTION]
     for digit, codes in groupby(known_codes().values(), key=lambda code: code.id[2]):
-        sections.append(f"## {GROUPS[digit]}\n")
-        sections += ["\n\n".join(_section(code, examples.get(code.id))) + "\n" for code in codes]
+        rows = "\n".join(f"| [{code.id}](codes/{code.id}.md) | {code.severity} | {_cell(code)} |" for code in codes)
+        sections.append(f"## {GROUPS[digit]}\n\n| code | severity | what it says |\n|---|---|---|\n{rows}\n")
     retired = "\n".join(f"- {id_}: {reason}" for id_, reason in RETIRED.items())
     return "\n".join([*sections, f"## Retired codes\n\n{retired}\n"])
+
+
+def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
+    """Returns the page of each code, by its path in the repository."""
+    examples = collect_examples(fixtures)
+    codes = known_codes().values()
+    return {f"docs/codes/{code.id}.md": _page(code, examples.get(code.id)) for code in codes}
+
+
+def _cell(code: Code) -> str:
+    return _sentence(code).replace("|", "\\|")
 
 
 def examples_file(fixtures: Path = FIXTURES) -> str:
@@ -158,13 +171,19 @@ def _shown(file: Path) -> str:
     return text if len(text.splitlines()) < MAX_LINES else ""
 
 
-def _section(code: Code, example: Example | None) -> Iterator[str]:
-    yield f"### {code.id}"
-    yield f"{code.title[0].upper()}{code.title[1:]}. Severity: {code.severity}."
-    yield code.why
+def _sentence(code: Code) -> str:
+    return f"{code.title[0].upper()}{code.title[1:]}"
+
+
+def _page(code: Code, example: Example | None) -> str:
+    group = GROUPS[code.id[2]]
+    parts = [f"# {code.id}", f"{_sentence(code)}. Severity: {code.severity}.", code.why]
     if example and example.bad:
-        yield f"```yaml title=bad.yaml\n{example.bad}\n```"
+        parts.append(f"```yaml title=bad.yaml\n{example.bad}\n```")
     if example:
-        yield f"```text\n{example.found}\n```"
+        parts.append(f"```text\n{example.found}\n```")
     if example and example.good:
-        yield f"```yaml title=good.yaml\n{example.good}\n```"
+        parts.append(f"```yaml title=good.yaml\n{example.good}\n```")
+    anchor = re.sub(r"[^\w\- ]", "", group.lower()).replace(" ", "-")
+    parts.append(f"[{group}](../checks.md#{anchor}) has the other codes of its kind. Made by `make docs`.")
+    return "\n\n".join(parts) + "\n"

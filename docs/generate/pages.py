@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from docs.generate.checks import checks_page, examples_file
+from docs.generate.checks import checks_page, code_pages, examples_file
+from docs.generate.commands import commands_page
 from docs.generate.config import config_page
 from docs.generate.observability import observability_page
 from docs.generate.plugins import plugins_page, transforms_page
@@ -36,10 +38,22 @@ def graph_picture() -> str:
     return as_svg(graph_of(load_program(Path(__file__).parents[2] / "routes.yaml", {}).config))
 
 
+def page_of_code(name: str) -> Callable[[], str]:
+    """Return the function that makes the page of one code."""
+    return lambda: all_code_pages()[name]
+
+
+@cache
+def all_code_pages() -> Mapping[str, str]:
+    """Return the pages of all codes, whose examples are read once."""
+    return code_pages()
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "router/runtime/config/exact.json": exact_schemas,
     "router/runtime/config/published.json": published_schemas,
     "docs/checks.md": checks_page,
+    "docs/cli.md": commands_page,
     "docs/config.md": config_page,
     "docs/observability.md": observability_page,
     "docs/transforms.md": transforms_page,
@@ -47,6 +61,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/tools/check/examples.json": examples_file,
+    **{name: page_of_code(name) for name in all_code_pages()},
 }
 """The function that makes each file, by its path in the repository; the first file is read to make others."""
 

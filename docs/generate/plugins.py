@@ -105,12 +105,16 @@ def router_transform_item(item: Item, message: Message) -> Item:
 - To decide about a message, raise `Drop(reason)` if this route does not need it; `Reject(reason)` if it can never
   succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds (in
   Lambda only with [`retry: {lambda: true}`](config.md#back-off) of the queue). A reason is text that contains no value
-  of the message. After any other exception the message stays on its queue; the log names the plugin, the hook and the
-  type of the exception, without its text.
+  of the message. After any other exception the message stays on its queue; the log names the plugin, the hook, the
+  type of the exception and the line, without its text; `router test`, `router explain` and pytest show the traceback.
 - A transform receives the value and then the arguments of the configuration. It raises ValueError or TypeError for a
   value that it cannot accept.
 - The same message must produce the same item at each delivery: use no clock and no random numbers.
 - A file is loaded under a private name: it can import installed packages, but not the files beside it.
+
+`router new --plugin NAME` makes a plugin to start from: a hook with an option, a test of it, and its entry in
+`routes.yaml`. The types of `router` pass `mypy --strict`; what does not change from one version to the next is on the
+page [Stability](stability.md).
 
 An error in a plugin is a finding of `router check`, with the file and line of the function. Test a plugin by calling
 its functions, as `tests/unit/plugins/test_devices.py` does, with [`router.testing`](testing.md#tests-of-a-plugin), and

@@ -1,39 +1,42 @@
 """The page of the checks, and the examples that are installed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from docs.generate.checks import MAX_LINES, checks_page, collect_examples
+from docs.generate.checks import MAX_LINES, checks_page, code_pages, collect_examples
 from tests.support.check import Example, known_codes, shipped_examples
 
-FIRST = f"### RT001\n\nCannot be read. Severity: error.\n\n{known_codes()['RT001'].why}\n\n"
+FIRST = f"# RT001\n\nCannot be read. Severity: error.\n\n{known_codes()['RT001'].why}\n\n"
 
 
 def write(folder: Path, **files: bytes) -> None:
     """Writes the fixture of RT001."""
     fixture = folder / "checks" / "RT001"
     fixture.mkdir(parents=True)
-    (fixture / "expected.txt").write_bytes(b"bad.yaml: RT001 x\n")
+    (fixture / "expected.txt").write_bytes(b"bad.yaml: error RT001 x\n")
     for name in ("bad", "good"):
         (fixture / f"{name}.yaml").write_bytes(files.get(name, b""))
 
 
-def test_each_code_has_a_section(tmp_path: Path) -> None:
-    """The sections are in the order of the codes, with or without examples."""
-    sections = [line for line in checks_page(tmp_path).splitlines() if line.startswith("### ")]
+def test_each_code_has_a_row_and_a_page(tmp_path: Path) -> None:
+    """The rows are in the order of the codes; a code has a page with or without an example."""
+    rows = re.findall(r"^\| \[(RT\d+)\]\(codes/(RT\d+)\.md\) \|", checks_page(), re.MULTILINE)
 
-    assert sections == [f"### {name}" for name in known_codes()]
+    assert rows == [(name, name) for name in known_codes()]
+    assert list(code_pages(tmp_path)) == [f"docs/codes/{name}.md" for name in known_codes()]
 
 
 def test_an_example_on_the_page(tmp_path: Path) -> None:
     """It has the faulty config, the findings and the fixed config."""
     write(tmp_path, bad=b"version: 2\n", good=b"version: 1\n")
 
-    page = checks_page(tmp_path)
+    page = code_pages(tmp_path)["docs/codes/RT001.md"]
 
-    assert page[page.index(FIRST) + len(FIRST) : page.index("### RT002")] == (
-        "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: RT001 x\n```\n\n"
+    assert page.startswith(FIRST)
+    assert page[len(FIRST) : page.index("[The file]")] == (
+        "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: error RT001 x\n```\n\n"
         "```yaml title=good.yaml\nversion: 1\n```\n\n"
     )
 
@@ -50,7 +53,7 @@ def test_an_example(tmp_path: Path, files: dict[str, bytes], bad: str, good: str
     """A config that is not UTF-8, or long, is omitted."""
     write(tmp_path, **files)
 
-    assert collect_examples(tmp_path) == {"RT001": Example("bad.yaml: RT001 x", bad, good)}
+    assert collect_examples(tmp_path) == {"RT001": Example("bad.yaml: error RT001 x", bad, good)}
 
 
 def test_an_example_of_aws(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_config_with_errors(router: Run, config: Path) -> None:
         list(config.parent.glob("o*")),
     ) == (
         1,
-        ["routes.yaml:7:12: RT201 unknown table 'user'; did you mean 'users'?"],
+        ["routes.yaml:7:12: error RT201 unknown table 'user'; did you mean 'users'?"],
         [],
     )
 
@@ -132,7 +132,10 @@ def test_a_variable_that_is_missing_at_the_start(router: Run, config: Path) -> N
 
     assert (done.returncode, done.stderr) == (
         2,
-        "routes.yaml:2:24: RT005 environment variable 'STAGE' is not set; set it, or give it a default: ${STAGE:-…}\n",
+        (
+            "routes.yaml:2:24: error RT005 environment variable 'STAGE' is not set; set it, or give it a default: "
+            "${STAGE:-…}\n"
+        ),
     )
 
 

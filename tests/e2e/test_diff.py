@@ -180,7 +180,7 @@ def test_a_compiled_config(repository: Path, router: Run) -> None:
     [
         (("git:nowhere",), "router: git knows no commit 'nowhere'; in CI fetch it first"),
         (("none.yaml",), "router: there is no file none.yaml"),
-        (("git:HEAD", "broken.yaml"), "broken.yaml:1:1: RT102"),
+        (("git:HEAD", "broken.yaml"), "broken.yaml:1:1: error RT102"),
     ],
 )
 def test_what_cannot_be_compared(repository: Path, router: Run, words: tuple[str, ...], reason: str) -> None:

@@ -328,7 +328,7 @@ def test_several_queues(flows: Any, function: FunctionProcess, make: Any, name: 
     ("mood", "outcome"),
     [
         ("retry", ("retry", "RT812", "not now")),
-        ("break", ("retry", "RT813", "plugin 'moods': router_transform_message raised LookupError")),
+        ("break", ("retry", "RT813", "plugin 'moods': router_transform_message raised LookupError (moods.py:20)")),
     ],
 )
 def test_retry(flows: Any, function: FunctionProcess, make: Any, name: str, mood: str, outcome: Any) -> None:
@@ -621,7 +621,10 @@ def test_faulty_config(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
 
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    faults = [f"{file}:1:10: RT104 'version' must be 1, not 2", f"{file}:2:9: RT105 'routes' must not be empty"]
+    faults = [
+        f"{file}:1:10: error RT104 'version' must be 1, not 2",
+        f"{file}:2:9: error RT105 'routes' must not be empty",
+    ]
     error = "\n".join(faults).replace("€", "\\u20ac")
     assert (done.returncode, [(line["level"], line["message"]) for line in lines]) == (
         1,

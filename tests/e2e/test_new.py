@@ -342,6 +342,7 @@ def test_an_existing_queue_and_table(router: Run, samples: Callable[..., str], t
     ("words", "sentence"),
     [
         (("--queue", "s3"), "nothing was written, since the result would not pass:\nroutes.yaml:"),
+        (("--queue", "s3"), "\ngive another name than 's3' with --table\n"),
         (("--queue", "clicks"), "there is a route 'clicks' already; give another --name"),
         (("--queue", "orders", "--table", "clicks"), "table 'clicks' has the key attribute 'id', and no sample has it"),
         (
@@ -404,7 +405,7 @@ def test_a_config_with_errors(router: Run, samples: Callable[..., str], tmp_path
 
     done = router("new", samples(ORDERS), "--yes")
 
-    assert (done.returncode, "routes.yaml:1:10: RT104" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "routes.yaml:1:10: error RT104" in done.stderr) == (2, True), done.stderr
 
 
 def talk(folder: Path, answers: str, *words: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.dev import META
 from tests.support.memory import PairMessage, run_pair
@@ -342,6 +343,36 @@ def test_a_table_of_whole_items(router: Run, samples: Samples, tmp_path: Path) -
     assert (done.returncode, "RT626 " in done.stderr) == (2, True), done.stderr
     assert done.stderr.endswith("\nanother --table keeps apart what other routes of this one store\n")
     assert (tmp_path / "routes.yaml").read_text() == before
+
+
+def test_a_further_type_of_a_table_of_whole_items(router: Run, samples: Samples, tmp_path: Path) -> None:
+    """The finding is short, and with the edit that it shows the same command succeeds: nothing is lost."""
+    untyped = [[{name: each[name] for name in each if name != "type"} for each in kind] for kind in (PLACED, PAID)]
+    assert router("new", samples(untyped[0]), "--queue", "placed", "--table", "orders", "--yes").returncode == 0
+
+    done = router("new", samples(untyped[1]), "--queue", "paid", "--table", "orders", "--yes")
+
+    assert done.returncode == 2
+    finding, advice, *edit, _ = done.stderr.partition("would not pass:\n")[2].splitlines()
+    assert finding == (
+        "routes.yaml:28:12: RT626 routes 'placed' and 'paid' lose data of one item: in order, 'paid' replaces the "
+        "item, and erases 'lines' of 'placed'"
+    )
+    assert advice == "whole items erase what other routes store; edit routes.yaml, and run this again:"
+    config = yaml.safe_load((tmp_path / "routes.yaml").read_text())
+    config["routes"]["placed"].update(yaml.safe_load("\n".join(edit))["routes"]["placed"])
+    (tmp_path / "routes.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = router("new", samples(untyped[1]), "--queue", "paid", "--table", "orders", "--yes")
+    assert done.returncode == 0, done.stderr
+    program = load_program(tmp_path / "routes.yaml", {})
+    one, other = (
+        PairMessage(queue, json.dumps(kind[3]), system=META)
+        for queue, kind in zip(("placed", "paid"), untyped, strict=True)
+    )
+    run = run_pair(program, one, other)
+    assert run.first_then_second.after == run.second_then_first.after
+    [item] = run.first_then_second.after.values()
+    assert {"lines", "amount"} <= item.keys()
 
 
 def test_types_that_differ_in_case_and_signs(router: Run, samples: Samples, tmp_path: Path) -> None:

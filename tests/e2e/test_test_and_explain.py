@@ -55,26 +55,21 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_what_is_not_tested(router: Run, config: Path) -> None:
-    """Routes without tests are named, and places in schemas; of many the first, and all when asked for."""
-    text = config.read_text()
-    few = router("test")
-    many = ", ".join(f"p{index}: {{}}" for index in range(9))
-    config.write_text(text.replace("properties: {", f"properties: {{{many}, ", 1))
-    counted, listed = router("test"), router("test", "--coverage")
+    """Routes without tests are named, places in schemas are counted or listed; quiet says neither."""
+    counted, listed, quiet = router("test"), router("test", "--coverage"), router("test", "-q")
+    config.write_text(re.sub("id: {type: string}, .*, size", "size", config.read_text()))
 
-    assert (few.stdout.splitlines()[3:], counted.stdout.splitlines()[-2], len(listed.stdout.splitlines())) == (
-        [
-            "note  route 'others' has no test",
-            "note  route 'rest' has no test",
-            *(
-                f"note  the inline schema: no message has the property '{name}' at /properties/{name}"
-                for name in ("id", "kind", "size")
-            ),
-            "0 passed, 1 failed",
-        ],
-        "note  no test reaches 2 more places in the schemas; --coverage lists them",
-        len(counted.stdout.splitlines()) + 1,
+    places = [
+        f"note  the inline schema: no message has the property '{name}' at /properties/{name}"
+        for name in ("id", "kind", "size")
+    ]
+    routes = "note  without a test: others, rest"
+    assert (counted.stdout.splitlines()[3:], listed.stdout.splitlines()[3:], quiet.stdout.splitlines()[3:]) == (
+        [routes, "note  no test reaches 3 places in the schemas; --coverage lists them", "0 passed, 1 failed"],
+        [routes, *places, "0 passed, 1 failed"],
+        ["0 passed, 1 failed"],
     )
+    assert "no test reaches 1 place in" in router("test").stdout
 
 
 def test_update(router: Run, config: Path) -> None:
@@ -240,6 +235,28 @@ def test_a_queue_that_redacts(router: Run, tmp_path: Path) -> None:
 
     faults = [each["pointer"] for each in json.loads(explained.stdout)["faults"]]
     assert (tested.stdout, faults) == ("pass  things: test 1\n1 passed, 0 failed\n", ["the root"] * 2)
+
+
+def test_what_a_plugin_raises(router: Run, config: Path, tmp_path: Path) -> None:
+    """Tests and explanations have its traceback, from the plugin's first line to the one that raised."""
+    (tmp_path / "own.py").write_text(
+        PLUGIN.replace('    return {**item, "tags": {2, 1}, "raw": {b"x"}}', '    return item["nmae"]')
+    )
+    test = "    tests: [{message: {id: a, kind: x}}]\n"
+    config.write_text(config.read_text().replace("  rest:", f"{test}  rest:"))
+    tested, as_json = router("test", "-k", "others"), router("test", "-k", "others", "--json")
+    (result,) = json.loads(as_json.stdout)["tests"]
+    _, explained = explain(router, '{"id": "a", "kind": "x"}')
+    _, record = explain(router, '{"id": "a", "kind": "x"}', "--json")
+
+    trace = ["Traceback (most recent call last):", f'  File "{tmp_path}/own.py", line 6, in router_transform_item']
+    for shown in (tested.stdout, result["traceback"], explained, json.loads(record)["traceback"]):
+        lines = [line.strip() for line in shown.splitlines()]
+        start = lines.index(trace[0])
+        assert lines[start + 1] == trace[1].strip()
+        assert "KeyError: 'nmae'" in lines[start + 1 :]
+    reason = "plugin 'own': router_transform_item raised KeyError (own.py:6)"
+    assert f"  reason: {reason}\n" in explained
 
 
 def test_an_unknown_route(router: Run, config: Path) -> None:

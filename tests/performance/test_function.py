@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import plots
 import pytest
 import rust
 from environment import HERE, BenchmarkError
 from figures import FigureBudget, Figures, judge
-from function import BOUND, CONFIGS, LATENCIES, ROUTER, RUST, RUST_SOURCES, SIZE, FunctionCase, Functions, make_image
+from function import (
+    BOUND,
+    CONFIGS,
+    LATENCIES,
+    ROUTER,
+    RUST,
+    RUST_SOURCES,
+    SIZE,
+    THOUSAND,
+    FunctionCase,
+    Functions,
+    make_image,
+)
 from messages import item
 from results import Results
 from runtime_api import FunctionError
@@ -180,6 +191,6 @@ def test_the_table_of_budgets_has_aims() -> None:
 
 def test_a_line_of_the_plot_has_one_point_for_each_duration() -> None:
     """Of batches of 1,000 messages; those with dead letters or payloads in S3 belong to no line."""
-    points = [(case.secure, case.latency) for case in plots.THOUSAND]
+    points = [(case.secure, case.latency) for case in THOUSAND]
 
     assert sorted(points) == [(secure, latency) for secure in (False, True) for latency in LATENCIES]

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from tests.soundness.instances import Impossible, Maker, Steps
+from tests.soundness.spelled import encoded
 
 MAX_PATHS = 300
 """The most paths of a schema that mappings choose from."""
@@ -42,24 +43,24 @@ class TrialConfig(Struct, frozen=True):
         lines = ["version: 1", "queues: {q: {dead_letter: q-dlq}}", "tables:"]
         subjects: dict[int, str] = {}
         lines += (
-            [f"  items: {_json(self.table)}", "  seen: {key: {k: S}, ttl: t}"]
+            [f"  items: {encoded(self.table)}", "  seen: {key: {k: S}, ttl: t}"]
             if "once" in self.write
-            else [f"  items: {_json(self.table)}"]
+            else [f"  items: {encoded(self.table)}"]
         )
         lines += ["routes:", "  r:", "    queue: q", "    table: items"]
         for key, value in {"schema": "schema.json", **self.route}.items():
             if key == "item":
                 lines.append("    item:")
                 for name, attribute in value.items():
-                    lines.append(f"      {_json(name)}: {_json(attribute)}")
+                    lines.append(f"      {encoded(name)}: {encoded(attribute)}")
                     subjects[len(lines)] = f"item.{name}"
             elif key == "write":
                 lines.append("    write:")
                 for name, setting in value.items():
-                    lines.append(f"      {name}: {_json(setting)}")
+                    lines.append(f"      {name}: {encoded(setting)}")
                     subjects[len(lines)] = f"write.{name}"
             else:
-                lines.append(f"    {key}: {_json(value)}")
+                lines.append(f"    {key}: {encoded(value)}")
                 subjects[len(lines)] = key
         return "\n".join(lines) + "\n", subjects
 
@@ -74,9 +75,12 @@ class TrialConfig(Struct, frozen=True):
             item = {each: {"value": 1} for each in self.route["item"]} | keys
             kept = {key: value for key, value in self.route.items() if key != "write"}
             return structs.replace(self, schema={}, route={**kept, "item": item})
-        used = [name, *(each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"])]
-        item = keys | {each: self.route["item"][each] for each in used}
+        beside = [each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"]]
+        # The other one of them could be what rejects a message.
+        item = keys | {each: {"value": 1} for each in beside} | {name: self.route["item"][name]}
         left_out = ("merge",) if name in ("u", "v") else ("merge", "write")
+        if "write" in left_out and isinstance(item[name], dict) and item[name].get("missing") == "remove":
+            item[name] = {**item[name], "missing": "omit"}  # only an update removes
         kept = {key: value for key, value in self.route.items() if key not in left_out}
         if "write" in kept:
             kept["write"] = {key: value for key, value in self.write.items() if key != "once_key"}
@@ -86,10 +90,6 @@ class TrialConfig(Struct, frozen=True):
     def write(self) -> Mapping[str, Any]:
         """The settings of the write."""
         return self.route.get("write", {})  # type: ignore[no-any-return]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 class _Walk:

@@ -20,6 +20,7 @@ from msgspec import Struct
 from router.errors import ConfigError
 from tests.soundness.corpus import PublicSchema, public_schemas
 from tests.soundness.instances import Impossible, Maker
+from tests.soundness.route_edits import ROUTE_EDITS, Places
 from tests.soundness.workers import Ended, Pool
 from tests.support.change import RouteVersion, compare_taking, open_version, record_of, routes_of, run
 from tests.support.program import subschemas
@@ -32,7 +33,7 @@ _MOST_SECONDS = 8
 _MOST_BYTES = 256 * 1024
 _TYPES = ("string", "integer", "number", "boolean", "array", "object")
 _ROUTE = {"queue": "things", "table": "things", "schema": "schema.json", "item": {"id": {"meta": "message_id"}}}
-_CONFIG = {"version": 1, "tables": {"things": {"key": {"id": "S"}}}, "routes": {"main": _ROUTE}}
+_CONFIG = {"version": 1, "tables": {"things": {"key": {"id": "S"}}}}
 Schema = dict[str, Any]
 Edit = Callable[[Schema, Random], bool]
 """Edits a subschema in place; returns whether it could."""
@@ -184,14 +185,15 @@ class EditVerdict(Struct, frozen=True):
 
 def perform_edit(task: EditedSchema) -> EditVerdict:
     """Edit a schema, compare it with what it was, and try messages of the old one on both."""
-    old = task.schema.content()
     chance = Random(f"{task.seed} {task.edit}")
-    new = _edited(old, task.edit, chance)
-    if new is None:
+    versions = _versions(task.schema.content(), task.edit, chance)
+    if versions is None:
         return EditVerdict()
+    old = versions[0][0]
     with TemporaryDirectory() as folder, ExitStack() as stack:
         try:
-            before, after = (_route(Path(folder) / name, each, stack) for name, each in (("old", old), ("new", new)))
+            folders = (Path(folder) / name for name in ("old", "new"))
+            before, after = (_route(each, *version, stack) for each, version in zip(folders, versions, strict=True))
         except ConfigError:
             return EditVerdict()
         start = process_time()
@@ -207,6 +209,22 @@ def perform_edit(task: EditedSchema) -> EditVerdict:
     return EditVerdict("unknown", "", taking.unproved[0][1] + (" (missed)" if lost else ""), len(tried), seconds)
 
 
+def _versions(schema: Any, edit: str, chance: Random) -> tuple[tuple[Any, Schema], tuple[Any, Schema]] | None:
+    """Return the schema and settings of a route before and after an edit; None if it has no place for it."""
+    if edit not in ROUTE_EDITS:
+        new = _edited(schema, edit, chance)
+        return None if new is None else ((schema, {}), (new, {}))
+    if not isinstance(schema, dict) or len(msgspec.json.encode(schema)) > _MOST_BYTES:
+        return None
+    try:
+        before, after = ROUTE_EDITS[edit](Places(schema, chance), chance)
+    except IndexError:  # it declares no path
+        return None
+    drafts = [{"$schema": each.pop("$schema")} if "$schema" in each else {} for each in (before, after)]
+    one, other = ({**schema, **draft} for draft in drafts)
+    return (one, before), (other, after)
+
+
 def _edited(old: Any, edit: str, chance: Random) -> Any:
     """Return the schema with an edit in a random subschema; None if it has no place for it, or is too large."""
     if not isinstance(old, dict) or len(msgspec.json.encode(old)) > _MOST_BYTES:
@@ -218,10 +236,11 @@ def _edited(old: Any, edit: str, chance: Random) -> Any:
     return new if changed and msgspec.json.encode(new) != msgspec.json.encode(old) else None
 
 
-def _route(folder: Path, schema: Any, stack: ExitStack) -> RouteVersion:
+def _route(folder: Path, schema: Any, settings: Schema, stack: ExitStack) -> RouteVersion:
     folder.mkdir()
+    config = {**_CONFIG, "routes": {"main": {**_ROUTE, **settings}}}
     (folder / "schema.json").write_bytes(msgspec.json.encode(schema))
-    (folder / "routes.yaml").write_bytes(msgspec.json.encode(_CONFIG))
+    (folder / "routes.yaml").write_bytes(msgspec.json.encode(config))
     return routes_of(open_version(str(folder / "routes.yaml"), folder / "routes.yaml", {}, stack))["main"]
 
 
@@ -257,7 +276,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the figures to docs/conformance.md")
     options = parser.parse_args()
     schemas = public_schemas(options.seed)
-    chance, names = Random(options.seed), list(EDITS)
+    chance, names = Random(options.seed), [*EDITS, *ROUTE_EDITS]
     tasks = [
         EditedSchema(chance.choice(schemas), names[number % len(names)], number, options.messages)
         for number in range(options.pairs)
@@ -282,7 +301,7 @@ def main() -> int:
 def _table(results: Sequence[tuple[EditedSchema, EditVerdict | Ended]]) -> str:
     lines = ["| edit | pairs | messages | compatible | breaking | unknown | contradicted | CPU, median | most |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for name in (*EDITS, "all"):
+    for name in (*EDITS, *ROUTE_EDITS, "all"):
         found = [each for task, each in results if name in (task.edit, "all") and isinstance(each, EditVerdict)]
         known = [each for each in found if each.verdict]
         counts = Counter(each.verdict for each in known)

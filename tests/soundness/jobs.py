@@ -3,27 +3,32 @@
 import json
 import resource
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from time import process_time
+from typing import Any
 
 from msgspec import Struct
 
 from tests.soundness.cases import TrialConfig
 from tests.soundness.configs import ConfigMaker
 from tests.soundness.corpus import PublicSchema
+from tests.soundness.documented_configs import documented_config
+from tests.soundness.documented_trial import documented_way
 from tests.soundness.hostile import hostile_schemas
 from tests.soundness.random_schemas import SchemaMaker
-from tests.soundness.trial import Judgement, judge
+from tests.soundness.trial import FIRST, Judgement, judge
 from tests.support.check import examine
 
 
 class Trial(Struct, frozen=True):
-    """A config to try: of a public schema, or of a random one."""
+    """A config to try: of a public schema, of a random one, or made from the documentation alone."""
 
     seed: int
     messages: int
     public: PublicSchema | None = None
+    documented: bool = False
 
 
 class CheckCost(Struct, frozen=True, tag=True):
@@ -38,6 +43,8 @@ class CheckCost(Struct, frozen=True, tag=True):
 def case_of(trial: Trial) -> TrialConfig | None:
     """Return the config of a trial; None if its schema declares no path."""
     chance = Random(trial.seed)
+    if trial.documented:
+        return documented_config(f"documented {trial.seed}", chance).case
     if trial.public is None:
         schema = SchemaMaker(chance).schema()
         return ConfigMaker(f"random {trial.seed}", schema, chance).case()
@@ -50,7 +57,13 @@ def case_of(trial: Trial) -> TrialConfig | None:
 def perform(trial: Trial) -> Judgement | None:
     """Return the verdict of a trial; None if there is no config for its schema."""
     case = case_of(trial)
-    return None if case is None else judge(case, trial.seed, trial.messages)
+    return None if case is None else judged(trial, case)
+
+
+def judged(trial: Trial, case: TrialConfig, more: Sequence[Any] = ()) -> Judgement:
+    """Return the verdict of the config of a trial, or of a smaller one."""
+    way = documented_way(documented_config("", Random(trial.seed))) if trial.documented else FIRST
+    return judge(case, trial.seed, trial.messages, more, way=way)
 
 
 def measure(schema: PublicSchema | str) -> CheckCost:

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import structs
 
 from tests.soundness.cases import TrialConfig
-from tests.soundness.jobs import Trial, case_of
+from tests.soundness.jobs import Trial, case_of, judged
 from tests.soundness.report import cause_of
-from tests.soundness.trial import Judgement, Wrong, judge
+from tests.soundness.spelled import encoded
+from tests.soundness.trial import Judgement, Wrong
 
 SECONDS = 15.0
 
@@ -43,14 +44,14 @@ def minimised(trial: Trial, cause: str) -> str:
 def shown(case: TrialConfig, verdict: Judgement, wrong: Wrong) -> str:
     """Return a config with its schema, the message and what check says."""
     found = "\n".join(f"# {word.code} {word.subject}: {word.sentence}" for word in verdict.words)
-    schema = msgspec.json.encode(case.schema).decode()
+    schema = encoded(case.schema)
     why = f"# {wrong.subject}: {wrong.reason}\n# message: {wrong.message}\n# schema.json: {schema}"
     return f"# {case.label}\n{case.text()[0]}{why}\n{found}"
 
 
 def _wrong(case: TrialConfig, trial: Trial, cause: str, more: list[Any]) -> tuple[Wrong, Judgement] | None:
     try:
-        verdict = judge(case, trial.seed, trial.messages, more)
+        verdict = judged(trial, case, more)
     except Exception:  # a smaller schema can be malformed
         return None
     return next(((wrong, verdict) for wrong in verdict.wrong if cause_of(wrong) == cause), None)
@@ -60,7 +61,7 @@ def _smaller(case: TrialConfig) -> Iterator[TrialConfig]:
     for key in ("when", "write", "for_each"):
         if key in case.route:
             yield structs.replace(case, route={name: value for name, value in case.route.items() if name != key})
-    item = case.route["item"]
+    item = case.route.get("item", {})
     for name in item:
         left = {each: value for each, value in item.items() if each != name}
         keys = {each: kind for each, kind in case.table["key"].items() if each != name}

@@ -4,10 +4,26 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.soundness.keys import Verdict, judge, main
+from tests.soundness import report
+from tests.soundness.keys import (
+    BEGIN,
+    Verdict,
+    closeness,
+    collide,
+    judge,
+    lost_silently,
+    main,
+    mutated,
+)
+from tests.soundness.pairs import BEGIN as PAIRS_BEGIN
+from tests.soundness.pairs import main as pairs_main
+from tests.support.check import Subject
+from tests.support.memory import PairMessage
+from tests.support.program import load
 
 SEED = 29_000_000
 PAIRS = 80
@@ -29,6 +45,60 @@ def test_random_pairs(tmp_path: Path) -> None:
     assert [each.wrong for each in verdicts if each.wrong] == []
     answers = Counter(each.answer for each in verdicts)
     assert min(answers[each] for each in ("may meet", "apart", "left out", "not decided")) >= 3
+
+
+def test_what_is_lost_silently_is_found(tmp_path: Path) -> None:
+    """Of an attribute that one of two routes writes, if two messages have one key."""
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\n"
+        "queues: {q: {dead_letter: d}, p: {dead_letter: d}}\n"
+        "tables: {things: {key: {k: S}}}\n"
+        "routes:\n"
+        "  one: {queue: q, table: things, item: {k: a, x: b}}\n"
+        "  other: {queue: p, table: things, item: {k: b}, write: {mode: update}}\n"
+    )
+    loaded = load(tmp_path / "routes.yaml", {})
+    assert loaded.config
+    assert loaded.plugins
+    assert loaded.schemas
+    subject = Subject(loaded.config, loaded.plugins, loaded.schemas, program=loaded.require())
+    found, count = collide(loaded.require(), Random(1), 1000)
+    assert found
+    assert count < 1000
+    assert lost_silently(loaded.require(), subject, *found) == ""
+    erasing = (
+        (tmp_path / "routes.yaml").read_text().replace("item: {k: b}, write: {mode: update}", "item: {k: b, y: a}")
+    )
+    (tmp_path / "routes.yaml").write_text(erasing)
+    program = load(tmp_path / "routes.yaml", {}).require()
+    one = PairMessage("q", '{"a": "m", "b": "n"}', "one")
+    other = PairMessage("p", '{"a": "m", "b": "m"}', "other")
+    erased = Subject(program.config, loaded.plugins, loaded.schemas, program=program)
+    assert lost_silently(program, erased, one, other).endswith("and nothing is said")
+
+
+def test_mutations_go_towards_a_key() -> None:
+    """They have pieces of it, and texts that are near it are near."""
+    chance = Random(1)
+    found = [mutated({"a": "xy", "c": {"d": 1}}, "x#12", chance) for _ in range(300)]
+    assert {"x#12", "12"} <= {str(each["a"]) for each in found} | {str(each["c"]["d"]) for each in found}
+    assert closeness(("t", "x#1"), ("t", "x#2")) > closeness(("t", "a"), ("t", "x#2"))
+
+
+def test_the_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the page, in place of the old ones."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n<!-- end -->\nafter\n{PAIRS_BEGIN}\n<!-- end -->\n")
+    monkeypatch.setattr(report, "PAGE", page)
+    assert main(["--pairs", "2", "--keys", "20", "--write"]) == 0
+    assert pairs_main(["--events", "2", "--all-events", "0", "--write"]) == 0
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\n20")
+    assert "seed 1.\n\n| apart | may meet |" in text
+    assert "| wrong |" in text
+    assert "\n<!-- end -->\nafter\n" in text
+    assert "| 2 | 49 | 0 | 3,313 |" in text
+    assert "old" not in text
 
 
 def test_the_long_form_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

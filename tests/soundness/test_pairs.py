@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
 from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec import structs
 
 from tests.soundness.pairs import (
     ENOUGH_EVENTS,
@@ -64,13 +65,15 @@ def test_settings(tables: Tables) -> None:
 
 
 def test_the_edit_ends_all_losses(tables: Tables) -> None:
-    """Of whatever settings two routes have: only two that insert the same need keys that differ."""
+    """Of whatever settings two routes have, or three."""
     left = set()
+    chance = Random(29)
     for pair in pairs_of(tables, all_settings()):
         one, other = (tables.writes(setting, side) for setting, side in zip(pair.settings, SIDES, strict=True))
-        for first, second in combinations(edited(one, other), 2) if losses(one, other) else ():
-            if losses(first, second):
-                left.add(tuple(setting.name(side) for setting, side in zip(pair.settings, SIDES, strict=True)))
+        third = structs.replace(tables.writes(chance.choice(all_settings()), 0), name="third")
+        for group in ((one, other), (one, other, third)) if losses(one, other) else ():
+            routes = chain.from_iterable(edited(group).values())
+            left |= {str(group) for first, second in combinations(routes, 2) if losses(first, second)}
     assert left == set()
 
 

@@ -65,6 +65,14 @@ def test_random_configs(part: int) -> None:
     assert failures(Trial(7_000_000 + 20 * part + number, MESSAGES) for number in range(20)) == []
 
 
+@pytest.mark.parametrize("part", range(2))
+def test_documented_configs(part: int) -> None:
+    """Of the generator that was written from the documentation alone."""
+    trials = (Trial(9_000_000 + 12 * part + number, MESSAGES, documented=True) for number in range(12))
+
+    assert failures(trials) == []
+
+
 def test_public_configs() -> None:
     """On schemas of the store that is installed."""
     assert failures(Trial(number, MESSAGES, schema) for number, schema in enumerate(schema_store()[100:120])) == []

@@ -1,22 +1,23 @@
 """Compares what `router check` says of one config with what happens to messages that satisfy its schema."""
 
-import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from time import process_time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from router.errors import ConfigError
+from router.model import Outcome
 from router.testing import deliver, record
 from tests.soundness.cases import TrialConfig
 from tests.soundness.messages import MessageMaker
+from tests.soundness.spelled import encoded
 from tests.support.check import Report, examine
 from tests.support.program import Loaded, Program, load_program
 
@@ -83,6 +84,7 @@ class Judgement(Struct, frozen=True, tag=True):
     claims: int = 0
     undecided: tuple[str, ...] = ()
     messages: int = 0
+    others: int = 0
     rejected: int = 0
     wrong: tuple[Wrong, ...] = ()
     seconds: float = 0
@@ -92,8 +94,53 @@ class Judgement(Struct, frozen=True, tag=True):
         return [each for each in self.wrong if each.kind == kind]
 
 
+class Trying(Struct, frozen=True):
+    """A config in its folder with what check says of it, and its messages."""
+
+    case: TrialConfig
+    folder: Path
+    program: Program
+    words: tuple[Word, ...]
+    messages: Sequence[str]
+
+
+def concerns_claims(outcome: Outcome, _: str) -> bool:
+    """Whether a claim is about an outcome: it is of no limit of each value whatever its schema says."""
+    return outcome.code not in _IRRELEVANT and not (outcome.code == "RT809" and _is_of_value(outcome.reason))
+
+
+class Messages(Protocol):
+    """Makes the messages of a config."""
+
+    def make(self, count: int, more: Sequence[Any] = (), values: Sequence[str] = ()) -> list[str]:
+        """Return up to `count` different valid messages as JSON."""
+
+
+class Way(Struct, frozen=True):
+    """What a generator of configs brings: `maker` makes the messages, and `compare` yields what else is wrong.
+
+    `others` is how many messages were tried that the schema refuses. `counts` says of a message whether claims are
+    about it, and `concerns` of the outcome of one that is rejected.
+    """
+
+    maker: Callable[[TrialConfig, Random, Callable[[Any], bool]], Messages] = MessageMaker
+    others: Callable[[], int] = lambda: 0
+    compare: Callable[[Trying], Iterable[Wrong]] = lambda _: ()
+    counts: Callable[[str], bool] = lambda _: True
+    concerns: Callable[[Outcome, str], bool] = concerns_claims
+
+
+FIRST = Way()
+"""That of the first generator."""
+
+
 def judge(
-    case: TrialConfig, seed: int, count: int, more: Sequence[Any] = (), check: Callable[..., Report] = examine
+    case: TrialConfig,
+    seed: int,
+    count: int,
+    more: Sequence[Any] = (),
+    check: Callable[..., Report] = examine,
+    way: Way = FIRST,
 ) -> Judgement:
     """Check a config, deliver messages that its schema takes, and compare. `more` are messages to try besides."""
     kept: list[Loaded] = []
@@ -110,12 +157,15 @@ def judge(
         (validation,) = schemas.validations.values()
         values = [found for word in words for found in _EXAMPLE.findall(word.sentence)]
         examples = [_DECODER.decode(entry.example) for entry in report.ledger.entries if entry.example]
-        maker = MessageMaker(case, Random(seed), validation.validator.is_valid)
-        messages = maker.make(count, (*more, *examples), values)
-        whole = _deliver(program, messages)
-        parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
+        is_valid = validation.validator.is_valid
+        messages = way.maker(case, Random(seed), is_valid).make(count, (*more, *examples), values)
+        whole = _deliver(program, messages, way)
+        parts = {
+            f"item.{name}": _deliver_alone(folder, case, name, messages, way) for name in case.route.get("item", ())
+        }
         if "merge" in case.route:
-            parts["merge"] = _deliver_alone(folder, case, "merge", messages)
+            parts["merge"] = _deliver_alone(folder, case, "merge", messages, way)
+        others = [*way.compare(Trying(case, folder, program, words, messages))]
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
     distinct = {(subject, reason): body for subject, reason, body in reversed(rejections)}
     wrong = [
@@ -123,14 +173,16 @@ def judge(
         for (subject, reason), body in distinct.items()
         if not any(_explains(word, subject, reason) for word in words)
     ]
-    wrong += _alarms(words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
+    wrong += _alarms(case, words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
     wrong += [Wrong("false", word.subject, word.code) for word in words if word.code == _IMPOSSIBLE and messages]
+    wrong += others
     return Judgement(
         label=case.label,
         words=words,
         claims=len(report.ledger.entries),
         undecided=tuple(f"{entry.kind}: {entry.reason}" for entry in report.ledger.undecided),
         messages=len(messages),
+        others=way.others(),
         rejected=len(whole.rejections),
         wrong=tuple(wrong),
         seconds=seconds,
@@ -162,20 +214,20 @@ def _write(folder: Path, case: TrialConfig) -> dict[int, str]:
     """Write the files of a config; return what stands in the lines of routes.yaml."""
     text, subjects = case.text()
     (folder / "routes.yaml").write_text(text, encoding="utf-8")
-    (folder / "schema.json").write_text(json.dumps(case.schema), encoding="utf-8")
+    (folder / "schema.json").write_text(encoded(case.schema, ascii_only=True), encoding="utf-8")
     return subjects
 
 
-def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str]) -> Deliveries:
+def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str], way: Way) -> Deliveries:
     _write(folder, case.alone(name))
     ttl = name if name == case.table.get("ttl") else ""
     try:
-        return _deliver(load_program(folder / "routes.yaml", {}), messages, ttl)
+        return _deliver(load_program(folder / "routes.yaml", {}), messages, way, ttl)
     except ConfigError:  # as `update` without an attribute besides its key
         return Deliveries((), frozenset())
 
 
-def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Deliveries:
+def _deliver(program: Program, messages: Sequence[str], way: Way, ttl: str = "") -> Deliveries:
     """Deliver messages. With `ttl`, one whose time to live DynamoDB does not read counts as rejected, too."""
     rejections = []
     stored: set[str] = set()
@@ -185,12 +237,12 @@ def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Delive
         batch = messages[start : start + size]
         run = deliver(program, "q", [record(body=each) for each in batch])
         items = run.tables.items("items")
-        stored.update(name for item in items for name in item)
+        stored.update(name for item in items for name in item if item[name] is not None)
         if any(not _is_time(item[ttl]) for item in items if ttl in item):
             rejections.append((f"item.{ttl}", f"the time to live '{ttl}' is not in seconds", batch[0]))
         for body, outcome in zip(batch, run.outcomes, strict=True):
-            reached += outcome.code != "RT805"
-            if outcome.kind in ("rejected", "retry") and not _is_irrelevant(outcome.code, outcome.reason):
+            reached += outcome.code != "RT805" and way.counts(body)
+            if outcome.kind in ("rejected", "retry") and way.concerns(outcome, body):
                 rejections.append((_subject(outcome.reason), outcome.reason, body))
     return Deliveries(tuple(rejections), frozenset(stored), reached)
 
@@ -198,10 +250,6 @@ def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Delive
 def _is_time(value: Any) -> bool:
     """Whether DynamoDB reads a value as a time to live."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool) and value < _FIRST_MS
-
-
-def _is_irrelevant(code: str, reason: str) -> bool:
-    return code in _IRRELEVANT or (code == "RT809" and _is_of_value(reason))
 
 
 def _is_of_value(reason: str) -> bool:
@@ -223,7 +271,7 @@ def _subject(reason: str) -> str:
 
 def _explains(word: Word, subject: str, reason: str) -> bool:
     """Return whether a finding, or a claim that is not decided, is about a rejection."""
-    named = word.subject.startswith("write.") and f"'{subject.removeprefix('item.')}'" in word.sentence
+    named = word.subject.startswith(("write.", "schema")) and f"'{subject.removeprefix('item.')}'" in word.sentence
     if not (named or word.subject.removeprefix("write.") == subject) or (
         word.code.startswith(("RT3", "RT2", "RT0")) and word.code != REFUTED
     ):
@@ -237,11 +285,16 @@ def _is_of_length(reason: str) -> bool:
     return any(words in reason for words in _LENGTHS)
 
 
-def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]) -> Iterator[Wrong]:
+def _alarms(
+    case: TrialConfig, words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]
+) -> Iterator[Wrong]:
     """Yield the findings that the messages contradict, or do not confirm."""
     for word in words:
         name = word.subject.removeprefix("item.")
-        if word.code in _ALWAYS and word.subject in parts and name in parts[word.subject].stored:
+        # A default is stored for messages without the value.
+        has_default = "default" in case.route.get("item", {}).get(name, ())
+        is_stored = word.subject in parts and name in parts[word.subject].stored
+        if word.code in _ALWAYS and is_stored and not has_default:
             yield Wrong("false", word.subject, f"{word.code}: {word.sentence}")
         elif (
             word.code in _SOMETIMES

@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.runtime.program`."""
 
+from router.runtime.program.attribute import compile_transforms
 from router.runtime.program.context import CompileContext
 from router.runtime.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
 from router.runtime.program.expressions.functions import FUNCTIONS as EXPRESSION_FUNCTIONS
@@ -37,6 +38,7 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "compile_mapping",
+    "compile_transforms",
     "is_redacted",
     "load",
     "load_plugins",

@@ -248,7 +248,7 @@ class Flow:
     @property
     def sentences(self) -> list[str]:
         """The findings without their places: `RTnnn sentence; suggestion`."""
-        return [line.partition(": ")[2] for line in self.found]
+        return [line.partition(": ")[2].partition(" ")[2] for line in self.found]
 
     def send(self, data: Any = None, *, body: str = "", system: Mapping[str, str] = SYSTEM, **attributes: Any) -> Any:
         """The items that are written; or kind, code, reason and pointer of how the message ends."""

@@ -22,7 +22,7 @@ from tests.support.aws import Duration
 from tests.support.check import examine, known_codes
 from tests.support.cli import cli_commands
 from tests.support.cli import worker_command as worker
-from tests.support.config import config_schema, spec
+from tests.support.config import config_schema
 from tests.support.deliver import (
     FixedDeadline,
     StartLimit,
@@ -30,7 +30,7 @@ from tests.support.deliver import (
     log_result,
     send_dead_letters,
 )
-from tests.support.dev import MESSAGE_ID, META, Suite, run_test
+from tests.support.dev import MESSAGE_ID, META, Suite
 from tests.support.engine import plan
 from tests.support.program import HOOKS, Program, load, load_program
 from tests.support.transforms import TRANSFORMS
@@ -93,7 +93,7 @@ def configs() -> list[Any]:
     """The configurations that pages show: the text of each, with the files beside it by their names."""
     shown = []
     for page, text in TEXTS.items():
-        titled = dict(re.findall(r"^```yaml title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+        titled = dict(re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
         shown += [pytest.param(titled.pop("routes.yaml"), titled, id=page)] if "routes.yaml" in titled else []
     return shown + [
         pytest.param(*block.values, {}, id=block.id) for block in blocks("yaml") if "version: 1" in block.values[0]
@@ -147,9 +147,10 @@ def test_each_command_exists(text: str) -> None:
     [
         line
         for line in commands()
-        # Those of the runbooks are run in the state that their page is about, by tests/aws/test_runbooks.py.
         if re.search(r"router (check|test|explain|schema|--help)", line.values[0])
-        and not str(line.id).startswith("docs/runbooks/")
+        # Tests run these in the folder that the page makes, or in the state that it is about:
+        # tests/e2e/test_tutorial.py, tests/aws/test_runbooks.py.
+        and not str(line.id).startswith(("docs/tutorial.md", "docs/runbooks/"))
     ],
 )
 def test_each_offline_command_succeeds(text: str) -> None:
@@ -266,7 +267,7 @@ def test_the_example_workflow_is_the_one_of_the_page() -> None:
     assert example == (ROOT / "router" / "tools" / "dev" / "new" / "check-routes.yml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md"])
+@pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md", "docs/how-to/README.md"])
 def test_each_page_is_in_the_index(index: str) -> None:
     """The index of a directory has a link to each of its pages, and to the index of each directory below."""
     folder = (ROOT / index).parent
@@ -434,25 +435,6 @@ def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:
         "SendDeadLetters": [queue.dead_letter for queue in queues],
         "WriteTables": [table.name or name for name, table in sample.config.tables.items()],
     }
-
-
-def test_the_plugin_of_the_readme_works(folder: Path) -> None:
-    """The plugin drops messages of synthetic users and adds an attribute to the items of other messages."""
-    (code,) = (block.values[0] for block in blocks("python") if block.id.startswith("README.md"))
-    (route,) = (block.values[0] for block in blocks("yaml") if block.id.startswith("README.md"))
-    (folder / "plugins" / "places.py").write_text(code, encoding="utf-8")
-    (folder / "routes.yaml").write_text(f"{route}plugins: [plugins/places.py]\n", encoding="utf-8")
-    program = load_program(folder / "routes.yaml", {})
-    message = {"user_id": "u", "device": "d", "location": "Kolkata"}
-
-    stored = run_test(program, "user-metadata", spec.Test(message=message, item={**message, "place": "kolkata"}))
-    dropped = run_test(
-        program,
-        "user-metadata",
-        spec.Test(message=message, attributes={"synthetic": "true"}, outcome="dropped", code="RT811"),
-    )
-
-    assert (stored.differences, dropped.differences) == ((), ())
 
 
 def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from requirements.install import LAYERS
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/examples/*.yml")])
+ACTION = ROOT / "action.yml"
 
 
 def load(path: Path) -> Any:
@@ -34,24 +37,30 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_hook(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the entry of the hook in a folder, as pre-commit does."""
-    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
+def hooks() -> list[Any]:
+    """The hooks of pre-commit: the one that checks, and the one that runs the tests."""
+    listed: list[Any] = load(ROOT / ".pre-commit-hooks.yaml")
+    return listed
+
+
+def run_hook(folder: Path, hook: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run the entry of a hook in a folder, as pre-commit does."""
     program, *arguments = shlex.split(hook["entry"])
     command = [str(Path(sys.executable).parent / program), *arguments, *hook.get("args", [])]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, env=os.environ)
 
 
-def test_the_hook_accepts_the_sample(folder: Path) -> None:
-    """The hook succeeds for a configuration without errors."""
-    done = run_hook(folder)
+@pytest.mark.parametrize("hook", hooks(), ids=lambda hook: hook["id"])
+def test_a_hook_accepts_the_sample(folder: Path, hook: dict[str, Any]) -> None:
+    """A hook succeeds for a configuration without errors, whose tests pass."""
+    done = run_hook(folder, hook)
     assert done.returncode == 0, done.stdout
 
 
 def test_the_hook_fails_on_an_error(folder: Path) -> None:
     """The hook fails for a schema that is not JSON, and names its line."""
     (folder / "schemas" / "order-placed.json").write_text("{")
-    done = run_hook(folder)
+    done = run_hook(folder, hooks()[0])
     assert (done.returncode, "schemas/order-placed.json" in done.stdout) == (1, True)
 
 
@@ -68,19 +77,17 @@ def test_the_hook_fails_on_an_error(folder: Path) -> None:
 )
 def test_the_hook_runs_for_these_files(path: str, runs: bool) -> None:
     """The hook runs when the configuration, a schema or a plugin changes."""
-    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
-    assert bool(re.search(hook["files"], path)) is runs
+    assert [bool(re.search(hook["files"], path)) for hook in hooks()] == [runs, runs]
 
 
 def test_the_hook_installs_an_extra_of_this_distribution() -> None:
     """The packages of the hook are the extra with the command line."""
-    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert hook["additional_dependencies"] == [f"{project['name']}[cli]"]
+    assert [hook["additional_dependencies"] for hook in hooks()] == [[f"{project['name']}[cli]"]] * 2
     assert "cli" in project["optional-dependencies"]
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
 def test_actions_are_pinned(path: Path) -> None:
     """Every action is pinned to a commit, with its version in a comment."""
     uses = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
@@ -89,11 +96,12 @@ def test_actions_are_pinned(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_have_least_privilege(path: Path) -> None:
-    """A workflow can read the repository at most; one job of the release can request an OIDC token."""
+    """A workflow can read the repository at most; one job can request an OIDC token, one can push an image."""
     workflow = load(path)
     granted = [workflow["permissions"], *(job.get("permissions", {}) for job in workflow["jobs"].values())]
     writes = [name for each in granted for name, access in each.items() if access == "write"]
-    assert writes == (["id-token"] if path.name == "release.yml" else [])
+    needed = {"release.yml": ["id-token"], "image.yml": ["packages"], "pages.yml": ["pages", "id-token"]}
+    assert writes == needed.get(path.name, [])
 
 
 def test_ci_runs_the_commands_of_the_project() -> None:
@@ -108,23 +116,117 @@ def test_ci_runs_the_commands_of_the_project() -> None:
     assert jobs["python"]["strategy"]["matrix"]["python"] == ["3.12", "3.13", "3.14"]
 
 
-def test_the_lock_file_names_no_index_and_no_folder() -> None:
-    """The lock file refers to packages by name, version and hash only: it installs on every machine."""
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    known = re.compile(r"(#.*|[\w.-]+(\[[\w,-]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
+def step(name: str) -> Any:
+    """A step of the action."""
+    return next(each for each in load(ACTION)["runs"]["steps"] if each.get("name") == name)
+
+
+@pytest.mark.parametrize(
+    ("fault", "fork", "codes"),
+    [("", "false", [0, 0]), ("schemas/order-placed.json", "false", [1, 2]), ("plugins/devices.py", "true", [0, None])],
+    ids=["sound", "fault", "fork"],
+)
+def test_the_action_checks_and_tests(folder: Path, fault: str, fork: str, codes: list[int | None]) -> None:
+    """As its steps are in the file; of a pull request from a fork nothing is run."""
+    if fault:
+        (folder / fault).write_text("{" if fault.endswith(".json") else "raise SystemExit(77)")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": programs, "CONFIG": "routes.yaml", "STRICT": "false", "FORK": fork}
+
+    ended = []
+    for name in ("Check", "Test") if codes[1] is not None else ("Check",):
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)["run"]]
+        ended.append(subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=200).returncode)
+
+    assert ended == [code for code in codes if code is not None]
+    assert "!github.event.pull_request.head.repo.fork" in step("Test")["if"]
+
+
+def test_the_action_comments_what_breaks(folder: Path) -> None:
+    """The comment has the verdicts, and the step fails as `router diff` does."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["commit", "-qm", "x"],
+        ["update-ref", "refs/remotes/origin/main", "HEAD"],
+    ):
+        subprocess.run([*git, *words], cwd=folder, check=True, capture_output=True)
+    schema = folder / "schemas" / "user-metadata.json"
+    schema.write_text(schema.read_text().replace('"user_id"', '"user_id", "more"', 1))
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\necho "$@" > "$RUNNER_TEMP/called"\n')
+    (tools / "gh").chmod(0o755)
+    programs = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
+    variables = {"CONFIG": "routes.yaml", "BASE": "main", "NUMBER": "7", "RUNNER_TEMP": str(tools), "PATH": programs}
+
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step("Diff")["run"]]
+    done = subprocess.run(command, cwd=folder, env=os.environ | variables, capture_output=True, timeout=200)
+
+    assert (done.returncode, "user-metadata" in (tools / "diff.md").read_text()) == (1, True)
+    assert (tools / "called").read_text().startswith("pr comment 7 --body-file ")
+
+
+def test_the_image_is_what_the_lock_files_pin() -> None:
+    """It is installed with hashes, runs as nobody, and has what the build of a wheel needs."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    allowed = re.findall(r"^!(.*?)/?$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    copied = [
+        word.rstrip("/") for line in re.findall(r"^COPY ([^-].*) \S+$", text, re.MULTILINE) for word in line.split()
+    ]
+
+    assert sorted(copied) == sorted(allowed)
+    assert ("--require-hashes -r requirements/worker.lock" in text, "\nUSER 10001\n" in text) == (True, True)
+
+
+LOCKS = sorted(ROOT.glob("requirements/*.lock"))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_file_names_no_index_and_no_folder(lock: Path) -> None:
+    """A lock file refers to packages by name, version and hash only: it installs on every machine."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    known = re.compile(r"([\w.-]+(\[[\w, -]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?)")
     assert [line for line in lines if not known.fullmatch(line)] == []
 
 
-def test_the_lock_file_fits_what_the_project_requires() -> None:
-    """Each version of the lock file is one that `pyproject.toml` allows."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    listed = [project["dependencies"], *project["optional-dependencies"].values()]
-    required = [Requirement(each) for each in chain(*listed)]
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    locked = dict(line.split(" ")[0].split("==") for line in lines if re.match(r"[\w.-]+==", line))
+def locked(*names: str) -> list[tuple[str, str]]:
+    """The packages in lock files, each with its version."""
+    texts = [(ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8") for name in names]
+    return re.findall(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", "".join(texts), re.MULTILINE)
 
-    unfit = [str(each) for each in required if each.name in locked and not each.specifier.contains(locked[each.name])]
-    assert unfit == []
+
+@pytest.mark.parametrize("group", LAYERS)
+def test_the_lock_files_fit_what_the_project_requires(group: str) -> None:
+    """Each version is one that `pyproject.toml` allows, and a package has one in all that a command installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
+    listed += project["dependency-groups"].values()
+    required = [Requirement(each) for each in chain(*listed)]
+    versions = locked(*LAYERS[group])
+
+    assert [
+        each for each in required for name, has in versions if name == each.name and has not in each.specifier
+    ] == []
+    # Only what is apart from all else may differ by the Python.
+    assert "demo" not in LAYERS[group] or len(dict(versions)) == len(versions)
+
+
+def test_a_demo_needs_few_packages() -> None:
+    """It is what somebody tries first."""
+    assert len(locked(*LAYERS["demo"])) <= 36
+
+
+@pytest.mark.parametrize("group", ["demo", "tests", "lint"])
+def test_what_a_group_needs_is_in_its_lock_files(group: str) -> None:
+    """What commands of the group import: `pyproject.toml` names it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = {"demo": ["build"], "tests": ["tests"], "lint": ["browser", "bench", "lint"]}[group]
+    wanted = [Requirement(each).name for name in names for each in project["dependency-groups"][name]]
+    installed = {name for name, _ in locked(*LAYERS[group])}
+
+    assert [name for name in wanted if name.lower() not in installed] == []
 
 
 def test_errors_of_msgspec_are_value_errors() -> None:
@@ -136,10 +238,11 @@ def test_errors_of_msgspec_are_value_errors() -> None:
     assert (allowed, issubclass(msgspec.DecodeError, ValueError)) == (["0.21.0"], True)
 
 
-@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements.lock"])
+@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements/install.py"])
 def test_the_build_names_no_machine(name: str) -> None:
     """Neither a folder of one machine nor an index is named; pip and uv take theirs from the environment."""
-    text = (ROOT / name).read_text(encoding="utf-8")
+    # The addresses of the project itself are its own.
+    text = re.sub(r".*\bOWNER\b.*\n", "", (ROOT / name).read_text(encoding="utf-8"))
     assert (
         re.findall(
             r"--(?:extra-)?index-url\b|--find-links\b|https?://\S+|(?<![\w.$)/-])/(?!dev/|usr/bin/env)\w+/\S+", text

@@ -129,9 +129,9 @@ def test_other_data_leaves_the_rest_of_a_message() -> None:
 @pytest.mark.parametrize(
     ("finding", "text"),
     [
-        (Finding(CODE, "a fault", Place("f.yaml", 3, 5), "mend it"), "f.yaml:3:5: RT999 a fault; mend it"),
-        (Finding(CODE, "a fault", Place("f.yaml", 3, 5)), "f.yaml:3:5: RT999 a fault"),
-        (Finding(CODE, "a fault", Place("f.yaml")), "f.yaml: RT999 a fault"),
+        (Finding(CODE, "a fault", Place("f.yaml", 3, 5), "mend it"), "f.yaml:3:5: error RT999 a fault; mend it"),
+        (Finding(CODE, "a fault", Place("f.yaml", 3, 5)), "f.yaml:3:5: error RT999 a fault"),
+        (Finding(CODE, "a fault", Place("f.yaml")), "f.yaml: error RT999 a fault"),
     ],
 )
 def test_a_finding_is_one_line(finding: Any, text: Any) -> None:

@@ -25,7 +25,7 @@ import sys
 
 def test_what_is_imported(request):
     used = any(".yaml" in argument for argument in request.config.args)
-    never = ("boto3", "click") if used else ("boto3", "click", "msgspec", "router.model")
+    never = ("boto3", "click") if used else ("boto3", "click", "msgspec", "router")
     assert [name for name in never if name in sys.modules] == []
 """
 
@@ -121,3 +121,37 @@ def test_a_faulty_config(run: Any, tmp_path: Path, text: Any, sentence: Any) -> 
     code, _, printed = run("--router-config", "other.yaml")
 
     assert (code in (2, 4), sentence in printed, "Traceback" in printed) == (True, True, False)
+
+
+PLUGIN = """\
+from router import hookimpl
+
+
+@hookimpl
+def router_transform_item(item):
+    return {**item, "n": item["nmae"]}
+"""
+
+
+def test_what_a_plugin_raises(run: Any, tmp_path: Path) -> None:
+    """Its traceback begins in the plugin, and ends at its line."""
+    (tmp_path / "own.py").write_text(PLUGIN)
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("queues:", "plugins: [own.py]\nqueues:", 1))
+
+    _, _, shown = run("routes.yaml::r: good")
+
+    start = shown.index("Traceback (most recent call last)")
+    assert f'\n  File "{tmp_path}/own.py", line 6, in router_transform_item\n' in shown[start:]
+    assert ("KeyError: 'nmae'" in shown[start:], "router/runtime" in shown) == (True, False)
+
+
+def test_a_project_with_a_module_of_that_name(run: Any, tmp_path: Path) -> None:
+    """Its tests import its own `router`; a config of this router is refused, and the sentence says what to do."""
+    (tmp_path / "router.py").write_text("NAME = 'own'\n")
+    (tmp_path / "test_own.py").write_text("import router\n\ndef test_own():\n    assert router.NAME == 'own'\n")
+
+    alone, with_config = run(), run("--router-config", "routes.yaml")
+
+    sentence = f"routes.yaml needs the message router, and 'router' is {tmp_path}/router.py: rename that module"
+    assert alone[:2] == (0, ["PASSED test_own.py::test_own"])
+    assert (with_config[0], sentence in with_config[2], "_caller.py" in with_config[2]) == (2, True, False)

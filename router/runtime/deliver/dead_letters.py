@@ -49,7 +49,9 @@ def send_dead_letters(
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
         return {record.message_id: _not_sent(queue, outcome, url) for record, outcome in rejected}
-    dead_letters = [_dead_letter(queue, record, outcome, config) for record, outcome in rejected]
+    dead_letters = [
+        make_dead_letter(queue, record, outcome, config) for record, outcome in rejected
+    ]
     failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
     return {
         record.message_id: _not_sent(queue, outcome, failed[record.message_id])
@@ -70,7 +72,7 @@ def _not_sent(queue: CompiledQueue, rejected: Outcome, fault: AwsFault) -> Outco
     )
 
 
-def _dead_letter(
+def make_dead_letter(
     queue: CompiledQueue,
     record: Record,
     outcome: Outcome,

@@ -163,7 +163,7 @@ def plan(
     except Rejection as rejection:
         return _decided(queue, record, rejected(rejection))
     except BaseException as error:  # a plugin's envelope may raise anything
-        return _decided(queue, record, failed(error))
+        return _decided(queue, record, _failed(error, "", trace))
     if trace:
         trace("", "decode", data)
     writes: list[Write] = []
@@ -197,6 +197,12 @@ def plan(
         if is_plain
         else _combine(queue, record, writes, decided)
     )
+
+
+def _failed(error: BaseException, route: str, trace: Trace | None) -> Outcome:
+    if trace:
+        trace(route, "failed", error)
+    return failed(error, route)
 
 
 def _decided(
@@ -259,7 +265,7 @@ def _plan_route(
         raise
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
         if not isinstance(error, Rejection):
-            return failed(error, name)
+            return _failed(error, name, trace)
         about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
         return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)

@@ -4,6 +4,7 @@ missing.
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -18,7 +19,7 @@ from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
 from router.runtime.sources import CompiledExpression, GetValue, source_of
-from router.runtime.transforms import is_built_in
+from router.runtime.transforms import TRANSFORMS, is_built_in
 
 CONSTANT_TYPE = declare(
     "RT406",
@@ -346,13 +347,14 @@ def _compile_step(
                 suggestion=fault[1],
             )
             return None
-    return _bind(
-        name,
-        function,
-        arguments,
-        keywords,
-        is_foreign=not is_built_in(name, function),
-    )
+    is_foreign = not is_built_in(name, function)
+    if not is_foreign and not TRANSFORMS[name].takes_arguments(arguments, keywords):
+        return partial(_refuse, name)
+    return _bind(name, function, arguments, keywords, is_foreign=is_foreign)
+
+
+def _refuse(name: str, value: Any) -> Any:
+    raise ValueError(f"has a value that transform '{name}' does not take")
 
 
 def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any]) -> bool:

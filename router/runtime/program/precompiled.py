@@ -41,6 +41,10 @@ COMPILED_NAME = "routes.compiled.json"
 """The name of the file in a Lambda package, in the folder of the code."""
 FORMAT = 1
 """The version of the format; a file of another version is refused."""
+ONE_TEXT_OF_A_NUMBER = 1
+"""From this revision on, equal numbers have equal text."""
+REVISION = ONE_TEXT_OF_A_NUMBER
+"""It is raised when a version of the router writes other items than the one before of the same config and message."""
 _MARK = b'{"compiled_router_config":'
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _AGAIN = "compile the config again, with router compile"
@@ -99,9 +103,12 @@ NO_BUNDLE = Bundle()
 
 
 class _Head(Struct, frozen=True):
+    """`revision` is that of what the router writes; an earlier version of it gave none."""
+
     compiled_router_config: int
     router: str
     checksum: int
+    revision: int = 0
 
 
 class Opened(Struct, frozen=True):
@@ -128,6 +135,13 @@ def is_precompiled(path: FilePath) -> bool:
         return False
 
 
+def revision_of(path: FilePath) -> int:
+    """Return the revision of what the router that compiled a config writes; that of this one for another file."""
+    if not is_precompiled(path):
+        return REVISION
+    return msgspec.json.decode(read_regular(path).partition(b"\n")[0], type=_Head).revision
+
+
 def write(
     files: Files,
     schemas: Bundle,
@@ -145,7 +159,7 @@ def write(
         raise UsageError(
             "the config has half of a surrogate pair in it, which no file can hold"
         ) from None
-    head = _Head(FORMAT, __version__, zlib.crc32(body))
+    head = _Head(FORMAT, __version__, zlib.crc32(body), REVISION)
     return _ENCODER.encode(head) + b"\n" + body
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from router.model import Number
 from router.runtime.transforms.text import text_of
-from router.runtime.transforms.transform import MAP, SameNames, Transform
+from router.runtime.transforms.transform import MAP, SameNames, Transform, as_before
 from router.runtime.transforms.values import number_set, to_number
 
 
@@ -33,7 +33,7 @@ DYNAMODB_VALUE = Transform(
     gives=None,
     arguments={},
     result=None,
-    most_bytes=None,
+    most_bytes=as_before,  # each value is in a map of its type
 )
 
 
@@ -56,7 +56,7 @@ DYNAMODB_ITEM = Transform(
     gives="object",
     arguments={},
     result=SameNames(),
-    most_bytes=None,
+    most_bytes=as_before,  # each value is in a map of its type
 )
 
 

@@ -46,6 +46,8 @@ _CASE_GROWTH = 3
 
 The most bytes for each byte, too: `ŉ` has two, and six in upper case.
 """
+_MOST_BYTES_OF_A_CHARACTER = 4
+"""In UTF-8."""
 _LIST_OF_PARTS_BYTES = 4
 """A list has three bytes, and one for each part: all but the last part had a separator."""
 _NO_ESCAPE = "%(?![0-9A-Fa-f]{2})"
@@ -133,8 +135,6 @@ def truncate(value: str, length: int) -> str:
     >>> truncate("Kolkata", 3)
     'Kol'
     """
-    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
-        raise TypeError("length must be a whole number, 0 or more")
     return text_of(value)[:length]
 
 
@@ -150,7 +150,9 @@ TRUNCATE = Transform(
         empty=lambda arguments: "as before" if arguments["length"] else "always",
         can_keep_length=False,
     ),
-    most_bytes=as_before,
+    most_bytes=lambda before, arguments: min(
+        before, _MOST_BYTES_OF_A_CHARACTER * arguments["length"]
+    ),
 )
 
 
@@ -160,7 +162,7 @@ def replace(value: str, old: str, new: str) -> str:
     >>> replace("2026-01-02", "-", "/")
     '2026/01/02'
     """
-    return text_of(value).replace(text_of(old), text_of(new))
+    return text_of(value).replace(old, new)
 
 
 def _longest_replaced(before: float, arguments: Arguments) -> float:
@@ -205,7 +207,7 @@ def prefix(value: str, text: str) -> str:
     >>> prefix("user_1", "USER#")
     'USER#user_1'
     """
-    return text_of(text) + text_of(value)
+    return text + text_of(value)
 
 
 PREFIX = Transform(
@@ -230,7 +232,7 @@ def suffix(value: str, text: str) -> str:
     >>> suffix("12", " kg")
     '12 kg'
     """
-    return text_of(value) + text_of(text)
+    return text_of(value) + text
 
 
 SUFFIX = Transform(
@@ -255,7 +257,7 @@ def split(value: str, separator: str) -> list[str]:
     >>> split("drama,comedy", ",")
     ['drama', 'comedy']
     """
-    parts = text_of(value).split(text_of(separator))
+    parts = text_of(value).split(separator)
     return parts if value else []
 
 
@@ -333,7 +335,11 @@ BASE64_DECODE = Transform(
     accepts=BASE64_TEXT,
     gives="binary",
     arguments={},
-    result=None,
+    result=TextResult(
+        longest=lambda before, arguments: before * 3 / 4,
+        empty=lambda arguments: "as before",
+        can_keep_length=False,
+    ),
     most_bytes=as_before,
 )
 

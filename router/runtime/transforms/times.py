@@ -77,8 +77,6 @@ def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
     >>> to_iso(1767323045, "s")
     '2026-01-02T03:04:05.000Z'
     """
-    if unit not in ("s", "ms"):
-        raise ValueError("unit must be s or ms")
     ms = scale(value, 1000) if unit == "s" else number_of(value)
     text = iso_ms(math.floor(ms)) if _FIRST_MS <= ms < _LAST_MS + 1 else None
     if text is None:
@@ -146,6 +144,6 @@ TO_EPOCH_NS = Transform(
     accepts=DATE_TIME,
     gives="number",
     arguments={},
-    result=NumberResult(Digits(21, 0)),
+    result=NumberResult(Digits(21, 0), stays_storable=lambda arguments: {}),
     most_bytes=None,
 )

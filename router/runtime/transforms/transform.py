@@ -6,7 +6,7 @@ A field claims what is true for every value, and for all arguments that are in t
 that is not true makes `router check` prove what is wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 from typing import Any, Literal
@@ -187,10 +187,10 @@ Emptiness = Literal["as before", "never", "always", "unknown"] | EmptyIfMatches 
 
 
 class TextResult(Struct, frozen=True):
-    """The result is text."""
+    """The result is text, or binary."""
 
     longest: Callable[[float, Arguments], float]
-    """The most characters of the result, for the most of the value as text; infinity: no bound."""
+    """The most characters, or bytes, of the result, for the most of the value as text; infinity: no bound."""
     empty: Callable[[Arguments], Emptiness]
     can_keep_length: bool
     """Whether some text of each length keeps its length, with any arguments; False claims nothing."""
@@ -246,6 +246,8 @@ class NumberResult(Struct, frozen=True):
 
     digits: Callable[[Digits, Arguments], Digits] | Digits | None
     """The most digits of the result, in any case or for the most of the number; None: the number stays the same."""
+    stays_storable: Callable[[Arguments], Mapping[str, Any] | None]
+    """Keywords of JSON Schema: of numbers with them that DynamoDB can store, so can the results; None: unknown."""
 
 
 Result = (
@@ -279,7 +281,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     arguments: Mapping[str, Argument]
     """All parameters of `apply` after the value, in their order.
 
-    If one is out of its range, `apply` refuses every value.
+    `apply` gets only arguments that are in their ranges: they are checked once, when a config is compiled.
     """
     result: Result | None
     """What else is known of the result; None: nothing."""
@@ -288,6 +290,11 @@ class Transform(Struct, frozen=True, kw_only=True):
 
     The most of a number is always 20 bytes.
     """
+
+    def takes_arguments(self, given: Sequence[Any], named: Arguments) -> bool:
+        """Whether arguments are in their ranges: those after the value, and those by name."""
+        by_name = {**dict(zip(self.arguments, given, strict=False)), **named}
+        return all(self.arguments[name].takes(value) for name, value in by_name.items())
 
 
 def no_bound(before: float, arguments: Arguments) -> float:

@@ -53,6 +53,9 @@ _IDENTITY = decimal.Context(prec=10_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN
 """More digits than a message's number has: one of over 4,300 is refused when the message is decoded."""
 _ROUNDING = decimal.Context(prec=1000, traps=[decimal.InvalidOperation])
 """Bounds the work: a number may claim a billion digits in ten characters, and DynamoDB takes 38."""
+_GREATEST_POWER = 125
+_FEWEST_DIGITS = 37 - _GREATEST_POWER
+"""With so many digits, or more, `round` leaves the greatest numbers, of 38 digits, as they are."""
 _MOST_DIGITS = 130
 """A number's magnitude is 1E-130 to 9.99…E+125 ("Data types" in the DynamoDB Developer Guide)."""
 _LONGEST = 400 * 1024
@@ -108,7 +111,7 @@ TO_NUMBER = Transform(
     accepts=_NUMBER_TEXT,
     gives="number",
     arguments={},
-    result=NumberResult(digits=None),
+    result=NumberResult(digits=None, stays_storable=lambda arguments: {}),
     most_bytes=None,
 )
 
@@ -191,10 +194,6 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     Decimal('2.34')
     """
     number = number_of(value)
-    if mode not in _ROUNDINGS:
-        raise ValueError(f"mode must be one of {', '.join(_ROUNDINGS)}")
-    if isinstance(digits, bool) or not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
-        raise ValueError(f"digits must be a whole number, at most {_MOST_DIGITS} in size")
     if isinstance(number, int) and digits >= 0:
         return number
     try:
@@ -211,6 +210,11 @@ def _rounded(digits: Digits, arguments: Arguments) -> Digits:
     return Digits(max(digits.whole, -kept) + 1, min(digits.decimals, max(kept, 0)))
 
 
+def _rounds_storable(arguments: Arguments) -> Mapping[str, Any] | None:
+    # No number gets more digits, and only the greatest ones could be rounded up beyond the range.
+    return {} if arguments["digits"] >= _FEWEST_DIGITS else None
+
+
 ROUND = Transform(
     name="round",
     apply=round,
@@ -221,12 +225,9 @@ ROUND = Transform(
         "digits": WholeNumber(minimum=-_MOST_DIGITS, maximum=_MOST_DIGITS),
         "mode": OneOf(_ROUNDINGS),
     },
-    result=NumberResult(_rounded),
+    result=NumberResult(_rounded, _rounds_storable),
     most_bytes=None,
 )
-
-
-_FACTOR = AnyNumber()
 
 
 def scale(value: Number, factor: Number) -> Number:
@@ -235,13 +236,11 @@ def scale(value: Number, factor: Number) -> Number:
     >>> scale(Decimal("19.99"), 100)
     Decimal('1999.00')
     """
-    number, by = number_of(value), number_of(factor)
-    if not _FACTOR.takes(by):
-        raise ValueError(f"factor must be {_FACTOR.words}")
-    if isinstance(number, int) and isinstance(by, int):
-        return number * by
+    number = number_of(value)
+    if isinstance(number, int) and isinstance(factor, int):
+        return number * factor
     try:
-        return _EXACT.multiply(number, by)
+        return _EXACT.multiply(number, factor)
     except decimal.DecimalException:
         raise ValueError("its exponent is absurd") from None
 
@@ -253,14 +252,28 @@ def _scaled(digits: Digits, arguments: Arguments) -> Digits:
     return Digits(digits.whole + whole, digits.decimals + decimals)
 
 
+def _scales_storable(arguments: Arguments) -> Mapping[str, Any] | None:
+    _, factor, exponent = Decimal(arguments["factor"]).normalize(_IDENTITY).as_tuple()
+    if factor == (0,):
+        return {}
+    if factor != (1,):
+        return None
+    # A power of ten moves the point: there are no more digits than before.
+    power = int(exponent)
+    if power < 0:
+        return {"type": "integer"}
+    bound = 10 ** (_GREATEST_POWER + 1 - power)
+    return {"exclusiveMinimum": -bound, "exclusiveMaximum": bound} if power else {}
+
+
 SCALE = Transform(
     name="scale",
     apply=scale,
     takes=NUMBER,
     accepts="every value",
     gives="number",
-    arguments={"factor": _FACTOR},
-    result=NumberResult(_scaled),
+    arguments={"factor": AnyNumber()},
+    result=NumberResult(_scaled, _scales_storable),
     most_bytes=None,
 )
 
@@ -280,7 +293,7 @@ def join(value: list[Any], separator: str) -> str:
     >>> join(["IN", 700001], "-")
     'IN-700001'
     """
-    return text_of(separator).join(to_text(element) for element in _list_of(value))
+    return separator.join(to_text(element) for element in _list_of(value))
 
 
 def _most_bytes_joined(before: float, arguments: Arguments) -> float:
@@ -397,8 +410,6 @@ def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
     >>> lookup("IN", {"IN": "India"})
     'India'
     """
-    if not isinstance(map, Mapping):
-        raise TypeError("map must be a map")
     return map.get(to_text(value), default)
 
 

@@ -4,23 +4,18 @@ A proof is by stages: what the first version lets through must pass each stage o
 mapping passes if nothing that changed in it can refuse a message. An example is a message that was run through both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from router.model import KeyType
 from router.prover.containment import Containment
-from router.prover.inference import ALL_TYPES, Value
 from router.prover.predicates import exact
 from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
-from router.runtime.program.expressions.compile import is_plain_path
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, DRAFTS, subschemas
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, subschemas
 from router.runtime.program.schemas.references import Location
-from router.runtime.sources import Computed, Constant, Evaluated, Joined, expressions_of
 from router.tools.change.counterexamples import (
     Counterexample,
     find_others,
@@ -29,43 +24,16 @@ from router.tools.change.counterexamples import (
     stage_of,
     stages_of,
 )
+from router.tools.change.drafts import in_draft, with_draft
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
-from router.tools.check.analysis.attributes import InferredAttribute, infer
-from router.tools.check.analysis.claims import KINDS_OF_KEYS, fits, of_once_key
+from router.tools.check.analysis.attributes import stored
+from router.tools.check.analysis.claims import of_once_key
+from router.tools.check.analysis.failures import TOO_LONG
 from router.tools.check.analysis.proof_cache import prover_of_document
-from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.verdicts import ClaimKind
 
-_SAME_SINCE = 7
-_SAME_KEYWORDS = frozenset(
-    {"$schema", "$comment", "$defs", "definitions", "title", "description", "default", "examples"}
-    | {"$ref", "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
-    | {"format", "pattern", "minLength", "maxLength", "multipleOf"}
-    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-    | {"items", "minItems", "maxItems", "uniqueItems", "contains"}
-    | {"properties", "required", "propertyNames", "patternProperties", "additionalProperties"}
-    | {"minProperties", "maxProperties"}
-)
-"""The keywords with the same meaning in all drafts from _SAME_SINCE on, as long as `items` is one schema."""
-_URIS = {draft: uri for uri, draft in DRAFTS.items()}
-_SCALARS = ("string", "number", "boolean")
-_CONVERTED: Mapping[str, tuple[str, ...]] = {
-    "S": ("string", "number"),
-    "N": ("number",),
-    "BOOL": ("boolean",),
-    "M": ("object",),
-    "L": ("array",),
-    "json": ("string", "number", "boolean", "array", "object"),
-}
-"""The types of values that a `type` converts whatever they are."""
-_ADDED = ("number", "set")
-"""The types of values that an update adds to the stored one."""
-
-
-class _Key(Struct, frozen=True):
-    """The type of a key attribute, and the most bytes that it may have."""
-
-    kind: KeyType
-    limit: int
+_OF_ATTRIBUTES: tuple[ClaimKind, ...] = ("mapping", "type", "key", "version")
+"""The claims about an attribute of which a message is refused if they do not hold."""
 
 
 class Taking(Struct, frozen=True):
@@ -163,6 +131,10 @@ def _schema_takes(
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
+        if before is not None and exact(before) == exact(
+            with_draft(new.root.content, new.root.draft)
+        ):
+            return True
         if before is None or taken is None or not _is_exact(new):
             return False
         was = prover_of_document(before, budget)
@@ -171,9 +143,8 @@ def _schema_takes(
     def covers(before: Any, after: Any) -> bool:
         if not _formats_are_asserted(after, new.root.draft):
             return False
-        draft = _URIS[new.root.draft]
-        one = prover_of_document(_with_draft(before, draft), budget)
-        two = prover_of_document(_with_draft(after, draft), budget)
+        one = prover_of_document(with_draft(before, new.root.draft), budget)
+        two = prover_of_document(with_draft(after, new.root.draft), budget)
         return one is not None and two is not None and two.covers(one) is YES
 
     comparison = Containment(old.locations, new.locations, covers)
@@ -181,23 +152,6 @@ def _schema_takes(
         return comparison.implies(Location.of(old.root), Location.of(new.root))
     except RecursionError:
         return False
-
-
-def in_draft(schema: Validation, draft: int) -> Any:
-    """Return the content of a schema in another draft; None if a keyword may mean something else there."""
-    content = schema.root.content
-    if len(schema.documents) > 1 or min(draft, schema.root.draft) < _SAME_SINCE:
-        return None
-    for _, part in subschemas(content):
-        listed = isinstance(part.get("items"), list)
-        beside = "$ref" in part and part.keys() - {"$ref", "$schema", "definitions", "$defs"}
-        if listed or beside or not part.keys() <= _SAME_KEYWORDS:
-            return None
-    return _with_draft(content, _URIS[draft])
-
-
-def _with_draft(content: Any, draft: str) -> Any:
-    return {**content, "$schema": draft} if isinstance(content, dict) else content
 
 
 def _is_exact(schema: Validation) -> bool:
@@ -214,8 +168,8 @@ def _formats_are_asserted(content: Any, draft: int) -> bool:
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
-    if part in ("merge", "item", "table") and second.settings.merge is not None:
-        yield "'merge' may find another name of the route's own attributes"
+    if part in ("merge", "item", "table"):
+        yield from (f"'merge': {doubt}" for doubt in _doubts(second, "merge"))
     match part:
         case "plugins":
             yield "plugins changed"
@@ -225,12 +179,13 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield "idempotency keys may be too long with the name of the route"
         case "item":
             yield from _refusing_attributes(first, second)
+        case "for_each" if second.settings.for_each is None:
+            yield from _refusing_attributes(None, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
-            yield "the table has another key"
+            for name, _ in second.compiled.write.table.key:
+                yield from _doubts_of_attribute(second, name)
         case "write":
-            write = second.compiled.write
-            if write.version or not write.mode.accepts_any_item:
-                yield "items are written in another way"
+            yield from _refusing_writes(first, second)
         case "settings" if second.queue.atomic and not first.queue.atomic:
             yield "all writes of a message are now one transaction"
         case "merge" | "names" | "table" | "settings":
@@ -247,34 +202,67 @@ def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
     return any(of_once_key(second.analyzed, str(second.settings.write.once_key)))
 
 
-def _refusing_attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
-    old, new = first.attributes, second.attributes
-    if new is None or old is None:
-        yield "the mapping changed as a whole"
-        return
+def _refusing_attributes(first: RouteVersion | None, second: RouteVersion) -> Iterator[str]:
+    """Yield why the attributes of `second` may refuse a message; those that it shares with `first` do not."""
     if not second.analyzed.final:
         yield "plugins get other items"
+    old = {} if first is None else first.attributes or {}
     write = second.compiled.write
-    limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
-    keys = {
-        name: _Key(kind, limit)
-        for (name, kind), limit in zip(write.table.key, limits, strict=False)
-    }
-    for name, attribute in new.items():
-        decides = name in keys or name == write.version or name in write.add
-        if name in old and _refuses_as(old[name], attribute, decides):
-            continue
-        why = _why_refused(second.analyzed, attribute, keys.get(name))
-        if (
-            not why
-            and name in write.add
-            and not _is_of(infer(second.analyzed, attribute).value, _ADDED)
-        ):
-            why = "may be no number or set, which cannot be added"
-        if not why and name == write.version:
-            why = "is the version"
-        if why:
-            yield f"attribute '{name}' {why}"
+    keys = [name for name, _ in write.table.key]
+    if second.attributes is None:
+        yield from _doubts(second, "mapping")
+        for name in (*keys, *_met_names(second)):
+            yield from _doubts_of_attribute(second, name)
+    for name, attribute in (second.attributes or {}).items():
+        decides = name in keys or name in _met_names(second)
+        if name not in old or not _refuses_as(old[name], attribute, decides):
+            yield from _doubts_of_attribute(second, name)
+            if first is not None and name in _met_names(second):
+                yield from _meeting_others(first, second, name)
+
+
+def _met_names(route: RouteVersion) -> Sequence[str]:
+    """Return the attributes of a write that the stored ones decide about."""
+    write = route.compiled.write
+    return (*filter(None, [write.version]), *write.add, *write.append)
+
+
+def _refusing_writes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
+    """Yield why the settings of a write may refuse a message."""
+    yield from (f"'once_key': {doubt}" for doubt in _doubts(second, "once_key"))
+    for name in _met_names(second):
+        yield from _doubts_of_attribute(second, name)
+        yield from _meeting_others(first, second, name)
+
+
+def _meeting_others(first: RouteVersion, second: RouteVersion, name: str) -> Iterator[str]:
+    """Yield why an item that `first` stored may refuse an attribute that is compared with it, or added to it."""
+    before, after = _kinds(first, name), _kinds(second, name)
+    # A text is appended as the element of a list.
+    is_list = name in second.compiled.write.append and name not in first.compiled.write.append
+    if before and before != ({"array"} if is_list else after):
+        yield f"attribute '{name}': what is stored may have another type"
+
+
+def _kinds(route: RouteVersion, name: str) -> set[str]:
+    """Return the types that an attribute of a route may have; none if it is not mapped."""
+    if route.attributes is not None and name not in route.attributes:
+        return set()
+    types = stored(route.analyzed, name).value.types
+    return {kind for kind, answer in types.items() if answer is not NO}
+
+
+def _doubts_of_attribute(route: RouteVersion, name: str) -> Iterator[str]:
+    for kind in _OF_ATTRIBUTES:
+        for doubt in _doubts(route, kind, name):
+            yield f"attribute '{name}': {doubt}"
+
+
+def _doubts(route: RouteVersion, kind: ClaimKind, subject: str = "") -> Iterator[str]:
+    """Yield why a claim of `router check` is not proved, but for DynamoDB's limits of items."""
+    for doubt in route.doubts.get((kind, subject), ()):
+        if not doubt.endswith(TOO_LONG):
+            yield doubt
 
 
 def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool:
@@ -288,57 +276,3 @@ def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool
         return exact(old) == exact(new)
     same = exact(structs.replace(old, default=None)) == exact(structs.replace(new, default=None))
     return same and (defaults[1] is not UNSET or defaults[0] is UNSET)
-
-
-def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: _Key | None) -> str:
-    """Return why an attribute may refuse a message; "" if that is disproved, but for DynamoDB's limits of items.
-
-    `key` is given for an attribute of the key.
-    """
-    inferred = infer(route, attribute)
-    value = inferred.value
-    required = isinstance(inferred.source, Computed) and inferred.source.required
-    if (
-        key or required or "error" in (attribute.missing, attribute.null)
-    ) and value.missing is not NO:
-        return "may be missing"
-    if attribute.transform:
-        return "has a transform"
-    if not all(is_plain_path(use.text) for use in expressions_of(attribute)):
-        return "has an expression that may fail"
-    if not _source_is_safe(route, inferred):
-        return "may have a value that cannot be joined"
-    kinds = None if attribute.type is None else _CONVERTED.get(str(attribute.type), ())
-    if (
-        kinds is not None
-        and not isinstance(inferred.source, Constant)
-        and not _is_of(inferred.raw, kinds)
-    ):
-        return f"may not convert to type {attribute.type}"
-    if key is not None and not _is_valid_key(value, key):
-        return "may be no valid key"
-    return ""
-
-
-def _is_valid_key(value: Value, key: _Key) -> bool:
-    """Return whether it is proved that a value can be a key, if there is one."""
-    is_short = key.kind == "N" or fits(value, key.limit)
-    return is_short and value.empty is NO and _is_of(value, (KINDS_OF_KEYS[key.kind],))
-
-
-def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
-    match inferred.source:
-        case Constant() | Evaluated():
-            return True
-        case Joined(_, expressions):
-            parts = [infer(route, spec.Attribute(from_=text)).value for text in expressions]
-            return all(_is_of(part, _SCALARS) for part in parts)
-        case Computed(expressions=expressions):
-            return not expressions
-        case _:
-            return False
-
-
-def _is_of(value: Value, kinds: tuple[str, ...]) -> bool:
-    """Return whether it is proved that a value has one of the types, if there is one."""
-    return value.can_be([kind for kind in ALL_TYPES if kind not in kinds]) is NO

@@ -149,6 +149,13 @@ NEWLY_LOSING = declare(
     "pair as RT626 or RT628, with the edit that ends the loss.",
     "warning",
 )
+OTHER_NUMBER_TEXT = declare(
+    "RT947",
+    "numbers that the deployed version of the router writes as other text",
+    "An earlier version wrote a number as its sender did, 1.0 or 1; now equal numbers have equal text. What is stored "
+    "under a key with such a text is not found by a new message.",
+    "warning",
+)
 PERMISSIONS = declare(
     "RT940",
     "other permissions of the role",

@@ -27,6 +27,7 @@ from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
 from router.tools.change.items import compare_parts, conflicts
 from router.tools.change.new_meetings import new_meetings
+from router.tools.change.number_texts import other_number_texts
 from router.tools.change.recording import NO_RECORDINGS, Recordings
 from router.tools.change.report import (
     ChangeFinding,
@@ -100,6 +101,7 @@ def _compare(
         *_renamed(pairs.both),
         *(change for before, after in changed for change in _side_by_side(before, after)),
         *unstored_versions(was, now, pairs),
+        *other_number_texts(old, new, pairs),
         *new_meetings(old, new, pairs),
         *compare_deployments(old, new, as_worker),
     ]

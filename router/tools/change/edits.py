@@ -133,6 +133,8 @@ def _neighbours(value: Any) -> Iterator[Any]:
             yield not value
         case int() | Decimal():
             yield from (value + 1, value - 1, value + Decimal("0.5"), -value, str(value))
+            if isinstance(value, int):
+                yield Decimal(f"{value}.0")  # which is no integer in draft 4
         case str():
             yield from (value + "x", value[:-1], value.upper(), value.lower())
         case list():

@@ -21,8 +21,10 @@ from router.runtime.program.route_expressions import metadata_of_route
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
+from router.tools.check.analysis.claims import claims_of
 from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.tools.check.analysis.verdicts import ClaimKind
 
 SECONDS = 1.0
 """The time for proofs about one version of a route; nearly all take milliseconds."""
@@ -123,6 +125,12 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         """What is proved about its messages, by itself."""
         config = structs.replace(self.version.config, routes={self.name: self.settings})
         return analyze_routes(config, self.version.program.plugins, self.version.schemas)[0]
+
+    @cached_property
+    def doubts(self) -> Mapping[tuple[ClaimKind, str], Sequence[str]]:
+        """Why the claims of `router check` about it, by itself, are not proved, by kind and subject."""
+        claims = claims_of(self.analyzed, [self.analyzed])
+        return {(each.claim.kind, each.claim.subject): each.doubts for each in claims}
 
     @cached_property
     def isolated(self) -> CompiledQueue:

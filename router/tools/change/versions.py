@@ -21,7 +21,7 @@ from router.model import Finding, Path, Place, names_file, plugin_name
 from router.runtime.config import spec
 from router.runtime.filesystem import read_regular
 from router.runtime.program.load import Loaded, Program, load_any, without_garbage_collector
-from router.runtime.program.precompiled import COMPILED_NAME
+from router.runtime.program.precompiled import COMPILED_NAME, REVISION, revision_of
 from router.runtime.program.schemas.compile import SchemaStore
 
 GIT = "git:"
@@ -43,7 +43,8 @@ _LINK = "120000"
 class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     """One of the two configs that are compared, loaded without errors.
 
-    `label` is its name in reports. Files are at `root`, and in reports have the prefix `shown` instead.
+    `label` is its name in reports. Files are at `root`, and in reports have the prefix `shown` instead. `revision` is
+    that of what the router writes that built it.
     """
 
     label: str
@@ -54,6 +55,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     env: Mapping[str, str]
     root: str = ""
     shown: str = ""
+    revision: int = REVISION
 
     @property
     def config(self) -> spec.Config:
@@ -187,7 +189,17 @@ def _load(
         raise ConfigError(
             [structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors]
         )
-    return ConfigVersion(label, path, loaded, loaded.program, loaded.schemas, env, root, shown)
+    return ConfigVersion(
+        label,
+        path,
+        loaded,
+        loaded.program,
+        loaded.schemas,
+        env,
+        root,
+        shown,
+        revision_of(path),
+    )
 
 
 class Blob(Struct, frozen=True):

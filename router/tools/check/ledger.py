@@ -14,6 +14,7 @@ from router.codes import declare
 from router.model import Code, Finding, Place
 from router.runtime.config.findings import Findings
 from router.tools.check.analysis.claims import claims_of
+from router.tools.check.analysis.failures import OF_A_PLUGIN
 from router.tools.check.analysis.refutations import Refutation, refutation
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.size_counterexamples import unbounded_part
@@ -61,6 +62,21 @@ _IN_WORDS: Mapping[ClaimKind, str] = {
 }
 """What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 """
+_TO_DECIDE: Mapping[ClaimKind, str] = {
+    "when": "declare what it reads in the schema, with 'type' and 'required'",
+    "for_each": "declare its list in the schema, with 'type: array', 'required' and 'maxItems'",
+    "mapping": "declare what it reads in the schema, with 'type' and 'required', or write a 'default'",
+    "type": "declare its value in the schema, with 'type', and for text with 'pattern' or 'format'",
+    "merge": "declare its map in the schema, with 'properties' and 'additionalProperties: false'",
+    "key": "declare its value in the schema, with 'type', 'required', 'minLength' and 'maxLength'",
+    "version": "declare its value in the schema, with one 'type' and 'required'",
+    "once_key": "declare its value in the schema, with 'type: string', 'required' and 'maxLength'",
+    "ttl": "declare its value in the schema, with 'type: integer' and a 'maximum' in seconds",
+    "size": "bound what is stored in the schema, with 'maxLength' and 'maxItems'",
+    "pair": "make the keys differ, by a literal text in a 'template' or a 'const' in the schemas",
+}
+_TO_DECIDE_WITHOUT_SCHEMA = "give the route a 'schema'"
+_TO_DECIDE_BY_PLUGINS = "test the plugin: nothing is known of what its code does"
 
 
 class LedgerEntry(Struct, frozen=True):
@@ -71,7 +87,7 @@ class LedgerEntry(Struct, frozen=True):
     config. `codes` are those of the findings that refute it, and `example` is a message, as JSON,
     that does. `assumes` is what a proof takes for granted. `ignored` is the reason that the config
     gives for accepting that the claim is not proved. `has_schema` is false if it is not decided
-    because the route has no schema.
+    because the route has no schema. `to_decide` is what to do so that it is decided.
     """
 
     route: str
@@ -85,6 +101,7 @@ class LedgerEntry(Struct, frozen=True):
     example: str = ""
     ignored: str = ""
     has_schema: bool = True
+    to_decide: str = ""
 
     @property
     def place(self) -> Place:
@@ -104,7 +121,13 @@ class LedgerEntry(Struct, frozen=True):
         if self.by_message:
             code = UNBOUNDED if self.kind == "size" else REFUTED
             verdict = "does not hold for each message"
-        return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
+        sentence = f"the {self.kind} of {what} {verdict}: {self.reason}"
+        return Finding(code, sentence, self.place, self.way_out)
+
+    @property
+    def way_out(self) -> str:
+        """What to do so that it is decided, as a part of a sentence; "" if it is."""
+        return f"to decide it, {self.to_decide}" if self.to_decide else ""
 
     @property
     def in_words(self) -> str:
@@ -248,7 +271,15 @@ def _judged(
         codes=tuple(dict.fromkeys(code.id for code in codes)),
         example=example,
         has_schema=not undecided or found.unknown != NO_SCHEMA,
+        to_decide=_to_decide(found, reason) if undecided else "",
     )
+
+
+def _to_decide(found: RouteClaim, reason: str) -> str:
+    if found.unknown == NO_SCHEMA:
+        return _TO_DECIDE_WITHOUT_SCHEMA
+    by_plugins = found.unknown or reason.endswith(OF_A_PLUGIN)
+    return _TO_DECIDE_BY_PLUGINS if by_plugins else _TO_DECIDE[found.claim.kind]
 
 
 def _refutation(

@@ -274,9 +274,13 @@ def _matched(ignore: spec.Ignore, where: Path, findings: Findings) -> list[Findi
 
 
 def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findings) -> bool:
-    if finding.code.id != ignore.code:
-        return False
-    paths = findings.paths(finding)
+    return finding.code.id == ignore.code and is_about(
+        ignore, where, findings.paths(finding), findings
+    )
+
+
+def is_about(ignore: spec.Ignore, where: Path, paths: Collection[Path], findings: Findings) -> bool:
+    """Return whether an entry of `ignore`, which is somewhere in the config, is about some parts."""
     own_file = findings.locate(where).file
     root_file = findings.locate(()).file
     if own_file != root_file and all(findings.locate(path).file != own_file for path in paths):

@@ -17,6 +17,15 @@ def main() -> None:
     # the others. None is worth it at the end, where Python would look through all objects once more.
     gc.disable()
     atexit.register(gc.freeze)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # Click ends a command so, too; what is imported before and what follows is not within a command.
+        sys.stderr.write("\nAborted!\n")
+        sys.exit(1)
+
+
+def _run() -> None:
     import_libraries()
     try:
         # The command line's libraries are optional: Lambda has no use for them.
@@ -25,10 +34,6 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         _refuse("the command line needs more packages: pip install 'message-router[cli]'")
-    except KeyboardInterrupt:
-        # As Click ends a command.
-        sys.stderr.write("\nAborted!\n")
-        sys.exit(1)
     app(prog_name="router")
 
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,17 @@ SHORT = frozenset(
     ("check", "compile", "diff", "explain", "graph", "list", "new", "schema", "template", "test")
 )
 """The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Start": ("demo", "new"),
+    "Write and test routes": ("check", "test", "explain", "list", "graph", "console", "schema"),
+    "Run": ("local", "send", "worker"),
+    "Change what runs": (
+        "diff", "record", "deploy", "rollback", "undeploy", "build", "compile", "template",
+    ),
+    "Operate": ("status", "dlq", "replay", "verify"),
+}  # fmt: skip
+"""The commands by what one does, in the order in which one comes to it; `--help` shows them so."""
 
 
 @cache
@@ -82,9 +94,22 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands for `--help`."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(commands().items()))
+        """Write the commands for `--help`, by what one does."""
+        width = max(map(len, commands()))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{width}}", commands()[name]) for name in names])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of arguments; an unknown one ends with the one that is like it."""
+        name = args[0]
+        if name not in commands() and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, commands())
+            did_you_mean = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{did_you_mean}")
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of commands and the options of `router`."""

@@ -174,8 +174,9 @@ def _format(
 
 def _explain(name: str) -> None:
     from router.codes import RETIRED
-    from router.tools.check.rule import known_codes, shipped_examples
+    from router.tools.check.rule import Example, known_codes, shipped_examples
     from router.tools.check.run import OUTCOME
+    from router.tools.cli.code_pages import page_of
 
     code = known_codes().get(name.upper())
     if name.upper() in RETIRED:
@@ -186,10 +187,9 @@ def _explain(name: str) -> None:
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")
     if code.id.startswith(OUTCOME):
         click.echo(f"\nWhat to do: docs/runbooks/{code.id}.md")
-    example = shipped_examples().get(code.id)
-    if example is None:
-        return
+    example = shipped_examples().get(code.id, Example(""))
     for title, text in (("bad", example.bad), ("found", example.found), ("good", example.good)):
         if text:
             indented = "".join(f"  {line}".rstrip() + "\n" for line in text.splitlines())
             click.echo(f"\n{click.style(title, bold=True)}\n{indented}", nl=False)
+    click.echo(f"\nsee {page_of(code)}")

@@ -1,12 +1,14 @@
-"""Tables and JSON of `router check`: the claims that are not proved, and the state of the deployed resources."""
+"""Text and JSON of `router check`: the claims that are not proved, and the state of the deployed resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+import click
 import msgspec
 
 from router.runtime.config.secret_values import WRITTEN
-from router.tools.check.ledger import LedgerEntry
+from router.runtime.printable import printable
+from router.tools.check.ledger import LedgerEntry, Verdict
 from router.tools.check.live.deployed import duration
 from router.tools.check.live.queues import OutageSurvival
 from router.tools.check.rules.queues import rough_duration
@@ -23,32 +25,34 @@ from router.tools.control_plane.deployed import (
     function_name,
 )
 
+_VERDICT_COLOURS: Mapping[Verdict, str] = {
+    "proved": "green",
+    "refuted": "red",
+    "not decided": "yellow",
+}
 _WIDTH = 200
 """The most characters of an example that are shown."""
 
 
 def show_claims(entries: Sequence[LedgerEntry]) -> None:
-    """Print a table of claims, each with what may happen, and the reason, the codes and an example of a message."""
-    rows = [
-        (
-            f"{entry.place.file}:{entry.place.line}",
-            entry.route,
-            f"{entry.kind} {entry.subject}".rstrip(),
-            entry.in_words,
+    """Print each claim with what may happen, the codes and the reason.
+
+    Below it stand what would decide it, or an example of a message.
+    """
+    for entry in entries:
+        place = click.style(printable(f"{entry.place.file}:{entry.place.line}"), bold=True)
+        subject = f"the {entry.kind} of '{entry.subject}'" if entry.subject else f"the {entry.kind}"
+        colour = _VERDICT_COLOURS[entry.verdict]
+        verdict = entry.in_words if entry.verdict == "refuted" else f"is {entry.verdict}"
+        codes = f" ({', '.join(entry.codes)})" if entry.codes else ""
+        reason = f": {entry.reason}" if entry.reason else ""
+        shown = printable(f"route '{entry.route}': {subject}")
+        click.echo(f"{place}: {shown} {click.style(verdict, fg=colour)}{printable(codes + reason)}")
+        if entry.way_out:
+            click.echo(f"    {entry.way_out}")
+        if entry.example:
             # A part of a secret, which the cut may leave, is not found any more.
-            "; ".join(
-                filter(
-                    None,
-                    [", ".join(entry.codes), entry.reason, WRITTEN.mask(entry.example)[:_WIDTH]],
-                )
-            ),
-        )
-        for entry in entries
-    ]
-    if rows:
-        print_table(
-            ("place", "route", "claim", "verdict", "reason"), (map(literal, row) for row in rows)
-        )
+            click.echo(f"    for example {printable(WRITTEN.mask(entry.example)[:_WIDTH])}")
 
 
 Row = tuple[str, ...]

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from router.errors import UsageError
 from router.runtime.program.load import Program, load_program
+from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.dev.compare import to_cell, to_json
@@ -36,7 +37,11 @@ _LOG_COLUMNS = ("time", "level", "message")
     type=click.File(encoding="utf-8"),
     help="Send these JSON lines instead (- for standard input).",
 )
-@click.option("--queue", help="The queue of --messages: its name in the config.")
+@click.option(
+    "--queue",
+    help="The queue of --messages: its name in the config.",
+    shell_complete=complete_queue,
+)
 @click.option(
     "--lambda",
     "as_lambda",

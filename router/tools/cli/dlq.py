@@ -43,10 +43,10 @@ _values_option = click.option(
 
 @click.group("dlq")
 def command() -> None:
-    """Work on the messages of dead-letter queues: of the router, and those that SQS moved.
+    """Work on the messages of dead-letter queues: those that the router put there, and those that SQS moved.
 
     SQS has no way to look at a message without receiving it: a command makes the messages invisible while it works, and
-    visible again at its end. Each command takes the same options to select messages.
+    visible again when it ends. Each command takes the same options to select messages.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def command() -> None:
 def list_(property_: Property | None, as_json: bool, **options: Any) -> None:
     """Count the messages by code, route, place and reason, each with the oldest, the newest and an example.
 
-    Exit code 0: there is no message; 1: there is one, or one that others have; 2: could not run.
+    Exit code 0: there are no messages; 1: there are some, also if another consumer has them; 2: could not run.
 
     \b
     Examples:
@@ -146,10 +146,10 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
 @_values_option
 @json_option
 def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
-    """Run the messages through the config at hand, with nothing sent: what would become of each now.
+    """Run the messages through the config, and send nothing: show what would become of each now.
 
-    Stored items are read, consistently. Exit code 0: all messages pass; 1: some do not, or others have some; 2: could
-    not run.
+    Stored items are read with consistent reads. Exit code 0: all messages pass; 1: some do not, or another consumer has
+    some; 2: could not run.
 
     \b
     Examples:
@@ -166,7 +166,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
 @click.option(
     "--to-queue",
     is_flag=True,
-    help="Send the messages to the queue they failed on, instead of delivering.",
+    help="Send the messages to the queue they failed on, instead of writing their items.",
 )
 @click.option(
     "--keep-newer",
@@ -177,11 +177,11 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most."
 )
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("--from", "file", type=FILE, help="Redrive an export.")
+@click.option("--from", "file", type=FILE, help="Redrive the messages of an export.")
 @click.option(
-    "--again", is_flag=True, help="Redrive what an earlier run with --from FILE has redriven, too."
+    "--again", is_flag=True, help="Also redrive what an earlier run with --from FILE has redriven."
 )
-@click.option("--journal", type=NEW_FILE, help="The file of confirmed messages.")
+@click.option("--journal", type=NEW_FILE, help="The file that lists the confirmed messages.")
 @yes_option
 @json_option
 def redrive(**options: Any) -> None:
@@ -190,8 +190,8 @@ def redrive(**options: Any) -> None:
     A message is deleted from the dead-letter queue after its outcome is confirmed. A run that was stopped goes on with
     the same command: confirmed messages are in a journal, by default router-dlq-QUEUE.journal, or FILE.journal.
 
-    Exit code 0: all selected messages are delivered; 1: some are not, others have some, or you did not confirm; 2:
-    could not run.
+    Exit code 0: all selected messages are delivered; 1: some are not, another consumer has some, or you did not
+    confirm; 2: could not run.
 
     \b
     Examples:
@@ -214,7 +214,7 @@ def redrive(**options: Any) -> None:
 def export(path: Path, as_json: bool, **options: Any) -> None:
     """Write the messages to a file of JSON lines, with their values; they stay on the dead-letter queue.
 
-    Exit code 0: all that are selected are in the file; 1: others have some; 2: could not run.
+    Exit code 0: all selected messages are in the file; 1: another consumer has some; 2: could not run.
 
     \b
     Examples:
@@ -251,7 +251,8 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     """Export the messages to a file, ask, and delete them.
 
-    Exit code 0: deleted; 1: some are not, others have some, or you did not confirm; 2: could not run.
+    Exit code 0: all selected messages are deleted; 1: some are not, another consumer has some, or you did not
+    confirm; 2: could not run.
 
     \b
     Examples:

@@ -16,15 +16,19 @@ from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from router.codes import declared
-from router.errors import RouterError, UsageError
+from router.errors import UsageError
 from router.model import AttributeValue, Table
 from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Loaded, Program, load_any
+from router.tools.cli.completion import (
+    complete_dead_letter,
+    complete_queue,
+    complete_route,
+)
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
 from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, progress_bar
@@ -40,23 +44,6 @@ _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _complete(names_of: Callable[[spec.Config], Iterable[str]]) -> Callable[..., list[str]]:
-    """Return the completion of a name of the config; without one that can be read, there are no names."""
-
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        from router.runtime.config.source import read_config
-
-        path = context.params.get("config")  # None if there is no such file
-        try:
-            config = read_config(path, os.environ, "warning").config if path else None
-        except (RouterError, OSError):
-            config = None
-        names = names_of(config) if config else ()
-        return sorted({name for name in names if name.startswith(incomplete)})
-
-    return complete
-
-
 def _complete_code(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -69,52 +56,56 @@ def _complete_code(
     ]
 
 
-_queues = _complete(
-    lambda config: (*config.queues, *(route.queue for route in config.routes.values()))
-)
-_routes = _complete(lambda config: config.routes)
-_dead_letters = _complete(
-    lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter)
-)
 _OPTIONS = (
     click.option(
         "--queue",
         "queues",
         multiple=True,
-        help="Failed on this queue: its name in the config.",
-        shell_complete=_queues,
+        help="Only messages that failed on this queue: its name in the config.",
+        shell_complete=complete_queue,
     ),
     click.option(
-        "--route", "routes", multiple=True, help="Failed in this route.", shell_complete=_routes
+        "--route",
+        "routes",
+        multiple=True,
+        help="Only messages that failed in this route.",
+        shell_complete=complete_route,
     ),
     click.option(
         "--code",
         "codes",
         multiple=True,
-        help="Failed with this code; '-' for those that SQS moved.",
+        help="Only messages that failed with this code; '-' selects those that SQS moved.",
         shell_complete=_complete_code,
     ),
     click.option(
-        "--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."
+        "--pointer",
+        "pointers",
+        multiple=True,
+        help="Only messages that failed at this place: a JSON Pointer.",
     ),
-    click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
     click.option(
-        "--where", metavar="JMESPATH", help="The expression is true for the decoded message."
+        "--since",
+        metavar="TIME",
+        help="Only messages that failed since then: 2h, 3d, or an ISO 8601 time.",
+    ),
+    click.option(
+        "--where",
+        metavar="JMESPATH",
+        help="Only messages for which the expression is true, once they are decoded.",
     ),
     click.option(
         "--id",
         "ids",
         multiple=True,
-        help="Has this message id, the original one or the current one.",
+        help="Only the message with this id: the original one or the current one.",
     ),
-    click.option(
-        "--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."
-    ),
+    click.option("--limit", type=click.IntRange(1), help="At most so many messages of each queue."),
     click.option(
         "--dead-letter",
         metavar="QUEUE",
-        help="Work on this queue, instead of those of the config.",
-        shell_complete=_dead_letters,
+        help="Read this dead-letter queue instead of those in the config.",
+        shell_complete=complete_dead_letter,
     ),
 )
 
@@ -135,18 +126,14 @@ class DlqOptions(Struct, frozen=True):
 
     def selection(self) -> Selection:
         """Return the selection; raises UsageError for a time or expression that is not valid."""
-        try:
-            where = compile_expression(self.where) if self.where else None
-        except InvalidExpression as error:
-            raise UsageError(f"--where: {error}") from None
         return Selection(
             frozenset(self.queues),
             frozenset(self.routes),
             frozenset(self.codes),
             frozenset(self.pointers),
             frozenset(self.ids),
-            parse_since(self.since, datetime.now(UTC)) if self.since else None,
-            where,
+            parse_time(self.since, datetime.now(UTC)) if self.since else None,
+            parse_expression(self.where, "--where"),
         )
 
 
@@ -157,19 +144,19 @@ def selection_options(function: Any) -> Any:
     return function
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """Return the time of `--since`; raises UsageError."""
+def parse_time(text: str, now: datetime, option: str = "--since") -> datetime:
+    """Return the time of an option such as `--since`; raises UsageError."""
     match = _AGO.fullmatch(text)
     if match:
         try:
             return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         except OverflowError:
-            raise UsageError(f"--since {text} is too long ago") from None
+            raise UsageError(f"{option} {text} is too long ago") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
+            f"{option} is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -262,22 +249,26 @@ class DlqSession(Struct, frozen=True):
         self, table: Table, key: Mapping[str, AttributeValue]
     ) -> Mapping[str, AttributeValue] | AwsFault | None:
         """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
-        from router.tools.control_plane.clients import AwsCallError
+        return read_item(self.services["dynamodb"], table, key)
 
-        try:
-            found = self.services["dynamodb"].call(
-                "GetItem", TableName=table.name, Key=key, ConsistentRead=True
-            )
-        except AwsCallError as error:
-            fault = translate(error.code)
-            if fault.kind != "retry":
-                place = self.services["dynamodb"].place
-                raise UsageError(
-                    f"the table '{table.name}' cannot be read{place}: {error}"
-                ) from None
-            return fault
-        item: Mapping[str, AttributeValue] | None = found.get("Item")
-        return item
+
+def read_item(
+    dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
+) -> Mapping[str, AttributeValue] | AwsFault | None:
+    """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
+    from router.tools.control_plane.clients import AwsCallError
+
+    try:
+        found = dynamodb.call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+    except AwsCallError as error:
+        fault = translate(error.code)
+        if fault.kind != "retry":
+            raise UsageError(
+                f"the table '{table.name}' cannot be read{dynamodb.place}: {error}"
+            ) from None
+        return fault
+    item: Mapping[str, AttributeValue] | None = found.get("Item")
+    return item
 
 
 def open_session(options: DlqOptions) -> DlqSession:
@@ -287,9 +278,7 @@ def open_session(options: DlqOptions) -> DlqSession:
     selection = options.selection()
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
-    # The outcomes are shown by the command.
-    logging.getLogger("router").handlers = [logging.NullHandler()]
-    logging.getLogger("router").propagate = False
+    write_no_log()
     aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
     attributes = partial(read_attributes, services["sqs"])
     sources, place = frozenset(options.queues), services["sqs"].place
@@ -298,6 +287,20 @@ def open_session(options: DlqOptions) -> DlqSession:
     return DlqSession(
         loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
     )
+
+
+def write_no_log() -> None:
+    """Log nothing: the outcomes are shown by the command."""
+    logging.getLogger("router").handlers = [logging.NullHandler()]
+    logging.getLogger("router").propagate = False
+
+
+def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
+    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
+    try:
+        return compile_expression(text) if text else None
+    except InvalidExpression as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:

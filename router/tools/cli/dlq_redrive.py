@@ -28,9 +28,10 @@ from router.tools.dev.compare import to_json
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
-from router.tools.dlq.redrive import Redriven, Redriver, Source, batch_size
+from router.tools.dlq.redrive import Redriven, Redriver, RedriveSource, batch_size
 from router.tools.dlq.rehearse import Rehearsal, Rehearser
-from router.tools.dlq.spool import FileSource, Spool, WrittenItems, read_messages
+from router.tools.dlq.spool import FileSource, Spool, WrittenItems
+from router.tools.replay.source import read_export
 
 
 class RedriveOptions(Struct, frozen=True):
@@ -56,7 +57,7 @@ class _Work(Struct, frozen=True):
     name: str
     queue: DeadLetterQueue
     spool: Spool
-    source: Source
+    source: RedriveSource
     receive: Callable[[int | None], int] | None = None
     unseen: int | None = 0
     elsewhere: int = 0
@@ -252,7 +253,7 @@ class _Redrive:
                 assert queue is not None, (
                     "a message of an unknown queue does not pass its rehearsal"
                 )
-                redriver.keep_rate(len(batch))
+                redriver.rate_limit.wait(len(batch))
                 # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
                 with finished_first():
                     self._finish(queue, batch, redrive(queue, batch))
@@ -321,7 +322,7 @@ def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
     # Messages without a reason do not name their queue: as on their dead-letter queue, if that can only be one.
     (queue,) = session.queues if len(session.queues) == 1 else (DeadLetterQueue("", ""),)
     with Spool() as spool:
-        for message in read_messages(file):
+        for message in read_export(file):
             session.unknown.see(message)
             known = message.find_queue(session.program, queue.reference)
             spool.add(message, selected=session.selection.selects(message, known))

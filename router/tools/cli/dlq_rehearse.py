@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import compress
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Any
@@ -93,11 +94,11 @@ class Tally:
         return dict(sorted(counts.items()))
 
 
-def print_tally(name: str, tally: Tally) -> None:
+def print_tally(name: str, tally: Tally, nothing: str = "nothing was redriven") -> None:
     """Print the results of a redrive: for messages that stay, why."""
     console = output()
     text = ", ".join(f"{result} {number}" for result, number in tally.by_result().items())
-    console.print(f"{literal(name)}: {literal(text or 'nothing was redriven')}")
+    console.print(f"{literal(name)}: {literal(text or nothing)}")
     for (result, code, reason), number in tally.results.most_common():
         if reason:
             console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
@@ -139,13 +140,7 @@ def result_of(rehearsal: Rehearsal) -> str:
 
 
 def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
-    """Print the counts of a rehearsal; others have about so many messages."""
-    rows = [
-        tuple(
-            map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result)))
-        )
-        for (cause, result), number in plan.results.most_common()
-    ]
+    """Print the counts of a rehearsal; others have about so many messages. Only dead letters have a reason before."""
     columns = (
         "messages",
         "code",
@@ -153,8 +148,14 @@ def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
         Column("reason before", overflow="fold"),
         Column("now", overflow="fold"),
     )
+    rows = [
+        (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))
+        for (cause, result), number in plan.results.most_common()
+    ]
+    filled = [any(row[place] for row in rows) for place in range(len(columns))]
     if rows:
-        print_table(columns, rows, literal(name))
+        shown = [map(literal, compress(row, filled)) for row in rows]
+        print_table(compress(columns, filled), shown, literal(name))
     output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
 
 

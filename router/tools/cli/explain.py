@@ -1,4 +1,4 @@
-"""`router explain`: show one message, stage by stage."""
+"""`router explain`: show what becomes of one message, stage by stage."""
 
 import os
 import sys
@@ -12,9 +12,12 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import refusing_file
 from router.model import Record
+from router.runtime.engine.attributes import decode_item
+from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
-from router.runtime.printable import printable
+from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load
+from router.tools.cli.completion import complete_queue, complete_route
 from router.tools.cli.options import NEW_FILE, config_option, json_option, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
@@ -28,18 +31,29 @@ from router.tools.dev.explain import (
 from router.tools.dev.explain_page import as_page
 from router.tools.dev.stored_effect import ItemChange, StoredEffect, show_stored
 
+_LONG = 100
+"""The most characters of an item that is shown on one line."""
+
 
 @click.command("explain")
 @config_option
-@click.option("--queue", required=True, help="The queue of the message: its name in the config.")
+@click.option(
+    "--queue",
+    required=True,
+    help="The queue of the message: its name in the config.",
+    shell_complete=complete_queue,
+)
 @click.option(
     "--raw",
     is_flag=True,
     help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
-@click.option("--route", help="Show only this route.")
+@click.option("--route", help="Show only this route.", shell_complete=complete_route)
 @click.option(
     "--claims", is_flag=True, help="Also show what `router check` proves of these routes."
+)
+@click.option(
+    "--full", is_flag=True, help="Show each stage with its value and time, and the requests."
 )
 @json_option
 @click.option(
@@ -62,20 +76,23 @@ def command(
     raw: bool,
     route: str | None,
     claims: bool,
+    full: bool,
     as_json: bool,
     page: Path | None,
     after: tuple[str, ...],
     message: BinaryIO,
 ) -> None:
-    """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
+    """Show what becomes of one MESSAGE (a file, or - for standard input), without AWS.
 
-    The output has the value and time (µs) of each stage, the condition of each route, and the requests to DynamoDB.
-    With --after, it also has the stored item before and after the message.
+    The output has the outcome, whether each route takes the message, and the items. With --full, it has the value and
+    time (µs) of each stage and the requests to DynamoDB. With --after, it also has the stored item before and after the
+    message.
     Exit code 0: the message would be written or dropped; 1: it would be rejected or retried; 2: could not run.
 
     \b
     Examples:
       router explain --queue user-metadata message.json
+      router explain --queue user-metadata message.json --full
       router explain --queue user-metadata message.json --html page.html
       router explain --queue user-metadata --claims message.json
       router explain --queue orders --after placed.json --after payments=paid.json shipped.json
@@ -89,8 +106,10 @@ def command(
     explained = explain(loaded, program, queue, record, earlier)
     if page:
         write_text_file(page, as_page(explained, program.config, route))
-    if as_json or not page:
-        click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
+    if as_json:
+        click.echo(_as_json(explained, route))
+    elif not page:
+        click.echo("\n".join((_in_full if full else _in_brief)(explained, route)))
     if claims and not as_json:
         _show_claims(
             config, [each.route.name for each in program.engine.queues[queue].routes], route
@@ -140,6 +159,7 @@ def _as_json(explained: Explanation, only: str | None) -> str:
         "outcome": msgspec.to_builtins(explained.outcome),
         "failed_at": explained.failed_at,
         "faults": [msgspec.to_builtins(each) for each in explained.faults],
+        "traceback": explained.traceback,
         "requests": explained.requests,
     }
     if explained.stored:
@@ -157,7 +177,26 @@ def _known(change: Struct) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not UNSET}
 
 
-def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
+def _in_brief(explained: Explanation, only: str | None) -> Iterable[str]:
+    yield from _outcome(explained)
+    if explained.stages:
+        yield from _routes([each for each in explained.conditions if only in (None, each.route)])
+    for stage in explained.stages if explained.requests else ():
+        write = stage.value
+        if isinstance(write, Write) and only in (None, stage.route):
+            yield f"{click.style(f'route {stage.route}', bold=True)}: " + printable(
+                f"{write.mode.name} in table {write.table.name}, {write.size} bytes"
+            )
+            item = decode_item(write.item)
+            line = to_json(item)
+            yield _indent(line if len(line) <= _LONG else to_json(item, indent=2))
+    if explained.stored:
+        yield from _stored(explained.stored, only)
+    if sys.stdout.isatty():
+        yield click.style("--full shows each stage and the requests", dim=True)
+
+
+def _in_full(explained: Explanation, only: str | None) -> Iterable[str]:
     for stage in explained.stages:
         if stage.stage != "when" and (only in (None, stage.route) or not stage.route):
             name = click.style(f"{stage.route}: " if stage.route else "", dim=True) + click.style(
@@ -169,6 +208,19 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
             yield from _routes(
                 [each for each in explained.conditions if only in (None, each.route)]
             )
+    yield from _outcome(explained)
+    if (
+        len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages)
+        and not explained.failed_at
+    ):
+        yield click.style("in one request", bold=True)
+        yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
+    if explained.stored:
+        yield from _stored(explained.stored, only)
+
+
+def _outcome(explained: Explanation) -> Iterable[str]:
+    """Yield the outcome, and of a message that fails, where and why."""
     outcome = explained.outcome
     colour = "green" if explained.is_acknowledged else "red"
     yield click.style(f"outcome: {outcome.kind}", fg=colour, bold=True)
@@ -178,14 +230,8 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
     for fault in explained.faults:
         where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"
         yield printable(f"  {fault.schema}: {where}: {fault.sentence}")
-    if (
-        len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages)
-        and not explained.failed_at
-    ):
-        yield click.style("in one request", bold=True)
-        yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
-    if explained.stored:
-        yield from _stored(explained.stored, only)
+    if explained.traceback:
+        yield _indent(printable_lines(explained.traceback))
 
 
 def _stored(stored: StoredEffect, only: str | None) -> Iterable[str]:

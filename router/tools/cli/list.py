@@ -1,4 +1,4 @@
-"""`router list`: list the queues, tables and routes of a config, and whose they are."""
+"""`router list`: list the queues, tables and routes of a config, and who owns them."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from router.errors import UsageError
 from router.runtime.config import spec
 from router.runtime.program.load import load
 from router.tools.check.owners import owners_of
+from router.tools.cli.completion import complete_owner
 from router.tools.cli.options import choose_config, config_argument, json_option
 from router.tools.cli.terminal import literal, print_table
 from router.tools.dev.compare import to_json
@@ -29,12 +30,17 @@ class _Listed(Struct, frozen=True):
 
 @click.command("list")
 @config_argument
-@click.option("--owner", help="Only what belongs to this owner; '-' for what has none.")
+@click.option(
+    "--owner",
+    help="Show only what this owner has; '-' shows what has no owner.",
+    shell_complete=complete_owner,
+)
 @json_option
 def command(file: Path | None, config: Path | None, owner: str | None, as_json: bool) -> None:
-    """List the queues, tables and routes of a config, each with its owner, description and tags.
+    """List the queues, tables and routes of a config, each with its owner and description.
 
-    A queue or table without an owner belongs to the owner of all its routes, if they have one.
+    A queue or table without an owner belongs to the owner of all its routes, if they have the same one. Tags are in
+    the JSON.
 
     \b
     Examples:
@@ -53,11 +59,16 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
     if as_json:
         click.echo(to_json(found, indent=2))
         return
-    rows = [
-        [each.kind, *map(literal, (each.name, each.owner, each.about, each.description))]
-        for each in found
-    ]
-    print_table(["", "name", "owner", "", "description"], rows)
+    columns = {
+        "kind": [each.kind for each in found],
+        "name": [each.name for each in found],
+        "belongs to": [each.owner for each in found],
+        "connected to": [each.about for each in found],
+        "description": [each.description for each in found],
+    }
+    # Few configs have owners and descriptions: a column without a text tells nothing.
+    shown = {title: cells for title, cells in columns.items() if any(cells)}
+    print_table(shown, (map(literal, row) for row in zip(*shown.values(), strict=True)))
 
 
 def _listed(config: spec.Config) -> Iterator[_Listed]:

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,10 @@ import click
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError, refusing_file
+from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
+from router.tools.cli.completion import complete_queue, complete_table
 from router.tools.cli.options import (
     DEFAULT_CONFIG,
     NEW_FILE,
@@ -23,6 +25,7 @@ from router.tools.cli.options import (
 )
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
+from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
     Examined,
@@ -62,7 +65,7 @@ class _NewOptions(Struct, frozen=True):
 
 
 @click.command("new")
-@click.argument("samples", metavar="SAMPLE...", nargs=-1, required=True)
+@click.argument("samples", metavar="SAMPLE...", nargs=-1)
 @click.option(
     "-c", "--config", type=NEW_FILE, default=DEFAULT_CONFIG, show_default=True,
     help="The config: a route is added to it, or with none a project is made.",
@@ -72,9 +75,13 @@ class _NewOptions(Struct, frozen=True):
     "--queue",
     default="",
     help="The queue.  [default: the name of the first file, or the queue itself]",
+    shell_complete=complete_queue,
 )
 @click.option(
-    "--table", default="", help="The table, an existing one or a new one.  [default: as the queue]"
+    "--table",
+    default="",
+    help="The table, an existing one or a new one.  [default: as the queue]",
+    shell_complete=complete_table,
 )
 @click.option(
     "--name", default="", help="The name of the route, and of its files.  [default: as the queue]"
@@ -108,9 +115,14 @@ class _NewOptions(Struct, frozen=True):
     is_flag=True,
     help="Put a message of a queue into the tests as it is, with its values.",
 )
+@click.option(
+    "--plugin",
+    metavar="NAME",
+    help="Make a plugin instead, with a test, and add it to the config; without SAMPLE.",
+)
 @yes_option
 @json_option
-def command(samples: tuple[str, ...], **options: Any) -> None:
+def command(samples: tuple[str, ...], plugin: str | None, **options: Any) -> None:
     """Make a route, its table, schema and tests from SAMPLE messages.
 
     A SAMPLE is a file of JSON or JSON lines, - for standard input, or a queue: sqs:NAME, its ARN or its URL. Messages
@@ -124,7 +136,16 @@ def command(samples: tuple[str, ...], **options: Any) -> None:
       router new samples.jsonl --queue orders --table orders --key order_id --yes
       router new sqs:prod-orders --count 200
       cat message.json | router new - --queue orders --yes
+      router new --plugin labels
     """
+    if bool(samples) == bool(plugin):
+        raise click.UsageError("give a SAMPLE, or --plugin NAME")
+    if plugin:
+        from router.tools.cli.new_plugin import make_plugin
+
+        sys.exit(
+            make_plugin(plugin, options["config"], yes=options["yes"], as_json=options["as_json"])
+        )
     sys.exit(_run(samples, _NewOptions(**options)))
 
 
@@ -221,13 +242,28 @@ def _verify(
         faults += losses_of(load(options.config, os.environ).require(), plan.routes)
     if faults:
         undo(files)
-        new_tables = [table.name for table in plan.tables]
-        if any(route.settings["table"] not in new_tables for route in plan.routes):
-            faults.append("another --table keeps apart what other routes of this one store")
+        new_tables = {table.name for table in plan.tables}
+        faults += [
+            f"give another name than '{name}' with --table"
+            for name in sorted(new_tables)
+            if table_fault(name)
+        ]
+        shared = {route.settings["table"] for route in plan.routes} - new_tables
+        faults += _ways_out(shared, options) if shared else ()
         raise UsageError(
             "nothing was written, since the result would not pass:\n" + "\n".join(faults)
         )
     return [text for claim, text in after.undecided.items() if claim not in before.undecided]
+
+
+def _ways_out(shared: Collection[str], options: _NewOptions) -> Iterator[str]:
+    """Yield what keeps what other routes store in tables that exist."""
+    with suppress(ConfigError):
+        edit = edit_of_whole_items(load(options.config, os.environ), shared)
+        if edit:
+            yield f"whole items erase what other routes store; edit {options.config}, and run this again:"
+            yield edit
+    yield "another --table keeps apart what other routes of this one store"
 
 
 def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:

@@ -11,6 +11,7 @@ from router.errors import UsageError
 from router.runtime.aws.connect import connect
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.printable import printable
+from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option, output_option, require_writable, write_file
 
 _CONNECTIONS = 4
@@ -19,7 +20,7 @@ _LONG = 10_000
 
 
 @click.command("record")
-@click.argument("queue")
+@click.argument("queue", shell_complete=complete_queue)
 @config_option
 @click.option(
     "--count",

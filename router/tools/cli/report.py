@@ -39,7 +39,7 @@ _EXAMPLES = 3
 def as_text(
     findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerpts: bool = False
 ) -> str:
-    """Return a line for each finding, `file:line:column: RTnnn sentence; suggestion`, coloured on a terminal.
+    """Return a line for each finding, `file:line:column: severity RTnnn sentence; suggestion`, coloured on a terminal.
 
     Ignored findings follow with the reason. With `excerpts`, each finding has its source line and a caret.
     """
@@ -120,10 +120,11 @@ def show_findings(findings: Sequence[Finding], err: bool) -> None:
 
 
 def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
-    place, code = str(finding.place), finding.code.id
-    rest = printable(str(finding)[len(place) + len(code) + 3 :])
-    colour = _COLOURS[finding.code.severity]
-    yield f"{click.style(printable(place), bold=True)}: {click.style(code, fg=colour)} {rest}"
+    code = finding.code
+    colour = _COLOURS[code.severity]
+    place = click.style(printable(str(finding.place)), bold=True)
+    kind = click.style(f"{code.severity} {printable(code.id)}", fg=colour)
+    yield f"{place}: {kind} {printable(_message(finding))}"
     if excerpt:
         yield from _excerpt(finding.place, colour)
 
@@ -176,6 +177,7 @@ def _claim(entry: LedgerEntry) -> dict[str, Any]:
     }
     more = {
         "codes": entry.codes,
+        "to_decide": entry.to_decide,
         "assumes": entry.assumes,
         "example": entry.example,
         "ignored": entry.ignored,
@@ -260,12 +262,17 @@ def _suppressed(reason: str) -> dict[str, Any]:
 
 
 def _rule(code: Code) -> dict[str, Any]:
+    # Imported here for start-up time.
+    from router.tools.cli.code_pages import page_of
+
+    page = page_of(code)
     return {
         "id": code.id,
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
         "help": {"text": f"router check --explain {code.id}"},
         "defaultConfiguration": {"level": _SARIF_LEVELS[code.severity]},
+        **({"helpUri": page} if "://" in page else {}),
     }
 
 

@@ -18,6 +18,7 @@ from router.runtime.config import spec
 from router.runtime.printable import printable
 from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Program, load_program
+from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option, json_option
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.compare import to_json
@@ -69,7 +70,7 @@ class _SendOptions(Struct, frozen=True):
     help="The endpoint of SQS, such as that of `router local`.",
 )
 @json_option
-@click.argument("queue")
+@click.argument("queue", shell_complete=complete_queue)
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 def command(config: Path, queue: str, file: TextIO, **options: Any) -> None:
     """Send the messages of FILE (- for standard input) to QUEUE, a name in the config.

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
 
 from router.errors import UsageError
@@ -43,14 +51,15 @@ def print_table(
 
 
 @contextmanager
-def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error if that is a terminal; the function gets the number done so far."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+def progress_bar(
+    description: str, total: int | None, *, of_bytes: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error if that is a terminal; the function gets the number done so far.
+
+    One of bytes has an estimate of the time that is left.
+    """
+    number = (DownloadColumn(), TimeRemainingColumn()) if of_bytes else (MofNCompleteColumn(),)
+    columns = (TextColumn("{task.description}"), BarColumn(), *number, TimeElapsedColumn())
     console = output(stderr=True)
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

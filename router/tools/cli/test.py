@@ -11,7 +11,7 @@ import click
 from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
-from router.runtime.printable import printable
+from router.runtime.printable import printable, printable_lines
 from router.tools.cli.options import (
     FILE,
     NEW_FILE,
@@ -26,9 +26,6 @@ from router.tools.dev.run_tests import Suite, Verdict
 from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.selection import select_tests
 from router.tools.dev.update import DELETE, Updated, update
-
-_SHOWN = 10
-"""The number of unreached schema locations that are listed without --coverage."""
 
 
 def show_verdict(verdict: Verdict) -> None:
@@ -49,6 +46,8 @@ def show_verdict(verdict: Verdict) -> None:
         end = len(row) - len(found)
         expected = click.style(row[start:end], fg="green")
         click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
+    for line in printable_lines(verdict.traceback).splitlines():
+        click.echo(f"      {line}")
 
 
 def show_update(updated: Updated) -> None:
@@ -72,19 +71,16 @@ def show_update(updated: Updated) -> None:
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
-    """Print the routes without tests and the schema locations that no test reaches: all with `whole`, or the first."""
-    for name in _untested(suite):
-        click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
-    unreached = reached.unreached(suite.loaded)
-    shown = unreached if whole else unreached[:_SHOWN]
-    for each in shown:
-        click.echo(f"{click.style('note', fg='cyan')}  {printable(str(each))}")
-    more = len(unreached) - len(shown)
-    if more:
-        what = "1 more place" if more == 1 else f"{more} more places"
-        click.echo(
-            f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them"
-        )
+    """Print the routes without tests and how many places of the schemas no test reaches; with `whole`, each place."""
+    notes: list[str] = []
+    if untested := _untested(suite):
+        notes.append(f"without a test: {', '.join(untested)}")
+    unreached = list(map(str, reached.unreached(suite.loaded)))
+    if unreached and not whole:
+        places = "1 place" if len(unreached) == 1 else f"{len(unreached)} places"
+        unreached = [f"no test reaches {places} in the schemas; --coverage lists them"]
+    for note in notes + unreached:
+        click.echo(f"{click.style('note', fg='cyan')}  {printable(note)}")
 
 
 def _untested(suite: Suite) -> list[str]:
@@ -117,6 +113,8 @@ def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> d
         "seconds": round(seconds, 6),
         "differences": list(map(structs.asdict, verdict.differences)),
     }
+    if verdict.traceback:
+        test["traceback"] = verdict.traceback
     if updated:
         test["changes"] = {
             change.key: None if change.new is DELETE else change.new for change in updated.changes
@@ -144,11 +142,11 @@ class _Options(Struct, frozen=True):
     default="",
     help="Run the tests whose route and name match, as in pytest.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show failing tests only.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only failing tests, and how many passed.")
 @click.option(
     "--coverage",
     is_flag=True,
-    help="List all schema locations that no test reaches, not only the first ten.",
+    help="List the places in the schemas that no test reaches, not only their number.",
 )
 @click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
 @click.option(
@@ -229,9 +227,7 @@ def _run(config: Path, options: _Options) -> int:
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
             seconds = time.perf_counter() - started
-            described.append(
-                (verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences)))
-            )
+            described.append((verdict, seconds, verdict.text))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_text_file(options.junit, as_junit(described).decode())
@@ -245,7 +241,7 @@ def _run(config: Path, options: _Options) -> int:
         click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
     else:
         _show(verdicts, updated, options.quiet)
-        if not options.expression:
+        if options.coverage or not (options.quiet or options.expression):
             show_coverage(suite, reached, options.coverage)
         passed = len(verdicts) - len(failed) - len(fixed)
         click.echo(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from router.runtime.deliver.telemetry import number_lines, set_up_logging
+from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option
 from router.tools.dev.guard import end_with_input
 
@@ -24,6 +25,7 @@ def _number(name: str, least: int, most: int, default: int, text: str) -> Callab
     "--queue",
     "queues",
     multiple=True,
+    shell_complete=complete_queue,
     help="Read this queue only; may be repeated.  [default: all]",
 )
 @_number(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
@@ -20,12 +20,14 @@ IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 _COUNTS = (WAITING, IN_FLIGHT, "ApproximateNumberOfMessagesDelayed")
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
+_CHUNK = 1024 * 1024
 
 # Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3", and for
 # AWS Lambda (service-authorization/latest/reference/list_amazons3.html, list_awslambda.html).
 _ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
@@ -84,6 +86,13 @@ class ServiceClient:
         with self._explained("Invoke"):
             response = self._client.invoke(FunctionName=function, Payload=payload)
             return bool(response.get("FunctionError")), response["Payload"].read()
+
+    def download(self, file: IO[bytes], bucket: str, key: str) -> None:
+        """Write an object of S3 to a file; raises AwsCallError."""
+        with self._explained("GetObject"):
+            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
+            for chunk in body.iter_chunks(_CHUNK):
+                file.write(chunk)
 
     @contextmanager
     def _explained(self, operation: str) -> Iterator[None]:

@@ -16,6 +16,7 @@ from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.schemas.compile import Invalid
 from router.runtime.program.schemas.documents import pointer
+from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
 from router.tools.dev.starting import start_plugins
@@ -69,6 +70,8 @@ class Explanation(Struct, frozen=True):
     faults: tuple[Violation, ...] = ()
     stored: StoredEffect | None = None
     """What becomes of it after other messages, if there are any."""
+    traceback: str = ""
+    """What a plugin raised, with its lines in it; "" if none raised anything."""
 
     @property
     def is_acknowledged(self) -> bool:
@@ -135,6 +138,7 @@ def explain(
     # A first run warms up, so that the times of the second exclude one-time work.
     plan(compiled, record)
     stages: list[Stage] = []
+    raised: list[str] = []
     began = time.perf_counter_ns()
 
     def trace(route: str, stage: str, value: Any) -> None:
@@ -144,7 +148,7 @@ def explain(
         stages.append(Stage(route, stage, copy_plain(value), micros))
         began = time.perf_counter_ns()
 
-    planned = plan(compiled, record, trace)
+    planned = plan(compiled, record, watching(raised, trace))
     outcome = planned.outcome or WRITTEN
     failed_at = _failed_at(compiled, stages, outcome)
     stored = effect_after(program, earlier, queue, record) if earlier else None
@@ -162,6 +166,7 @@ def explain(
         failed_at=failed_at,
         faults=tuple(_faults(loaded, stages)),
         stored=stored,
+        traceback="\n".join(raised),
     )
 
 

@@ -41,7 +41,7 @@ class SharedPair(Struct, frozen=True):
     routes: tuple[str, ...]
     verdict: KeyVerdict
     reason: str = ""
-    """Why the keys are apart, or why that is not decided."""
+    """Why the keys are apart, or why that is not decided, or that it is ignored and why."""
     losses: tuple[str, ...] = ()
     """What is lost if the keys meet, as a sentence: in order, and out of order."""
 
@@ -344,7 +344,7 @@ def _lines_of_pairs(table: SharedTable) -> Iterator[str]:
     """Yield what is known of pairs of routes whose keys are not apart."""
     pairs = [pair for pair in table.pairs if pair.verdict != "apart"]
     for pair in pairs[:_MOST_PAIRS]:
-        why = pair.losses[0] if pair.losses else pair.reason
+        why = pair.reason or pair.losses[0]
         yield f"{' and '.join(pair.routes)} {pair.verdict}: {why}"
     if len(pairs) > _MOST_PAIRS:
         yield f"and {len(pairs) - _MOST_PAIRS} more"

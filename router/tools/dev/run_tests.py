@@ -13,7 +13,8 @@ from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import Trace, plan
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
-from router.tools.dev.compare import Difference, Observed, compare
+from router.tools.dev.compare import Difference, Observed, compare, table
+from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
@@ -32,11 +33,20 @@ class Verdict(Struct, frozen=True):
     """Its index among the tests of its route."""
     observed: Observed | None = None
     """What became of its messages, None if it could not run."""
+    traceback: str = ""
+    """What plugins raised, with its lines in them; "" if they raised nothing."""
 
     @property
     def passed(self) -> bool:
         """Whether there are no differences."""
         return not self.differences
+
+    @property
+    def text(self) -> str:
+        """The differences as a table, and what plugins raised; "" if it passed."""
+        if self.passed:
+            return ""
+        return "\n".join(filter(None, [*table(self.differences), self.traceback]))
 
     @property
     def subjects(self) -> str:
@@ -128,15 +138,16 @@ def run_test(
 ) -> Verdict:
     """Run one test of a route on a program."""
     name = test_name(test, index)
+    raised: list[str] = []
     try:
-        observed = observe(program, route, test, trace)
+        observed = observe(program, route, test, watching(raised, trace))
     except UsageError as error:
         fault = Difference("message", "one that can be read", str(error))
         return Verdict(route, name, (fault,), index)
     differences = compare(test, observed)
     if observed.stored is not None:
         differences += StoredTable(program, route).compare(test, observed.stored)
-    return Verdict(route, name, differences, index, observed)
+    return Verdict(route, name, differences, index, observed, "\n".join(raised))
 
 
 def observe(

@@ -10,6 +10,7 @@ from router.tools.dev.graph import SharedPair, SharedTable, SharedVerdict
 if TYPE_CHECKING:
     from router.tools.check.analysis.key_meetings import Meeting
 
+_UNDECIDED = ("RT241", "RT242")
 _WORST_FIRST = ("may meet", "not decided", "apart")
 
 
@@ -32,7 +33,8 @@ def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
     pairs: dict[str, list[SharedPair]] = {}
     subject = Subject(config, program.plugins, loaded.schemas, program=program)
     for meeting in subject.meetings:
-        pairs.setdefault(names[meeting.other.route.table], []).append(_pair(meeting))
+        pair = _pair(meeting, _why_ignored(meeting, loaded))
+        pairs.setdefault(names[meeting.other.route.table], []).append(pair)
     return {
         name: _shared(name, writers[table], pairs.get(table, ()))
         for name, table in names.items()
@@ -40,12 +42,28 @@ def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
     }
 
 
-def _pair(meeting: "Meeting") -> SharedPair:
+def _why_ignored(meeting: "Meeting", loaded: Loaded) -> str:
+    """Return the reason with which the config accepts what is known of a pair, or ""."""
+    from router.tools.check.rules.shared_tables import code_of
+    from router.tools.check.run import is_about
+
+    codes = _UNDECIDED if meeting.example is None else (code_of(meeting.example).id,)
+    one = () if meeting.one is None else (meeting.one.path,)
+    paths = ((*meeting.other.path, "write"), *one)
+    for number, ignore in enumerate(loaded.config.ignore if loaded.config else ()):
+        where = ("ignore", number)
+        if ignore.code in codes and is_about(ignore, where, paths, loaded.findings):
+            return ignore.reason
+    return ""
+
+
+def _pair(meeting: "Meeting", ignored: str) -> SharedPair:
     routes = (meeting.other,) if meeting.one is None else (meeting.one, meeting.other)
     names = tuple(route.name for route in routes)
     if meeting.example is not None:
-        return SharedPair(names, meeting.verdict, losses=tuple(meeting.example.lost))
-    reason = meeting.reason
+        reason = f"ignored: {ignored}" if ignored else ""
+        return SharedPair(names, meeting.verdict, reason, tuple(meeting.example.lost))
+    reason = f"ignored: {ignored}" if ignored else meeting.reason
     if meeting.verdict == "apart":
         reason = f"'{reason}' is never the same in two messages"
     return SharedPair(names, meeting.verdict, reason)

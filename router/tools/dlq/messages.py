@@ -50,6 +50,11 @@ class DlqMessage(Struct, frozen=True):
         return self.id if is_redacted(self.original_id) else self.original_id
 
     @property
+    def was_dead(self) -> bool:
+        """Whether it was on a dead-letter queue, for whatever reason."""
+        return True
+
+    @property
     def moved_by_sqs(self) -> bool:
         """Whether SQS says that it moved the message from another queue."""
         return SOURCE_ARN in self.record.attributes
@@ -129,7 +134,7 @@ class Selection(Struct, frozen=True):
                 return False
         if self.since is not None and not _is_since(message, self.since):
             return False
-        return self.where is None or _holds(self.where, message, queue)
+        return self.where is None or holds(self.where, message, queue)
 
 
 def _is_since(message: DlqMessage, since: datetime) -> bool:
@@ -138,7 +143,7 @@ def _is_since(message: DlqMessage, since: datetime) -> bool:
     return datetime.fromisoformat(message.failed_at) >= since
 
 
-def _holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
+def holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
     """Whether an expression is true for a message; False if it cannot be decoded or evaluated."""
     if queue is None:
         return False
@@ -278,6 +283,8 @@ def _property_of(property_: Property, message: DlqMessage) -> str:
 def cause_of(message: DlqMessage, queue: str) -> Cause:
     """Return the cause of a message; `queue` is the name of its queue, as far as known."""
     failed = message.failed
+    if failed is None and not message.was_dead:
+        return Cause("", queue, "", "", "")
     if failed is None:
         return Cause(message.code, queue, "", "", _why_without_reason(message))
     return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)

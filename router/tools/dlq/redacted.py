@@ -56,7 +56,7 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
             ATTRIBUTE: {"DataType": "String", "StringValue": text},
         }
         record = structs.replace(record, message_attributes=attributes)
-    return DlqMessage(record, failed)
+    return structs.replace(message, record=record, failed=failed)
 
 
 def _verified(

@@ -59,12 +59,31 @@ class Redriven(Struct, frozen=True):
     configuration_error: bool = False
 
 
-def batch_size(rate: float | None) -> int:
+def batch_size(rate: float | None, most: int = BATCH) -> int:
     """Return how many messages are delivered together at most, at so many a second."""
-    return BATCH if rate is None else max(1, min(BATCH, int(rate)))
+    return most if rate is None else max(1, min(most, int(rate)))
 
 
-class Source(Protocol):
+class RateLimit:
+    """Keeps messages to a rate, in messages a second; None is no limit."""
+
+    def __init__(
+        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._started = clock()
+        self._done = 0
+
+    def wait(self, count: int) -> None:
+        """Wait until so many further messages keep to the rate; to be called before they are delivered."""
+        if self._rate is not None:
+            self._sleep(max(0.0, self._started + self._done / self._rate - self._clock()))
+        self._done += count
+
+
+class RedriveSource(Protocol):
     """Where messages come from: a leased dead-letter queue, or a file."""
 
     @property
@@ -86,14 +105,15 @@ class Redriver:
     """Redrives messages of one dead-letter queue, at most `rate` a second if that is not None.
 
     `undeleted` are the faults of messages that are confirmed and could not be deleted, by id. `unfinished` are the
-    results of messages that an exception kept from being returned: what is known of them.
+    results of messages that an exception kept from being returned: what is known of them. `rate_limit` is to be waited
+    for before messages are delivered.
     """
 
     def __init__(
         self,
         program: Program,
         aws: Aws,
-        source: Source,
+        source: RedriveSource,
         journal: Journal,
         rate: float | None = None,
         clock: Callable[[], float] = boottime,
@@ -113,12 +133,9 @@ class Redriver:
         )
         self._source = source
         self._journal = journal
-        self._rate = rate
+        self.rate_limit = RateLimit(rate, clock, sleep)
         self._clock = clock
-        self._sleep = sleep
         self._place = place
-        self._started = clock()
-        self._done = 0
         self._fault: UsageError | None = None
 
     def finish(self, ids: Sequence[str]) -> list[Redriven]:
@@ -242,12 +259,6 @@ class Redriver:
             self._journal.delete(done)
         results, self.unfinished = self.unfinished, []
         return results
-
-    def keep_rate(self, count: int) -> None:
-        """Wait until so many further messages keep to the rate; to be called before they are delivered."""
-        if self._rate is not None:
-            self._sleep(max(0.0, self._started + self._done / self._rate - self._clock()))
-        self._done += count
 
 
 def _groups(messages: Sequence[DlqMessage]) -> dict[str, str | None]:

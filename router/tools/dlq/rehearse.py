@@ -5,7 +5,6 @@ batch are applied to a copy of them in memory, in the order of a delivery. What 
 kept for the batches after it: a message that an earlier one makes stale, or a duplicate, is counted as such.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -13,26 +12,17 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from router import codes
-from router.model import Item, Outcome, Record, Table
-from router.runtime.aws.calls import Duration, boottime
+from router.model import Item, Outcome, Table
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.delivery import TOO_COSTLY
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.time_limits import (
-    MAX_PLANNING_SECONDS,
-    FixedDeadline,
-    PlanningBudget,
-    StartLimit,
-    WaitBudget,
-)
 from router.runtime.engine.attributes import decode_item, identify
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.starting import start_plugins
 from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.planning import Planner
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
@@ -41,8 +31,6 @@ from router.tools.memory.tables import MemoryTables
 
 CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
-SECONDS = 60.0
-"""The deadline of planning some messages."""
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
 ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
@@ -113,7 +101,8 @@ class Rehearser:
     """Rehearses messages of one dead-letter queue, in order; `written` is what messages before them would have written.
 
     With `keep_newer`, messages that replace an item which may be newer are to stay. With `ordered`, and of FIFO queues,
-    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far.
+    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far. Without `blocks`,
+    nothing stays behind another. Of `routes`, if there are any, only the writes are made.
     """
 
     def __init__(
@@ -128,17 +117,20 @@ class Rehearser:
         ordered: bool = False,
         keep_newer: bool = False,
         blocked: Iterable[str | None] = (),
+        blocks: bool = True,
+        routes: frozenset[str] = frozenset(),
     ) -> None:
         """`aws` only fetches the payloads that messages point to."""
         self.blocked = set(blocked)
         self._batches = 0
         self._program = program
         self._dead_letter = dead_letter
-        self._fetcher = Fetcher(aws)
+        self._planner = Planner(aws, routes)
         self._read_item = read_item
         self._written = written
         self._batch_size = batch_size
         self._ordered = ordered
+        self._blocks = blocks
         self._keep_newer = keep_newer
         self._redacted = redacted_tables(program)
 
@@ -155,6 +147,9 @@ class Rehearser:
             # A group may have messages of several queues: all before this one are to be rehearsed before it.
             for other in [each for each in batches if self._ordered and each != name]:
                 yield from self._rehearse(*batches.pop(other))
+            if any(each.id == message.id for each in batches.get(name, (None, ()))[1]):
+                # A file may have a message twice; the second finds what the first has written.
+                yield from self._rehearse(*batches.pop(name))
             _, batch = batches.setdefault(name, (queue, []))
             batch.append(message)
             if len(batch) >= self._batch_size:
@@ -166,7 +161,9 @@ class Rehearser:
         self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]
     ) -> list[Rehearsal]:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
-        planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        planned = (
+            self._planner.plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        )
         plans = {each.record.message_id: each for each in planned}
         images, unreadable = self._read(plans.values())
         plans |= unreadable
@@ -216,7 +213,7 @@ class Rehearser:
 
     def _is_ordered(self, queue: CompiledQueue | None) -> bool:
         # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
-        return self._ordered or (queue is not None and queue.fifo)
+        return self._blocks and (self._ordered or (queue is not None and queue.fifo))
 
     def _run(
         self,
@@ -299,31 +296,6 @@ class Rehearser:
         values = decode_item(item)
         table_redaction = self._redacted.get(table.name)
         return values if table_redaction is None else table_redaction.redact(values)
-
-    def _plan_all(
-        self, queue: CompiledQueue, records: Sequence[Record]
-    ) -> Iterator[PlannedMessage]:
-        """Yield the plans of records; their payloads in S3 are fetched some at a time, as they may be large."""
-        for start in range(0, len(records), CONCURRENT_READS):
-            some: Sequence[Record | PlannedMessage] = records[start : start + CONCURRENT_READS]
-            limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
-            if queue.pointers is not None:
-                some = self._fetcher.fetch(
-                    queue.pointers, records[start : start + CONCURRENT_READS], limit, WaitBudget()
-                )
-            for each in some:
-                yield each if isinstance(each, PlannedMessage) else self._plan(queue, each, limit)
-
-    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
-        budget = PlanningBudget(limit, boottime, time.thread_time)
-        budget.seconds = MAX_PLANNING_SECONDS
-        try:
-            planned = plan(queue, record, None, budget)
-        except OutOfBudget:
-            return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
-        return PlannedMessage(
-            structs.replace(record, fetched=None), planned.outcome, planned.writes
-        )
 
     def _read(self, plans: Iterable[PlannedMessage]) -> tuple[Images, dict[str, PlannedMessage]]:
         """Return the items that messages write, with their idempotency keys; and the messages whose items are not read.

@@ -1,7 +1,7 @@
 """Dead letters in files: what a command has received and rehearsed, and exports as lines of JSON.
 
-The former are private temporary files: 100,000 messages do not fit into memory. `router dlq export` writes the latter,
-and `router dlq redrive --from` reads them.
+The former are private temporary files: 100,000 messages do not fit into memory. `router dlq export` writes the latter;
+`router dlq redrive --from` and `router replay` read them.
 """
 
 import os
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from msgspec import Struct
 
 from router.errors import UsageError, refusing_file
 from router.model import Record
@@ -29,7 +28,7 @@ _RECEIPTS_AT_A_TIME = 1000
 _DECODER = msgspec.msgpack.Decoder(Record)
 
 
-class _TemporaryFile:
+class TemporaryDatabase:
     """A database in a temporary file without a name, so that nobody else can open it; it ends with the block."""
 
     def __init__(self, *statements: str) -> None:
@@ -68,7 +67,7 @@ class _TemporaryFile:
             database.executemany(statement, rows)
 
 
-class Spool(_TemporaryFile):
+class Spool(TemporaryDatabase):
     """Messages in a temporary file; safe to use from several threads.
 
     They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
@@ -176,7 +175,7 @@ def _decode(handle: str, record: bytes) -> DlqMessage:
     return DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
 
 
-class WrittenItems(_TemporaryFile):
+class WrittenItems(TemporaryDatabase):
     """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file.
 
     Each has the id of the message that wrote it last. Once messages are delivered, the tables have the items; what is
@@ -246,7 +245,7 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
     try:
         with refusing_file(f"write {path}"), os.fdopen(descriptor, "wb") as file:
             for count, message in enumerate(messages, 1):  # noqa: B007 — the count is the result
-                file.write(_LINES.encode(_as_json(message)) + b"\n")
+                file.write(export_line(message))
             file.flush()
             os.fsync(file.fileno())
             # The messages may be deleted from their queue next: the name of the file must last, too.
@@ -256,14 +255,6 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
             path.unlink()
         raise
     return count
-
-
-def read_messages(path: Path) -> Iterator[DlqMessage]:
-    """Yield the messages of a file; raises UsageError with the line that is none."""
-    with refusing_file(f"read {path}"), path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _from_json(line, f"{path}:{number}")
 
 
 class FileSource:
@@ -285,43 +276,13 @@ class FileSource:
         return {}
 
 
-def _as_json(message: DlqMessage) -> dict[str, Any]:
-    """Return a message in the form of ReceiveMessage, without its receipt handle."""
+def export_line(message: DlqMessage) -> bytes:
+    """Return the line of a message in an export: in the form of ReceiveMessage, without its receipt handle."""
     record = message.record
-    return {
+    line = {
         "MessageId": record.message_id,
         "Body": record.body,
         "Attributes": record.attributes,
         "MessageAttributes": record.message_attributes,
     }
-
-
-class _Exported(Struct):
-    """A line of an export."""
-
-    MessageId: str
-    Body: str
-    Attributes: dict[str, str] = {}
-    MessageAttributes: dict[str, "_Attribute"] = {}
-
-
-class _Attribute(Struct, omit_defaults=True):
-    """A message attribute."""
-
-    DataType: str
-    StringValue: str | None = None
-    BinaryValue: bytes | None = None
-
-
-_FROM_LINE = msgspec.json.Decoder(_Exported)
-
-
-def _from_json(line: bytes, where: str) -> DlqMessage:
-    try:
-        exported = _FROM_LINE.decode(line)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"{where} is not a message of 'router dlq export': {error}") from None
-    attributes = msgspec.to_builtins(exported.MessageAttributes, builtin_types=(bytes,))
-    return DlqMessage.of(
-        Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes)
-    )
+    return _LINES.encode(line) + b"\n"

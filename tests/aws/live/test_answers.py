@@ -112,11 +112,11 @@ def test_ignored(sound: Any, checked: Any) -> None:
 @pytest.mark.parametrize(
     ("operation", "output"),
     [
-        ("DescribeTable", "5:3: RT751 dynamodb:DescribeTable of 'orders'"),
-        ("DescribeTimeToLive", "5:3: RT751 dynamodb:DescribeTimeToLive of 'orders'"),
-        ("ListEventSourceMappings", f"3:3: RT751 lambda:ListEventSourceMappings of '{ARN}'"),
-        ("GetFunctionConfiguration", f"1:1: RT751 lambda:GetFunctionConfiguration of '{FUNCTION}'"),
-        ("GetFunctionConcurrency", "1:1: RT751 lambda:GetFunctionConcurrency of 'router'"),
+        ("DescribeTable", "5:3: warning RT751 dynamodb:DescribeTable of 'orders'"),
+        ("DescribeTimeToLive", "5:3: warning RT751 dynamodb:DescribeTimeToLive of 'orders'"),
+        ("ListEventSourceMappings", f"3:3: warning RT751 lambda:ListEventSourceMappings of '{ARN}'"),
+        ("GetFunctionConfiguration", f"1:1: warning RT751 lambda:GetFunctionConfiguration of '{FUNCTION}'"),
+        ("GetFunctionConcurrency", "1:1: warning RT751 lambda:GetFunctionConcurrency of 'router'"),
     ],
 )
 def test_not_permitted(sound: Any, checked: Any, operation: str, output: str) -> None:
@@ -147,9 +147,9 @@ def test_function_not_permitted(sound: Any, checked: Any) -> None:
     lines = checked(sound.endpoint, CONFIG, FUNCTION)
 
     assert lines == (
-        f"routes.yaml:1:1: RT751 lambda:GetFunctionConfiguration of '{FUNCTION}' is not permitted "
+        f"routes.yaml:1:1: warning RT751 lambda:GetFunctionConfiguration of '{FUNCTION}' is not permitted "
         "(AccessDeniedException); allow lambda:GetFunctionConfiguration, or check with another profile\n"
-        "routes.yaml:3:3: RT748 the mapping to function 'router' is Disabled; "
+        "routes.yaml:3:3: warning RT748 the mapping to function 'router' is Disabled; "
         "enable it, unless it is disabled on purpose\n"
     )
 
@@ -162,8 +162,8 @@ def test_queue_not_permitted(sound: Any, checked: Any) -> None:
     lines = checked(sound.endpoint, CONFIG).splitlines()
 
     assert [line.partition(" is not permitted")[0] for line in lines] == [
-        "routes.yaml:3:3: RT751 sqs:GetQueueUrl of 'orders'",
-        "routes.yaml:3:25: RT751 sqs:GetQueueUrl of 'orders-dlq'",
+        "routes.yaml:3:3: warning RT751 sqs:GetQueueUrl of 'orders'",
+        "routes.yaml:3:25: warning RT751 sqs:GetQueueUrl of 'orders-dlq'",
     ]
 
 
@@ -181,7 +181,8 @@ def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
     sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": XML_DENIED}
 
     assert checked(sound.endpoint, CONFIG) == (
-        f"routes.yaml:1:1: RT751 iam:SimulatePrincipalPolicy of '{user}' is not permitted (AccessDenied); allow "
+        f"routes.yaml:1:1: warning RT751 iam:SimulatePrincipalPolicy of '{user}' is not permitted "
+        f"(AccessDenied); allow "
         "iam:SimulatePrincipalPolicy, or check with another profile\n"
     )
 
@@ -211,7 +212,9 @@ def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
         f"{ARN}-dlq": ["sqs:GetQueueUrl", "sqs:SendMessage"],
         TABLE["TableArn"]: ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"],
     }
-    assert lines == (f"routes.yaml:1:1: RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n")
+    assert lines == (
+        f"routes.yaml:1:1: warning RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n"
+    )
 
 
 @pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken"])

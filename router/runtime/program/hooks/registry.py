@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 from pluggy import HookImpl, PluginManager
 
 from router.codes import declare
-from router.errors import Drop, PluginError, Reject, Retry
+from router.errors import Drop, PluginError, Reject, Retry, with_line
 from router.model import (
     Envelope,
     Item,
@@ -392,7 +392,7 @@ def _guard(
             raise
         except BaseException as error:
             # One that ends the program would hide what the others find.
-            did = f"{registered}raised {type(error).__name__}"
+            did = f"{registered}raised {with_line(error)}"
             raise PluginError(plugin, what, error, did) from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)

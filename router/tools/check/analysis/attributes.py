@@ -64,13 +64,14 @@ _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
 
 class Step(Struct, frozen=True):
-    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and
-    its input.
+    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), its
+    argument, and its input.
     """
 
     name: str
     part: tuple[str | int, ...]
     transform: Transform | None
+    argument: Any
     before: Value
 
     @property
@@ -122,7 +123,7 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
     steps = []
     for name, part, argument in transforms_of(attribute.transform):
         transform = built_in(route, name)
-        steps.append(Step(name, part, transform, raw))
+        steps.append(Step(name, part, transform, argument, raw))
         raw = Value() if transform is None else of_transform(route, transform, raw, argument)
     stored = raw if attribute.type is None else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):

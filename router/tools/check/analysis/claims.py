@@ -42,7 +42,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(route, "mapping", _of_whole(route))
     keys = {} if route.table is None else route.table.key
     for name, attribute, facts in route.with_facts:
-        yield _made(route, "mapping", _of_mapping(route, name, attribute, facts), name)
+        yield _made(route, "mapping", mapping_doubts(route, name, attribute, facts), name)
         if is_set(attribute.type) and name not in keys:
             yield _made(route, "type", _of_conversion(route, attribute), name)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
@@ -113,11 +113,12 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
 
 
-def _of_mapping(
+def mapping_doubts(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts
-) -> Iterable[str]:
+) -> Sequence[str]:
+    """Return why the sources and transforms of an attribute are not proved to succeed."""
     what = "mapping", name in route.route.write.add
-    return facts.once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
+    return facts.once(what, lambda: tuple(_find_doubts(route, name, attribute)))
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
@@ -127,7 +128,7 @@ def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[
     )
 
 
-def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:
+def _find_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:
     inferred = infer(route, attribute)
     yield from failures.of_source(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:

@@ -2,7 +2,7 @@
 succeed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -21,11 +21,11 @@ from router.runtime.sources import Constant
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.runtime.transforms.transform import NumberResult
-from router.tools.check.analysis.attributes import InferredAttribute, infer
-from router.tools.check.analysis.numbers import are_storable, digits_of
+from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
+from router.tools.check.analysis.numbers import are_storable, digits_of, if_number
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import accepts_text, always_matches
-from router.tools.check.analysis.transforms import accepts_each, kinds_taken
+from router.tools.check.analysis.transforms import accepts_each, arguments_of, kinds_taken
 from router.tools.check.analysis.values import are_elements, holds, possible
 
 TYPES_OF_ELEMENTS = {
@@ -41,6 +41,9 @@ _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
 _DIGITS_OF_A_COUNT = 6
 """A message of 1 MiB has at most half a million numbers."""
+OF_A_PLUGIN = "is a plugin's"
+"""The end of a doubt that no schema decides."""
+TOO_LONG = "may make a number of over 38 digits, or one that is out of range"
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
@@ -108,7 +111,7 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
     ):
         yield "to_number() may be given a number that is too long or out of range"
     if name == "sum" and not _is_short_sum(messages, of_tree(messages, scope, tree["children"][0])):
-        yield "sum() may make a number of over 38 digits, or one that is out of range"
+        yield f"sum() {TOO_LONG}"
 
 
 def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
@@ -145,7 +148,7 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
     for step in inferred.steps:
         transform = step.transform
         if transform is None:
-            yield f"transform '{step.name}' is a plugin's"
+            yield f"transform '{step.name}' {OF_A_PLUGIN}"
         elif unfit := possible(step.before, kinds_taken(transform)):
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
         elif accepts_each(route, transform, step.before):
@@ -163,8 +166,26 @@ def of_number(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str
     if last is None or not isinstance(last.result, NumberResult):
         return
     is_same = last.result.digits is None
-    if not are_storable(route.mapped, steps[-1].before if is_same else inferred.raw):
-        yield f"transform '{last.name}' may make a number of over 38 digits, or one that is out of range"
+    if are_storable(route.mapped, steps[-1].before if is_same else inferred.raw):
+        return
+    if not _stay_storable(route, steps):
+        yield f"transform '{last.name}' {TOO_LONG}"
+
+
+def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
+    """Whether it is proved that transforms make of each number of a message one that DynamoDB can store."""
+    *others, last = steps
+    transform = last.transform
+    result = None if transform is None else transform.result
+    if transform is None or not isinstance(result, NumberResult):
+        return False
+    arguments = arguments_of(transform, last.argument)
+    keywords = None if arguments is None else result.stays_storable(arguments)
+    before = last.before
+    is_number = before.can_be(["string"]) is NO and before.given
+    if keywords is None or not (is_number or (others and _stay_storable(route, others))):
+        return False
+    return not keywords or holds(route.mapped, before, if_number(dict(keywords)))
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:

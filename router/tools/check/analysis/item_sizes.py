@@ -23,8 +23,14 @@ from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
-from router.runtime.transforms.transform import GROWTH_AS_TEXT, ListsOf, Transform, bytes_as_text
-from router.tools.check.analysis.attributes import InferredAttribute, infer, transforms_of
+from router.runtime.transforms.transform import (
+    GROWTH_AS_TEXT,
+    ListsOf,
+    MapEntry,
+    Transform,
+    bytes_as_text,
+)
+from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.text_formats import is_never_accepted
@@ -99,11 +105,9 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
-        for step, (_, _, argument) in zip(
-            inferred.steps, transforms_of(attribute.transform), strict=True
-        ):
+        for step in inferred.steps:
             size = min(size, _value_bytes(route, step.before, step.takes))
-            size = _grown(step.transform, size, argument)
+            size = _grown(step.transform, size, step.argument)
         size = _converted(
             route,
             inferred,
@@ -133,12 +137,15 @@ def _grown(transform: Transform | None, size: float, argument: Any) -> float:
 
     Infinity if there is no bound, or it is a plugin's.
     """
-    if transform is None or transform.most_bytes is None or size == inf:
+    if transform is None:
         return inf
     arguments = arguments_of(transform, argument)
     if arguments is None:
         return 0  # it refuses every value
-    return transform.most_bytes(size, arguments)
+    if isinstance(transform.result, MapEntry):
+        entries = arguments[transform.result.entries].values()
+        return max(map(constant_bytes, (*entries, arguments.get(transform.result.default))))
+    return inf if transform.most_bytes is None else transform.most_bytes(size, arguments)
 
 
 def _converted(

@@ -8,7 +8,7 @@ What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.m
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.model import KeyType, Severity
 from router.prover.text_patterns import likely_common_text
@@ -22,7 +22,6 @@ from router.tools.check.analysis.key_separation import (
     why_apart,
 )
 from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
-from router.tools.check.analysis.pair_edits import edit_of
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_messages import (
     MessageMaker,
@@ -31,9 +30,16 @@ from router.tools.check.analysis.pair_messages import (
     short,
 )
 from router.tools.check.analysis.pair_runs import see_losses
-from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
+from router.tools.check.analysis.pair_writes import (
+    OTHERS,
+    RouteWrites,
+    with_properties,
+    writes_of,
+)
+from router.tools.check.analysis.pair_yaml import GroupEdit, group_edit
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.verdicts import Claim, KeyVerdict, RouteClaim
+from router.tools.check.analysis.version_scales import scale_of
 from router.tools.memory.pairs import PairMessage
 
 Key = Sequence[tuple[str, KeyType]]
@@ -42,10 +48,14 @@ _SEVERITIES: Sequence[Severity] = ("error", "warning", "info")
 MOST_FOUND = 2
 """The most other routes with which a route is reported: who ends these losses sees the next."""
 _MOST_KEYS = 6
+_IDS_OF_SQS = ("message_id", "sequence_number")
 MEET = "two messages with one key lose data"
 PLUGINS = "a plugin changes messages or items of their queues"
 NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
 NOT_SEEN = "the keys meet, and two messages did not show what is lost"
+ID_OF_SQS = (
+    "the key of one is an id that SQS makes: only a message that repeats it has the same key"
+)
 TOO_MANY = "more routes of its table have keys like its own than are compared"
 
 
@@ -59,8 +69,8 @@ class MeetingExample(Struct, frozen=True):
     first: str
     second: str
     losses: tuple[Loss, ...]
-    edit: str
-    """The YAML that ends all losses of the two routes."""
+    edit: str = ""
+    """The YAML that ends all losses of the two routes, and is part of that for their group."""
 
     @property
     def severity(self) -> Severity:
@@ -145,9 +155,11 @@ class _Group:
             kinds = found = dict(self._wide)
             for name in route.writes.attributes:
                 found |= self._by_attribute.get(name, {})
+        # Routes of one kind may set an attribute to constants that differ.
+        bare = structs.replace(route, writes=structs.replace(route.writes, mapped={}))
         for kind in kinds:
             first, *_ = others = self._kinds[kind]
-            if _losses(first, route):
+            if _losses(first, bare):
                 yield from others
 
 
@@ -168,12 +180,53 @@ def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> It
     groups = KeyGroups(heads[place], _Group)
     count = len(shared)
     work = _TableWork(looks=256 * count, proofs=256 + 2 * count, searches=32 + count // 2)
+    meetings: list[Meeting] = []
     for route in shared:
         near = groups.near(route.keyed.heads(place))
         found = _distinct(each for group in near for each in group.losing(route))
-        yield from _of_route(route, found, key, program, work)
+        meetings += _of_route(route, found, key, program, work)
         for head in route.keyed.heads(place):
             groups.at(head).add(route)
+    return _with_edits(meetings, shared, program)
+
+
+def _with_edits(
+    meetings: Sequence[Meeting], shared: Sequence[_TableRoute], program: Program
+) -> Iterator[Meeting]:
+    """Yield what is known of the pairs of a table, with one edit for all routes that meet."""
+    by_name = {each.route.name: each for each in shared}
+    edits: dict[str, GroupEdit] = {}
+    deleting: dict[str, Sequence[str]] = {}
+    for members in _groups(meetings):
+        group = [
+            structs.replace(each.writes, scale=scale_of(each.route))
+            for name, each in by_name.items()
+            if name in members
+        ]
+        others = [each.writes for name, each in by_name.items() if name not in members]
+        edits |= dict.fromkeys(members, group_edit(group, others, program.config))
+        # A delete compares with the version that these routes have: it is edited with any of them.
+        deletes = [each.name for each in group if each.deletes]
+        deleting |= dict.fromkeys(members, deletes)
+    for each in meetings:
+        if each.one is None or each.example is None:
+            yield each
+            continue
+        names = dict.fromkeys([each.one.name, each.other.name, *deleting[each.other.name]])
+        example = structs.replace(each.example, edit=edits[each.other.name].shown(*names))
+        yield structs.replace(each, example=example)
+
+
+def _groups(meetings: Sequence[Meeting]) -> Iterable[Collection[str]]:
+    """Return the names of the routes that meet, also by way of others."""
+    found: dict[str, dict[str, None]] = {}
+    for each in meetings:
+        if each.one is not None and each.example is not None:
+            names = each.one.name, each.other.name
+            small, large = sorted((found.get(name, {name: None}) for name in names), key=len)
+            large |= small
+            found |= dict.fromkeys(large, large)
+    return {id(group): group for group in found.values()}.values()
 
 
 def _distinct(routes: Iterable[_TableRoute]) -> Iterator[_TableRoute]:
@@ -191,7 +244,7 @@ def _heads(routes: Sequence[_TableRoute], place: int) -> set[str]:
 
 def _table_route(route: AnalyzedRoute, key: Key) -> _TableRoute:
     known = keyed(route, key)
-    writes = writes_of(route.name, route.route, dict(key))
+    writes = with_properties(writes_of(route.name, route.route, dict(key)), route, dict(key))
     return _TableRoute(route, known, writes, RouteMessages(known.route, key))
 
 
@@ -221,7 +274,8 @@ def _of_route(
             yield Meeting(None, route.route, "not decided", TOO_MANY)
             return
         work.looks -= 1
-        if are_plainly_apart(other.keyed, route.keyed):
+        lost = _losses(other, route)
+        if not lost or are_plainly_apart(other.keyed, route.keyed):
             continue
         work.proofs -= 1
         apart = why_apart(other.keyed, route.keyed, key)
@@ -229,7 +283,7 @@ def _of_route(
             yield Meeting(other.route, route.route, "apart", apart)
             continue
         work.searches -= 1
-        found = _search(other, route, program, _losses(other, route))
+        found = _search(other, route, program, lost)
         seen += found.example is not None
         yield found
 
@@ -247,6 +301,8 @@ def _search(
     reason = NOT_FOUND
     if _runs_plugins(one, program) or _runs_plugins(other, program):
         return Meeting(one.route, other.route, "not decided", PLUGINS)
+    if _is_id_of_sqs(one, other):
+        return Meeting(one.route, other.route, "not decided", ID_OF_SQS)
     versions = dict.fromkeys(filter(None, (one.writes.version, other.writes.version)))
     concerned = dict.fromkeys(name for loss in lost for name in loss.attributes if name != OTHERS)
     first, second = [
@@ -262,12 +318,21 @@ def _search(
         if found.losses:
             paths = {one.route.name: first.paths, other.route.name: second.paths}
             texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
-            edit = edit_of(one.writes, other.writes)
             messages = (found.first.message, found.second.message)
-            example = MeetingExample(messages, texts[0], texts[1], found.losses, edit)
+            example = MeetingExample(messages, texts[0], texts[1], found.losses)
             return Meeting(one.route, other.route, "may meet", MEET, example)
         reason = NOT_SEEN
     return Meeting(one.route, other.route, "not decided", reason)
+
+
+def _is_id_of_sqs(one: _TableRoute, other: _TableRoute) -> bool:
+    """Whether a part of the key is an id that SQS makes, in one of two routes only."""
+    for name, _ in one.messages.key:
+        sources = [source_of(attribute_of(each.keyed.route, name)) for each in (one, other)]
+        ids = [source.key == "meta" and given in _IDS_OF_SQS for source, given in sources]
+        if any(ids) and sources[0] != sources[1]:
+            return True
+    return False
 
 
 def _runs_plugins(route: _TableRoute, program: Program) -> bool:

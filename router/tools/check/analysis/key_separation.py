@@ -92,6 +92,8 @@ def _values_differ(
     """Return whether a predicate that all values of one route satisfy, none of the other does."""
     if mine.origin is None or theirs.origin is None or one.mapped is None or other.mapped is None:
         return False
+    if mine.of_number != theirs.of_number:
+        return False
     leaves = [*_leaves(one, mine.origin), *_leaves(other, theirs.origin)]
     sides = (
         (one.mapped, mine.origin, other.mapped, theirs.origin),
@@ -118,10 +120,14 @@ def _leaves(route: AnalyzedRoute, steps: Steps) -> Iterator[Schema]:
         yield any_of([{"enum": values}])
         return
     places = () if route.index is None else [place.content for place in route.index.at(steps)]
-    bounds = dict.fromkeys(_bounds([*places, *leaves_at(route.when.predicate, steps)]))
+    tested = list(leaves_at(route.when.predicate, steps))
+    bounds = dict.fromkeys(_bounds([*places, *tested]))
     for bound in list(bounds)[:_MOST_BOUNDS]:
         yield {"minimum": bound}
         yield {"maximum": bound}
+    for leaf in tested[:_MOST_BOUNDS]:
+        if "pattern" in leaf:
+            yield {"type": "string", "pattern": leaf["pattern"]}
 
 
 def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:

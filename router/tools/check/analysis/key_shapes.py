@@ -1,5 +1,6 @@
 """What is known of the keys that a route writes: the texts that each key attribute can have."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice, product
@@ -23,7 +24,7 @@ from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, source_of
 from router.runtime.sources.template import split_template
-from router.tools.check.analysis.attributes import MAX_VALUES, infer
+from router.tools.check.analysis.attributes import MAX_VALUES, infer, transforms_of
 from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
@@ -33,6 +34,7 @@ _BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _NOT_EMPTY = r"[\s\S]"
 _HASH = "^[0-9a-f]{64}$"
+_ASCII_HEAD, _ASCII_TAIL = re.compile(r"[\x00-\x7f]*"), re.compile(r"[\x00-\x7f]*\Z")
 _SHORT = 64
 _MOST_LISTS = 8
 
@@ -41,7 +43,8 @@ class KeyShape(Struct, frozen=True):
     """What each value of a key attribute is, as text: numbers in plain notation.
 
     It is one of `texts`, if that is not None; it begins with `head`, ends with `tail`, and matches
-    all `patterns`. `origin` is the path of the message at which it is, unchanged.
+    all `patterns`. `origin` is the path of the message at which it is, unchanged, or the text of the
+    number there if it is `of_number`.
     """
 
     texts: frozenset[str] | None = None
@@ -49,6 +52,7 @@ class KeyShape(Struct, frozen=True):
     tail: str = ""
     patterns: tuple[str, ...] = ()
     origin: Steps | None = None
+    of_number: bool = False
 
 
 def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
@@ -86,10 +90,12 @@ def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     if texts is not None:
         pattern = one_of([f"^{escaped(each)}$" for each in sorted(texts)])
         return KeyShape(texts, patterns=(pattern,), origin=_origin(route, attribute, kind))
+    origin = _origin(route, attribute, kind)
     if kind == "N":
-        return KeyShape(origin=_origin(route, attribute, kind))
-    shape = _text(route, attribute)
-    return structs.replace(shape, origin=_origin(route, attribute, kind))
+        return KeyShape(origin=origin)
+    is_number = _is_text_of_number(route, attribute)
+    origin = infer(route, attribute).raw.origin if is_number else origin
+    return structs.replace(_text(route, attribute), origin=origin, of_number=is_number)
 
 
 def attribute_of(route: AnalyzedRoute, name: str) -> spec.Attribute:
@@ -109,6 +115,14 @@ def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> S
     if inferred.steps or is_other or is_text or attribute.default is not UNSET:
         return None
     return inferred.raw.origin
+
+
+def _is_text_of_number(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
+    """Whether each value is the text of a number of the message: other numbers have other texts."""
+    inferred = infer(route, attribute)
+    kinds = [kind for kind, answer in inferred.raw.types.items() if answer is not NO]
+    is_plain = not inferred.steps and attribute.default is UNSET
+    return is_plain and attribute.type == "S" and kinds == ["number"]
 
 
 def _texts(
@@ -227,6 +241,9 @@ def leaves_at(predicate: Schema, steps: Steps) -> Iterator[Schema]:
 def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
     """Return what is known of an attribute that is text, by its source."""
     source, given = source_of(attribute)
+    change = case_of(route, attribute)
+    if change and attribute.default is UNSET:
+        return _in_case(_text(route, structs.replace(attribute, transform=())), change)
     if attribute.transform or attribute.type not in (None, "S"):
         return KeyShape()
     if source.key == "hash":
@@ -249,6 +266,26 @@ def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
         return KeyShape(patterns=tuple(one_of([each, other]) for each in patterns))
     head, tail = ["" if is_expression else text for is_expression, text in (pieces[0], pieces[-1])]
     return KeyShape(head=head, tail=tail, patterns=patterns)
+
+
+def case_of(route: AnalyzedRoute, attribute: spec.Attribute) -> str:
+    """Return `lower` or `upper` if it is all that is done to an attribute, else ""."""
+    names = [name for name, _, _ in transforms_of(attribute.transform)]
+    is_case = names in (["lower"], ["upper"]) and has_only_built_ins(route, attribute)
+    return names[0] if is_case else ""
+
+
+def _in_case(shape: KeyShape, change: str) -> KeyShape:
+    """Return the shape of texts in lower or upper case.
+
+    Other characters than those of ASCII may become several, or another one at the end of a word.
+    """
+    head, tail = _ASCII_HEAD.match(shape.head), _ASCII_TAIL.search(shape.tail)
+    assert head
+    assert tail
+    if change == "lower":
+        return KeyShape(None, head[0].lower(), tail[0].lower(), ("^[^A-Z]+$",))
+    return KeyShape(None, head[0].upper(), tail[0].upper(), ("^[^a-z]+$",))
 
 
 def _joined(

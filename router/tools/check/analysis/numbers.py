@@ -39,7 +39,7 @@ def _of_number(messages: SchemaProver | None, value: Value) -> Digits | None:
     whole = _first(messages, value, bounds)
     if whole is None:
         return None
-    if holds(messages, value, _if_number({"type": "integer"})):
+    if holds(messages, value, if_number({"type": "integer"})):
         return Digits(whole, 0)
     steps = ((size, {"multipleOf": Decimal(10) ** -size}) for size in _DECIMALS)
     decimals = _first(messages, value, steps)
@@ -66,12 +66,13 @@ def _first(
 ) -> int | None:
     """Return the first size whose keywords are proved of each number that the value can be; None if there is none."""
     for size, keywords in candidates:
-        if holds(messages, value, _if_number(keywords)):
+        if holds(messages, value, if_number(keywords)):
             return size
     return None
 
 
-def _if_number(keywords: Schema) -> Schema:
+def if_number(keywords: Schema) -> Schema:
+    """Return a predicate of values that are no numbers, or numbers that satisfy keywords."""
     return {"anyOf": [{"not": {"type": "number"}}, keywords]}
 
 

@@ -1,62 +1,88 @@
-"""Finds the edit of two routes that write one key, after which neither loses anything."""
+"""Finds the edit of the routes that write one key, after which none loses what another stores."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-from msgspec import json, structs
+from msgspec import Struct, structs
 
-from router.prover.predicates import ENCODER
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
-_CLOSED = {"closed": {"value": True}, "expires_at": {"ttl": "30d"}}
-"""What an update sets instead of a delete: TTL deletes the item when no late message can come."""
+_SENT: Mapping[str, Any] = {"meta": "sent_at"}
+"""What orders messages whose routes have no version in common."""
+_CLOSES_AFTER = "30d"
+"""When TTL deletes what is closed: no message is late for so long."""
+Attribute = str
+RouteName = str
 
 
-def edit_of(one: RouteWrites, other: RouteWrites) -> str:
-    """Return the edit as YAML: the routes as they are to be."""
-    if one.inserts and other.inserts and one.attributes == other.attributes:
-        kinds = [
-            f"  {each.name}: {{item: {{kind: {{value: {each.name}}}}}}}" for each in (one, other)
-        ]
-        return "\n".join(["# a table whose sort key is the kind of the event", "routes:", *kinds])
-    routes = edited(one, other)
-    return "\n".join(["routes:", *(line for route in routes for line in _lines(route))])
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What an edit has to fit into.
 
-
-def edited(one: RouteWrites, other: RouteWrites) -> Sequence[RouteWrites]:
-    """Return the routes after the edit: updates that own their attributes.
-
-    What both set is stored by routes of its own, with a version that they share.
+    `ttl` is the attribute of the table's time to live. `taken` are names of attributes of other
+    routes of the table. `undivided` are routes whose messages no second route can write.
     """
-    shared = _shared_version(one, other)
-    updates = [_as_update(each, shared) for each in (one, other)]
-    apart = [_with_own_sums(updates[0], updates[1]), _with_own_sums(updates[1], updates[0])]
-    common = (apart[0].sets & apart[1].sets) - {shared, OTHERS}
-    if common:
-        order = shared or one.version or other.version or "sent_at"
-        return [route for each in apart for route in _divided(each, common, order)]
-    keeps_name = 1 if one.deletes else 0
-    return [
-        each if place == keeps_name else _with_own_version(each, shared)
-        for place, each in enumerate(apart)
-    ]
+
+    ttl: str = "expires_at"
+    taken: frozenset[str] = frozenset()
+    undivided: frozenset[RouteName] = frozenset()
 
 
-def _shared_version(one: RouteWrites, other: RouteWrites) -> str:
-    """Return the version of one of the routes that the other has or stores, too; "" if there is none."""
-    for first, second in ((one, other), (other, one)):
-        if first.version and first.version in {second.version, *second.sets}:
-            return first.version
-    return ""
+_ANYWHERE = Surroundings()
 
 
-def _as_update(route: RouteWrites, shared: str) -> RouteWrites:
-    version = shared if shared in route.sets else route.version
+class _Names:
+    """Makes names of attributes that no route of the table has."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def new(self, name: str) -> str:
+        """Return a name, or one like it that is free."""
+        number, found = 2, name
+        while found in self._taken:
+            found, number = f"{name}_{number}", number + 1
+        self._taken.add(found)
+        return found
+
+
+def edited(
+    routes: Sequence[RouteWrites], around: Surroundings = _ANYWHERE
+) -> Mapping[RouteName, Sequence[RouteWrites]]:
+    """Return what each route becomes: updates that own their attributes.
+
+    What several set is stored by routes of its own, with a version that these share.
+    """
+    attributes = [name for route in routes for name in route.attributes]
+    names = _Names([*around.taken, *attributes, around.ttl])
+    # A version keeps its name where items have it already, which those of a delete do not.
+    updates = _as_updates(sorted(routes, key=lambda each: each.deletes), around.ttl, names)
+    updates = [_with_own_sums(route, _ways(updates), names) for route in updates]
+    for number, route in enumerate(updates):
+        if route.name in around.undivided:
+            common = [name for name in _common(updates) if name in route.sets]
+            updates[number] = _renamed(route, common, names)
+    return _divided(updates, names)
+
+
+def _as_updates(routes: Sequence[RouteWrites], ttl: str, names: _Names) -> list[RouteWrites]:
+    versions = {route.version for route in routes} - {""}
+    deleting = [route.name for route in routes if route.deletes]
+    closed = {names.new("closed"): {"value": True}, ttl: {"ttl": _CLOSES_AFTER}} if deleting else {}
+    # What several routes close stays closed since the first time.
+    is_kept = len(deleting) > 1
+    return [_as_update(route, versions, closed, is_kept=is_kept) for route in routes]
+
+
+def _as_update(
+    route: RouteWrites, versions: set[str], closed: Mapping[str, Any], *, is_kept: bool
+) -> RouteWrites:
+    version = route.version or min(versions & route.sets, default="")
     sets, keeps, mapped = route.sets, route.keeps, route.mapped
     if route.deletes:
-        sets = frozenset((*_CLOSED, *filter(None, [version])))
-        mapped = {**mapped, **_CLOSED}
+        sets = frozenset([*(() if is_kept else closed), *filter(None, [version])])
+        keeps = frozenset(closed if is_kept else ())
+        mapped = {**mapped, **closed}
     elif route.inserts:
         sets, keeps = sets & {version, OTHERS}, sets - {version, OTHERS}
     return structs.replace(
@@ -64,74 +90,131 @@ def _as_update(route: RouteWrites, shared: str) -> RouteWrites:
     )
 
 
-def _with_own_sums(route: RouteWrites, other: RouteWrites) -> RouteWrites:
-    """Return a route that adds and appends to attributes that the other does not write otherwise."""
-    names = {
-        name: f"{route.name}_{name}"
-        for sums, others in ((route.adds, other.adds), (route.appends, other.appends))
-        for name in sums & (other.attributes - others)
+def _ways(routes: Sequence[RouteWrites]) -> Mapping[Attribute, set[str]]:
+    """Return how attributes are written that not all routes set."""
+    found: dict[Attribute, set[str]] = {}
+    for route in routes:
+        ways = {"set": route.sets, "add": route.adds, "append": route.appends, "keep": route.keeps}
+        for way, attributes in ways.items():
+            for name in attributes:
+                found.setdefault(name, set()).add(way)
+    return found
+
+
+def _with_own_sums(
+    route: RouteWrites, ways: Mapping[Attribute, set[str]], names: _Names
+) -> RouteWrites:
+    """Return a route that adds and appends to attributes that no other writes in another way."""
+    sums = sorted(route.adds | route.appends)
+    return _renamed(route, [name for name in sums if len(ways[name]) > 1], names)
+
+
+def _renamed(route: RouteWrites, attributes: Sequence[Attribute], names: _Names) -> RouteWrites:
+    """Return a route that stores some attributes under names of its own."""
+    own = {name: names.new(f"{route.name}_{name}") for name in attributes}
+
+    def new(given: frozenset[str]) -> frozenset[str]:
+        return frozenset(own.get(name, name) for name in given)
+
+    sources = {new_name: route.mapped.get(name, name) for name, new_name in own.items()}
+    return structs.replace(
+        route,
+        version=own.get(route.version, route.version),
+        sets=new(route.sets),
+        adds=new(route.adds),
+        appends=new(route.appends),
+        keeps=new(route.keeps),
+        mapped={**route.mapped, **sources},
+    )
+
+
+def _writers(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
+    """Return the attributes that several routes set, with these."""
+    found: dict[Attribute, list[RouteWrites]] = {}
+    for route in routes:
+        for name in route.sets - {OTHERS}:
+            found.setdefault(name, []).append(route)
+    return {name: writers for name, writers in found.items() if len(writers) > 1}
+
+
+def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
+    """Return what several routes set, but as the version of each or always to one value."""
+    return {
+        name: writers
+        for name, writers in _writers(routes).items()
+        if not _is_version(name, writers)
+        and not all(route.has_same_constant(name, writers[0]) for route in writers)
     }
-    return structs.replace(
-        route,
-        adds=frozenset(names.get(name, name) for name in route.adds),
-        appends=frozenset(names.get(name, name) for name in route.appends),
-        mapped={
-            **route.mapped,
-            **{new: route.mapped.get(old, old) for old, new in names.items()},
-        },
-    )
 
 
-def _with_own_version(route: RouteWrites, shared: str) -> RouteWrites:
-    """Return a route whose version has a name of its own, if it is the shared one."""
-    if not shared or route.version != shared:
-        return route
-    own = f"{route.name}_{shared}"
-    return structs.replace(
-        route,
-        version=own,
-        sets=route.sets - {shared} | {own},
-        mapped={**route.mapped, own: route.mapped.get(shared, shared)},
-    )
+def _is_version(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
+    return all(route.version == name for route in writers)
 
 
-def _divided(route: RouteWrites, common: frozenset[str], order: str) -> list[RouteWrites]:
-    """Return a route for its own attributes, if it has any, and one for the common ones."""
-    own = _with_own_version(structs.replace(route, sets=route.sets - common), order)
-    divided = bool(own.attributes - {own.version})
-    mapped = {order: {"meta": "sent_at"}, **route.mapped} if order == "sent_at" else route.mapped
-    both = RouteWrites(
-        name=f"{route.name}_common" if divided else route.name,
+def _divided(
+    updates: Sequence[RouteWrites], names: _Names
+) -> Mapping[RouteName, Sequence[RouteWrites]]:
+    """Return a route for the own attributes of each, and those for what it has in common."""
+    common = _common(updates)
+    classes: dict[tuple[RouteName, ...], list[Attribute]] = {}
+    for name, writers in sorted(common.items()):
+        classes.setdefault(tuple(route.name for route in writers), []).append(name)
+    used: set[Attribute] = set(common)
+    parts: dict[RouteName, list[RouteWrites]] = {route.name: [] for route in updates}
+    for members, attributes in classes.items():
+        sharing = [route for route in updates if route.name in members]
+        order, sources = _order_of(sharing, used, names)
+        used.add(order)
+        for route, source in zip(sharing, sources, strict=True):
+            parts[route.name].append(_part(route, attributes, order, source))
+    keepers: set[Attribute] = set()
+    found = {}
+    for route in updates:
+        own = structs.replace(route, sets=route.sets - common.keys())
+        version = route.version
+        if version and (version in used or version in keepers):
+            own = _renamed(structs.replace(own, sets=own.sets | {version}), [version], names)
+        keepers.add(version)
+        found[route.name] = own
+    return {route.name: _named(found[route.name], parts[route.name]) for route in updates}
+
+
+def _order_of(
+    routes: Sequence[RouteWrites], used: set[Attribute], names: _Names
+) -> tuple[Attribute, Sequence[Any]]:
+    """Return a version for what some routes have in common, and its source in each."""
+    versions = {route.version for route in routes}
+    sources = [route.mapped.get(route.version, route.version) for route in routes]
+    if "" in versions or len({route.scale for route in routes}) > 1:
+        return names.new("sent_at"), [_SENT for _ in routes]
+    if len(versions) == 1 and versions.isdisjoint(used):
+        return versions.pop(), sources
+    if any(source != sources[0] for source in sources):
+        return names.new("sent_at"), [_SENT for _ in routes]
+    last = re.search(r"[A-Za-z_]\w*$", sources[0]) if isinstance(sources[0], str) else None
+    return names.new(last[0] if last else "common_at"), sources
+
+
+def _part(
+    route: RouteWrites, attributes: Sequence[Attribute], order: Attribute, source: Any
+) -> RouteWrites:
+    mapped = {**route.mapped, order: source}
+    return RouteWrites(
+        name=route.name,
         mode="update",
         version=order,
-        sets=common | {order},
+        sets=frozenset([*attributes, order]),
         key=route.key,
         mapped=mapped,
     )
-    return [own, both] if divided else [both]
 
 
-def _lines(route: RouteWrites) -> list[str]:
-    names = sorted(route.attributes - {OTHERS})
-    item = {**route.key, **{name: route.mapped.get(name, name) for name in names}}
-    settings = {
-        "version": route.version,
-        "add": sorted(route.adds),
-        "append": sorted(route.appends),
-        "keep_first": sorted(route.keeps),
-        "once": route.once,
-    }
-    write = {name: value for name, value in settings.items() if value}
-    named = f"    item: {_flow(item)}"
-    if OTHERS in route.sets:
-        named = "    # and item: the attributes that only this route stores"
-    return [f"  {route.name}:", named, f"    write: {_flow({'mode': 'update', **write})}"]
-
-
-def _flow(value: Any) -> str:
-    """Return a value as YAML in one line."""
-    plain = json.decode(ENCODER.encode(value))
-    text: str = yaml.safe_dump(
-        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    )
-    return text.strip()
+def _named(own: RouteWrites, parts: Sequence[RouteWrites]) -> Sequence[RouteWrites]:
+    """Return the routes that one becomes, of which the first has its name."""
+    routes = [own, *parts] if own.attributes - {own.version} or not parts else parts
+    first, *others = routes
+    common = [
+        structs.replace(each, name=f"{own.name}_common{'' if number == 1 else number}")
+        for number, each in enumerate(others, 1)
+    ]
+    return [first, *common]

@@ -105,6 +105,7 @@ def _refused(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
 def _replaced(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     """Yield common attributes that get an older value."""
     common = victim.sets & culprit.sets
+    common -= {name for name in common if victim.has_same_constant(name, culprit)}
     if common and not culprit.inserts and not _is_stale(culprit, victim):
         what = f"the newer {_named(common)} of '{victim.name}'"
         sentence = f"a late message of '{culprit.name}' replaces {what}"
@@ -168,8 +169,6 @@ def _loss(
 
 
 def _named(attributes: Collection[str]) -> str:
-    names = [
-        "what its config does not name" if each == OTHERS else f"'{each}'"
-        for each in sorted(attributes)
-    ]
+    names = [f"'{each}'" for each in sorted(attributes) if each != OTHERS]
+    names = names or ["what its config does not name"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

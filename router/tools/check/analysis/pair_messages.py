@@ -19,7 +19,7 @@ from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.runtime.sources.template import split_template
-from router.tools.check.analysis.key_shapes import attribute_of, placed, values_at
+from router.tools.check.analysis.key_shapes import attribute_of, case_of, placed, values_at
 from router.tools.check.analysis.refutations import paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.memory.pairs import PairMessage, plan_alone
@@ -47,8 +47,14 @@ _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "L": (["a"], ["b"]),
     "M": ({"a": 1}, {"b": 1}),
 }
-"""Values of attributes with a type; of others, texts and numbers are tried."""
-_PLAIN: Sequence[Sequence[Any]] = (("a", "b"), (1, 2))
+"""Values of attributes with a type; others are tried."""
+_PLAIN: Sequence[Sequence[Any]] = (
+    ("a", "b"),
+    (1, 2),
+    (True, False),
+    ({"a": 1}, {"b": 1}),
+    (["a"], ["b"]),
+)
 _META_FIELDS = {"group_id": "MessageGroupId", "sender_id": "SenderId"}
 Wanted = Mapping[str, str | Sequence[Any]]
 """The text of each key attribute, or the values that are hashed."""
@@ -155,6 +161,11 @@ class MessageMaker:
             steps for attribute in attributes for steps in paths_of(self._route, attribute)
         )
 
+    @cached_property
+    def _changes_case(self) -> bool:
+        attributes = [attribute_of(self._route, name) for name, _ in self._key]
+        return any(case_of(self._route, attribute) for attribute in attributes)
+
     def made(self) -> Iterator[MadeMessage]:
         """Yield messages with any keys."""
         for base in self._messages.bases:
@@ -165,7 +176,9 @@ class MessageMaker:
     def make(self, wanted: Wanted, level: int) -> MadeMessage | None:
         """Return a message with a key, and the older version (0) or the newer one (1)."""
         is_text = all(isinstance(each, str) for each in wanted.values())
-        ways: Sequence[Wanted] = ({}, wanted) if is_text else (wanted,)
+        ways: list[Wanted] = [{}, wanted] if is_text else [wanted]
+        if is_text and self._changes_case:
+            ways.append({name: str(text).swapcase() for name, text in wanted.items()})
         for base in self._messages.bases:
             for given in ways:
                 found = self._first_of(base, given, level)
@@ -221,7 +234,8 @@ class MessageMaker:
                 pieces = split_template(given)
                 texts = [piece for is_expression, piece in pieces if is_expression]
                 pattern = "".join("(.*?)" if is_ else re.escape(piece) for is_, piece in pieces)
-                found = re.fullmatch(pattern, str(wanted), re.DOTALL)
+                flags = re.DOTALL | (re.IGNORECASE if case_of(self._route, attribute) else 0)
+                found = re.fullmatch(pattern, str(wanted), flags)
                 return found and self._with_values(draft, texts, found.groups(), kind)
             case "meta":
                 return _with_meta(draft, given, str(wanted))
@@ -311,17 +325,27 @@ def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
 
 
 def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
-    """Return the parts of a message at some paths, as YAML in one line, cut after so many characters."""
+    """Return a message as YAML in one line; of a long one its parts at some paths, cut after so many
+    characters.
+    """
+    whole = _flow(made.data)
+    if len(whole) <= most:
+        return whole
     data: Any = {}
     for steps in paths:
         value = _at(made.data, steps)
         if value is not MISSING:
             data = placed(data, steps, value)
-    plain = json.decode(ENCODER.encode(data))
-    text = yaml.safe_dump(
-        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    ).strip()
+    text = _flow(data)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _flow(data: Any) -> str:
+    plain = json.decode(ENCODER.encode(data))
+    text: str = yaml.safe_dump(
+        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
+    )
+    return text.removesuffix("...\n").strip()
 
 
 def _at(data: Any, steps: Steps) -> Any:

@@ -1,15 +1,21 @@
 """What the writes of a route do to an item, as far as other routes with the same key notice."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, field, structs
+from msgspec import UNSET, Struct, field, json, structs
 
+from router.prover.predicates import there
+from router.prover.schema_prover import NO
 from router.runtime.config import spec
 from router.runtime.modes import MODES, ModeName
+from router.tools.check.analysis.routes import AnalyzedRoute
 
 OTHERS = "*"
 """Stands for the attributes that a route stores and its config does not name."""
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_UNNAMED = "a property that no schema names"
 
 
 class RouteWrites(Struct, frozen=True, kw_only=True):
@@ -30,11 +36,24 @@ class RouteWrites(Struct, frozen=True, kw_only=True):
     key: Mapping[str, Any] = field(default_factory=dict)
     mapped: Mapping[str, Any] = field(default_factory=dict)
     """The attributes of the key, and the others, as `item` maps them: for the edit."""
+    scale: str = ""
+    """How its version counts, as far as that is known: versions of two scales have no order."""
 
     @property
     def attributes(self) -> frozenset[str]:
         """All attributes that it writes."""
         return self.sets | self.adds | self.appends | self.keeps
+
+    def constant(self, name: str) -> tuple[Any, ...]:
+        """Return the value and type to which it always sets an attribute; () if there is none."""
+        given = self.mapped.get(name)
+        if not isinstance(given, Mapping) or not given.keys() <= {"value", "type"}:
+            return ()
+        return (given["value"], given.get("type"))
+
+    def has_same_constant(self, name: str, other: "RouteWrites") -> bool:
+        """Whether two routes always set an attribute to one value."""
+        return self.constant(name) != () and self.constant(name) == other.constant(name)
 
     @property
     def deletes(self) -> bool:
@@ -61,7 +80,7 @@ def writes_of(name: str, route: spec.RouteSettings, key: Collection[str]) -> Rou
     special = frozenset((*write.add, *write.append, *write.keep_first))
     sets = named - special
     if route.item is None or route.merge is not None:
-        sets |= {OTHERS}
+        sets |= {OTHERS, *filter(None, [write.version])}
     return RouteWrites(
         name=name,
         mode=write.mode,
@@ -82,4 +101,36 @@ def _as_written(attribute: spec.Attribute) -> Any:
         for name, value in structs.asdict(attribute).items()
         if value is not UNSET and value is not None and value != ()
     }
+    if "transform" in given:
+        steps = [
+            next(iter(each)) if [*each.values()] == [[]] else each for each in given["transform"]
+        ]
+        given["transform"] = steps[0] if len(steps) == 1 else steps
     return given.pop("from") if given.keys() == {"from"} else given
+
+
+def with_properties(writes: RouteWrites, route: AnalyzedRoute, key: Collection[str]) -> RouteWrites:
+    """Return what a route that stores whole messages does, with the properties that its schema has."""
+    if route.route.item is not None:
+        return writes
+    found = structs.replace(writes, key={name: _path_of(name, route) for name in key})
+    if OTHERS not in writes.sets or route.index is None:
+        return found
+    names = frozenset(route.index.names(route.scope.element or ())) - frozenset(key)
+    sets = writes.sets | names
+    if _is_closed(route):
+        sets -= {OTHERS}
+    mapped = {name: _path_of(name, route) for name in sorted(names)}
+    return structs.replace(found, sets=sets, mapped=mapped)
+
+
+def _path_of(name: str, route: AnalyzedRoute) -> str:
+    path = name if _IDENTIFIER.fullmatch(name) else json.encode(name).decode()
+    return f"element.{path}" if route.scope.each else path
+
+
+def _is_closed(route: AnalyzedRoute) -> bool:
+    """Whether no message has a property that its schema does not name."""
+    if route.mapped is None or route.scope.each:
+        return False
+    return route.mapped.allows(there((_UNNAMED,), {})) is NO

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import combinations_with_replacement
 
+from msgspec import structs
+
 from router.runtime.config import spec
 from router.tools.check.analysis.pair_losses import losses
 from router.tools.check.analysis.pair_writes import writes_of
@@ -30,17 +32,22 @@ def writers_of(config: spec.Config) -> Mapping[str, Sequence[str]]:
 def _may_lose(config: spec.Config, names: Sequence[str]) -> bool:
     """Return whether some of the routes of a table could lose anything."""
     kinds = {_settings_of(config.routes[name]): name for name in names}
-    # With more kinds, some nearly always do.
-    if len(kinds) > _MOST_KINDS:
+    whole = [name for name in kinds.values() if config.routes[name].item is None]
+    # With more kinds, some nearly always do; whole messages of two schemas have other properties.
+    if len(kinds) > _MOST_KINDS or len(whole) > 1:
         return True
     key: Collection[str] = config.tables[config.routes[names[0]].table].key
-    writes = [writes_of(name, config.routes[name], key) for name in kinds.values()]
+    # Constants differ within a kind.
+    writes = [
+        structs.replace(writes_of(name, config.routes[name], key), mapped={})
+        for name in kinds.values()
+    ]
     return any(losses(*pair) for pair in combinations_with_replacement(writes, 2))
 
 
 def _settings_of(route: spec.RouteSettings) -> Hashable:
     """Return settings that are equal only for routes which lose the same to any other route."""
     write = route.write
-    names = None if route.item is None else frozenset(route.item)
+    names = repr(route.schema) if route.item is None else frozenset(route.item)
     kept = (write.add, write.append, write.keep_first, write.once)
     return (write.mode, write.version, names, route.merge is None, *kept)

@@ -81,7 +81,7 @@ def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments |
     """
     named = argument if isinstance(argument, dict) else {}
     given = argument if isinstance(argument, list) else [argument]
-    if argument is None or isinstance(argument, dict):
+    if isinstance(argument, dict):
         given = []
     try:
         return inspect.signature(function).bind(None, *given, **named)
@@ -100,8 +100,7 @@ def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
     arguments = {
         name: bound.arguments[name] for name in transform.arguments if name in bound.arguments
     }
-    fit = all(transform.arguments[name].takes(value) for name, value in arguments.items())
-    return arguments if fit else None
+    return arguments if transform.takes_arguments((), arguments) else None
 
 
 # Which values are accepted.
@@ -219,7 +218,8 @@ def _text_of(
     known = before.longest if transform.takes == TEXT else text_length(before)
     longest = result.longest(inf if known is None else known, arguments)
     empty = _can_be_empty(route, before, result.empty(arguments))
-    return Value(NO, {"string": YES}, empty, None if longest == inf else int(longest))
+    kind = transform.gives or "string"
+    return Value(NO, {kind: YES}, empty, None if longest == inf else int(longest))
 
 
 def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> Answer:

@@ -55,7 +55,7 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
 def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
     for transform, part, argument in transforms_of(attribute.transform):
         function = route.transforms.get(transform)
-        if function is None or argument is None:
+        if function is None:
             continue
         known = built_in(route, transform)
         unfit = _unfit_by_hints(function, argument) if known is None else _unfit(known, argument)
@@ -198,6 +198,8 @@ def _in_words(hint: Any) -> str:
 
 def _kind(value: Any) -> str:
     """Return the value, if it is short, else its type."""
+    if value is None:
+        return "null"
     text = repr(value) if not isinstance(value, Decimal) else str(value)
     if isinstance(value, str | int | Decimal) and len(text) < 30:
         return text

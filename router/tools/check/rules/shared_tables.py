@@ -40,6 +40,11 @@ _CODES: Mapping[Severity, Code] = {
 }
 
 
+def code_of(example: "MeetingExample") -> Code:
+    """Return the code of the finding about two routes of which two messages are known."""
+    return _CODES[example.severity]
+
+
 @rule(ERASES, BRINGS_BACK, NEVER_COMPARED)
 def check_shared_tables(subject: Subject) -> Iterator[Found]:
     """Report pairs of routes of which two messages show that they lose something."""
@@ -56,7 +61,7 @@ def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
         f"then {example.second}: {'; '.join(example.lost)}"
     )
     return Found(
-        _CODES[example.severity],
+        code_of(example),
         sentence,
         (*route.path, "write"),
         _advice(example.edit),
@@ -68,11 +73,11 @@ def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
 def _advice(edit: str) -> str:
     """Return the edit as YAML in one line."""
     comments = [line.strip("# ") for line in edit.splitlines() if line.startswith("#")]
-    routes = yaml.safe_load(edit)
+    sections = yaml.safe_load(edit)
     text = yaml.safe_dump(
-        routes, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    )
-    return f"{', '.join([*comments, 'write'])} {text.strip()[1:-1]}"
+        sections, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
+    ).strip()
+    return f"{', '.join([*comments, 'write'])} {text if len(sections) > 1 else text[1:-1]}"
 
 
 ADDS_NOTHING = declare(

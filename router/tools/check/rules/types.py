@@ -26,7 +26,8 @@ from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, ru
 NEVER_TRANSFORMED = declare(
     "RT413",
     "a transform that never accepts its input",
-    "By the schema the value always has a type that the transform does not accept, so that every message is rejected.",
+    "By the schema the value always has a type that the transform does not accept, so that every message with it is "
+    "rejected.",
 )
 NOT_ALWAYS_TRANSFORMED = declare(
     "RT414",
@@ -37,7 +38,7 @@ NOT_ALWAYS_TRANSFORMED = declare(
 NEVER_OF_TYPE = declare(
     "RT415",
     "a value that can never be converted to the attribute's type",
-    "By the schema the value always has another type, so that every message is rejected.",
+    "By the schema the value always has another type, so that every message with it is rejected.",
 )
 NOT_ALWAYS_OF_TYPE = declare(
     "RT416",
@@ -49,7 +50,7 @@ NOT_ALWAYS_OF_TYPE = declare(
 NEVER_A_TEMPLATE = declare(
     "RT424",
     "a template with a value that is never a text, a number, true or false",
-    "A template accepts no other values, so that every message is rejected.",
+    "A template accepts no other values, so that every message with it is rejected.",
 )
 NOT_ALWAYS_A_TEMPLATE = declare(
     "RT425",

@@ -28,6 +28,11 @@ from router.tools.check.analysis.routes import (
     why_missing,
 )
 from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.version_scales import (
+    ScaleConflict,
+    is_always_less,
+    scale_conflicts,
+)
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
 
@@ -40,34 +45,66 @@ SAME_TABLE = declare(
 SAME_KEY = declare(
     "RT218",
     "one message that puts two items of one key",
-    "The later route replaces the item that the earlier one has put.",
+    "The later route replaces the item that the earlier one has put. With one version for both, the later one is "
+    "`stale`, and what both set has the value of the earlier one.",
     "info",
 )
 
 
 @rule(SAME_KEY)
 def check_puts(subject: Subject) -> Iterator[Found]:
-    """Report routes that put the same key for one message, and lose nothing else of each other."""
+    """Report routes that write the same attributes for one message, and lose nothing else of each
+    other.
+    """
     if all(len(routes) == 1 for routes in subject.by_queue.values()):
         return
     known = {each.claim for each in subject.meetings if each.example is not None}
     for routes in _by_key(subject):
-        puts = [
-            route for route in routes if _replaces(route.route.write) and route.queue.match == "all"
+        writing = [
+            route
+            for route in routes
+            if route.queue.match == "all" and (_replaces(route.route.write) or _version_of(route))
         ]
-        for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
+        for one, other in combinations(writing, 2) if len(writing) <= MAX_CONDITIONS else ():
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
-            if other.claim("pair", one.name) in known:
+            found = _both_write(one, other)
+            if found is None or other.claim("pair", one.name) in known:
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is YES:
-                sentence = (
-                    f"routes '{one.name}' and '{other.name}' put the same key for one message"
-                )
-                yield Found(
-                    SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'"
-                )
+                sentence, advice = found
+                yield Found(SAME_KEY, sentence, other.path, advice)
+
+
+def _both_write(one: AnalyzedRoute, other: AnalyzedRoute) -> tuple[str, str] | None:
+    """Return what two routes do to one item for one message, and what to do about it."""
+    names = f"routes '{one.name}' and '{other.name}'"
+    version = _version_of(one)
+    if version and version == _version_of(other):
+        common = [
+            name
+            for name, attribute in one.attributes.items()
+            if name in other.attributes
+            and _identity(attribute) != _identity(other.attributes[name])
+        ]
+        # A version of another source is another one for the same message.
+        if not common or version in common:
+            return None
+        sentence = f"{names} set '{common[0]}' of one item for one message, with one version"
+        return sentence, f"set '{common[0]}' in one of them"
+    if _replaces(one.route.write) and _replaces(other.route.write):
+        return (
+            f"{names} put the same key for one message",
+            "map both to one item, or use 'mode: update'",
+        )
+    return None
+
+
+def _version_of(route: AnalyzedRoute) -> str:
+    """Return the version of a route that stores one, or ""."""
+    write = route.route.write
+    return write.version or "" if MODES[write.mode].stores != "nothing" else ""
 
 
 @rule(SAME_TABLE)
@@ -289,6 +326,31 @@ def check_versions(subject: Subject) -> Iterator[Found]:
             yield placed.refuted(VERSION_MISSING, sentence, advice)
         else:
             yield from _check_order(placed, value)
+    for conflict in scale_conflicts(subject.routes):
+        yield _without_order(conflict)
+
+
+def _without_order(conflict: ScaleConflict) -> Found:
+    """Return the finding about two routes of a table whose versions are named alike."""
+    one, route = conflict.one, conflict.other
+    version = route.route.write.version
+    scale, own = conflict.scales
+    if "text" in conflict.scales:
+        mine, theirs = ("text" if each == "text" else "a number" for each in (own, scale))
+        sentence = (
+            f"version '{version}' is {mine}, and that of route '{one.name}' is {theirs}: a message "
+            "of one is rejected after one of the other"
+        )
+        advice = "map both to one type, times with 'transform: to_epoch_ns'"
+    else:
+        sentence = (
+            f"version '{version}' is in {own}, and that of route '{one.name}' in {scale}, which is "
+            f"always {'less' if is_always_less(conflict.scales) else 'greater'}"
+        )
+        advice = "map both to one scale"
+    return Found(
+        VERSION_UNORDERED, sentence, (*route.path, "write", "version"), advice, beside=one.path
+    )
 
 
 def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:

@@ -35,12 +35,19 @@ _OF_ENTITY = re.compile(r"id|uuid|key")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
+    r"|(state|status)_(change|changed|update|updated)_(at|time|timestamp)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
 _ENTITY = 6
 """The score of the name of the id of what the table is about."""
 _MANY = 10
 """The fewest samples in which values show that a field may be an id, whatever its name."""
+_BASIC_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.](?P<fraction>\d+))?(?P<offset>[+-]\d{2}(\d{2})?)", re.ASCII
+)
+"""A time of ISO 8601 whose offset has no colon, which no `date-time` of JSON Schema has."""
+UNLIKE_IDS = 4
+"""The tier of values that differ, and do not look like those of an id."""
 _CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
 _OF_A_FORMAT = ("version", "ver")
@@ -49,6 +56,17 @@ _TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|categor
 _OF_MESSAGE = re.compile(
     r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
 )
+_LIKE_ID = re.compile(r"(?=.*\d)(?!\d{4}-\d\d)[A-Za-z0-9][A-Za-z0-9_:#/-]{0,63}", re.ASCII)
+_OF_MANY = re.compile(
+    r"(^|_)(region|zone|currency|country|locale|language|version|format|fmt|schema|env|environment|stage)$"
+)
+"""Names of what many things have in common."""
+_SENSOR = re.compile(r"(^|_)(sensor|device|meter|station|probe|thing)(_?(id|uuid|serial|ref))?$")
+_TAKEN_AT = re.compile(
+    r"ts|time|timestamp|at|(measured|recorded|observed|sampled|taken|reading)_(at|on|time|ts|timestamp)"
+)
+_FIRST_TIME = 10**8
+"""The least number that may be a time: in seconds, of 1973."""
 _MESSAGES = ("event", "message", "notification", "delivery")
 
 
@@ -66,7 +84,7 @@ class KeyCandidate(Struct, frozen=True):
     tier: int = 0
     """The kind of evidence, the best first: 0: a name like an id's, and values that differ, or the
     name of the id of the table's things; 1: many values that differ, and do not change; 2: a name
-    like an id's, and one value; 3: values that differ.
+    like an id's, and one value; 3: values like those of an id, such as `P-1`; 4: values that differ.
     """
 
     @property
@@ -137,20 +155,16 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME:
+    if format_ == TIME or _pattern_of_times(values):
         return None
     score, reason = _score_name(path, entity)
-    if not reason and (_key_type(values) == "N" or not unique):
+    like_id = not reason and _are_like_ids(path, values)
+    if not reason and (_key_type(values) == "N" or not (unique or like_id)):
         return None  # a quantity, or a property that several things share
     reasons = [reason] if reason else []
-    if count == 1:
-        reasons.append("one sample does not show whether it is unique")
-    elif unique:
-        reasons.append(f"unique in {count} samples")
-    elif distinct == 1:
-        reasons.append(f"the same in all {count} samples")
-    else:
-        reasons.append(f"{distinct} values in {count} samples")
+    if like_id and not unique:
+        reasons.append("values like those of an id")
+    reasons.append(_reason_of_count(distinct, count))
     score += 3 if unique else 2 * distinct / count
     may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
@@ -167,8 +181,68 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if reason:
         tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
     else:
-        tier = 3 if may_change or count < _MANY else 1
+        tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def _reason_of_count(distinct: int, count: int) -> str:
+    if count == 1:
+        return "one sample does not show whether it is unique"
+    if distinct == count:
+        return f"unique in {count} samples"
+    if distinct == 1:
+        return f"the same in all {count} samples"
+    return f"{distinct} values in {count} samples"
+
+
+def _are_like_ids(path: Names, values: Values) -> bool:
+    """Return whether the values of a field look like those of an id: short words with digits."""
+    if len(path) > 1 or _OF_MANY.search(snake_case(path[-1])) or is_type_name(path):
+        return False
+    texts = [value for value in values if isinstance(value, str)]
+    is_number = len(set(texts)) == 1 and texts[0].isdigit()
+    return len(texts) == len(values) and not is_number and all(map(_LIKE_ID.fullmatch, texts))
+
+
+def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | None:
+    """Return the time that tells the readings of a sensor apart, as a sort key; None for others.
+
+    The key must be named like that of a sensor, and repeat, and something must be measured. The
+    times may be the same for two readings: their types then differ.
+    """
+    if key.unique or not _SENSOR.search(snake_case(key.path[-1])):
+        return None
+    for path in paths_of(messages, 1):
+        values = values_at(messages, path)
+        if path == key.path or not _TAKEN_AT.fullmatch(snake_case(path[-1])):
+            continue
+        if _are_sortable_times(values) and _measures(messages, {path, key.path}):
+            reason = (
+                f"each reading has an item of its own (the last one of each {key.name} instead: --key "
+                f"{key.name})"
+            )
+            return KeyCandidate(path, _key_type(values), 0, unique=True, reasons=(reason,))
+    return None
+
+
+def _are_sortable_times(values: Values) -> bool:
+    """Return whether values are times that sort in order: since 1970, or as text in one format."""
+    if _are_whole(values):
+        return all(value >= _FIRST_TIME for value in values)
+    return _are_times(values) and all(_is_like(value, values[0]) for value in values)
+
+
+def _is_like(time: str, other: str) -> bool:
+    return len(time) == len(other) and time.endswith("Z")
+
+
+def _measures(messages: Messages, others: set[Names]) -> bool:
+    paths = [path for path in paths_of(messages) if path not in others and not _is_version(path)]
+    return any(
+        isinstance(value, int | Decimal) and not isinstance(value, bool)
+        for path in paths
+        for value in values_at(messages, path)
+    )
 
 
 def is_type_name(path: Names) -> bool:
@@ -282,7 +356,8 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        if not (_are_whole(values) or _are_times(values)) or _is_constant(messages, path, values):
+        is_order = _are_whole(values) or _are_times(values) or _pattern_of_times(values)
+        if not is_order or _is_constant(messages, path, values):
             continue
         if _differs(messages, key, values):
             return _version_field(path, values, "in each sample, and named like a version")
@@ -295,7 +370,7 @@ def choose_version(messages: Messages, given: str) -> VersionField:
     if path not in paths_of(messages):
         raise UsageError(f"--version {given}: no sample has a value at '{given}'")
     values = values_at(messages, path)
-    if _are_times(values):
+    if _are_times(values) or _pattern_of_times(values):
         return _version_field(path, values, _CHOSEN)
     missing = sum(value is None for value in values)
     fault = ""
@@ -337,9 +412,26 @@ def _are_times(values: Values) -> bool:
     return len(texts) == len(values) and common_format(texts) == TIME
 
 
+def _pattern_of_times(values: Values) -> str:
+    """Return the pattern of times with an offset such as `+0000`, if all are in one format, so that
+    they sort as text; "" if they are not.
+    """
+    found = [_BASIC_TIME.fullmatch(value) if isinstance(value, str) else None for value in values]
+    ends = {(each["offset"], len(each["fraction"] or "")) for each in found if each}
+    if not all(found) or len(ends) != 1:
+        return ""
+    [(offset, digits)] = ends
+    fraction = f"[.][0-9]{{{digits}}}" if digits else ""
+    sign = offset[0].replace("+", "[+]")
+    return f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{fraction}{sign}{offset[1:]}$"
+
+
 def _version_field(path: Names, values: Values, reason: str) -> VersionField:
     if _are_whole(values):
         return VersionField(path, {}, reason)
+    pattern = _pattern_of_times(values)
+    if pattern:
+        return VersionField(path, {"pattern": pattern}, f"{reason}; times in one format")
     return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
 
 

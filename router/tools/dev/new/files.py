@@ -189,6 +189,10 @@ def undo(files: Sequence[NewFile]) -> None:
             replace_file(file.path, file.before)
 
 
+_LOST = re.compile(r"(?:in order|out of order), .*?(?=; out of order, |$)")
+"""What two routes lose, in a finding about them."""
+
+
 class Examined(Struct, frozen=True):
     """What is said of a config, each by its text without its place, which changes when something is
     added before it.
@@ -222,4 +226,13 @@ def examine_config(config: Path, env: Mapping[str, str]) -> Examined:
 
 
 def _by_text(findings: Sequence[Finding]) -> dict[str, str]:
-    return {f"{each.code.id} {each.sentence}": str(each) for each in findings}
+    return {f"{each.code.id} {each.sentence}": _in_short(each) for each in findings}
+
+
+def _in_short(finding: Finding) -> str:
+    """Return a finding; of two routes without their messages, and without their edit."""
+    pair, _, lost = finding.sentence.partition(" write one item for ")
+    if not lost:
+        return str(finding)
+    first, *_ = _LOST.findall(lost)
+    return f"{finding.place}: {finding.code.id} {pair} lose data of one item: {first}"

@@ -14,13 +14,20 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.runtime.aws.references import queue_name
 from router.runtime.config import spec
-from router.tools.dev.new.fields import MAX_KEY_CHARACTERS, Messages, Names, rank_keys
+from router.tools.dev.new.fields import (
+    MAX_KEY_CHARACTERS,
+    UNLIKE_IDS,
+    Messages,
+    Names,
+    find_reading_time,
+    rank_keys,
+)
 from router.tools.dev.new.inference import Steps, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
-from router.tools.dev.new.s3_notifications import are_s3_notifications
+from router.tools.dev.new.s3_notifications import are_s3_events, are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
-from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_shapes
+from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_readings, find_shapes
 from router.tools.dev.new.tables import (
     Choose,
     NewTable,
@@ -142,10 +149,17 @@ def _plan_queue(samples: SampleSet, wanted: Wanted) -> Settings:
 
 
 def _find_shapes(messages: tuple[dict[str, Any], ...]) -> Shapes:
-    if are_s3_notifications(messages):
+    if are_s3_notifications(messages) or are_s3_events(messages):
         # They have one shape: their kinds differ by optional members only.
         return Shapes((Shape(messages),))
-    return find_shapes(messages)
+    shapes = find_shapes(messages)
+    if shapes.discriminator:
+        return shapes
+    sensors = rank_keys(messages, "")[:1]
+    taken_at = [find_reading_time(messages, each) for each in sensors]
+    key = [each.path for each in (*sensors, *taken_at) if each]
+    # Readings of two types at one time are two.
+    return find_readings(messages, key) if all(taken_at) and sensors else shapes
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config) -> None:
@@ -163,8 +177,8 @@ def _group_by_table(
     """Return the shapes of each table, by its name.
 
     Shapes share a table if its key is given, if it exists, if a field that is named like an id can
-    be the key of all, or if the best key of each is the same field. Otherwise each shape has its own
-    table.
+    be the key of all, if the best key of each is the same field, or if all have a field whose values
+    look like those of an id, and none has another one. Otherwise each shape has its own table.
     """
     if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
@@ -176,6 +190,11 @@ def _group_by_table(
     firsts = {key.path for keys in best for key in keys}
     is_best_of_each = len(firsts) == 1 and all(best)
     if is_best_of_each or any(key.tier == 0 for key in common):
+        return {wanted.table: shapes.shapes}
+    # Only what looks like an id of its own makes another thing of a type.
+    others = [key for keys in best for key in keys if key.tier < UNLIKE_IDS]
+    paths = {key.path for key in common if key.tier < UNLIKE_IDS}
+    if paths and all(key.path in paths for key in others):
         return {wanted.table: shapes.shapes}
     return apart
 
@@ -232,10 +251,9 @@ def _settings_of(mapped: Mapped, wanted: Wanted, planned: TablePlan, when: str) 
 
 def _keywords_of(mapped: Mapped, planned: TablePlan) -> dict[Steps, Mapping[str, Any]]:
     """Return what the schema of a route needs beside what its messages show."""
-    keywords: dict[Steps, Mapping[str, Any]] = {**mapped.keywords}
-    if not mapped.for_each:
-        keywords |= _bounds_of_key(mapped, planned.table.name)
-    return keywords
+    bounds = {} if mapped.for_each else _bounds_of_key(mapped, planned.table.name)
+    own = {path: {**bounds.get(path, {}), **found} for path, found in mapped.keywords.items()}
+    return {**bounds, **own}
 
 
 def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:

@@ -22,6 +22,7 @@ _TYPE_NAME = re.compile(
     r"type|kind|event|action|(event|message|detail|notification)_(type|kind|name)"
 )
 """Names of the type of a message. That of a part of it, as `payment_type`, is one property of many."""
+_STATES = ("status", "state")
 _AROUND = ("data", "detail", "event", "message", "payload", "body", "meta", "metadata", "headers")
 """Names of objects that hold the message, or tell about it."""
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
@@ -75,6 +76,24 @@ def find_shapes(messages: Messages) -> Shapes:
             best_score, discriminator = score, path
     if not discriminator:
         return Shapes((Shape(tuple(messages)),))
+    return _grouped(messages, discriminator)
+
+
+def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
+    """Group messages by their type, if several have one key, and those of a type do not."""
+    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
+    if len(set(keys)) < len(keys):
+        for path in paths_of(messages, 1):
+            values = values_at(messages, path)
+            is_text = all(isinstance(value, str) and value for value in values)
+            if not is_text or not _is_type(path, sorted(set(values))):
+                continue
+            if len(set(zip(keys, values, strict=True))) == len(keys):
+                return _grouped(messages, path)
+    return Shapes((Shape(tuple(messages)),))
+
+
+def _grouped(messages: Messages, discriminator: Names) -> Shapes:
     groups = _group(messages, values_at(messages, discriminator))
     labels = _labels(list(groups))
     shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]
@@ -104,6 +123,7 @@ def _score(
     if not 1 < len(groups) <= _MAX_SHAPES:
         return 0
     is_type = _is_type(path, list(groups)) and _are_types(groups, len(values))
+    is_type = is_type or _is_state(path, groups)
     are_few = min(map(len, groups.values())) < _MIN_OF_EACH
     if are_few and (not is_type or _are_one_thing(presence, varying)):
         return 0
@@ -122,6 +142,24 @@ def _is_type(path: Names, values: Sequence[str]) -> bool:
         return False
     # Types that differ in their numbers are ids.
     return len({re.sub(r"\d+", "", value) for value in values}) == len(values)
+
+
+def _is_state(path: Names, groups: Mapping[str, list[Presence]]) -> bool:
+    """Return whether a field is named like a state, and messages of each have something of their own.
+
+    A thing that has more in a later state than in an earlier one is of one shape.
+    """
+    if snake_case(path[-1]) not in _STATES or len(path) > 1:
+        return False
+    if not all(map(_TYPE.fullmatch, groups)):
+        return False
+    always = [frozenset.intersection(*group) for group in groups.values()]
+    ever = [frozenset.union(*group) for group in groups.values()]
+    for index, paths in enumerate(always):
+        others = frozenset[Names]().union(*ever[:index], *ever[index + 1 :])
+        if not paths - others:
+            return False
+    return True
 
 
 def _are_types(groups: Mapping[str, list[Presence]], messages: int) -> bool:

@@ -18,14 +18,23 @@ from router.tools.dev.new.fields import (
     VersionField,
     choose_key,
     choose_version,
+    find_reading_time,
     find_version,
     is_id_of_message,
     paths_of,
     rank_keys,
     snake_case,
+    values_at,
 )
 from router.tools.dev.new.mapping import MESSAGE_ID, Mapped, TableKey, map_whole, name_key
-from router.tools.dev.new.s3_notifications import S3_NOTE, S3_NOTIFICATIONS, are_s3_notifications
+from router.tools.dev.new.s3_notifications import (
+    S3_NOTE,
+    S3_NOTIFICATIONS,
+    S3_WITHOUT_ORDER,
+    are_s3_events,
+    are_s3_notifications,
+    map_s3_events,
+)
 from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
 
@@ -89,7 +98,9 @@ def plan_table(
     messages = [message for shape in shapes for message in shape.messages]
     known = config.tables.get(name)
     if are_s3_notifications(messages):
-        plan = _plan_s3(name, wanted)
+        plan = _plan_s3(name, wanted, S3_NOTIFICATIONS)
+    elif are_s3_events(messages) and not (known or wanted.key or wanted.mode or wanted.version):
+        plan = _plan_s3(name, wanted, map_s3_events(messages))
     else:
         plan = _Planner(shapes, discriminator, name, wanted, config).plan(choose)
     key = dict(plan.table.key)
@@ -101,14 +112,13 @@ def plan_table(
     return plan
 
 
-def _plan_s3(name: str, wanted: Wanted) -> TablePlan:
-    if wanted.mode not in ("", S3_NOTIFICATIONS.mode) or wanted.version:
+def _plan_s3(name: str, wanted: Wanted, mapped: Mapped) -> TablePlan:
+    if wanted.mode not in ("", mapped.mode) or wanted.version:
         raise UsageError(
             "notifications of Amazon S3 are ordered by their sequencer: leave out --mode and --version"
         )
-    return TablePlan(
-        NewTable(name, S3_NOTIFICATIONS.key_types, (), (S3_NOTE,)), (S3_NOTIFICATIONS,)
-    )
+    note = S3_NOTE if mapped.version else S3_WITHOUT_ORDER
+    return TablePlan(NewTable(name, mapped.key_types, (), (note,)), (mapped,))
 
 
 class _Planner:
@@ -157,6 +167,7 @@ class _Planner:
             chosen = mode or ("newest" if version else "put")
             types.append(map_whole(shape.messages, key, version, chosen))
         self._note_order(fields, versions, types)
+        self._note_erased(key, mode)
         return TablePlan(self._table(candidates, key), tuple(types))
 
     def _result(
@@ -197,6 +208,9 @@ class _Planner:
             )
             apart = KeyCandidate(kind.path, kind.type, 0, unique=False, reasons=(reason,))
             return candidates, [chosen, apart]
+        if self._wanted.mode != "newest" and not self._wanted.version:
+            taken_at = find_reading_time(self._messages, chosen)
+            return candidates, [chosen, taken_at] if taken_at else [chosen]
         return candidates, [chosen]
 
     def _are_events(self, key: KeyCandidate) -> bool:
@@ -291,6 +305,27 @@ class _Planner:
             self._notes.append(
                 "all samples are about one thing: each message replaces its item, but for those that "
                 "are older"
+            )
+
+    def _note_erased(self, key: TableKey, mode: str) -> None:
+        """Say which members a later message of one key erases, since it does not have them."""
+        if mode in ("insert", "update") or key == MESSAGE_ID:
+            return
+        by_key: dict[Any, list[frozenset[str]]] = {}
+        for message in self._messages:
+            values = tuple(values_at([message], path)[0] for path in key.paths.values())
+            by_key.setdefault(values, []).append(frozenset(filter(None, message)))
+        lost: set[str] = set()
+        for members in by_key.values():
+            every = frozenset.union(*members)
+            # Messages of which one has all members are of one type.
+            if every not in members:
+                lost |= every - frozenset.intersection(*members)
+        if lost:
+            self._notes.append(
+                f"messages of one key have other members: a later one erases {', '.join(sorted(lost))}; if "
+                "these are types of messages, give the samples of each by itself, with --mode update and a "
+                "--name of its own"
             )
 
     def _note_sharing(self, group: Group, shared: Shared) -> None:

@@ -31,10 +31,10 @@ def test_where_a_finding_stands() -> None:
     findings.add(SHAPE, "at a key", ("a", "b"), key=True)
 
     assert lines(findings) == [
-        "routes.yaml:1:2: RT101 at a key",
-        "routes.yaml:2:0: RT101 at the whole",
-        "routes.yaml:2:3: RT101 at a value; mend it",
-        "schema.json:1:1: RT101 in another file",
+        "routes.yaml:1:2: error RT101 at a key",
+        "routes.yaml:2:0: error RT101 at the whole",
+        "routes.yaml:2:3: error RT101 at a value; mend it",
+        "schema.json:1:1: error RT101 in another file",
     ]
 
 
@@ -44,7 +44,11 @@ def test_at_one_place() -> None:
     for code, sentence in [(MEANING, "z"), (SHAPE, "y"), (SHAPE, "x")]:
         findings.add(code, sentence, ("a",))
 
-    assert lines(findings) == ["routes.yaml:2:1: RT101 y", "routes.yaml:2:1: RT101 x", "routes.yaml:2:1: RT401 z"]
+    assert lines(findings) == [
+        "routes.yaml:2:1: error RT101 y",
+        "routes.yaml:2:1: error RT101 x",
+        "routes.yaml:2:1: warning RT401 z",
+    ]
 
 
 def test_the_same_finding_again() -> None:
@@ -54,7 +58,7 @@ def test_the_same_finding_again() -> None:
     findings.add(SHAPE, "x", ("b",))
     findings.add_finding(Finding(SHAPE, "x", Place("routes.yaml", 2, 1)))
 
-    assert lines(findings) == ["routes.yaml:2:1: RT101 x"]
+    assert lines(findings) == ["routes.yaml:2:1: error RT101 x"]
 
 
 @pytest.mark.parametrize("add", ["add", "add_finding"])
@@ -70,9 +74,9 @@ def test_where_the_text_is_at_fault(add: str) -> None:
     findings.add(SHAPE, "elsewhere", ("a",), key=True)
 
     assert lines(findings) == [
-        "routes.yaml:1:1: RT101 elsewhere",
-        "routes.yaml:2:1: RT005 x",
-        "routes.yaml:2:1: RT005 y",
+        "routes.yaml:1:1: error RT101 elsewhere",
+        "routes.yaml:2:1: error RT005 x",
+        "routes.yaml:2:1: error RT005 y",
     ]
 
 
@@ -82,7 +86,7 @@ def test_a_code_of_a_plugin_hides_nothing() -> None:
     findings.add(PLUGINS_OWN, "x", ("a",))
     findings.add(SHAPE, "y", ("a",))
 
-    assert lines(findings) == ["routes.yaml:2:1: ACME1 x", "routes.yaml:2:1: RT101 y"]
+    assert lines(findings) == ["routes.yaml:2:1: info ACME1 x", "routes.yaml:2:1: error RT101 y"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_stopped() -> None:
     findings = stopped([Finding(SHAPE, "x", Place("routes.yaml", 3, 4))])
     findings.add(MEANING, "y", ("a", "b"))
 
-    assert lines(findings) == ["routes.yaml:3:4: RT101 x", "routes.yaml:3:4: RT401 y"]
+    assert lines(findings) == ["routes.yaml:3:4: error RT101 x", "routes.yaml:3:4: warning RT401 y"]
 
 
 def test_what_a_finding_is_about() -> None:
@@ -125,7 +129,7 @@ def test_a_view_without_a_code() -> None:
     view.add(SHAPE, "after", ("b",))
     view.add(MEANING, "another", ("b",))
 
-    expected = ["routes.yaml:2:1: RT101 before", "routes.yaml:2:1: RT401 another"]
+    expected = ["routes.yaml:2:1: error RT101 before", "routes.yaml:2:1: warning RT401 another"]
     assert (lines(findings), lines(view)) == (expected, expected)
 
 

@@ -101,16 +101,16 @@ def test_what_patterns_find(read: Read, include: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("include", "finding"),
     [
-        ("flow/*.yaml", "2:10: RT107 include 'flow/*.yaml' finds no files; it is relative to the folder of this file"),
-        ("[flows/a.yaml, b]", "2:25: RT107 include 'b' finds no files; it is relative to the folder of this file"),
-        ("routes.yaml", "2:10: RT107 include 'routes.yaml' finds no files; it is relative to the folder of this file"),
-        (f"{'a' * 300}.yaml", f"2:10: RT107 include '{'a' * 57}…' finds no files; it is relative to the folder of this file"),
-        ('"\\0/*"', "2:10: RT107 include '\\x00/*' finds no files; it is relative to the folder of this file"),
-        ("../*.yaml", "2:10: RT107 include '../*.yaml' leads out of the folder of the config; name files in that "
+        ("flow/*.yaml", "2:10: error RT107 include 'flow/*.yaml' finds no files; it is relative to the folder of this file"),
+        ("[flows/a.yaml, b]", "2:25: error RT107 include 'b' finds no files; it is relative to the folder of this file"),
+        ("routes.yaml", "2:10: error RT107 include 'routes.yaml' finds no files; it is relative to the folder of this file"),
+        (f"{'a' * 300}.yaml", f"2:10: error RT107 include '{'a' * 57}…' finds no files; it is relative to the folder of this file"),
+        ('"\\0/*"', "2:10: error RT107 include '\\x00/*' finds no files; it is relative to the folder of this file"),
+        ("../*.yaml", "2:10: error RT107 include '../*.yaml' leads out of the folder of the config; name files in that "
                       "folder, relative to it"),
-        ("flows/out.yaml", "2:10: RT107 include 'flows/out.yaml' leads out of the folder of the config, by the link "
+        ("flows/out.yaml", "2:10: error RT107 include 'flows/out.yaml' leads out of the folder of the config, by the link "
                            "'flows/out.yaml'; narrow the pattern to the folders that have the files"),
-        ("/etc/passwd", "2:10: RT107 include '/etc/passwd' leads out of the folder of the config; name files in that "
+        ("/etc/passwd", "2:10: error RT107 include '/etc/passwd' leads out of the folder of the config; name files in that "
                         "folder, relative to it"),
     ],
 )  # fmt: skip
@@ -142,14 +142,14 @@ def test_faults_stand_in_their_files(read: Read) -> None:
     )
 
     assert lines(reading) == [
-        "flows/a.yaml:1:9: RT103 'queues' must be a map, not a list",
-        "flows/a.yaml:2:1: RT101 unknown key 'include' in the config; it takes version, plugins, queues, tables, routes, "
+        "flows/a.yaml:1:9: error RT103 'queues' must be a map, not a list",
+        "flows/a.yaml:2:1: error RT101 unknown key 'include' in the config; it takes version, plugins, queues, tables, routes, "
         "ignore, owner, tags",
-        "flows/a.yaml:3:10: RT104 'version' must be 1, not 2",
-        "flows/a.yaml:4:11: RT103 entry 1 of 'plugins' must be text, not a map",
-        "flows/b.yaml:3:12: RT101 unknown key 'queu' in route 'second'; did you mean 'queue'?",
-        "flows/b.yaml:4:1: RT004 duplicate key 'queues'; the first is on line 1; keep one of the two",
-        "routes.yaml:1:10: RT104 'version' must be 1, not 2",
+        "flows/a.yaml:3:10: error RT104 'version' must be 1, not 2",
+        "flows/a.yaml:4:11: error RT103 entry 1 of 'plugins' must be text, not a map",
+        "flows/b.yaml:3:12: error RT101 unknown key 'queu' in route 'second'; did you mean 'queue'?",
+        "flows/b.yaml:4:1: error RT004 duplicate key 'queues'; the first is on line 1; keep one of the two",
+        "routes.yaml:1:10: error RT104 'version' must be 1, not 2",
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_config_that_cannot_be_read(read: Read) -> None:
     reading = read("", a=FLOW)
 
     assert (lines(reading), reading.config, reading.complete) == (
-        ["routes.yaml: RT003 the config is empty; it needs the keys version, tables and routes"],
+        ["routes.yaml: error RT003 the config is empty; it needs the keys version, tables and routes"],
         None,
         False,
     )
@@ -180,7 +180,7 @@ def test_no_routes_anywhere(read: Read) -> None:
     reading = read("version: 1\ninclude: flows/a.yaml\n", a="tables: {things: {key: {id: S}}}\n")
 
     assert lines(reading) == [
-        "routes.yaml:2:10: RT102 there are no routes, neither in the config nor in what it includes; add 'routes: …'"
+        "routes.yaml:2:10: error RT102 there are no routes, neither in the config nor in what it includes; add 'routes: …'"
     ]
 
 
@@ -254,10 +254,10 @@ def test_a_name_defined_twice(read: Read) -> None:
     again = "is defined twice; the first is at routes.yaml"
     assert (lines(reading), reading.config and (list(reading.config.queues), list(reading.config.routes))) == (
         [
-            f"flows/a.yaml:1:10: RT108 table 'things' {again}:3:10; rename one, or take it out",
-            f"flows/a.yaml:2:10: RT108 route 'first' {again}:5:3; rename one, or take it out",
-            f"flows/b.yaml:1:10: RT108 queue 'q' {again}:6:10; rename one, or take it out",
-            f"flows/b.yaml:2:10: RT108 table 'things' {again}:3:10; rename one, or take it out",
+            f"flows/a.yaml:1:10: error RT108 table 'things' {again}:3:10; rename one, or take it out",
+            f"flows/a.yaml:2:10: error RT108 route 'first' {again}:5:3; rename one, or take it out",
+            f"flows/b.yaml:1:10: error RT108 queue 'q' {again}:6:10; rename one, or take it out",
+            f"flows/b.yaml:2:10: error RT108 table 'things' {again}:3:10; rename one, or take it out",
         ],
         (["q"], []),
     )
@@ -268,9 +268,9 @@ def test_a_name_defined_twice_once_with_a_fault(read: Read) -> None:
     reading = read(a="tables: {more: {key: 5}, things: {key: 5}}\n", b="tables: {more: {key: {id: S}}}\n")
 
     assert lines(reading) == [
-        "flows/a.yaml:1:22: RT103 'key' of table 'more' must be a map, not a whole number",
-        "flows/a.yaml:1:40: RT103 'key' of table 'things' must be a map, not a whole number",
-        "flows/b.yaml:1:10: RT108 table 'more' is defined twice; the first is at flows/a.yaml:1:10; rename one, or take "
+        "flows/a.yaml:1:22: error RT103 'key' of table 'more' must be a map, not a whole number",
+        "flows/a.yaml:1:40: error RT103 'key' of table 'things' must be a map, not a whole number",
+        "flows/b.yaml:1:10: error RT108 table 'more' is defined twice; the first is at flows/a.yaml:1:10; rename one, or take "
         "it out",
     ]
 
@@ -335,7 +335,7 @@ def test_links_to_folders_outside(read: Read, include: str, finding: str) -> Non
 
     reading = read(ROOT.replace("flows/*.yaml", include), a=FLOW)
 
-    assert lines(reading) == [f"routes.yaml:2:10: {finding}"]
+    assert lines(reading) == [f"routes.yaml:2:10: error {finding}"]
 
 
 @pytest.mark.timeout(60)
@@ -361,7 +361,7 @@ def test_a_walk_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     reading = read(ROOT.replace("flows/*.yaml", "['**/*.yaml', 'flows/*.yaml']"), a=FLOW)
 
     assert lines(reading) == [
-        "routes.yaml:2:11: RT107 include '**/*.yaml' looks at more than 20 files and folders; narrow the pattern to "
+        "routes.yaml:2:11: error RT107 include '**/*.yaml' looks at more than 20 files and folders; narrow the pattern to "
         "the folders that have the files"
     ]
 
@@ -375,6 +375,6 @@ def test_a_folder_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "scandir", refuse)
 
     assert lines(read(a=FLOW)) == [
-        "routes.yaml:2:10: RT107 include 'flows/*.yaml' cannot read the folder 'flows': permission denied; narrow the "
+        "routes.yaml:2:10: error RT107 include 'flows/*.yaml' cannot read the folder 'flows': permission denied; narrow the "
         "pattern to the folders that have the files"
     ]

@@ -110,7 +110,7 @@ def test_a_key_of_a_table_without_a_name() -> None:
     """DynamoDB has none."""
     _, findings = parse('version: 1\ntables: {t: {key: {"": S}}}\nroutes: {r: {queue: q, table: t}}\n')
 
-    assert findings == ["2:20: RT105 '' of 'key' of table 't' must be a name that is not empty"]
+    assert findings == ["2:20: error RT105 '' of 'key' of table 't' must be a name that is not empty"]
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("text", "findings"),
     [
-        ("queue: q\ntabel: t\n", ["9:5: RT101 unknown key 'tabel' in route 'r'; did you mean 'table'?"]),
+        ("queue: q\ntabel: t\n", ["9:5: error RT101 unknown key 'tabel' in route 'r'; did you mean 'table'?"]),
         (
             FLOW + "write: {mod: put, xyz: 1}\n",
             [
-                "10:13: RT101 unknown key 'mod' in 'write' of route 'r'; did you mean 'mode'?",
+                "10:13: error RT101 unknown key 'mod' in 'write' of route 'r'; did you mean 'mode'?",
                 (
-                    "10:23: RT101 unknown key 'xyz' in 'write' of route 'r'; "
+                    "10:23: error RT101 unknown key 'xyz' in 'write' of route 'r'; "
                     "it takes mode, version, add, append, keep_first, once, once_key"
                 ),
             ],
@@ -148,50 +148,56 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
         (
             "when: a\n",
             [
-                "7:3: RT102 missing key 'queue' in route 'r'; add 'queue: …'",
-                "7:3: RT102 missing key 'table' in route 'r'; add 'table: …'",
+                "7:3: error RT102 missing key 'queue' in route 'r'; add 'queue: …'",
+                "7:3: error RT102 missing key 'table' in route 'r'; add 'table: …'",
             ],
         ),
         (
             "queue: [q]\ntable: 5\nplugins: p\nschema: 5\nwhen: 1.5\noptions: []\n",
             [
-                "8:12: RT103 'queue' of route 'r' must be text, not a list",
-                "9:12: RT103 'table' of route 'r' must be text, not a whole number; put it in quotes",
-                "10:14: RT103 'plugins' of route 'r' must be a list, not text; make it a list: [p]",
+                "8:12: error RT103 'queue' of route 'r' must be text, not a list",
+                "9:12: error RT103 'table' of route 'r' must be text, not a whole number; put it in quotes",
+                "10:14: error RT103 'plugins' of route 'r' must be a list, not text; make it a list: [p]",
                 (
-                    "11:13: RT103 'schema' of route 'r' must be text, a map or true or false, not a whole number; "
-                    "put it in quotes"
+                    "11:13: error RT103 'schema' of route 'r' must be text, a map or true or false, not a whole "
+                    "number; put it in quotes"
                 ),
-                "12:11: RT103 'when' of route 'r' must be text, not a number; put it in quotes",
-                "13:14: RT103 'options' of route 'r' must be a map, not a list",
+                "12:11: error RT103 'when' of route 'r' must be text, not a number; put it in quotes",
+                "13:14: error RT103 'options' of route 'r' must be a map, not a list",
             ],
         ),
         (
             "queue:\ntable: t\nitem: {b: , c: true}\n",
             [
-                "8:5: RT103 'queue' of route 'r' must be text, but it has no value; give it one, or remove the key",
                 (
-                    "10:12: RT103 attribute 'b' of route 'r' must be text or a map, but it has no value; "
+                    "8:5: error RT103 'queue' of route 'r' must be text, but it has no value; give it one, or remove "
+                    "the key"
+                ),
+                (
+                    "10:12: error RT103 attribute 'b' of route 'r' must be text or a map, but it has no value; "
                     "give it one, or remove the key"
                 ),
-                "10:20: RT103 attribute 'c' of route 'r' must be text or a map, not true or false; put it in quotes",
+                (
+                    "10:20: error RT103 attribute 'c' of route 'r' must be text or a map, not true or false; put it in "
+                    "quotes"
+                ),
             ],
         ),
         (
             FLOW + "on_invalid: Drop\nwrite: {mode: x}\n",
             [
                 (
-                    "10:17: RT104 'on_invalid' of route 'r' must be 'dead_letter', 'drop' or 'retry', not 'Drop'; "
-                    "did you mean 'drop'?"
+                    "10:17: error RT104 'on_invalid' of route 'r' must be 'dead_letter', 'drop' or 'retry', not "
+                    "'Drop'; did you mean 'drop'?"
                 ),
-                f"11:19: RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'x'",
+                f"11:19: error RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'x'",
             ],
         ),
         (
             FLOW + "write: {mode: Upsert, add: [n]}\n",
             [
                 (
-                    f"10:19: RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'Upsert'; "
+                    f"10:19: error RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'Upsert'; "
                     "did you mean 'update'?"
                 ),
             ],
@@ -199,31 +205,32 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
         (
             "queue: ''\ntable: t\nitem: {'': id, b: b}\n",
             [
-                "8:12: RT105 'queue' of route 'r' must not be empty",
-                "10:12: RT105 attribute '' of route 'r' must be a name that is not empty",
+                "8:12: error RT105 'queue' of route 'r' must not be empty",
+                "10:12: error RT105 attribute '' of route 'r' must be a name that is not empty",
             ],
         ),
         (
             "queue: ''\ntable: t\nitem: {}\n",
             [
-                "8:12: RT105 'queue' of route 'r' must not be empty",
-                "10:11: RT105 'item' of route 'r' must not be empty",
+                "8:12: error RT105 'queue' of route 'r' must not be empty",
+                "10:11: error RT105 'item' of route 'r' must not be empty",
             ],
         ),
         (
             FLOW + "item: {b: {ttl: 5}, c: {ttl: 5y}, d: {hash: []}, f: {hash: [x, 5]}}\n",
             [
                 (
-                    "10:21: RT103 'ttl' of attribute 'b' of route 'r' must be text or a map, not a whole number; "
+                    "10:21: error RT103 'ttl' of attribute 'b' of route 'r' must be text or a map, not a whole number; "
                     "put it in quotes"
                 ),
                 (
-                    "10:34: RT105 'ttl' of attribute 'c' of route 'r' must be a whole number and a unit (s, m, h, d or "
-                    "w), as 90d, not '5y'"
+                    "10:34: error RT105 'ttl' of attribute 'c' of route 'r' must be a whole number and a unit (s, m, "
+                    "h, d or w), as 90d, not '5y'"
                 ),
-                "10:49: RT105 'hash' of attribute 'd' of route 'r' must not be empty",
+                "10:49: error RT105 'hash' of attribute 'd' of route 'r' must not be empty",
                 (
-                    "10:68: RT103 entry 2 of 'hash' of attribute 'f' of route 'r' must be text, not a whole number; "
+                    "10:68: error RT103 entry 2 of 'hash' of attribute 'f' of route 'r' must be text, not a whole "
+                    "number; "
                     "put it in quotes"
                 ),
             ],
@@ -232,12 +239,12 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
             FLOW + "item: {b: {meta: Queues}, c: {meta: attribute.}}\n",
             [
                 (
-                    "10:22: RT105 'meta' of attribute 'b' of route 'r' must be one of message_id, sent_at, "
+                    "10:22: error RT105 'meta' of attribute 'b' of route 'r' must be one of message_id, sent_at, "
                     "first_received_at, group_id, sequence_number, deduplication_id, sender_id, queue, route or "
                     "attribute.NAME, not 'Queues'; did you mean 'queue'?"
                 ),
                 (
-                    "10:41: RT105 'meta' of attribute 'c' of route 'r' must be one of message_id, sent_at, "
+                    "10:41: error RT105 'meta' of attribute 'c' of route 'r' must be one of message_id, sent_at, "
                     "first_received_at, group_id, sequence_number, deduplication_id, sender_id, queue, route or "
                     "attribute.NAME, not 'attribute.'"
                 ),
@@ -247,23 +254,23 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
             FLOW
             + "item: {b: {}, c: {type: S}, d: {from: x, value: 1, hash: [y]}, f: {source: x}, g: {form: 1, ttl: 1d}}\n",
             [
-                (f"10:12: RT106 attribute 'b' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
-                (f"10:19: RT106 attribute 'c' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
+                (f"10:12: error RT106 attribute 'b' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
+                (f"10:19: error RT106 attribute 'c' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
                 (
-                    "10:46: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'value'; "
+                    "10:46: error RT106 attribute 'd' of route 'r' has two sources, 'from' and 'value'; "
                     "keep one; 'default' is for when there is no value"
                 ),
                 (
-                    "10:56: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'hash'; "
+                    "10:56: error RT106 attribute 'd' of route 'r' has two sources, 'from' and 'hash'; "
                     "keep one; 'default' is for when there is no value"
                 ),
                 (
-                    "10:72: RT101 unknown key 'source' in attribute 'f' of route 'r'; "
+                    "10:72: error RT101 unknown key 'source' in attribute 'f' of route 'r'; "
                     f"it takes {', '.join(SOURCES)}, transform, type, default, missing, null"
                 ),
-                "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
+                "10:88: error RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
                 (
-                    "10:97: RT106 attribute 'g' of route 'r' has two sources, 'from' and 'ttl'; "
+                    "10:97: error RT106 attribute 'g' of route 'r' has two sources, 'from' and 'ttl'; "
                     "keep one; 'default' is for when there is no value"
                 ),
             ],
@@ -281,12 +288,12 @@ def test_every_fault_of_a_route_is_found_at_its_place(text: Any, findings: Any) 
         (
             "{}",
             [
-                "1:1: RT102 missing key 'version' in the config; add 'version: …'",
-                "1:1: RT102 missing key 'routes' in the config; add 'routes: …'",
+                "1:1: error RT102 missing key 'version' in the config; add 'version: …'",
+                "1:1: error RT102 missing key 'routes' in the config; add 'routes: …'",
             ],
         ),
-        ("version: 1\nroutes: []\n", ["2:9: RT103 'routes' must be a map, not a list"]),
-        ("version: 1\nroutes: {}\n", ["2:9: RT105 'routes' must not be empty"]),
+        ("version: 1\nroutes: []\n", ["2:9: error RT103 'routes' must be a map, not a list"]),
+        ("version: 1\nroutes: {}\n", ["2:9: error RT105 'routes' must not be empty"]),
     ],
 )
 def test_without_routes_there_is_no_config(text: Any, findings: Any) -> None:
@@ -300,7 +307,7 @@ def test_data_that_is_no_map_is_no_config() -> None:
 
     assert (parse_part(spec.Config, [], findings)[0], [str(finding) for finding in findings]) == (
         None,
-        ["f:1:1: RT103 the config must be a map, not a list"],
+        ["f:1:1: error RT103 the config must be a map, not a list"],
     )
 
 
@@ -313,16 +320,17 @@ def test_faults_outside_of_routes_are_found() -> None:
     )
 
     assert findings == [
-        "1:10: RT103 'version' must be 1, not text; write it without quotes",
+        "1:10: error RT103 'version' must be 1, not text; write it without quotes",
         (
-            "2:10: RT105 queue 'a b' must be a name of letters, digits, '_', '.' and '-' that begins with a letter or "
+            "2:10: error RT105 queue 'a b' must be a name of letters, digits, '_', '.' and '-' that begins with "
+            "a letter or "
             "digit"
         ),
-        "2:31: RT103 'atomic' of queue 'c' must be true or false, not text; write it without quotes",
-        "2:45: RT103 'match' of queue 'c' must be 'all' or 'first', not a list",
-        "3:19: RT105 'key' of table 't' must have 1 or 2 entries",
-        "3:33: RT105 'key' of table 'u' must have 1 or 2 entries",
-        "3:67: RT104 'a' of 'key' of table 'v' must be 'B', 'N' or 'S', not 'T'",
+        "2:31: error RT103 'atomic' of queue 'c' must be true or false, not text; write it without quotes",
+        "2:45: error RT103 'match' of queue 'c' must be 'all' or 'first', not a list",
+        "3:19: error RT105 'key' of table 't' must have 1 or 2 entries",
+        "3:33: error RT105 'key' of table 'u' must have 1 or 2 entries",
+        "3:67: error RT104 'a' of 'key' of table 'v' must be 'B', 'N' or 'S', not 'T'",
     ]
     assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.RouteSettings("x", "x")})
 
@@ -388,9 +396,9 @@ def test_whole_numbers_have_a_range() -> None:
     assert ([queue.retry.factor for queue in config.queues.values()], findings) == (
         [2, 2, 2, 10],
         [
-            "5:23: RT105 'factor' of 'retry' of queue 'q' must be a whole number from 1 to 10, not 11",
-            "6:23: RT105 'factor' of 'retry' of queue 'p' must be a whole number from 1 to 10, not 0",
-            "7:23: RT103 'factor' of 'retry' of queue 'o' must be a whole number, not true or false",
+            "5:23: error RT105 'factor' of 'retry' of queue 'q' must be a whole number from 1 to 10, not 11",
+            "6:23: error RT105 'factor' of 'retry' of queue 'p' must be a whole number from 1 to 10, not 0",
+            "7:23: error RT103 'factor' of 'retry' of queue 'o' must be a whole number, not true or false",
         ],
     )
 
@@ -417,7 +425,7 @@ def test_a_queue_whose_pointers_are_not_known_is_left_out(queue: Any, finding: A
         "tables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
     )
 
-    assert (config.queues, config.routes, [each.split(": ", 1)[1][6:].partition(";")[0] for each in findings]) == (
+    assert (config.queues, config.routes, [each.split(": ", 1)[1][12:].partition(";")[0] for each in findings]) == (
         {},
         {},
         [finding],
@@ -490,7 +498,7 @@ def test_keys_that_are_numbers(key: str) -> None:
     """An error below a key that is a number is reported at that key."""
     _, findings = parse(f'version: 1\ntables: {{"{key}": 5}}\nroutes: {{r: {{queue: q, table: "{key}"}}}}\n')
 
-    assert findings == [f"2:{13 + len(key) + 1}: RT103 table '{key}' must be a map, not a whole number"]
+    assert findings == [f"2:{13 + len(key) + 1}: error RT103 table '{key}' must be a map, not a whole number"]
 
 
 def test_a_fraction_of_zero_is_no_fault() -> None:
@@ -514,7 +522,7 @@ def test_other_fractions_are_no_whole_numbers(factor: str) -> None:
         f"queues: {{q: {{retry: {{factor: {factor}}}}}}}\n"
     )
 
-    assert findings == ["4:30: RT103 'factor' of 'retry' of queue 'q' must be a whole number, not a number"]
+    assert findings == ["4:30: error RT103 'factor' of 'retry' of queue 'q' must be a whole number, not a number"]
 
 
 def test_aliases_are_repaired_one_by_one() -> None:
@@ -528,8 +536,8 @@ def test_aliases_are_repaired_one_by_one() -> None:
     assert (config and {name: route.item for name, route in config.routes.items()}, findings) == (
         {"r": item, "s": item},
         [
-            "2:20: RT101 unknown key 'form' in attribute 'a' of route 'r'; did you mean 'from'?",
-            "2:20: RT101 unknown key 'form' in attribute 'a' of route 's'; did you mean 'from'?",
+            "2:20: error RT101 unknown key 'form' in attribute 'a' of route 'r'; did you mean 'from'?",
+            "2:20: error RT101 unknown key 'form' in attribute 'a' of route 's'; did you mean 'from'?",
         ],
     )
 
@@ -546,10 +554,10 @@ def test_a_key_without_characters() -> None:
     assert (config and (list(config.routes), config.routes["r"].options), findings) == (
         (["r"], {"": {"": 1}}),
         [
-            f"2:1: RT101 unknown key '' in the config; {advice}",
-            "4:41: RT105 attribute '' of route 'r' must be a name that is not empty",
-            "4:45: RT103 attribute '' of route 'r' must be text or a map, not a whole number; put it in quotes",
-            f"4:80: RT105 route '' must be {name}",
+            f"2:1: error RT101 unknown key '' in the config; {advice}",
+            "4:41: error RT105 attribute '' of route 'r' must be a name that is not empty",
+            "4:45: error RT103 attribute '' of route 'r' must be text or a map, not a whole number; put it in quotes",
+            f"4:80: error RT105 route '' must be {name}",
         ],
     )
 
@@ -575,19 +583,19 @@ def test_a_keyword_without_a_text() -> None:
     [
         (
             f"{{description: {'a' * 501}}}",
-            "4:27: RT105 'description' of queue 'q' must have at most 500 characters",
+            "4:27: error RT105 'description' of queue 'q' must have at most 500 characters",
         ),
         (
             f"{{tags: {{{', '.join(f'a{number}: b' for number in range(50))}}}}}",
-            "4:20: RT105 'tags' of queue 'q' must have at most 49 entries",
+            "4:20: error RT105 'tags' of queue 'q' must have at most 49 entries",
         ),
         (
             f"{{redact: [{', '.join(f'a{number}' for number in range(51))}]}}",
-            "4:22: RT105 'redact' of queue 'q' must have at most 50 entries",
+            "4:22: error RT105 'redact' of queue 'q' must have at most 50 entries",
         ),
         (
             f"{{redact: [{'a' * 201}]}}",
-            "4:23: RT105 entry 1 of 'redact' of queue 'q' must have at most 200 characters",
+            "4:23: error RT105 entry 1 of 'redact' of queue 'q' must have at most 200 characters",
         ),
     ],
 )
@@ -604,14 +612,14 @@ def test_a_transform_without_a_name() -> None:
 
     assert parse(
         f"version: 1\ntables: {{t: {{key: {{a: S}}}}}}\nroutes: {{r: {{queue: q, table: t, item: {item}}}}}\n"
-    )[1] == ["3:66: RT105 entry 1 of 'transform' of attribute 'a' of route 'r' must not be empty"]
+    )[1] == ["3:66: error RT105 entry 1 of 'transform' of attribute 'a' of route 'r' must not be empty"]
 
 
 def test_routes_go_with_a_faulty_section() -> None:
     """No table is reported as unknown because the section has a fault."""
     config, found = parse("version: 1\ntables: []\nroutes: {r: {queue: q, table: t}}\n")
 
-    assert (config and config.routes, found) == ({}, ["2:9: RT103 'tables' must be a map, not a list"])
+    assert (config and config.routes, found) == ({}, ["2:9: error RT103 'tables' must be a map, not a list"])
 
 
 def test_a_reason_has_words() -> None:
@@ -620,7 +628,7 @@ def test_a_reason_has_words() -> None:
     text = f"version: 1\nroutes: {{r: {{queue: q, table: t}}}}\nignore: {ignore}\n"
 
     assert parse(text)[1] == [
-        "3:32: RT105 'reason' of entry 1 of 'ignore' must be a reason in words, not ' '",
-        "3:45: RT105 'code' of entry 2 of 'ignore' must be the code of a finding, as RT203, not 'rt203'",
-        "3:64: RT102 missing key 'reason' in entry 3 of 'ignore'; add 'reason: …'",
+        "3:32: error RT105 'reason' of entry 1 of 'ignore' must be a reason in words, not ' '",
+        "3:45: error RT105 'code' of entry 2 of 'ignore' must be the code of a finding, as RT203, not 'rt203'",
+        "3:64: error RT102 missing key 'reason' in entry 3 of 'ignore'; add 'reason: …'",
     ]

@@ -35,72 +35,76 @@ NEEDS = "it needs the keys version, tables and routes"
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("", f"routes.yaml: RT003 the config is empty; {NEEDS}"),
-        ("# nothing\n", f"routes.yaml: RT003 the config is empty; {NEEDS}"),
-        ("- a\n", f"routes.yaml:1:1: RT003 the config must be a map of keys, not a list; {NEEDS}"),
-        ("\n a\n", f"routes.yaml:2:2: RT003 the config must be a map of keys, not a single value; {NEEDS}"),
-        ("!x {a: 1}", f"routes.yaml:1:1: RT003 the config must be a map of keys, not a map with a tag; {NEEDS}"),
-        ("a:\n\tb: 1\n", "routes.yaml:2:1: RT002 a tab is used as indentation; indent with spaces"),
-        ("a:\n  \tb: c: 1\n", "routes.yaml:2:3: RT002 a tab is used as indentation; indent with spaces"),
+        ("", f"routes.yaml: error RT003 the config is empty; {NEEDS}"),
+        ("# nothing\n", f"routes.yaml: error RT003 the config is empty; {NEEDS}"),
+        ("- a\n", f"routes.yaml:1:1: error RT003 the config must be a map of keys, not a list; {NEEDS}"),
+        ("\n a\n", f"routes.yaml:2:2: error RT003 the config must be a map of keys, not a single value; {NEEDS}"),
+        ("!x {a: 1}", f"routes.yaml:1:1: error RT003 the config must be a map of keys, not a map with a tag; {NEEDS}"),
+        ("a:\n\tb: 1\n", "routes.yaml:2:1: error RT002 a tab is used as indentation; indent with spaces"),
+        ("a:\n  \tb: c: 1\n", "routes.yaml:2:3: error RT002 a tab is used as indentation; indent with spaces"),
         (
             "a: b: c",
             (
-                "routes.yaml:1:5: RT002 this is not YAML: mapping values are not allowed in this context; "
+                "routes.yaml:1:5: error RT002 this is not YAML: mapping values are not allowed in this context; "
                 "put text that has a colon and a space in it in quotes, or mend the indentation"
             ),
         ),
         (
             "a: @x",
             (
-                "routes.yaml:1:4: RT002 this is not YAML: while scanning for the next token begun on line 1, "
+                "routes.yaml:1:4: error RT002 this is not YAML: while scanning for the next token begun on line 1, "
                 "found character that cannot start any token; put text that begins with this character in quotes"
             ),
         ),
         (
             "a: *x",
             (
-                "routes.yaml:1:4: RT002 this is not YAML: found undefined alias; "
+                "routes.yaml:1:4: error RT002 this is not YAML: found undefined alias; "
                 "put text that begins with * in quotes, or define the anchor above"
             ),
         ),
         (
             "a: {b: 1",
             (
-                "routes.yaml:2:1: RT002 this is not YAML: while parsing a flow mapping begun on line 1, "
+                "routes.yaml:2:1: error RT002 this is not YAML: while parsing a flow mapping begun on line 1, "
                 f"did not find expected ',' or '}}'; {LOOK}"
             ),
         ),
         (
             "a: 1\n---\nb: 2\n",
             (
-                "routes.yaml:2:1: RT002 this is not YAML: expected a single document in the stream begun on line 1, "
+                "routes.yaml:2:1: error RT002 this is not YAML: expected a single document in the stream begun on "
+                "line 1, "
                 f"but found another document; {LOOK}"
             ),
         ),
         (
             "a: é\nb: \x07",
             (
-                "routes.yaml:2:4: RT002 the character U+0007 is not allowed in YAML; "
+                "routes.yaml:2:4: error RT002 the character U+0007 is not allowed in YAML; "
                 'remove it, or write it as an escape in double quotes: "\\x07"'
             ),
         ),
         (
             "a: \x00",
             (
-                "routes.yaml:1:4: RT002 the character U+0000 is not allowed in YAML; "
+                "routes.yaml:1:4: error RT002 the character U+0000 is not allowed in YAML; "
                 'remove it, or write it as an escape in double quotes: "\\x00"'
             ),
         ),
-        ("a: \ud800", "routes.yaml:1:4: RT002 the character U+D800 is not allowed in YAML; remove it"),
+        ("a: \ud800", "routes.yaml:1:4: error RT002 the character U+D800 is not allowed in YAML; remove it"),
         (
             "[" * 1000,
-            "routes.yaml:1:101: RT006 more than 100 lists and maps inside each other; nest less deeply",
+            "routes.yaml:1:101: error RT006 more than 100 lists and maps inside each other; nest less deeply",
         ),
-        ("- " * 100_000, "routes.yaml:1:201: RT006 more than 100 lists and maps inside each other; nest less deeply"),
-        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias is inside its own anchor; write the value out"),
+        (
+            "- " * 100_000,
+            "routes.yaml:1:201: error RT006 more than 100 lists and maps inside each other; nest less deeply",
+        ),
+        ("a: &a [*a]", "routes.yaml:1:4: error RT006 an alias is inside its own anchor; write the value out"),
         (
             "a: &a {<<: *a}",
-            "routes.yaml:1:4: RT006 an alias is inside its own anchor; write the value out",
+            "routes.yaml:1:4: error RT006 an alias is inside its own anchor; write the value out",
         ),
     ],
 )
@@ -114,7 +118,7 @@ def test_brackets_that_a_parser_itself_refuses() -> None:
     place, _, sentence = stopped("[" * 100_000).partition(": ")
 
     assert place in ("routes.yaml:1:1001", "routes.yaml:1:101")
-    assert sentence == "RT006 more than 100 lists and maps inside each other; nest less deeply"
+    assert sentence == "error RT006 more than 100 lists and maps inside each other; nest less deeply"
 
 
 def test_aliases_may_not_blow_up_a_file() -> None:
@@ -122,7 +126,7 @@ def test_aliases_may_not_blow_up_a_file() -> None:
     lists = "".join(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9))
 
     assert stopped(f"x0: &x0 [{'1, ' * 10}]\n{lists}") == (
-        "routes.yaml:6:5: RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
+        "routes.yaml:6:5: error RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
     )
 
 
@@ -134,7 +138,7 @@ def test_aliases_of_text_count(aliases: int, is_refused: bool, monkeypatch: pyte
     text = f"a: &a x\nb: {{{keys}}}\nc: [{'*a, ' * aliases}]\n"
 
     if is_refused:
-        assert stopped(text).startswith("routes.yaml:1:1: RT006 more than 1,000,000 keys and values;")
+        assert stopped(text).startswith("routes.yaml:1:1: error RT006 more than 1,000,000 keys and values;")
     else:
         assert parse_text(text).data["c"] == ["x"] * aliases
 
@@ -144,7 +148,7 @@ def test_merges_may_not_blow_up_a_file() -> None:
     keys = ", ".join(f"k{i}: 1" for i in range(1000))
 
     assert stopped(f"a: &a {{{keys}}}\nb: &b [{'*a, ' * 400}]\nc: {{<<: *b}}\nd: {{<<: *b}}\ne: {{<<: *b}}\n") == (
-        "routes.yaml:1:4: RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
+        "routes.yaml:1:4: error RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
     )
 
 
@@ -153,7 +157,7 @@ def test_aliases_may_not_nest_over_the_bound() -> None:
     chain = "".join(f"a{i}: &a{i} {'[' * 60}{f'*a{i - 1}' if i else 1}{']' * 60}\n" for i in range(500))
 
     assert stopped(chain) == (
-        "routes.yaml:2:28: RT006 more than 100 lists and maps inside each other; nest less deeply"
+        "routes.yaml:2:28: error RT006 more than 100 lists and maps inside each other; nest less deeply"
     )
 
 
@@ -189,14 +193,17 @@ def test_faults_that_do_not_stop_reading_are_collected() -> None:
 
     assert (found(source), source.data) == (
         [
-            "routes.yaml:2:4: RT007 .nan is not a number in JSON; write text in quotes, or a plain number",
-            "routes.yaml:3:3: RT007 a key must be text, not a list or a map; write text before the colon",
-            "routes.yaml:5:1: RT004 duplicate key 'a'; the first is on line 1; keep one of the two",
-            "routes.yaml:6:4: RT007 the tag !x is not supported; write text in quotes, or a plain number",
-            "routes.yaml:7:4: RT007 the tag !y is not supported; remove it",
-            "routes.yaml:8:9: RT007 '<<' takes a map, or a list of maps; name an anchor of a map: <<: *name",
-            "routes.yaml:9:4: RT005 environment variable 'NONE' is not set; set it, or give it a default: ${NONE:-…}",
-            "routes.yaml:10:11: RT004 duplicate key 'i'; the first is on line 10; keep one of the two",
+            "routes.yaml:2:4: error RT007 .nan is not a number in JSON; write text in quotes, or a plain number",
+            "routes.yaml:3:3: error RT007 a key must be text, not a list or a map; write text before the colon",
+            "routes.yaml:5:1: error RT004 duplicate key 'a'; the first is on line 1; keep one of the two",
+            "routes.yaml:6:4: error RT007 the tag !x is not supported; write text in quotes, or a plain number",
+            "routes.yaml:7:4: error RT007 the tag !y is not supported; remove it",
+            "routes.yaml:8:9: error RT007 '<<' takes a map, or a list of maps; name an anchor of a map: <<: *name",
+            (
+                "routes.yaml:9:4: error RT005 environment variable 'NONE' is not set; set it, or give it a default: "
+                "${NONE:-…}"
+            ),
+            "routes.yaml:10:11: error RT004 duplicate key 'i'; the first is on line 10; keep one of the two",
         ],
         {
             "a": 1,
@@ -281,12 +288,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (None, "{file}: RT001 cannot read the config: no such file or directory; check the path of the config"),
-        (b"a: 1\nb: '\xfc'\n", "{file}:2:5: RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
-        (b"\xff\xfea\x00", "{file}:1:1: RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
+        (None, "{file}: error RT001 cannot read the config: no such file or directory; check the path of the config"),
+        (b"a: 1\nb: '\xfc'\n", "{file}:2:5: error RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
+        (b"\xff\xfea\x00", "{file}:1:1: error RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
         (
             b" " * (MAX_BYTES + 1),
-            "{file}: RT001 the config is too large; keep it under 16 MiB, with schemas in files of their own",
+            "{file}: error RT001 the config is too large; keep it under 16 MiB, with schemas in files of their own",
         ),
     ],
 )

@@ -157,7 +157,7 @@ def router_transform_message(message, route):
 """
 TWO = f"one: {{{TO_THINGS}}}\ntwo: {{{TO_THINGS}}}"
 RETRY = Outcome("retry", "RT812", "later", "one", delay=7)
-FAILED = Outcome("retry", "RT813", "plugin 'decide': router_transform_message raised ValueError", "one")
+FAILED = Outcome("retry", "RT813", "plugin 'decide': router_transform_message raised ValueError (decide.py:15)", "one")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_failing_transform_is_a_retry(make: Any) -> None:
     """The reason names it, without the text of its exception."""
     program = make(f"r: {{{TO_THINGS}, item: {{id: {{from: id, transform: broken}}}}}}", mine=BROKEN)
 
-    outcome = Outcome("retry", "RT813", "attribute 'id': transform 'broken' failed with KeyError", "r")
+    outcome = Outcome("retry", "RT813", "attribute 'id': transform 'broken' failed with KeyError (mine.py:4)", "r")
     assert planned(program, {"id": "secret"}) == (outcome, [])
 
 
@@ -257,7 +257,14 @@ def router_register_envelopes(register):
         ("drop", Outcome("dropped", "RT811", "old")),
         ("retry", Outcome("retry", "RT812", "key not there", delay=3)),
         ("reject", Outcome("rejected", "RT802", "no such envelope")),
-        ("", Outcome("retry", "RT813", "plugin 'envelopes_of_mine': envelope 'mine' raised ZeroDivisionError")),
+        (
+            "",
+            Outcome(
+                "retry",
+                "RT813",
+                "plugin 'envelopes_of_mine': envelope 'mine' raised ZeroDivisionError (envelopes_of_mine.py:10)",
+            ),
+        ),
     ],
 )
 def test_envelopes_decide_and_may_fail(make: Any, payload: Any, outcome: Any) -> None:
@@ -265,6 +272,29 @@ def test_envelopes_decide_and_may_fail(make: Any, payload: Any, outcome: Any) ->
     program = make(f"r: {{{TO_THINGS}}}", "envelope: [mine]", envelopes_of_mine=ENVELOPE)
 
     assert planned(program, payload) == (outcome, [])
+
+
+@pytest.mark.parametrize(
+    ("route", "queue", "payload", "failures"),
+    [
+        (
+            f"r: {{{TO_THINGS}, item: {{id: {{from: id, transform: broken}}}}}}",
+            "",
+            {"id": "a"},
+            [("r", "TransformError")],
+        ),
+        (f"r: {{{TO_THINGS}}}", "envelope: [mine]", "", [("", "PluginError")]),
+        (f"r: {{{TO_THINGS}}}", "", {"no": 1}, []),
+    ],
+)
+def test_a_trace_has_what_plugins_raise(make: Any, route: Any, queue: Any, payload: Any, failures: Any) -> None:
+    """The exception itself, of a route and of an envelope; a rejection is none."""
+    program = make(route, queue, broken=BROKEN, envelopes_of_mine=ENVELOPE)
+    traced: list[Any] = []
+
+    planned(program, payload, lambda *stage: traced.append(stage))
+
+    assert [(name, type(value).__name__) for name, stage, value in traced if stage == "failed"] == failures
 
 
 IN_PLACE = """

@@ -90,8 +90,8 @@ def test_null_is_not_transformed(attribute: Any) -> None:
     [
         ("value", ("rejected", "RT807", "attribute 'a' has a value that transform 'fail' does not take", "/a")),
         ("type", ("rejected", "RT807", "attribute 'a' has a value that transform 'fail' does not take", "/a")),
-        ("key", ("retry", "RT813", "attribute 'a': transform 'fail' failed with KeyError", "")),
-        ("zero", ("retry", "RT813", "attribute 'a': transform 'fail' failed with ZeroDivisionError", "")),
+        ("key", ("retry", "RT813", "attribute 'a': transform 'fail' failed with KeyError (own.py:13)", "")),
+        ("zero", ("retry", "RT813", "attribute 'a': transform 'fail' failed with ZeroDivisionError (own.py:13)", "")),
         ("drop", ("dropped", "RT811", "not wanted", "")),
         ("reject", ("rejected", "RT810", "no such model", "")),
         ("retry", ("retry", "RT812", "later", "")),

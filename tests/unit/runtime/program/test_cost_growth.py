@@ -11,7 +11,8 @@ from tests.support.config import Findings
 from tests.support.program import SchemaStore
 
 FINDING = (
-    "routes.yaml: RT315 schema 'a.json' applies more than 10,000 subschemas to one value, once its references are "
+    "routes.yaml: error RT315 schema 'a.json' applies more than 10,000 subschemas to one value, once its "
+    "references are "
     "followed, at {}; let its allOf, anyOf and oneOf refer to a definition once"
 )
 

@@ -16,7 +16,8 @@ NODE: dict[str, Any] = {"$ref": "#/$defs/node"}
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 X: dict[str, Any] = {"definitions": {"x": {}}}
 FINDING = (
-    "routes.yaml: RT316 schema 'a.json' applies to {} of each level several times, at {}; declare it in one part of "
+    "routes.yaml: error RT316 schema 'a.json' applies to {} of each level several times, at {}; declare "
+    "it in one part of "
     "allOf"
 )
 

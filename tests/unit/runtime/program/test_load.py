@@ -94,7 +94,7 @@ def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
         loaded.schemas,
     ) == (
         None,
-        [f"{tmp_path / 'routes.yaml'}: RT001 {UNREADABLE}"],
+        [f"{tmp_path / 'routes.yaml'}: error RT001 {UNREADABLE}"],
         None,
         None,
         None,
@@ -141,11 +141,11 @@ def test_what_placeholders_make_of_a_route(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "found"),
     [
-        ("ab: {key: {id: S}}", "routes.yaml:3:3: RT202 'ab' is not a valid table name"),
-        ("things: {name: ab, key: {id: S}}", "routes.yaml:3:18: RT202 'ab' is not a valid table name"),
+        ("ab: {key: {id: S}}", "routes.yaml:3:3: error RT202 'ab' is not a valid table name"),
+        ("things: {name: ab, key: {id: S}}", "routes.yaml:3:18: error RT202 'ab' is not a valid table name"),
         (
             "things: {name: 'arn:aws:s3:::x', key: {id: S}}",
-            "routes.yaml:3:18: RT202 'arn:aws:s3:::x' is no ARN of a table",
+            "routes.yaml:3:18: error RT202 'arn:aws:s3:::x' is no ARN of a table",
         ),
     ],
 )
@@ -263,7 +263,7 @@ def test_unsaved_files(tmp_path: Path) -> None:
     loaded = load(path, {}, unsaved=unsaved)
 
     assert [str(finding) for finding in loaded.findings] == [
-        f"{tmp_path}/more.yaml:2:29: RT201 unknown table 'thing'; did you mean 'things'?"
+        f"{tmp_path}/more.yaml:2:29: error RT201 unknown table 'thing'; did you mean 'things'?"
     ]
 
 

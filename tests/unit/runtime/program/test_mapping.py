@@ -207,17 +207,17 @@ routes:
       f: {value: "${NOWHERE}"}
     write: {mode: delete, add: [a]}
 """
-    assert [" ".join(line.split(" ")[:2]) for line in load_text(text).found] == [
-        "routes.yaml:10:11: RT401",
-        "routes.yaml:12:31: RT407",
-        "routes.yaml:13:31: RT403",
-        "routes.yaml:13:43: RT104",
-        "routes.yaml:14:20: RT106",
-        "routes.yaml:15:10: RT401",
-        "routes.yaml:16:21: RT405",
-        "routes.yaml:17:18: RT406",
-        "routes.yaml:18:18: RT005",
-        "routes.yaml:19:27: RT604",
+    assert [" ".join(line.split(" ")[:3]) for line in load_text(text).found] == [
+        "routes.yaml:10:11: error RT401",
+        "routes.yaml:12:31: error RT407",
+        "routes.yaml:13:31: error RT403",
+        "routes.yaml:13:43: error RT104",
+        "routes.yaml:14:20: error RT106",
+        "routes.yaml:15:10: error RT401",
+        "routes.yaml:16:21: error RT405",
+        "routes.yaml:17:18: error RT406",
+        "routes.yaml:18:18: error RT005",
+        "routes.yaml:19:27: error RT604",
     ]
 
 
@@ -234,7 +234,9 @@ routes:
   one: {queue: q, table: things, item: *item}
   two: {queue: q, table: things, item: {<<: *item, b: b}}
 """
-    assert load_text(text).found == ["routes.yaml:2:27: RT401 'sum(' is not a JMESPath expression: it ends too early"]
+    assert load_text(text).found == [
+        "routes.yaml:2:27: error RT401 'sum(' is not a JMESPath expression: it ends too early"
+    ]
 
 
 def test_equal_attributes_of_routes_are_compiled_once(load_text: Any) -> None:

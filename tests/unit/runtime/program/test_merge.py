@@ -91,7 +91,7 @@ def test_a_plugin_that_fails(flow: Any) -> None:
 
     found = flow({"item": ITEM, "merge": {"from": "m", "transform": "fail"}}, plugin=plugin).send({"id": "1", "m": {}})
 
-    assert found == ("retry", "RT813", "transform 'fail' failed with ZeroDivisionError", "")
+    assert found == ("retry", "RT813", "transform 'fail' failed with ZeroDivisionError (own.py:4)", "")
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_dead_letter_queue_by_its_key(load_text: Any) -> None:
     """A fault in its name is reported once, where the name stands."""
     made = load_text(config("{q: {dead_letter: dlq}, dlq: {name: 'd l q'}}", "{r: {queue: q, table: things}}"))
 
-    assert [line.split(" is")[0] for line in made.found] == ["routes.yaml:2:45: RT202 'd l q'"]
+    assert [line.split(" is")[0] for line in made.found] == ["routes.yaml:2:45: error RT202 'd l q'"]
 
 
 def test_places_of_names(load_text: Any) -> None:
@@ -184,9 +184,9 @@ def test_places_of_names(load_text: Any) -> None:
     )
 
     assert [line.split(" is no")[0] for line in made.found if "RT202" in line] == [
-        "routes.yaml:2:10: RT202 'a.b'",
-        "routes.yaml:2:43: RT202 'c.d'",
-        "routes.yaml:4:83: RT202 'e.f'",
+        "routes.yaml:2:10: error RT202 'a.b'",
+        "routes.yaml:2:43: error RT202 'c.d'",
+        "routes.yaml:4:83: error RT202 'e.f'",
     ]
 
 

@@ -56,7 +56,7 @@ def reported(store: Any, schema: Any) -> Any:
     found = findings()
     check = store.compile(schema, found, PATH)
     assert (check is None) == found.failed
-    return [str(finding).replace("routes.yaml:1:3: ", "") for finding in found]
+    return [str(finding).replace(f"routes.yaml:1:3: {finding.code.severity} ", "") for finding in found]
 
 
 @pytest.mark.parametrize("limit", [3, 3.0])
@@ -250,31 +250,32 @@ COMMAS = "look at the quotes, commas and brackets here and before"
 @pytest.mark.parametrize(
     ("name", "content", "finding"),
     [
-        ("a.json", b'{\n  "type": object\n}', f"a.json:2:11: RT301 the schema is not JSON; {COMMAS}"),
-        ("a.json", b'"\xff"', "a.json: RT301 the schema is not UTF-8 text; save it as UTF-8"),
+        ("a.json", b'{\n  "type": object\n}', f"a.json:2:11: error RT301 the schema is not JSON; {COMMAS}"),
+        ("a.json", b'"\xff"', "a.json: error RT301 the schema is not UTF-8 text; save it as UTF-8"),
         (
             "a.json",
             b'{"const": NaN}',
             (
-                "a.json: RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent without "
+                "a.json: error RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent "
+                "without "
                 "end are no JSON"
             ),
         ),
         (
             "a.json",
             b"[" * 100_000,
-            "a.json: RT301 the schema is not JSON; it nests too deeply, or has a number that is too long",
+            "a.json: error RT301 the schema is not JSON; it nests too deeply, or has a number that is too long",
         ),
         ("a.json", b" " * (4 * 1024 * 1024 + 1), "RT301 schema 'a.json' is larger than 4 MiB; split it"),
         (
             "a.yaml",
             b"- a\n",
-            "a.yaml:1:1: RT301 the schema is not a map in YAML; it needs the keys version, tables and routes",
+            "a.yaml:1:1: error RT301 the schema is not a map in YAML; it needs the keys version, tables and routes",
         ),
         (
             "a.yaml",
             b"type: string\ntype: string\n",
-            "a.yaml:2:1: RT004 duplicate key 'type'; the first is on line 1; keep one of the two",
+            "a.yaml:2:1: error RT004 duplicate key 'type'; the first is on line 1; keep one of the two",
         ),
     ],
 )
@@ -428,7 +429,7 @@ def test_only_a_bad_file_is_reported(folder: Any, store: Any) -> None:
     write(folder, a={"$ref": "b.json"}, b="{")
 
     assert reported(store, "a.json") == [
-        "b.json:1:2: RT301 the schema is not JSON; look at the quotes, commas and brackets here and before"
+        "b.json:1:2: error RT301 the schema is not JSON; look at the quotes, commas and brackets here and before"
     ]
 
 

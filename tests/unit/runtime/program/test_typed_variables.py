@@ -95,7 +95,7 @@ def test_not_set(tmp_path: Path) -> None:
         load_program(tmp_path / "routes.yaml", {})
 
     assert {str(each).split(": ", 1)[1] for each in raised.value.findings} == {
-        "RT005 environment variable 'BATCH' is not set; set it, or give it a default: ${BATCH:-…}"
+        "error RT005 environment variable 'BATCH' is not set; set it, or give it a default: ${BATCH:-…}"
     }
 
 

@@ -403,7 +403,7 @@ def test_a_reload_for_a_signal(
         (
             ("things}", "thinks}"),
             "the config has errors: continuing with the old one",
-            ["RT201 unknown table 'thinks'; did you mean 'things'?"],
+            ["error RT201 unknown table 'thinks'; did you mean 'things'?"],
         ),
         (
             ("queue: q", "queue: gone"),
@@ -499,7 +499,7 @@ START = "@hookimpl\ndef router_start(router):\n    raise "
         ("raise Odd", "the config has errors: continuing with the old one"),
         (
             f"{START}Odd",
-            "cannot reload: plugin 'acme': router_start raised Odd; continuing with the old config",
+            "cannot reload: plugin 'acme': router_start raised Odd (acme.py:6); continuing with the old config",
         ),
         (
             f"{START}KeyboardInterrupt",

@@ -138,10 +138,13 @@ def test_names_that_a_schema_no_longer_takes(
     assert ([each.verdict for each in report.routes], set(reasons(report))) == (["breaking"], found)
 
 
+FOUND = "it may find text, a number, true or false or a list"
+
+
 def test_what_is_not_known_beside_a_reason(diff: Diff) -> None:
     """A stage without a proof and without an example is reported, too."""
     old = {**ORDER, "schema": schema()}
-    new = {**ORDER, "schema": schema(n={"type": "integer", "minimum": 0}), "merge": "more"}
+    new = {**ORDER, "schema": schema(n={"type": "integer", "minimum": 0}), "merge": {"from": "more", "prefix": "m_"}}
 
     report = diff(*(config_of({"main": each}, tables=TABLES) for each in (old, new)))
 
@@ -149,11 +152,11 @@ def test_what_is_not_known_beside_a_reason(diff: Diff) -> None:
     assert set(reasons(report)) == {MINIMUM}
     assert (report.routes[0].verdict, report.routes[0].unproved) == (
         "breaking",
-        ("'merge' may find another name of the route's own attributes",),
+        tuple(f"'merge': {doubt}" for doubt in (FOUND, "it may find more than 100 entries")),
     )
     assert undecided == (
-        "it is not known whether it takes all messages that it took: 'merge' may find another name of the route's own "
-        "attributes"
+        f"it is not known whether it takes all messages that it took: 'merge': {FOUND}; 'merge': it may find more than "
+        "100 entries"
     )
 
 
@@ -233,7 +236,7 @@ def test_an_earlier_route_beside_another_reason(diff: Diff) -> None:
 
     (undecided,) = (each.change.sentence for each in report.findings if each.change.code.id == "RT902")
     assert set(reasons(report)) == {"an earlier route takes it", MINIMUM}
-    assert undecided.endswith(": 'merge' may find another name of the route's own attributes")
+    assert undecided.endswith("'merge': it may find the attribute 'id', which is the route's own")
 
 
 def test_what_is_not_known_of_a_mapping_with_an_example(diff: Diff) -> None:

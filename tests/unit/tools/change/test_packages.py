@@ -116,7 +116,9 @@ def test_a_variable_that_is_not_set(package: Make, tmp_path: Path) -> None:
         version = open_version(str(tmp_path / "routes.yaml"), tmp_path / "routes.yaml", {}, stack)
         assert table_of(version).endswith("-things")
         assert {each.code.severity for each in version.loaded.findings} == {"warning"}
-        with pytest.raises(ConfigError, match=r"it:routes\.yaml:3:25: RT005 environment variable 'STAGE' is not set"):
+        with pytest.raises(
+            ConfigError, match=r"it:routes\.yaml:3:25: error RT005 environment variable 'STAGE' is not set"
+        ):
             open_package("it", made, {}, stack)
 
 

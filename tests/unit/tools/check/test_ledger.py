@@ -134,6 +134,30 @@ def test_not_decided(check: Examine) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("item", "schema", "more", "advice"),
+    [
+        ("{id: id, a: 'map(&n, k)'}", MORE, "", "with 'type' and 'required'"),
+        ("{id: id}", "null", "", "give the route a 'schema'"),
+        ("{id: id}", SCHEMA, "    plugins: [own]\nplugins: [own.py]\n", "test the plugin"),
+        ("{id: id, a: {from: l, transform: own}}", SCHEMA, "plugins: [own.py]\n", "test the plugin"),
+    ],
+)
+def test_what_would_decide(check: Examine, item: str, schema: str, more: str, advice: str) -> None:
+    """A claim that is not decided says what to do: in the schema, unless a plugin is the reason."""
+    Path("own.py").write_text(
+        "from router import hookimpl\n"
+        "@hookimpl\ndef router_transform_message(message, route): return message\n"
+        "@hookimpl\ndef router_register_transforms(register): register('own', str)\n"
+    )
+
+    report = check(item, schema, more=more)
+
+    first = report.ledger.undecided[0]
+    assert (advice in first.way_out, advice in first.finding.suggestion) == (True, True), first
+    assert {entry.way_out for entry in report.ledger.entries if entry.verdict != "not decided"} == {""}
+
+
 def test_a_size_that_is_not_decided(check: Examine) -> None:
     """Fails with --strict, as each claim does."""
     report = check(

@@ -277,7 +277,7 @@ def test_no_finding(check: Examine) -> None:
     assert (entry.finding in report.findings, report.ledger.complete, str(entry.finding)) == (
         False,
         False,
-        f"routes.yaml:9:39: RT244 {sentence}",
+        f"routes.yaml:9:39: info RT244 {sentence}",
     )
 
 

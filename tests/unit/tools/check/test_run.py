@@ -57,7 +57,7 @@ def test_nothing(found: Any) -> None:
 def test_a_config_that_cannot_be_read(found: Any) -> None:
     """It is the only finding."""
     assert found(text="") == [
-        ("routes.yaml: RT003 the config is empty; it needs the keys version, tables and routes", "error")
+        ("routes.yaml: error RT003 the config is empty; it needs the keys version, tables and routes", "error")
     ]
 
 
@@ -70,21 +70,23 @@ def test_remarks_of_a_plugin(found: Any) -> None:
     ]
 """
     assert found(body) == [
-        ("routes.yaml:1:1: ACME1 no owner", "warning"),
-        ("routes.yaml:8:6: ACME3 not in the file", "error"),
-        ("routes.yaml:8:24: ACME2 1 route; add one", "info"),
+        ("routes.yaml:1:1: warning ACME1 no owner", "warning"),
+        ("routes.yaml:8:6: error ACME3 not in the file", "error"),
+        ("routes.yaml:8:24: info ACME2 1 route; add one", "info"),
     ]
 
 
 def test_a_remark_with_a_code_of_ours(found: Any) -> None:
     """The code gets a prefix."""
-    assert found('    return [Remark("RT101", "mine", ("version",))]') == [("routes.yaml:1:10: X-RT101 mine", "error")]
+    assert found('    return [Remark("RT101", "mine", ("version",))]') == [
+        ("routes.yaml:1:10: error X-RT101 mine", "error")
+    ]
 
 
 @pytest.mark.parametrize(
     ("body", "did"),
     [
-        ("    raise KeyError('x')", "raised KeyError"),
+        ("    raise KeyError('x')", "raised KeyError (own.py:9)"),
         ("    return None", "returned a value of type NoneType, not a list of Remark"),
         ("    return ['x']", "returned a value of type list, not a list of Remark"),
     ],
@@ -93,16 +95,16 @@ def test_a_check_that_fails(found: Any, body: str, did: str) -> None:
     """It is a finding, since its result is unknown."""
     sentence = f"RT508 plugin 'own': router_register_checks registered a check that {did}"
 
-    assert found(body) == [(f"routes.yaml:2:10: {sentence}; fix the plugin", "error")]
+    assert found(body) == [(f"routes.yaml:2:10: error {sentence}; fix the plugin", "error")]
 
 
 def test_checks_run_on_a_faulty_config_too(found: Any) -> None:
     """A faulty config is checked by plugins, too."""
     text = CONFIG.replace("table: things", "table: thing")
 
-    assert [line[:24] for line, _ in found('    return [Remark("ACME1", "x", ("routes",))]', text)] == [
-        "routes.yaml:8:3: ACME1 x",
-        "routes.yaml:8:24: RT201 ",
+    assert [line[:30] for line, _ in found('    return [Remark("ACME1", "x", ("routes",))]', text)] == [
+        "routes.yaml:8:3: error ACME1 x",
+        "routes.yaml:8:24: error RT201 ",
     ]
 
 
@@ -131,9 +133,9 @@ def test_a_rule_that_crashes(error: BaseException) -> None:
 
     sentence = f"rule 'crashing' failed with {type(error).__name__}; report it, with a config that reproduces it"
     assert [str(finding) for finding in findings] == [
-        f"routes.yaml:1:1: RT009 {sentence}",
-        "routes.yaml:1:1: RT499 before",
-        "routes.yaml:1:2: RT499 after; fix it",
+        f"routes.yaml:1:1: error RT009 {sentence}",
+        "routes.yaml:1:1: error RT499 before",
+        "routes.yaml:1:2: error RT499 after; fix it",
     ]
 
 
@@ -168,7 +170,7 @@ class Failing(dict[str, str]):
 def test_loading_that_crashes(variable: Path) -> None:
     """It is a finding, without a traceback."""
     assert list(map(str, check(variable, Failing(ZeroDivisionError())))) == [
-        "routes.yaml: RT009 loading failed with ZeroDivisionError; report it, with a config that reproduces it"
+        "routes.yaml: error RT009 loading failed with ZeroDivisionError; report it, with a config that reproduces it"
     ]
 
 
@@ -192,7 +194,7 @@ def test_a_comparison_that_crashes(found: Any) -> None:
 
     assert list(map(str, check(Path("routes.yaml"), {}, _fail(KeyError("x")), rules=()))) == [
         (
-            "routes.yaml:1:1: RT009 the comparison with AWS failed with KeyError; "
+            "routes.yaml:1:1: error RT009 the comparison with AWS failed with KeyError; "
             "report it, with a config that reproduces it"
         )
     ]

@@ -12,7 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 import router.tools.cli
-from router.tools.cli.app import SHORT, app, commands
+from router.tools.cli.app import GROUPS, SHORT, app, commands
 
 FOLDER = Path(router.tools.cli.__file__).parent
 
@@ -86,11 +86,68 @@ def test_completion(words: tuple[str, ...], found: list[str]) -> None:
     assert complete(*words) == found
 
 
-def test_unknown_command() -> None:
-    """A name that is not a command is an error of the user."""
-    done = CliRunner().invoke(app, ["options"])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("explain", "--queue", ""), ["clicks", "orders"]),
+        (("explain", "--route", "ord"), ["orders"]),
+        (("demo", "--queue", "cl"), ["clicks"]),
+        (("worker", "--queue", "o"), ["orders"]),
+        (("record", "or"), ["orders"]),
+        (("send", "or"), ["orders"]),
+        (("new", "x.json", "--table", "o"), ["order-lines", "orders"]),
+        (("new", "x.json", "--queue", "c"), ["clicks"]),
+        (("list", "--owner", ""), ["shop", "web"]),
+        (("list", "other.yaml", "--owner", ""), ["theirs"]),
+        (("list", "none.yaml", "--owner", ""), []),
+        (("list", "-c", "other.yaml", "--owner", ""), ["theirs"]),
+        (("dlq", "list", "--dead-letter", ""), ["orders-dlq"]),
+        (("explain", "-c", "other.yaml", "--route", ""), ["other"]),
+        (("explain", "-c", "none.yaml", "--route", ""), []),
+    ],
+)
+def test_completion_of_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], found: list[str]
+) -> None:
+    """Names of queues, routes, tables and owners are those of the config; plugins and schemas are not read."""
+    monkeypatch.chdir(tmp_path)
+    Path("routes.yaml").write_text(
+        "version: 1\nplugins: [none.py]\nqueues: {orders: {dead_letter: orders-dlq, owner: shop}}\n"
+        "tables: {orders: {key: {id: S}}, order-lines: {key: {id: S}, owner: web}}\n"
+        "routes: {orders: {queue: orders, table: orders}, clicks: {queue: clicks, table: orders, schema: none.json}}\n"
+    )
+    Path("other.yaml").write_text(
+        "version: 1\ntables: {orders: {key: {id: S}}}\nroutes: {other: {queue: orders, table: orders, owner: theirs}}\n"
+    )
 
-    assert (done.exit_code, "No such command 'options'." in done.output) == (2, True)
+    assert complete(*words) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["options"], "Error: No such command 'options'.\n"),
+        (["chek"], "Error: No such command 'chek'. Did you mean 'check'?\n"),
+        (["check", "--strct"], "Error: No such option '--strct'. Did you mean '--strict'?\n"),
+        (["dlq", "shw"], "Error: No such command 'shw'. Did you mean 'show'?\n"),
+        (["--versoin"], "Error: No such option '--versoin'. Did you mean '--version'?\n"),
+    ],
+)
+def test_unknown_names(words: list[str], sentence: str) -> None:
+    """A name that is no command or option is an error of the user, and says which is like it."""
+    done = CliRunner().invoke(app, words)
+
+    assert (done.exit_code, done.output.endswith(sentence)) == (2, True), done.output
+
+
+def test_help_groups_the_commands() -> None:
+    """Each command is in one group, by what one does."""
+    grouped = [name for names in GROUPS.values() for name in names]
+
+    shown = CliRunner().invoke(app, ["--help"]).output
+
+    assert sorted(grouped) == list(commands())
+    assert [title for title in GROUPS if f"\n{title}:\n" in shown] == list(GROUPS)
 
 
 @pytest.mark.parametrize(("missing", "extra"), [("rich", "cli"), ("boto3", "worker"), ("prometheus_client", "worker")])

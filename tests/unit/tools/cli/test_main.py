@@ -1,10 +1,27 @@
 """What the command line says where it cannot start."""
 
 import sys
+from typing import Any
 
 import pytest
 
 from router.tools.cli import main
+
+
+@pytest.mark.parametrize("where", ["router.tools.cli.import_libraries", "router.tools.cli.app.app"])
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str) -> None:
+    """Ctrl-C is one line, while it imports and outside of a command, too."""
+
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupt)
+    monkeypatch.setattr("gc.disable", lambda: None)
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert (caught.value.code, capsys.readouterr().err) == (1, "\nAborted!\n")
 
 
 def test_windows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def test_a_config(folder: Path, kind: str) -> None:
 
     reply = run("check", "it.yaml", code=1)
 
-    assert reply.startswith(f"it.yaml: RT001 cannot read the config: {NOT_REGULAR}; ")
+    assert reply.startswith(f"it.yaml: error RT001 cannot read the config: {NOT_REGULAR}; ")
     assert "RT001" in run("test", "it.yaml", code=2)
 
 

@@ -23,19 +23,19 @@ def of(severity: Severity) -> Finding:
 def test_as_text() -> None:
     """A line each, which without its colours is the finding."""
     assert click.unstyle(as_text([ERROR, WARNING, INFO])) == (
-        "routes.yaml:5:13: RT101 unknown key; remove it\n"
-        "routes.yaml:2:1: RT203 no dead-letter queue\n"
-        "routes.yaml: ACME1 at the: whole"
+        "routes.yaml:5:13: error RT101 unknown key; remove it\n"
+        "routes.yaml:2:1: warning RT203 no dead-letter queue\n"
+        "routes.yaml: info ACME1 at the: whole"
     )
 
 
 @pytest.mark.parametrize(("finding", "colour"), [(ERROR, "red"), (WARNING, "yellow"), (INFO, "blue")])
 def test_colours(finding: Finding, colour: str) -> None:
-    """The place stands out, and the code has the colour of its severity."""
-    place, code = str(finding.place), finding.code.id
-    rest = str(finding).removeprefix(f"{place}: {code} ")
+    """The place stands out; the severity and the code have the colour of the severity."""
+    place, kind = str(finding.place), f"{finding.code.severity} {finding.code.id}"
+    rest = str(finding).removeprefix(f"{place}: {kind} ")
 
-    assert as_text([finding]) == f"{click.style(place, bold=True)}: {click.style(code, fg=colour)} {rest}"
+    assert as_text([finding]) == f"{click.style(place, bold=True)}: {click.style(kind, fg=colour)} {rest}"
 
 
 def test_no_findings_as_text() -> None:
@@ -46,7 +46,7 @@ def test_no_findings_as_text() -> None:
 def test_ignored_as_text() -> None:
     """What is passed over comes last, with the reason."""
     assert click.unstyle(as_text([INFO], [Ignored(WARNING, "known\n")])) == (
-        "routes.yaml: ACME1 at the: whole\nroutes.yaml:2:1: RT203 no dead-letter queue (ignored: known)"
+        "routes.yaml: info ACME1 at the: whole\nroutes.yaml:2:1: warning RT203 no dead-letter queue (ignored: known)"
     )
 
 

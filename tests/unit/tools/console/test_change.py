@@ -123,7 +123,7 @@ def test_a_draft_is_refused_as_the_file_that_it_is_of(config: Path) -> None:
         compare(config, unsaved={str(config): CONFIG.replace("version: 1", "version: 2")})
 
     assert (error.value.code, error.value.status) == ("RT104", 422)
-    assert f" {config}:1:10: RT104" in str(error.value)
+    assert f" {config}:1:10: error RT104" in str(error.value)
 
 
 def test_a_draft_outside_of_the_folder(config: Path) -> None:

@@ -127,6 +127,25 @@ def test_why(loads: Loads) -> None:
     ]
 
 
+def test_ignored_pairs(loads: Loads) -> None:
+    """They say why; other pairs, other codes and other files do not."""
+    ignore = (
+        "ignore:\n"
+        "  - {code: RT627, at: routes.paid, reason: no}\n"
+        "  - {code: RT626, at: routes.paid, and: routes.placed, reason: paid is last}\n"
+        "  - {code: RT241, at: routes.other, and: routes.seen, reason: they differ}\n"
+        "  - {code: RT242, at: routes.many-d, reason: many}\n"
+    )
+    found = shared_tables(loads(CONFIG + ignore))
+
+    assert found["orders"].pairs[0].reason == "ignored: paid is last"
+    assert found["orders"].pairs[0].losses == MEETING.losses
+    assert [each.reason for each in found["hidden"].pairs] == ["ignored: they differ"]
+    assert [each.reason for each in found["many"].pairs] == ["", "", "", "", "", "ignored: many"]
+    lines = as_mermaid(graph_of(loads(CONFIG + ignore).require().config, found))
+    assert "placed and paid may meet: ignored: paid is last" in lines
+
+
 def test_a_config_with_errors(loads: Loads) -> None:
     """Nothing is known of it."""
     assert shared_tables(loads(CONFIG.replace("lines: lines", "lines: 'a b'"))) == {}

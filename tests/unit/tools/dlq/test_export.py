@@ -10,7 +10,8 @@ from msgspec import structs
 from router.errors import UsageError
 from router.model import Record
 from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.spool import FileSource, Spool, read_messages, write_messages
+from router.tools.dlq.spool import FileSource, Spool, write_messages
+from router.tools.replay.source import read_export
 from tests.unit.tools.dlq.conftest import Make
 
 PICTURE = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
@@ -26,9 +27,7 @@ def test_all_of_a_message_is_exported(tmp_path: Path) -> None:
 
     assert write_messages(path, messages) == 2
 
-    assert [*read_messages(path)] == [
-        DlqMessage.of(structs.replace(each.record, receipt_handle="")) for each in messages
-    ]
+    assert [*read_export(path)] == [DlqMessage.of(structs.replace(each.record, receipt_handle="")) for each in messages]
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -67,7 +66,7 @@ def test_a_line_that_is_no_message(failed: Make, tmp_path: Path, line: str) -> N
     with path.open("a", encoding="utf-8") as file:
         file.write(f"\n{line}\n")
 
-    messages = read_messages(path)
+    messages = read_export(path)
     assert next(messages).id == "m"
     with pytest.raises(UsageError, match=f"{path}:3 is not a message of 'router dlq export'"):
         next(messages)
@@ -76,7 +75,7 @@ def test_a_line_that_is_no_message(failed: Make, tmp_path: Path, line: str) -> N
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """It is named."""
     with pytest.raises(UsageError, match=r"cannot read .*/export: no such file or directory"):
-        next(read_messages(tmp_path / "export"))
+        next(read_export(tmp_path / "export"))
 
 
 def test_messages_of_a_file_are_nobody_elses(failed: Make) -> None:

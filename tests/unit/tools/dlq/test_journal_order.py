@@ -11,7 +11,8 @@ from msgspec import structs
 from router.testing import MemoryQueues, MemoryTables
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.redrive import Redriver
-from router.tools.dlq.spool import read_messages, write_messages
+from router.tools.dlq.spool import write_messages
+from router.tools.replay.source import read_export
 from tests.support.aws import Aws, AwsFault
 from tests.support.program import Program
 from tests.unit.tools.dlq.conftest import Make
@@ -135,7 +136,7 @@ def test_an_export_is_on_the_disk_when_it_is_written(disk: Disk, failed: Make, t
 
     left = tmp_path / "left"
     left.write_bytes(disk.content(path))
-    assert [message.id for message in read_messages(left)] == ["a", "b", "c"]
+    assert [message.id for message in read_export(left)] == ["a", "b", "c"]
     assert disk.folders == {path.parent.resolve()}
 
 

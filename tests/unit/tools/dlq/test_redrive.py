@@ -349,7 +349,7 @@ def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
     assert batch_size(2.5) == 2
 
     for number in range(5):
-        run.redriver.keep_rate(2)
+        run.redriver.rate_limit.wait(2)
         run.deliver(*(failed({"id": "a"}, f"{number}-{each}") for each in range(2)))
 
     assert run.now == pytest.approx(8 / 2.5)

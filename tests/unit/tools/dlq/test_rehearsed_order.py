@@ -206,7 +206,7 @@ def test_writes_of_one_message(load_queues: Load, failed: Make, settings: str, e
 
 def test_a_message_that_takes_too_long(load: Load, failed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays, as a delivery would leave it; nothing is read for it."""
-    monkeypatch.setattr("router.tools.dlq.rehearse.MAX_PLANNING_SECONDS", -1.0)
+    monkeypatch.setattr("router.tools.dlq.planning.MAX_PLANNING_SECONDS", -1.0)
     items = StoredItems()
     program = load("for_each: list, item: {id: element}")
 

@@ -80,7 +80,10 @@ FORM = f"which hooks do not support; {PLAIN}"
 def test_faults_of_implementations(code: str, expected: list[str], load: Any) -> None:
     """Each fault that pluggy would let through is found, at the entry, with the plugin's file and line."""
     plugins, findings = load(p=code)
-    assert (findings, plugins.left_out) == ([f"plugins/0: {text}" for text in expected], ("p",) if expected else ())
+    assert (findings, plugins.left_out) == (
+        [f"plugins/0: error {text}" for text in expected],
+        ("p",) if expected else (),
+    )
 
 
 def test_a_bound_method_is_a_plain_function(load: Any) -> None:

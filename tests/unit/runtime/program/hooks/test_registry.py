@@ -115,23 +115,23 @@ def test_signals_pass_through(signal: str, kind: type[Exception], load: Any) -> 
 @pytest.mark.parametrize(
     ("body", "did", "original"),
     [
-        ("raise KeyError('secret')", "raised KeyError", "KeyError"),
-        ("raise RouterError('secret')", "raised RouterError", "RouterError"),
+        ("raise KeyError('secret')", "raised KeyError (p.py:{line})", "KeyError"),
+        ("raise RouterError('secret')", "raised RouterError (p.py:{line})", "RouterError"),
         ("return ['secret']", "returned a value of type list, not {} or None", "TypeError"),
     ],
 )
 def test_other_exceptions_name_the_plugin(body: str, did: str, original: str, load: Any) -> None:
-    """All else becomes a PluginError, whose text holds no value."""
+    """All else becomes a PluginError, whose text has the line and no value."""
     plugins, _ = load(p=f"{M}{body}\n{I}{body}")
-    for hook, steps, given, kind in (
-        ("router_transform_message", plugins.message_pipeline(), (), "a Message"),
-        ("router_transform_item", plugins.item_pipeline(), (ITEM,), "a dict"),
+    for hook, steps, given, kind, line in (
+        ("router_transform_message", plugins.message_pipeline(), (), "a Message", 4),
+        ("router_transform_item", plugins.item_pipeline(), (ITEM,), "a dict", 7),
     ):
         with pytest.raises(PluginError) as caught:
             steps[0](*given, MESSAGE, ROUTE)
         error = caught.value
         assert (str(error), error.plugin, error.hook, type(error.original).__name__) == (
-            f"plugin 'p': {hook} {did.format(kind)}",
+            f"plugin 'p': {hook} {did.format(kind, line=line)}",
             "p",
             hook,
             original,
@@ -145,9 +145,10 @@ def test_two_plugins_of_one_name(load: Any) -> None:
         (),
         ("p",),
         [
-            "plugins/0: RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
+            "plugins/0: error RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
             (
-                "plugins/1: RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its file's "
+                "plugins/1: error RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its "
+                "file's "
                 "name without '.py': rename one, or take it out"
             ),
         ],
@@ -166,7 +167,7 @@ def test_one_module_under_two_names(load: Any, tmp_path: Path, monkeypatch: pyte
 
     assert (plugins.names, findings) == (
         ("acme_one",),
-        ["plugins/1: RT502 plugin 'acme_two' is the module that is plugin 'acme_one' already; take one out"],
+        ["plugins/1: error RT502 plugin 'acme_two' is the module that is plugin 'acme_one' already; take one out"],
     )
 
 
@@ -188,7 +189,7 @@ def test_all_faults_at_once_and_the_rest_goes_on(load: Any) -> None:
         ("good",),
         ("gone", "bad"),
         ["good"],
-        ["plugins/0: RT501", "plugins/1: RT503", "plugins/1: RT504", "plugins/1: RT505"],
+        ["plugins/0: error RT501", "plugins/1: error RT503", "plugins/1: error RT504", "plugins/1: error RT505"],
     )
 
 
@@ -228,15 +229,15 @@ def test_an_observer_that_raises_is_logged_and_ignored(load: Any, caplog: pytest
         plugins.notify("router_batch_done", Summary("q", {}, 0.0))
         plugins.stop(None)
     assert caplog.record_tuples == [
-        ("router.plugins", logging.ERROR, f"plugin 'bad': router_{hook} raised KeyError")
-        for hook in ("outcome", "batch_done", "stop")
+        ("router.plugins", logging.ERROR, f"plugin 'bad': router_{hook} raised KeyError (bad.py:{line})")
+        for hook, line in (("outcome", 3), ("batch_done", 5), ("stop", 7))
     ]
 
 
 def test_a_plugin_that_cannot_start_stops_the_program(load: Any) -> None:
     """What a start hook raises is a PluginError, also a signal, which has no meaning there."""
     plugins, _ = load(p="@hookimpl\ndef router_start(): raise Retry('later')")
-    with pytest.raises(PluginError, match=r"^plugin 'p': router_start raised Retry$"):
+    with pytest.raises(PluginError, match=r"^plugin 'p': router_start raised Retry \(p\.py:3\)$"):
         plugins.start(None)
 
 
@@ -312,7 +313,7 @@ def test_whatever_a_plugin_raises_at_load_is_a_finding(load: Any, error: str) ->
 
     plugins, findings = load(one=f"{odd}raise {error}\n", two=f"{odd}{hook}")
 
-    assert (plugins.left_out, [finding.split()[1] for finding in findings]) == (("one", "two"), ["RT501", "RT507"])
+    assert (plugins.left_out, [finding.split()[2] for finding in findings]) == (("one", "two"), ["RT501", "RT507"])
 
 
 @pytest.mark.parametrize("error", ["SystemExit(1)", "GeneratorExit"])
@@ -320,7 +321,7 @@ def test_whatever_a_plugin_raises_at_start_is_its_error(compile_: Any, error: st
     """The program does not start, and the error names the plugin."""
     program = compile_(acme=f"@hookimpl\ndef router_start(router):\n    raise {error}\n")
 
-    with pytest.raises(PluginError, match=r"^plugin 'acme': router_start raised \w+Exit$"):
+    with pytest.raises(PluginError, match=r"^plugin 'acme': router_start raised \w+Exit \(acme\.py:4\)$"):
         program.plugins.start(program.router)
 
 

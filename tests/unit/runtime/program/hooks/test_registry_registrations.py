@@ -60,7 +60,7 @@ def test_faults_of_registrations(code: str, expected: list[str], load: Any) -> N
     """A plugin with a fault in what it registers is left out whole, and says all of it."""
     plugins, findings = load(p=code)
     assert (findings, plugins.names, plugins.left_out, "a" in plugins.transforms, plugins.checks) == (
-        [f"plugins/0: RT507 plugin 'p': {text}" for text in expected],
+        [f"plugins/0: error RT507 plugin 'p': {text}" for text in expected],
         (),
         ("p",),
         False,
@@ -72,7 +72,12 @@ def test_the_second_of_two_plugins_is_at_fault(load: Any) -> None:
     """A name of two plugins stays with the first."""
     plugins, findings = load(p=f"{T}register('a', len)", q=f"{T}register('a', abs)")
     assert (findings, plugins.transforms["a"]) == (
-        ["plugins/1: RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose another name"],
+        [
+            (
+                "plugins/1: error RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose "
+                "another name"
+            )
+        ],
         len,
     )
 
@@ -87,7 +92,7 @@ def test_a_check_runs(load: Any) -> None:
 @pytest.mark.parametrize(
     ("check", "did"),
     [
-        ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError"),
+        ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError (p.py:4)"),
         ("lambda config: None", "registered a check that returned a value of type NoneType, not a list of Remark"),
         ("lambda config: [5]", "registered a check that returned a value of type list, not a list of Remark"),
     ],
@@ -121,8 +126,8 @@ def test_an_envelope_decides(signal: type[Signal], load: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "did"),
     [
-        ("raise KeyError('secret')", "raised KeyError"),
-        ("raise SystemExit('secret')", "raised SystemExit"),
+        ("raise KeyError('secret')", "raised KeyError (p.py:3)"),
+        ("raise SystemExit('secret')", "raised SystemExit (p.py:3)"),
         ("return payload", "returned a value of type str, not a payload and a map of attributes"),
         ("return payload, None", "returned a value of type tuple, not a payload and a map of attributes"),
     ],
@@ -149,7 +154,7 @@ def test_an_envelope_wraps(load: Any) -> None:
 
 @pytest.mark.parametrize(
     ("body", "did"),
-    [("raise KeyError('secret')", "raised KeyError"), ("return 5", "returned a value of type int, not text")],
+    [("raise KeyError('secret')", "raised KeyError (p.py:3)"), ("return 5", "returned a value of type int, not text")],
 )
 def test_an_envelope_that_fails_to_wrap_names_its_plugin(body: str, did: str, load: Any) -> None:
     """An exception of `wrap`, and a return value that is no text."""

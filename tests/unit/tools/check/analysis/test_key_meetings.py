@@ -75,6 +75,14 @@ def route(item: str, more: str = "", attribute: str = "x", queue: str = "") -> s
 
 
 APART = {
+    "upper case": (
+        route("id: {from: id, transform: upper}"),
+        route("id: id", schema("id: {type: string, pattern: '^[a-z]+$'}"), "y"),
+    ),
+    "texts of numbers": (
+        route("id: {from: n, type: S}", schema("n: {type: integer, maximum: 4}")),
+        route("id: {from: n, type: S}", schema("n: {type: integer, minimum: 5}"), "y"),
+    ),
     "patterns": (
         route("id: id", schema("id: {type: string, pattern: '^u-[0-9]+$'}")),
         route("id: id", schema("id: {type: string, pattern: '^o-'}"), "y"),
@@ -188,6 +196,22 @@ def test_keys_that_are_plainly_apart_are_left_out(
 
 
 MEET = {
+    "a text in another case": (
+        route("id: {from: id, transform: lower}", ", when: \"id != 'k'\""),
+        route("id: id", ", when: \"id == 'k'\"", "y"),
+    ),
+    "a template in another case": (
+        route("id: {template: 'A#{id}', transform: lower}"),
+        route("id: {template: 'a#{id}'}", "", "y"),
+    ),
+    "a number and its text": (
+        route("id: {from: n, type: S}", schema("n: {type: integer, minimum: 5, maximum: 9}")),
+        route("id: id", schema("id: {type: string, maxLength: 4}"), "y"),
+    ),
+    "an object": (
+        "queue: q, item: {id: id, x: x}, write: {mode: update}",
+        "queue: p, item: {id: id, x: x}, write: {mode: update}" + schema(ID, "x: {type: object}"),
+    ),
     "one path": (route("id: id"), route("id: id", "", "y")),
     "schemas": (route("id: id", schema(ID)), route("id: id", schema("id: {type: string, pattern: '^[0-9]{3}$'}"), "y")),
     "a template and a path": (route("id: {template: 'x{id}-{n}'}"), route("id: id", "", "y")),
@@ -219,7 +243,6 @@ MEET = {
     ),
     "a text of another source": (route("id: {ttl: 1d, type: S}"), route("id: id", "", "y")),
     "times": (route("id: {meta: sent_at}"), route("id: id", "", "y")),
-    "ids of messages": (route("id: {meta: message_id}"), route("id: id", "", "y")),
     "a hash and a path": (route("id: {hash: [id]}"), route("id: id", "", "y")),
     "binary keys": (route("id: {from: id, type: B}"), route("id: {from: id, type: B}", "", "y")),
     "many values": (
@@ -317,11 +340,83 @@ def test_a_transform_without_an_inverse(meet: Meet) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("id: {template: 'A#{id}', transform: lower}", "id: {template: 'A#{id}'}"),
+        ("id: {template: '{id}#b', transform: upper}", "id: {template: '{id}#b'}"),
+        ("id: {template: 'ab\u00df{id}', transform: upper}", "id: {template: 'aB{id}'}"),
+    ],
+)
+def test_literals_in_another_case(meetings: Callable[[str], tuple[Meeting, ...]], one: str, other: str) -> None:
+    """They are apart at once."""
+    head = "queues: {q: {dead_letter: d}, p: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n"
+    assert meetings(f"{head}  a: {{table: t, {route(one)}}}\n  b: {{table: t, {route(other, '', 'y')}}}\n") == ()
+
+
+@pytest.mark.parametrize("name", ["message_id", "sequence_number"])
+def test_an_id_that_sqs_makes(meet: Meet, name: str) -> None:
+    """A field may repeat it, but no message shows that it does; two messages have two."""
+    found = meet(
+        route(f"id: {{meta: {name}}}"),
+        route("id: id", "", "y"),
+        settings=", name: q.fifo",
+    )
+    reason = "the key of one is an id that SQS makes: only a message that repeats it has the same key"
+    assert (found.verdict, found.reason) == ("not decided", reason)
+
+
 def test_a_pair_whose_loss_is_not_seen(meet: Meet) -> None:
     """The keys meet, and the attributes that could be lost have one value in all messages."""
-    write = ", write: {mode: update}"
-    found = meet("queue: q, item: {id: id, x: {value: 1}}" + write, "queue: p, item: {id: id, x: {value: 1}}" + write)
+    one, other = (
+        f"queue: {queue}, item: {{id: id, x: x}}, write: {{mode: update}}{schema(ID, 'x: {const: 1}')}"
+        for queue in "qp"
+    )
+    found = meet(one, other)
     assert (found.verdict, found.reason) == ("not decided", "the keys meet, and two messages did not show what is lost")
+
+
+def test_one_constant(meetings: Callable[[str], tuple[Meeting, ...]]) -> None:
+    """Nothing is lost of an attribute that both always set to one value; another constant replaces it."""
+    head = "queues: {q: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n"
+
+    def verdicts(*values: str) -> list[str]:
+        routes = "".join(
+            f"  r{number}: {{queue: q, table: t, when: \"kind == '{number}'\", item: {{id: id, x: {value}}}, "
+            "write: {mode: update}}\n"
+            for number, value in enumerate(values)
+        )
+        return [each.verdict for each in meetings(head + routes)]
+
+    assert verdicts("{value: 1}", "{value: 1}") == []
+    assert verdicts("{value: 1}", "{value: 2}") == ["may meet"]
+    assert verdicts("{value: 1, type: S}", "{value: 1}") == ["may meet"]
+    assert verdicts("{value: 1}", "{value: 1}", "{value: 2}") == ["may meet", "may meet"]
+
+
+def test_whole_messages_have_what_their_schemas_name(meetings: Callable[[str], tuple[Meeting, ...]]) -> None:
+    """Two whole items of one version lose each other's properties, if these differ."""
+    head = "queues: {q: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n"
+    write = "queue: q, table: t, write: {mode: newest, version: at}"
+
+    def found(one: str, other: str) -> list[tuple[str, list[tuple[str, ...]]]]:
+        routes = (
+            f"  {name}: {{{write}, when: \"kind == '{name}'\"{text}}}\n" for name, text in (("a", one), ("b", other))
+        )
+        known = meetings(head + "".join(routes))
+        return [
+            (each.verdict, [loss.attributes for loss in each.example.losses] if each.example else []) for each in known
+        ]
+
+    at = "at: {type: integer, maximum: 9}"
+    assert found(schema(ID, at), schema(ID, at)) == []
+    [(verdict, lost)] = found(schema(ID, at, "'a b': {type: string}"), schema(ID, at, "y: {type: string}"))
+    assert verdict == "may meet"
+    assert {("a b",), ("y",)} <= set(lost)
+    closed = schema(ID, at, KIND, "x: {type: string}")[:-1] + ", additionalProperties: false}"
+    [(verdict, lost)] = found(closed, schema(ID, at, KIND))
+    assert verdict == "may meet"
+    assert ("x",) in lost
 
 
 def test_a_text_in_a_template_that_is_an_expression(meet: Meet) -> None:

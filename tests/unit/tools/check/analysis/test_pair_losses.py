@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import yaml
 
-from router.tools.check.analysis.pair_edits import edit_of
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
+from router.tools.check.analysis.pair_yaml import group_edit
 from tests.support.config import spec
 
 NOTHING = "\N{EN DASH}"
@@ -132,6 +132,35 @@ def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> No
     assert sentences(losses(one, other, ordered=True)) == in_order
 
 
+def config_of(*routes: RouteWrites, **settings: Any) -> spec.Config:
+    """A config with the routes on one table."""
+    given: dict[str, Any] = {}
+    for each in routes:
+        mapped = {**each.key, **{name: each.mapped.get(name, name) for name in each.attributes}}
+        item = {"item": mapped} if OTHERS not in each.sets and mapped else {}
+        write = {"mode": each.mode, **({"once": each.once, "once_key": "n"} if each.once else {})}
+        given[each.name] = {"queue": "q", "table": "t", **item, "write": write, **settings.get("route", {})}
+    return msgspec.convert(
+        {
+            "version": 1,
+            "queues": {"q": settings.get("queue", {})},
+            "tables": {"t": {"key": {"id": "S"}, **settings.get("table", {})}},
+            "routes": given,
+        },
+        spec.Config,
+    )
+
+
+def edit_of(*routes: RouteWrites, others: tuple[RouteWrites, ...] = (), **settings: Any) -> Any:
+    """The edit of routes, as data; of all routes of a table but some others."""
+    edit = group_edit(routes, others, config_of(*routes, *others, **settings))
+    text = edit.shown(*(each.name for each in routes))
+    return {"comment": edit.comment, **yaml.safe_load(text)} if edit.comment else yaml.safe_load(text)
+
+
+COMMON = "{queue: q, table: t, "
+
+
 @pytest.mark.parametrize(
     ("one", "other", "lines"),
     [
@@ -148,11 +177,14 @@ def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> No
                     "placed_at}}"
                 ),
                 (
-                    "placed_common: {item: {id: order.id, at: at, status: {value: new}}, write: {mode: update, "
-                    "version: at}}"
+                    "placed_common: " + COMMON + "item: {id: order.id, at: at, status: {value: new}}, write: {mode: "
+                    "update, version: at}}"
                 ),
                 "paid: {item: {amount: amount, paid_at: paid.at}, write: {mode: update, version: paid_at}}",
-                "paid_common: {item: {at: paid.at, status: status}, write: {mode: update, version: at}}",
+                (
+                    "paid_common: " + COMMON + "item: {at: paid.at, status: status}, write: {mode: update, version: "
+                    "at}}"
+                ),
             ],
         ),
         (writes("one", "put", sets={"a", "b"}), writes("two", "update", sets={"a", "b"}), [
@@ -163,45 +195,150 @@ def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> No
             "one: {item: {a: a, c: c}, write: {mode: update, keep_first: [a, c]}}",
             "two: {item: {b: b, c: c}, write: {mode: update, keep_first: [b, c]}}",
         ]),
-        (writes("one", "insert", sets={"a"}), writes("two", "insert", sets={"a"}), [
-            "one: {item: {kind: {value: one}}}",
-            "two: {item: {kind: {value: two}}}",
-        ]),
         (
             writes("count", "update", adds={"n"}, appends={"l"}, once="keys", mapped={"n": "amount"}),
             writes("reset", "put", sets={"n", "l"}),
             [
                 (
                     "count: {item: {count_l: l, count_n: amount}, write: {mode: update, add: [count_n], append: "
-                    "[count_l], once: keys}}"
+                    "[count_l], once: keys, once_key: n}}"
                 ),
                 "reset: {item: {l: l, n: n}, write: {mode: update}}",
             ],
         ),
-        (placed(), writes("gone", "delete", version="at", key={"id": "id"}, mapped={"at": "at"}), [
-            "placed: {item: {at: at, lines: lines}, write: {mode: update, version: at}}",
-            (
-                "gone: {item: {id: id, closed: {value: true}, expires_at: {ttl: 30d}, gone_at: at}, write: {mode: "
-                "update, version: gone_at}}"
-            ),
-        ]),
-        (writes("gone", "delete"), writes("all", "put", sets={OTHERS}), [
-            "gone: {item: {closed: {value: true}, expires_at: {ttl: 30d}}, write: {mode: update}}",
-            "all: {write: {mode: update}}",
-        ]),
+        (
+            writes("own", "update", sets={"s", "a_at"}, version="a_at", mapped={"a_at": "body.at", "s": "s"}),
+            writes("its", "update", sets={"s", "x", "b_at"}, version="b_at", mapped={"b_at": "body.at"}),
+            [
+                "own: {item: {a_at: body.at}, write: {mode: update, version: a_at}}",
+                "own: {item: {at: body.at, s: s}, write: {mode: update, version: at}}",
+                "its: {item: {b_at: body.at, x: x}, write: {mode: update, version: b_at}}",
+                "its_common: " + COMMON + "item: {at: body.at, s: s}, write: {mode: update, version: at}}",
+            ],
+        ),
+        (
+            writes("own", "update", sets={"s", "at"}, version="at", mapped={"at": {"from": "at", "type": "N"}}),
+            writes("its", "update", sets={"s", "b_at"}, version="b_at", mapped={"b_at": {"from": "at", "type": "N"}}),
+            [
+                "own: {item: {common_at: {from: at, type: N}, s: s}, write: {mode: update, version: common_at}}",
+                "its: {item: {common_at: {from: at, type: N}, s: s}, write: {mode: update, version: common_at}}",
+            ],
+        ),
+        (
+            writes("one", "newest", sets={"s", "at"}, version="at", scale="seconds"),
+            writes("two", "newest", sets={"s", "at"}, version="at", scale="milliseconds"),
+            [
+                "one: {item: {s: s, sent_at: {meta: sent_at}}, write: {mode: update, version: sent_at}}",
+                "two: {item: {s: s, sent_at: {meta: sent_at}}, write: {mode: update, version: sent_at}}",
+            ],
+        ),
+        (
+            writes("one", "update", sets={"s", "kind"}, mapped={"kind": {"value": 1}, "s": {"value": 1}}),
+            writes("two", "update", sets={"s", "kind"}, mapped={"kind": {"value": 1}, "s": {"value": 2}}),
+            [
+                "one: {item: {kind: {value: 1}}, write: {mode: update}}",
+                "one_common: " + COMMON + "item: {s: {value: 1}, sent_at: {meta: sent_at}}, write: {mode: update, "
+                "version: sent_at}}",
+                "two: {item: {kind: {value: 1}}, write: {mode: update}}",
+                "two_common: " + COMMON + "item: {s: {value: 2}, sent_at: {meta: sent_at}}, write: {mode: update, "
+                "version: sent_at}}",
+            ],
+        ),
     ],
 )  # fmt: skip
 def test_edits(one: RouteWrites, other: RouteWrites, lines: list[str]) -> None:
-    """They are YAML, and part of each loss."""
-    text = edit_of(one, other)
-    assert yaml.safe_load(text)["routes"] == yaml.safe_load("\n".join(lines))
+    """They are YAML, with all that a new route needs."""
+    assert edit_of(one, other)["routes"] == yaml.safe_load("\n".join(lines))
+
+
+def test_a_new_route_takes_the_same_messages() -> None:
+    """By the settings of the one that it is made of."""
+    settings = {"when": "x", "schema": {"type": "object"}, "for_each": "lines"}
+    found = edit_of(writes("one", sets={"a", "b"}), writes("two", sets={"a"}), route=settings)["routes"]
+    assert found["one_common"].items() >= {"queue": "q", "table": "t", **settings}.items()
+    assert found["two"].keys() == {"item", "write"}
+
+
+def test_a_group_has_one_edit() -> None:
+    """What other routes have in common is stored with versions of its own; no name is taken."""
+    one, two, three = (
+        writes("one", "update", sets={"s", "q", "at"}, version="at"),
+        writes("two", "newest", sets={"s", "x", "at"}, version="at"),
+        writes("three", "update", sets={"q", "at"}, version="at"),
+    )
+    other = writes("other", "update", sets={"sent_at", "two_at"})
+    found = edit_of(one, two, three, others=(other,))["routes"]
+    assert {name: sorted(each["item"]) for name, each in found.items()} == {
+        "one": ["at", "q"],
+        "one_common": ["at_2", "s"],
+        "two": ["two_at_2", "x"],
+        "two_common": ["at_2", "s"],
+        "three": ["at", "q"],
+    }
+
+
+@pytest.mark.parametrize("queue", [{"match": "first"}, {"atomic": True}])
+def test_a_message_that_one_route_writes(queue: Any) -> None:
+    """What it has in common with others has a name of its own."""
+    one, other = writes("one", "put", sets={"a", "b"}), writes("two", "put", sets={"a"})
+    assert edit_of(one, other, queue=queue)["routes"] == {
+        "one": {"item": {"b": "b", "one_a": "a"}, "write": {"mode": "update"}},
+        "two": {"item": {"a": "a"}, "write": {"mode": "update"}},
+    }
+
+
+def test_a_delete_becomes_a_closing_update() -> None:
+    """With the time to live of the table; what several close stays closed."""
+    gone = writes("gone", "delete", version="at", key={"id": "id"}, mapped={"at": "at"})
+    changed = placed()
+    update = {"item": {"at": "at", "lines": "lines"}, "write": {"mode": "update", "version": "at"}}
+    closing = {
+        "item": {"id": "id", "closed": {"value": True}, "expires_at": {"ttl": "30d"}, "gone_at": "at"},
+        "write": {"mode": "update", "version": "gone_at"},
+    }
+    ends = {"tables": {"t": {"ttl": "expires_at"}}, "routes": {"placed": update, "gone": closing}}
+    assert edit_of(changed, gone) == edit_of(gone, changed) == ends
+    found = edit_of(writes("gone", "delete"), writes("one", "put", sets={"closed"}), table={"ttl": "ends"})
+    assert found == {
+        "routes": {
+            "gone": {"item": {"closed_2": {"value": True}, "ends": {"ttl": "30d"}}, "write": {"mode": "update"}},
+            "one": {"item": {"closed": "closed"}, "write": {"mode": "update"}},
+        }
+    }
+    twice = edit_of(writes("gone", "delete"), writes("left", "delete"), writes("one", "put", sets={"a"}))["routes"]
+    assert (
+        twice["gone"]["write"] == twice["left"]["write"] == {"mode": "update", "keep_first": ["closed", "expires_at"]}
+    )
+
+
+def test_two_inserts_of_the_same_attributes() -> None:
+    """They get keys that differ; a table of their own where a sort key does not do."""
+    one, other = (writes(name, "insert", sets={"a"}, key={"id": "id"}) for name in ("one", "two"))
+    assert edit_of(one, other) == {
+        "comment": "a table whose sort key is the kind of the event",
+        "tables": {"t": {"key": {"id": "S", "kind": "S"}}},
+        "routes": {name: {"item": {"id": "id", "kind": {"value": name}, "a": "a"}} for name in ("one", "two")},
+    }
+    kinds = [writes(name, "insert", sets={"kind"}, key={"id": "id"}) for name in ("one", "two")]
+    assert edit_of(*kinds)["tables"] == {"t": {"key": {"id": "S", "kind_of_event": "S"}}}
+    own = {
+        "comment": "a table for each kind of event",
+        "tables": {"t-two": {"key": {"id": "S", "s": "N"}}},
+        "routes": {"two": {"table": "t-two"}},
+    }
+    assert edit_of(one, other, table={"key": {"id": "S", "s": "N"}}) == own
+    own["tables"] = {"t-two": {"key": {"id": "S"}}}
+    assert edit_of(one, other, others=(writes("more", "update", sets={"b"}),)) == own
 
 
 def test_a_whole_message_needs_names() -> None:
-    """What a route stores beside its `item` cannot be divided for it."""
-    assert "    # and item: the attributes that only this route stores" in edit_of(
-        writes("all", "put", sets={OTHERS}), placed()
-    )
+    """Its schema has them; what no schema names cannot be divided for it."""
+    found = edit_of(writes("all", "put", sets={OTHERS}), placed())
+    assert found["comment"] == "as 'item' of 'all' the attributes that only it stores"
+    assert found["routes"]["all"] == {"write": {"mode": "update"}}
+    named = edit_of(writes("all", "put", sets={OTHERS, "x"}, key={"id": "id"}, mapped={"x": "x"}), placed())
+    assert named["comment"] == "'item' has what the schema names, and nothing else"
+    assert named["routes"]["all"] == {"item": {"id": "id", "x": "x"}, "write": {"mode": "update"}}
 
 
 def test_writes_of_a_route() -> None:

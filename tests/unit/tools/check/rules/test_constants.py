@@ -35,6 +35,8 @@ def router_register_transforms(register):
         ("take: [x, 2.5]", ["'count' of transform 'take' takes int, not 2.5"]),
         ("take: [x, 2, 2.5]", []),
         ("take: [x, 2, null]", []),
+        ("take: null", ["'text' of transform 'take' takes str, not null"]),
+        ("join: null", ["'separator' of transform 'join' takes text, not null"]),
         ("take: [x, 2, [1]]", ["'share' of transform 'take' takes float | None, not a list"]),
         ("take: {text: x, strict: true, way: a, names: [a], table: {a: 1}, other: 1, plain: 1, own: 1}", []),
         ("take: {text: x, names: [a, 1]}", ["'names' of transform 'take' takes Sequence[str], not a list"]),

@@ -80,13 +80,38 @@ def test_a_finding_has_the_messages_and_the_edit(find_all: Any) -> None:
 def test_two_inserts_get_a_sort_key(find_all: Any) -> None:
     """The advice says so before the YAML."""
     [line] = find_all(routes(write("insert", "a"), write("insert", "a")))
-    assert "; a table whose sort key is the kind of the event, write routes: {r0: {item:" in line
+    assert (
+        "; a table whose sort key is the kind of the event, write {tables: {t: {key: {id: S, kind: S}}}, routes:"
+        in line
+    )
 
 
 def test_one_message_that_puts_one_item_twice(find_all: Any) -> None:
     """RT218 is for what RT626 does not say."""
     assert [line[:5] for line in find_all(routes(write("put", "a"), write("put", "a"), "q"))] == ["RT218"]
     assert [line[:5] for line in find_all(routes(write("put", "a"), write("put", "b"), "q"))] == ["RT626"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ("id: id, s: {value: 1}, v: v", "id: id, s: {value: 2}, v: v", ["RT218"]),
+        ("id: id, s: a, v: v", "id: id, s: b, v: v", ["RT218"]),
+        ("id: id, s: a, v: v", "id: id, s: a, v: v", []),
+        ("id: id, s: a, v: v", "id: id, s: b, v: w", []),
+        ("id: id, s: a, v: v", "id: {template: 'b{id}'}, s: b, v: v", []),
+    ],
+)
+def test_one_message_with_one_version_for_two_routes(find_all: Any, one: str, other: str, found: list[str]) -> None:
+    """What both set has the value of the first."""
+    for mode in ("newest", "update"):
+        first, second = (f"item: {{{item}}}, write: {{mode: {mode}{V}}}" for item in (one, other))
+        lines = find_all(routes(first, second, "q"))
+        assert [line[:5] for line in lines if line[:5] != "RT626"] == found
+        if found:
+            sentence = "routes 'r0' and 'r1' set 's' of one item for one message, with one version"
+            assert lines == [f"RT218 {sentence}; set 's' in one of them"]
+        assert not [line for line in find_all(routes(first, second)) if line.startswith("RT218")]
 
 
 def test_sums_with_a_version(find_all: Any) -> None:
@@ -178,3 +203,70 @@ def test_a_config_with_errors_has_no_pairs(report: Any) -> None:
     """Its routes cannot run."""
     found = report(routes(write("put", "a"), write("put", "b")) + "  r2: {queue: p, table: unknown}\n")
     assert "RT626" not in [each.code.id for each in found.findings]
+
+
+def pasted(config: Any, suggestion: str) -> Any:
+    """A config with what a suggestion says to write."""
+    sections = yaml.safe_load(suggestion.split("write ", 1)[1])
+    for section, entries in sections.items():
+        for name, settings in entries.items():
+            config[section].setdefault(name, {}).update(settings)
+    return config
+
+
+FIXTURES = Path(__file__).parents[4] / "checks"
+COMMON = ", schema: {type: object, required: [id, at, s], properties: {type: {type: string}, id: {type: string, "
+COMMON += "minLength: 1, maxLength: 9}, at: {type: integer, maximum: 9}, s: {type: string, maxLength: 9}}}"
+
+
+def kind(name: str, rest: str) -> str:
+    """A route of messages of one type, which has an attribute in common with others."""
+    return f"  {name}: {{queue: q, table: t, when: \"type == '{name}'\", {rest}{COMMON}}}\n"
+
+
+GROUPS = {
+    "a common attribute, and versions of their own": "".join(
+        kind(name, f"item: {{id: id, s: s, {name}: x, {name}_at: at}}, write: {{mode: update, version: {name}_at}}")
+        for name in ("one", "two", "six")
+    ),
+    "all modes": kind("one", "item: {id: id, s: s, x: x, at: at}, write: {mode: newest, version: at}")
+    + kind("two", "item: {id: id, s: s, y: y, at: at}, write: {mode: update, version: at}")
+    + kind("six", "item: {id: id, at: at}, write: {mode: delete, version: at}")
+    + kind("ten", "item: {id: id, s: s}, write: {mode: insert}"),
+    "two inserts": kind("one", "item: {id: id, s: s}, write: {mode: insert}")
+    + kind("two", "item: {id: id, s: s}, write: {mode: insert}"),
+    "whole messages": kind("one", "write: {mode: put}") + kind("two", "write: {mode: delete}")
+    + kind("six", "item: {id: id, s: s}, write: {mode: put}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ["RT626", "RT627", "RT628", *GROUPS])
+def test_the_edits_end_the_findings(report: Any, case: str) -> None:
+    """Pasted one after the other, or all at once, they leave a config that passes."""
+    text = f"{HEAD}routes:\n{GROUPS[case]}" if case in GROUPS else (FIXTURES / case / "bad.yaml").read_text("utf-8")
+    config = yaml.safe_load(text)
+    before = report(text.removeprefix("version: 1\n"))
+    pairs = [each for each in before.findings if each.code.id in ("RT626", "RT627", "RT628")]
+    known = {each.code.id for each in before.findings}
+    assert pairs
+    for each in pairs:
+        config = pasted(config, each.suggestion)
+        config.pop("version", None)
+        after = report(yaml.safe_dump(config, sort_keys=False))
+        shown = {found.sentence.partition(" write ")[0] for found in after.findings}
+        assert each.sentence.partition(" write ")[0] not in shown
+        assert [
+            found for found in after.findings if found.code.severity == "error" and found.code.id not in known
+        ] == []
+    new = {"RT623", "RT621"}
+    assert {each.code.id for each in after.findings} <= (known | new) - {each.code.id for each in pairs}
+
+
+def test_the_advice_about_sums_with_a_version(report: Any) -> None:
+    """Without it, and with a table of keys, nothing is found any more."""
+    config = yaml.safe_load((FIXTURES / "RT629" / "bad.yaml").read_text("utf-8"))
+    del config["version"]
+    del config["routes"]["orders"]["write"]["version"]
+    config["routes"]["orders"]["write"]["once"] = "effects"
+    config["tables"]["effects"] = {"key": {"id": "S"}, "ttl": "gone_at"}
+    assert [each.code.id for each in report(yaml.safe_dump(config)).findings if each.code.id.startswith("RT6")] == []

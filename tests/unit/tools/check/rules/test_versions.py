@@ -145,3 +145,58 @@ def test_numbers_as_text(find: Any, attribute: str, at: Any, found: list[str]) -
     lines = find(f"item: {{id: id, at: {attribute}}}, write: {{mode: newest, version: at}}", schema(at, "at"))
 
     assert [line for line in lines if "RT632" in line] == found
+
+
+HEAD = (
+    "queues: {q: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}, u: {name: more, key: {id: S}}}\nroutes:\n"
+)
+ISO = "{type: string, pattern: '^2[0-9]{3}-[0-9]{2}-[0-9]{2}$'}"
+SECONDS = "{type: integer, minimum: 0, maximum: 9999999999}"
+MILLISECONDS = "{type: integer, minimum: 1600000000000}"
+TEXT = (
+    "RT418 version 'v' is text, and that of route 'a' is a number: a message of one is rejected after one of the other"
+)
+IS = "RT418 version 'v' is in"
+OTHER = "that of route 'a' in"
+ONE = "; map both to one scale"
+GREATER = f", which is always greater{ONE}"
+LESS = f"{IS} seconds, and {OTHER} milliseconds{GREATER}"
+NANOSECONDS = "{from: at, transform: to_epoch_ns}"
+
+
+def versioned(name: str, at: str, attribute: str = "at", key: str = "id: id", table: str = "t") -> str:
+    properties = f"{{kind: {{const: {name}}}, id: {{type: string, minLength: 1, maxLength: 9}}, at: {at}}}"
+    checked = f"{{type: object, required: [kind, id, at], properties: {properties}}}"
+    settings = f"queue: q, table: {table}, when: \"kind == '{name}'\", schema: {checked}"
+    return f"  {name}: {{{settings}, item: {{{key}, v: {attribute}}}, write: {{mode: newest, version: v}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ((SECONDS,), (SECONDS,), []),
+        ((SECONDS,), (ISO,), [f"{TEXT}; map both to one type, times with 'transform: to_epoch_ns'"]),
+        ((MILLISECONDS,), (SECONDS,), [LESS]),
+        (("{type: integer}",), (SECONDS,), []),
+        (("{type: integer}",), ("{type: [integer, 'null']}",), []),
+        (("{}",), (ISO,), []),
+        (("{}", "{meta: sent_at, type: N}"), (SECONDS,), [LESS]),
+        (("{}", "{meta: sent_at}"), (ISO,), []),
+        ((ISO, NANOSECONDS), (MILLISECONDS,), [f"{IS} milliseconds, and {OTHER} nanoseconds{GREATER}"]),
+        ((SECONDS,), (ISO, NANOSECONDS), [f"{IS} nanoseconds, and {OTHER} seconds, which is always less{ONE}"]),
+        ((SECONDS,), (ISO, "{from: at, transform: to_epoch}"), []),
+        ((SECONDS,), (SECONDS, "{from: at, transform: {scale: 1000}}"), []),
+        ((SECONDS, "at", "id: {template: 'a{id}'}"), (ISO, "at", "id: {template: 'b{id}'}"), []),
+        ((SECONDS,), (ISO, "at", "id: id", "u"), []),
+    ],
+)  # fmt: skip
+def test_versions_of_two_routes(find_all: Any, one: Any, other: Any, found: list[str]) -> None:
+    """Those of one name and table are of one type and one scale, if the keys may be equal."""
+    lines = find_all(HEAD + versioned("a", *one) + versioned("b", *other))
+    assert [line for line in lines if line.startswith("RT418") and "several formats" not in line] == found
+
+
+def test_each_route_has_one_finding_about_others(find_all: Any) -> None:
+    """However many there are."""
+    many = "".join(versioned(f"n{number}", SECONDS) for number in range(6)) + versioned("z", ISO)
+    assert len([line for line in find_all(HEAD + many) if line.startswith("RT418")]) == 1

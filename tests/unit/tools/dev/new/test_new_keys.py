@@ -1,5 +1,6 @@
 """Keys, versions and shapes that samples suggest, and why."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -92,6 +93,39 @@ TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
                 ("order_id", "S", ("named like an id", "the same in all 2 samples")),
                 ("note", "S", ("unique in 2 samples",)),
             ],
+        ),
+        # What looks like an id is one, though it repeats; a place, a status, a version or a date is none.
+        (
+            [
+                {
+                    "parcel": "P-1",
+                    "depot": "VIE",
+                    "status": "s1",
+                    "format": "3",
+                    "day": "2026-01",
+                    "eu": "1.0",
+                    "n": "7",
+                },
+                {
+                    "parcel": "P-1",
+                    "depot": "LNZ",
+                    "status": "s1",
+                    "format": "3",
+                    "day": "2026-01",
+                    "eu": "1.0",
+                    "n": "7",
+                },
+            ],
+            "scans",
+            [
+                ("parcel", "S", ("values like those of an id", "the same in all 2 samples")),
+                ("depot", "S", ("unique in 2 samples",)),
+            ],
+        ),
+        (
+            [{"at": "2026-01-02T03:04:05+0000", "code": 1}, {"at": "2026-01-02T03:04:06+0000", "code": 2}],
+            "things",
+            [("code", "N", ("perhaps an id, by its name", "unique in 2 samples"))],
         ),
         (
             [{"id": "a", "at": "2026-01-02T03:04:05Z"}, {"id": "a", "at": "2026-01-02T03:04:06Z"}, {"id": "b"}],
@@ -243,3 +277,28 @@ def test_shapes(messages: list[dict[str, Any]], found: Any) -> None:
     shapes = find_shapes(messages)
 
     assert (shapes.discriminator, [(each.value, len(each.messages)) for each in shapes.shapes]) == found
+
+
+@pytest.mark.parametrize(
+    ("times", "pattern"),
+    [
+        (["2026-01-02T03:04:05+0000", "2026-01-02T03:04:06+0000"], "[+]0000$"),
+        (["2026-01-02T03:04:05.123-0800", "2026-01-02T03:04:06.000-0800"], ":[0-9]{2}[.][0-9]{3}-0800$"),
+        (["2026-01-02T03:04:05+00", "2026-01-02T03:04:06+00"], "[+]00$"),
+        (["2026-01-02T03:04:05+0000", "2026-01-02T03:04:06+0100"], None),
+        (["2026-01-02T03:04:05.1+0000", "2026-01-02T03:04:06.12+0000"], None),
+        (["2026-01-02T03:04:05+0000", 7], None),
+    ],
+)
+def test_times_whose_offset_has_no_colon(times: list[Any], pattern: str | None) -> None:
+    """They order messages as text, if all are in one format, which the schema then requires."""
+    messages = [{"id": "a", "StateChangeTime": each} for each in times]
+    version = find_version(messages, [("id",)])
+
+    if pattern is None:
+        assert version is None
+        return
+    assert version is not None
+    assert (version.transform, version.keywords["pattern"][-len(pattern) :]) == ("", pattern)
+    assert all(re.fullmatch(version.keywords["pattern"], each) for each in times)
+    assert choose_version(messages, "StateChangeTime").keywords == version.keywords

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.samples import SampleSet
@@ -186,6 +187,152 @@ def test_a_table_for_each_shape() -> None:
         ("orders-user", {"user_id": "S"}),
         ("orders-device", {"device_id": "S"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "tables"),
+    [
+        # What all have looks like an id, and what one type has does not.
+        (
+            [
+                {"kind": "sent", "parcel": "P-1", "weight": 1},
+                {"kind": "scanned", "parcel": "P-1", "depot": "VIE"},
+                {"kind": "scanned", "parcel": "P-1", "depot": "LNZ"},
+            ],
+            {"orders": {"parcel": "S"}},
+        ),
+        # Each type has what looks like an id of its own.
+        (
+            [
+                {"kind": "order", "tenant": "t-1", "order": "o-1"},
+                {"kind": "order", "tenant": "t-1", "order": "o-2"},
+                {"kind": "user", "tenant": "t-1", "user": "u-1"},
+                {"kind": "user", "tenant": "t-1", "user": "u-2"},
+            ],
+            {"orders-order": {"order": "S"}, "orders-user": {"user": "S"}},
+        ),
+    ],
+)
+def test_values_like_those_of_an_id(messages: list[dict[str, Any]], tables: dict[str, Any]) -> None:
+    """They make one table for all types, but for types of other things."""
+    assert {table.name: table.key for table in planned(messages).tables} == tables
+
+
+def reading(kind: str, second: int, **values: Any) -> dict[str, Any]:
+    """A reading of a sensor."""
+    return {"type": kind, "sensor_id": "s1", "ts": 1772359200 + second, **values}
+
+
+@pytest.mark.parametrize(
+    ("messages", "key", "routes"),
+    [
+        ([reading("t", 0, value=1.5), reading("t", 60, value=2)], {"sensor_id": "S", "ts": "N"}, {"": {}}),
+        (
+            [reading("t", 0, value=1.5), reading("t", 60, value=1.5), reading("h", 0, value=2)],
+            {"sensor_id": "S", "ts": "N"},
+            {
+                "t": {"t_value": "value", "t_type": "type"},
+                "h": {"h_value": "value", "h_type": "type"},
+            },
+        ),
+        # Two readings of one type at one time are not told apart.
+        (
+            [reading("t", 0, value=1), reading("t", 0, value=2), reading("h", 1, value=2)],
+            {"sensor_id": "S", "ts": "N"},
+            {"": {}},
+        ),
+        (
+            [{"sensor_id": "s1", "ts": 5, "value": 1}, {"sensor_id": "s1", "ts": 6, "value": 1}],
+            {"sensor_id": "S"},
+            {"": {}},
+        ),
+        (
+            [{"sensor_id": "s1", "time": at(1), "value": 1}, {"sensor_id": "s1", "time": at(2), "value": 1}],
+            {"sensor_id": "S", "time": "S"},
+            {"": {}},
+        ),
+        ([{"sensor_id": "s1", "time": at(1)}, {"sensor_id": "s1", "time": at(2)}], {"sensor_id": "S"}, None),
+        (
+            [{"order_id": "s1", "time": at(1), "n": 1}, {"order_id": "s1", "time": at(2), "n": 1}],
+            {"order_id": "S"},
+            None,
+        ),
+    ],
+)
+def test_readings(messages: list[dict[str, Any]], key: dict[str, str], routes: dict[str, Any] | None) -> None:
+    """Those of a sensor have items of their own, by their time and their type."""
+    plan = planned(messages)
+
+    assert [table.key for table in plan.tables] == [key]
+    if routes is not None and "ts" in key:
+        assert items(plan) == routes
+
+
+def test_the_last_reading() -> None:
+    """An option that makes one item for each sensor is taken."""
+    messages = [reading("t", 0, value=1), reading("t", 60, value=2)]
+    plain = Wanted("orders", "orders", "orders")
+    for options in ({"mode": "newest"}, {"version": "ts"}, {"key": "sensor_id"}):
+        wanted = structs.replace(plain, **options)
+        plan = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0])
+        assert [table.key for table in plan.tables] == [{"sensor_id": "S"}]
+
+
+S3 = {"bucket": {"name": "b"}, "request-id": "R1", "requester": "1", "reason": "PutObject"}
+
+
+def test_events_of_s3_by_eventbridge() -> None:
+    """The item is the last state of an object; without a sequencer in all, the last one that is received."""
+    events = [{**S3, "object": {"key": "a/b", "sequencer": f"0{number}"}} for number in range(2)]
+    [table] = planned(events).tables
+    [route] = planned(events).routes
+    assert table.key == {"bucket_name": "S", "object_key": "S"}
+    assert route.settings["write"] == {"mode": "newest", "version": "sequencer"}
+    assert items(planned(events))[""]["sequencer"] == "object.sequencer"
+    assert route.schema["properties"]["object"]["properties"]["key"]["maxLength"] == 1024
+
+    [table] = planned([*events, {**S3, "object": {"key": "a/b"}}]).tables
+    assert "the last message received of each stays" in table.notes[0]
+    wanted = Wanted("orders", "orders", "orders", key="request-id")
+    [table] = plan_routes(SampleSet(tuple(events)), wanted, None, lambda candidates, table: candidates[0]).tables
+    assert table.key == {"request-id": "S"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ({"lines": 1}, {"amount": 1}, ["orders-placed", "orders-paid"]),
+        ({}, {"amount": 1}, ["orders"]),
+    ],
+)
+def test_states(first: dict[str, Any], second: dict[str, Any], names: list[str]) -> None:
+    """They are types, if messages of each have what no other has; a later state may have more."""
+    messages = [
+        {"order_id": f"o{number}", "status": status, "seq": seq, **more}
+        for number in range(2)
+        for seq, (status, more) in enumerate((("placed", first), ("paid", second)))
+    ]
+    assert [route.name for route in planned(messages).routes] == names
+
+
+def test_a_state_in_words_is_no_type() -> None:
+    """Nor one within an object."""
+    for one, other in (({"status": "a b"}, {"status": "c"}), ({"o": {"status": "a"}}, {"o": {"status": "b"}})):
+        messages = [{"order_id": "o1", "seq": 1, "x": 1, **one}, {"order_id": "o1", "seq": 2, "y": 1, **other}]
+        assert [route.name for route in planned(messages).routes] == ["orders"]
+
+
+def test_members_that_a_later_message_erases() -> None:
+    """They are named, unless one message has all."""
+    messages = [{"order_id": "o1", "seq": 1, "lines": 1}, {"order_id": "o1", "seq": 2, "amount": 1}]
+    [table] = planned(messages).tables
+    note = table.notes[-1]
+    assert note.startswith("messages of one key have other members: a later one erases amount, lines; if these")
+    [table] = planned([*messages, {"order_id": "o1", "seq": 3, "lines": 1, "amount": 1}]).tables
+    assert "erases" not in "".join(table.notes)
+    wanted = Wanted("orders", "orders", "orders", mode="update")
+    [table] = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0]).tables
+    assert "erases" not in "".join(table.notes)
 
 
 def test_messages_of_a_queue_that_one_route_takes() -> None:

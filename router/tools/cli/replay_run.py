@@ -1,0 +1,299 @@
+"""The course of `router replay`: read the journal, ask, deliver, and sum up; or rehearse."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.aws.connect import connect
+from router.runtime.aws.faults import DENIED
+from router.runtime.aws.protocols import Aws
+from router.runtime.printable import printable
+from router.runtime.program.load import Program, load_any
+from router.tools.cli.dlq_options import (
+    finished_first,
+    parse_expression,
+    parse_time,
+    read_item,
+    write_no_log,
+)
+from router.tools.cli.dlq_rehearse import (
+    RedrivePlan,
+    Tally,
+    plan_as_json,
+    print_plan,
+    print_tally,
+    tally_as_json,
+)
+from router.tools.cli.dlq_report import count
+from router.tools.cli.terminal import confirm, literal, output, progress_bar
+from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
+from router.tools.dev.compare import to_json
+from router.tools.dlq.planning import Planner
+from router.tools.dlq.redrive import batch_size
+from router.tools.dlq.rehearse import Rehearser
+from router.tools.dlq.spool import WrittenItems
+from router.tools.replay.delivery import OrderedDelivery
+from router.tools.replay.journal import ReplayJournal
+from router.tools.replay.refusals import Refusals
+from router.tools.replay.rejected import RejectedFile
+from router.tools.replay.replay import MOST_MESSAGES, Replay, read_windows
+from router.tools.replay.source import Source, SourceMessage, SourceOptions, SourceSelection
+
+_CONNECTIONS = 40
+_SOURCE_NAME = 100
+"""Characters of a source in the name of its journal at most."""
+
+
+class ReplayOptions(Struct, frozen=True):
+    """The options of `router replay`."""
+
+    config: Path
+    sources: tuple[str, ...]
+    queue: str = ""
+    routes: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    where: str | None = None
+    sent_at: str | None = None
+    message_id: str | None = None
+    rate: float | None = None
+    allowed: tuple[str, ...] = ()
+    dry_run: bool = False
+    journal: Path | None = None
+    rejected: Path | None = None
+    again: bool = False
+    yes: bool = False
+    as_json: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the sources are called in the names of files."""
+        first = "stdin" if self.sources[0] == "-" else self.sources[0].removeprefix("s3://")
+        first = first.strip("/") if "s3://" in self.sources[0] else Path(first).name
+        more = f"-and-{len(self.sources) - 1}-more" if len(self.sources) > 1 else ""
+        return first.replace("/", "-")[-_SOURCE_NAME:] + more
+
+    def what(self, rejected: Path, now: datetime) -> dict[str, Any]:
+        """Return what decides about the messages that a run does, to be the same in the next one."""
+        return {
+            "sources": [*self.sources],
+            "--queue": self.queue,
+            "--route": [*self.routes],
+            "--since": self.since,
+            "--until": self.until,
+            "--where": self.where,
+            "--sent-at": self.sent_at,
+            "--message-id": self.message_id,
+            "--rejected": str(rejected),
+            "started": now.isoformat(),
+        }
+
+
+class _Run:
+    """One run: its connections, the journal, and what it is called with."""
+
+    def __init__(self, options: ReplayOptions) -> None:
+        """Raises RouterError."""
+        self.options = options
+        self.program: Program = load_any(options.config, os.environ).require()
+        write_no_log()
+        for route in options.routes:
+            if route not in self.program.config.routes:
+                names = ", ".join(self.program.config.routes)
+                raise UsageError(f"the config has no route '{printable(route)}'; there are {names}")
+        path = options.journal or Path(f"router-replay-{options.name}.journal")
+        self.journal = ReplayJournal(path, again=options.again)
+        self.begun = bool(self.journal.what)
+        self.rejected = options.rejected or Path(f"router-replay-{options.name}.rejected.jsonl")
+        self.what = options.what(self.rejected, datetime.now(UTC))
+        # Times such as 2h are counted from the first run.
+        self.what["started"] = self.journal.what.get("started", self.what["started"])
+        self.journal.require(self.what)
+        self.selection = self._selection(datetime.fromisoformat(self.what["started"]))
+        reading = SourceOptions(
+            options.queue,
+            parse_expression(options.sent_at, "--sent-at"),
+            parse_expression(options.message_id, "--message-id"),
+        )
+        self.aws: Aws = connect(_CONNECTIONS, fetches=self.program.fetches)
+        self.dynamodb: ServiceClient = connect_services(("dynamodb",))["dynamodb"]
+        self.source = Source(self.program, options.sources, reading)
+        self.planner = Planner(self.aws, frozenset(options.routes))
+        self.refusals = Refusals(self.program, frozenset(options.allowed), self._is_empty)
+        self._found: dict[str, bool] = {}
+
+    def _selection(self, started: datetime) -> SourceSelection:
+        since, until = self.options.since, self.options.until
+        return SourceSelection(
+            parse_time(since, started) if since else None,
+            parse_time(until, started, "--until") if until else None,
+            parse_expression(self.options.where, "--where"),
+        )
+
+    def _is_empty(self, table: str) -> bool:
+        """Return whether a table had no items before the replay; one that may not be read may have some."""
+        if table not in self._found:
+            self._found[table] = table in self.journal.empty or self._has_no_items(table)
+            if self._found[table] and table not in self.journal.empty and not self.options.dry_run:
+                self.journal.found_empty(table)
+        return self._found[table]
+
+    def _has_no_items(self, table: str) -> bool:
+        pages = self.dynamodb.pages(
+            "Scan", TableName=table, Limit=1, Select="COUNT", ConsistentRead=True
+        )
+        try:
+            return not any(page["Count"] for page in pages)
+        except AwsCallError as error:
+            if error.code in DENIED:
+                return False
+            place = self.dynamodb.place
+            raise UsageError(f"the table '{table}' cannot be read{place}: {error}") from None
+
+    @property
+    def sources(self) -> str:
+        """The sources as people read them."""
+        return ", ".join(map(printable, self.options.sources))
+
+
+def run_replay(options: ReplayOptions) -> int:
+    """Replay or rehearse the messages of sources; return the exit code. Raises RouterError."""
+    run = _Run(options)
+    return _rehearse(run) if options.dry_run else _replay(run)
+
+
+def _replay(run: _Run) -> int:
+    options = run.options
+    if not options.yes and not confirm(_question(run)):
+        click.echo(f"{run.sources}: nothing was replayed", err=True)
+        return 1
+    before = run.journal.results.total()
+    delivery = OrderedDelivery(run.program, run.aws, run.planner, run.refusals.check)
+    complete = False
+    with run.journal as journal:
+        rejected = RejectedFile(run.rejected, journal.rejected, begun=run.begun)
+        journal.start(run.what)
+        replay = Replay(run.program, delivery, journal, rejected, options.rate)
+        try:
+            _deliver(run, replay, delivery)
+            complete = delivery.stopped is None
+        finally:
+            # Also after an error or Ctrl-C: what was done by then.
+            _report(run, delivery, before, complete=complete)
+    if delivery.stopped and delivery.stopped.configuration_error:
+        return 2
+    has_rejected = any(kind == "rejected" for kind, _, _ in run.journal.results)
+    return int(not complete or has_rejected)
+
+
+def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> None:
+    lines = run.source.lines
+    most = batch_size(run.options.rate, MOST_MESSAGES)
+    with progress_bar(f"replaying {run.options.name}", lines.size, of_bytes=True) as progress:
+        for window in read_windows(run.source, run.selection, run.journal, most):
+            replay.keep_rate(window)
+            # What is delivered is to be in the journal: else the next run would deliver it again.
+            with finished_first():
+                replay.deliver(window)
+            progress(lines.done)
+            if delivery.stopped:
+                return
+
+
+def _question(run: _Run) -> str:
+    routes = [
+        route
+        for route in run.program.routes
+        if not run.options.routes or route.name in run.options.routes
+    ]
+    if run.options.queue:
+        routes = [route for route in routes if route.queue == run.options.queue]
+    tables = ", ".join(dict.fromkeys(route.table for route in routes))
+    done = run.journal.position
+    after = f", after the first {count(done)}," if done else ""
+    return f"Replay {run.sources}{after} into {tables}?"
+
+
+def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool) -> None:
+    """Print what became of the messages, in all runs."""
+    journal, options = run.journal, run.options
+    tally = Tally()
+    tally.results = Counter(journal.results)
+    rejected = str(run.rejected) if journal.rejected else None
+    if options.as_json:
+        found = tally_as_json(tally)
+        report = {
+            "sources": options.sources,
+            "messages": journal.results.total(),
+            "before": before,
+            "results": found["redriven"],
+            "reasons": found["reasons"],
+            "rejected": rejected,
+            "stopped": delivery.stopped.reason if delivery.stopped else None,
+            "complete": complete,
+        }
+        click.echo(to_json(report, indent=2))
+        return
+    print_tally(run.sources, tally, "nothing was replayed")
+    console = output()
+    if complete and before and before == journal.results.total():
+        console.print("  All were replayed by an earlier run; --again replays them again.")
+    elif before:
+        console.print(f"  Of these, {count(before)} by an earlier run.")
+    if rejected:
+        console.print(literal(f"  Rejected messages are in {rejected}, which is a source again."))
+    if delivery.stopped:
+        why = f"{delivery.stopped.code} {delivery.stopped.reason}"
+        console.print(
+            literal(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
+        )
+
+
+def _rehearse(run: _Run) -> int:
+    """Print what would become of the messages that are not done yet; return the exit code."""
+    plan = RedrivePlan(Counter())
+    with WrittenItems() as written:
+        rehearser = Rehearser(
+            run.program,
+            "",
+            run.aws,
+            partial(read_item, run.dynamodb),
+            written,
+            batch_size=batch_size(run.options.rate, MOST_MESSAGES),
+            ordered=True,
+            blocks=False,
+            routes=frozenset(run.options.routes),
+        )
+        lines = run.source.lines
+        with progress_bar(f"rehearsing {run.options.name}", lines.size, of_bytes=True) as progress:
+            for rehearsal in rehearser.rehearse_all(_noted(run)):
+                plan.add(rehearsal)
+                progress(lines.done)
+    refused = [f"{place}: {refusal}" for refusal, place in run.refusals.found.items()]
+    if run.options.as_json:
+        found = plan_as_json(run.sources, plan, 0)
+        del found["dead_letter"], found["not_received"]
+        report = {"sources": run.options.sources, **found, "refused": refused}
+        click.echo(to_json(report, indent=2))
+    else:
+        print_plan(run.sources, plan, 0)
+        for each in refused:
+            output().print(literal(f"refused: {each}"), soft_wrap=True)
+    return int(bool(refused) or plan.passing < plan.total)
+
+
+def _noted(run: _Run) -> Iterator[SourceMessage]:
+    """Yield the messages that are to be replayed, and note what is refused of them."""
+    for window in read_windows(run.source, run.selection, run.journal):
+        for message in window.messages.values():
+            for planned in run.planner.plan_all(message.queue, [message.to_deliver()]):
+                run.refusals.note(message, planned)
+            yield message

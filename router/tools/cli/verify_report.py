@@ -1,0 +1,195 @@
+"""What `router verify` prints: the messages by route and fate, and those that are lost or not decidable."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from rich.table import Column
+
+from router.model import Table
+from router.runtime.program.load import Program
+from router.tools.cli.dlq_report import count
+from router.tools.cli.terminal import literal, output, print_table
+from router.tools.dev.compare import to_json
+from router.tools.dlq.hidden_values import shown, shown_names
+from router.tools.dlq.redacted import redacted_tables
+from router.tools.verify.kept import Decided, Identity, KeptMessage, RouteVerdict
+from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, MessageVerdict, worst
+
+_SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")
+"""The fates that are shown with their reasons."""
+_WITH_EXAMPLES: tuple[Fate, ...] = (*LOST, "not decidable")
+_NO_ROUTE = "-"
+"""Instead of a route: no route takes the message, or it cannot be read."""
+
+
+class MessageExample(Struct, frozen=True):
+    """A message that has a finding, with the item and the attributes that it is about."""
+
+    message: KeptMessage
+    identity: Identity
+    attributes: tuple[str, ...]
+
+
+class FateGroup(Struct):
+    """Messages of one route, fate and reason: how many, and the first of them."""
+
+    messages: int
+    examples: list[MessageExample]
+
+
+class FateReport:
+    """The messages by their fate, in all and by route, and the findings; with so many examples of each at most."""
+
+    def __init__(self, examples: int) -> None:
+        self.fates: Counter[Fate] = Counter()
+        self.routes: dict[str, Counter[Fate]] = {}
+        self.findings: dict[tuple[Fate, str, str], FateGroup] = {}
+        self._examples = examples
+
+    @property
+    def lost(self) -> int:
+        """The messages that are missing or different."""
+        return sum(self.fates[fate] for fate in LOST)
+
+    @property
+    def undecided(self) -> int:
+        """The messages of which nothing can be said."""
+        return self.fates["not decidable"]
+
+    def add(self, decided: Decided) -> None:
+        """Count a message, for each of its routes by what became of its writes there."""
+        self.fates[decided.verdict.fate] += 1
+        by_route: dict[str, list[RouteVerdict]] = {}
+        for each in decided.verdicts:
+            by_route.setdefault(each.route or _NO_ROUTE, []).append(each)
+        for route, verdicts in by_route.items():
+            verdict = worst(each.verdict for each in verdicts)
+            self.routes.setdefault(route, Counter())[verdict.fate] += 1
+            if verdict.fate in _SHOWN:
+                identity = next(each.identity for each in verdicts if each.verdict == verdict)
+                self._find(decided.message, route, identity, verdict)
+
+    def _find(
+        self, message: KeptMessage, route: str, identity: Identity, verdict: MessageVerdict
+    ) -> None:
+        place = verdict.fate, route, verdict.reason
+        finding = self.findings.setdefault(place, FateGroup(0, []))
+        finding.messages += 1
+        if verdict.fate in _WITH_EXAMPLES and len(finding.examples) < self._examples:
+            finding.examples.append(MessageExample(message, identity, verdict.attributes))
+
+    def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], FateGroup]]:
+        """Return the findings, the worst first."""
+        return sorted(
+            self.findings.items(),
+            key=lambda each: (WORST_FIRST.index(each[0][0]), -each[1].messages, each[0]),
+        )
+
+
+def print_report(report: FateReport, program: Program, names: Collection[str] | None) -> None:
+    """Print a report; of keys and attributes, only these names are shown, all with None."""
+    console = output()
+    total = report.fates.total()
+    right = total - report.lost - report.undecided
+    console.print(
+        f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
+    )
+    fates = [fate for fate in WORST_FIRST if any(found[fate] for found in report.routes.values())]
+    columns: list[str | Column] = ["route"]
+    columns += [Column(fate, justify="right") for fate in fates]
+    print_table(
+        columns,
+        (
+            (literal(route), *(str(found[fate]) for fate in fates))
+            for route, found in sorted(report.routes.items())
+        ),
+    )
+    keys = _Keys(program, names)
+    for (fate, route, reason), finding in report.sorted_findings():
+        text = f"{finding.messages} {fate} in '{route}': {reason}"
+        console.print(literal(text.replace(f" in '{_NO_ROUTE}'", "")), soft_wrap=True)
+        for example in finding.examples:
+            console.print(literal(f"  {_as_text(example, keys)}"), soft_wrap=True)
+
+
+def report_as_json(
+    report: FateReport, program: Program, names: Collection[str] | None
+) -> dict[str, Any]:
+    """Return a report; of keys and attributes with these names only, with all for None."""
+    keys = _Keys(program, names)
+    return {
+        "messages": report.fates.total(),
+        "lost": report.lost,
+        "not_decidable": report.undecided,
+        "fates": _counts(report.fates),
+        "routes": [
+            {"route": route, "fates": _counts(found)}
+            for route, found in sorted(report.routes.items())
+        ],
+        "findings": [
+            {
+                "fate": fate,
+                "route": route,
+                "reason": reason,
+                "messages": finding.messages,
+                "examples": [_as_json(example, keys) for example in finding.examples],
+            }
+            for (fate, route, reason), finding in report.sorted_findings()
+        ],
+    }
+
+
+def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:
+    return {fate: fates[fate] for fate in WORST_FIRST if fates[fate]}
+
+
+class _Keys:
+    """How the keys of items are shown: without what is redacted, and of names and values only these names."""
+
+    def __init__(self, program: Program, names: Collection[str] | None) -> None:
+        self.names = names
+        self._redacted = redacted_tables(program)
+        self._tables: dict[str, Table] = {
+            route.write.table.name: route.write.table
+            for queue in program.engine.queues.values()
+            for route in queue.routes
+        }
+
+    def show(self, identity: Identity) -> Any:
+        """Return the key of an item."""
+        table, *texts = identity
+        key = zip(self._tables[table].key, texts, strict=True)
+        values = {name: Decimal(text) if kind == "N" else text for (name, kind), text in key}
+        redaction = self._redacted.get(table)
+        return shown(redaction.redact(values) if redaction else values, self.names)
+
+    def show_names(self, attributes: Iterable[str]) -> list[str]:
+        """Return the names of attributes."""
+        return [*shown_names(attributes, self.names).values()]
+
+
+def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
+    message = example.message
+    found: dict[str, Any] = {
+        "place": message.place,
+        "queue": message.queue,
+        "message_id": message.id,
+        "table": None,
+        "key": None,
+        "attributes": keys.show_names(example.attributes),
+    }
+    if example.identity:
+        found |= {"table": example.identity[0], "key": keys.show(example.identity)}
+    return found
+
+
+def _as_text(example: MessageExample, keys: _Keys) -> str:
+    message = example.message
+    text = f"{message.place}  message {message.id}"
+    if example.identity:
+        text += f"  {example.identity[0]} {to_json(keys.show(example.identity))}"
+    names = ", ".join(keys.show_names(example.attributes))
+    return f"{text}  {names}" if names else text

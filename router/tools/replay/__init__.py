@@ -1,0 +1,1 @@
+"""Messages of files and objects of S3, replayed through the config into its tables."""

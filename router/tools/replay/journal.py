@@ -1,0 +1,121 @@
+"""The journal of a replay: how far it is, so that one that was stopped goes on where it was."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from router.errors import UsageError
+from router.model import Outcome
+from router.tools.dlq.journal_file import JournalFile, line
+
+Result = tuple[str, str, str]
+"""A kind of outcome, and of messages that are not stored the code and the reason."""
+_ROOM = 64 * 1024
+_ROOM_OF_MESSAGE = 16
+"""Bytes: the number of a message, of up to 14 digits, in a line."""
+
+
+def result_of(outcome: Outcome) -> Result:
+    """Return what is counted of an outcome."""
+    has_reason = outcome.kind == "rejected"
+    return outcome.kind, outcome.code if has_reason else "", outcome.reason if has_reason else ""
+
+
+class ReplayJournal(JournalFile):
+    """The messages that are done: the first `position` of the source, and `done`, which are later ones.
+
+    `digest` is of the lines of the first ones. `command` … `what` is what the command was called with. `results` are
+    all counts so far, `rejected` the bytes of the file of rejected messages. `empty` are the tables that had no item
+    before the replay wrote to them.
+    """
+
+    command = "router replay"
+    begin = b'{"replay": '
+    what: dict[str, Any]
+    position: int
+    digest: int
+    done: set[int]
+    results: Counter[Result]
+    rejected: int
+    empty: set[str]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a message is done: the next run says so, and goes on."""
+        return bool(self.position or self.done)
+
+    def clear(self) -> None:
+        """Forget all that is done."""
+        self.what = {}
+        self.position = self.digest = self.rejected = 0
+        self.done = set()
+        self.results = Counter()
+        self.empty = set()
+
+    def read(self, entry: dict[str, Any]) -> None:
+        """Take a line."""
+        match entry["replay"]:
+            case "begin":
+                self.what = entry["what"]
+            case "empty":
+                self.empty.add(entry["table"])
+            case "done":
+                self.done.update(entry["messages"])
+                self._count(entry)
+            case "until":
+                self.position, self.digest = entry["message"], entry["digest"]
+                self.done = set()
+                self._count(entry)
+            case other:
+                raise ValueError(other)
+
+    def require(self, what: Mapping[str, Any]) -> None:
+        """Raise UsageError if an earlier run was called with something else."""
+        for name, value in self.what.items():
+            if what[name] != value:
+                before = "nothing" if value in (None, [], "") else f"{value}".strip("[]")
+                raise UsageError(
+                    f"the journal {self.path} is of another replay: its {name} was {before}; call the command as "
+                    "before, name another journal with --journal, or begin a new one with --again"
+                )
+
+    def start(self, what: dict[str, Any]) -> None:
+        """Note what the command is called with; raises UsageError."""
+        if not self.what:
+            self.what = what
+            self._append({"replay": "begin", "what": what}, sync=True)
+
+    def found_empty(self, table: str) -> None:
+        """Note that a table has no item before the replay writes to it; raises UsageError."""
+        self.empty.add(table)
+        self._append({"replay": "empty", "table": table}, sync=True)
+
+    def reserve(self, messages: int) -> None:
+        """Make room for the lines about messages; raises UsageError, after which none of them may be delivered."""
+        self.make_room(_ROOM + messages * _ROOM_OF_MESSAGE)
+
+    def confirm(self, messages: Sequence[int], results: Iterable[Result], rejected: int) -> None:
+        """Note messages that are done, by their numbers from 1; raises UsageError."""
+        self.done.update(messages)
+        entry = {"replay": "done", "messages": messages, **_counted(results), "rejected": rejected}
+        self._count(entry)
+        self._append(entry, sync=False)
+
+    def finish(self, position: int, digest: int) -> None:
+        """Note that all messages up to a position are done, and wait until that is on the disk; raises UsageError."""
+        self.position, self.digest = position, digest
+        self.done = set()
+        entry = {"replay": "until", "message": position, "digest": digest}
+        self._append({**entry, "results": [], "rejected": self.rejected}, sync=True)
+
+    def _count(self, entry: Mapping[str, Any]) -> None:
+        for kind, code, reason, number in entry["results"]:
+            self.results[kind, code, reason] += number
+        self.rejected = entry["rejected"]
+
+    def _append(self, entry: Mapping[str, Any], *, sync: bool) -> None:
+        self.append([line(entry)], sync=sync)
+
+
+def _counted(results: Iterable[Result]) -> dict[str, Any]:
+    return {"results": [[*result, number] for result, number in Counter(results).items()]}

@@ -1,0 +1,1 @@
+"""What became of messages: a source, beside what the tables hold."""

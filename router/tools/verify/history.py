@@ -1,0 +1,255 @@
+"""What the messages of a source do to one item, in order: what a verdict about each of them depends on.
+
+The writes of a key are seen twice. The first time they are run in order on a table in memory, and summed up here; the
+second time each is judged. So a key may have any number of them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from typing import Any
+
+from router.model import WRITTEN, AttributeValue, Outcome
+from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value
+from router.runtime.modes import MODES
+from router.tools.check.analysis.pair_writes import OTHERS
+from router.tools.memory.tables import MemoryTables
+from router.tools.verify.kept import KeptWrite
+from router.tools.verify.writers import TableWriters
+
+SETS = ("SS", "NS", "BS")
+_WIDE = Context(prec=300)
+_REFUSED = Outcome("rejected")
+Order = tuple[str, Any]
+
+
+def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
+    """Return whether two values are equal, None for none."""
+    if one is None or other is None:
+        return one is other
+    return same_value(one, other)
+
+
+def removed_by(write: Write) -> list[str]:
+    """Return the attributes that an update removes."""
+    if write.mode.stores != "attributes" or write.call is None:
+        return []
+    names = write.call["ExpressionAttributeNames"]
+    return [name for place, name in names.items() if place.startswith("#r")]
+
+
+def rule_of(write: Write) -> tuple[str, str]:
+    """Return by what rule a write replaces an item: its mode and the name of its version."""
+    return write.mode.name, write.version_name
+
+
+def stores_something(write: Write) -> bool:
+    """Return whether there is an item after a write: a delete leaves none, an update that only removes creates none."""
+    if write.mode.stores == "attributes" and write.call is not None:
+        return not write.call["UpdateExpression"].startswith("REMOVE ")
+    return write.mode.stores == "item"
+
+
+def canonical(value: AttributeValue) -> Any:
+    """Return what is equal for equal values, to count them."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return kind, Decimal(content)
+        case "M":
+            return kind, frozenset((name, canonical(each)) for name, each in content.items())
+        case "L":
+            return kind, tuple(map(canonical, content))
+        case "NS":
+            return kind, frozenset(map(Decimal, content))
+        case "SS" | "BS":
+            return kind, frozenset(content)
+        case _:
+            return kind, content
+
+
+def appended(value: AttributeValue) -> list[Any]:
+    """Return what an append adds to a list: the elements of a list, or one value."""
+    return [canonical(each) for each in value.get("L", [value])]
+
+
+class History:
+    """The writes of one item, in order, beside the `stored` item; `now` is in seconds since 1970."""
+
+    def __init__(
+        self,
+        writers: TableWriters,
+        configs: Mapping[str, WriteConfig],
+        stored: StoredItem | None,
+        now: float,
+    ) -> None:
+        self.writers = writers
+        self.stored = stored
+        self.now = now
+        self.stores = 0
+        """How many writes store something."""
+        self.last_store = -1
+        self.last_put = -1
+        """The last write of a whole item, whatever is stored."""
+        self.first_match: dict[tuple[str, str], int] = {}
+        self.last_match: dict[tuple[str, str], int] = {}
+        """The first and the last write of a mode and version whose whole item is stored."""
+        self.greatest: dict[str, Order] = {}
+        """The greatest version by the name of its attribute."""
+        self.greatest_setting: dict[tuple[str, str], Order] = {}
+        """The greatest version, by its name, of an update that sets an attribute."""
+        self.equal: Counter[str] = Counter()
+        """How many writes have the stored version, by its name."""
+        self.equal_match: set[str] = set()
+        """The names of versions of which some write has the stored version and content."""
+        self.first_of: dict[tuple[str, str], int] = {}
+        """The first write of a whole item of a mode and version."""
+        self.updated: set[str] = set()
+        """The attributes that updates set, add to, or append to."""
+        self.last_setter: dict[str, int] = {}
+        self.set_match: dict[str, int] = {}
+        """The last update without version that sets the stored value of an attribute."""
+        self.keep_match: set[str] = set()
+        self.sums: dict[str, Decimal] = {}
+        self.repeating: set[str] = set()
+        """The attributes to which a write without idempotency key adds: a redelivery adds again."""
+        self.plain_deletes: list[int] = []
+        """The first and the last delete without version."""
+        self.deletes: dict[str, tuple[Order, int]] = {}
+        """The greatest version of a delete, by its name, and the last delete."""
+        self.has_ended = False
+        """Whether a message sets an end that has passed."""
+        self.after: StoredItem | None = None
+        """The item that all of them make in order."""
+        self.ends_ended = False
+        """Whether that has ended."""
+        self._configs = configs
+        self._left: dict[str, Counter[Any]] = {}
+        self._tables: MemoryTables | None = None
+        self._place: tuple[str, StoredItem] = "", {}
+
+    def see(self, order: int, kept: KeptWrite) -> Outcome:
+        """Take in the write at a place in the order, and return its outcome then."""
+        write = kept.write
+        outcome = self._run(write)
+        item = write.item
+        version = write.version_order if write.version else None
+        if write.mode.stores == "nothing":
+            self._see_delete(order, write.version_name, version)
+            return outcome
+        if stores_something(write):
+            self.stores += 1
+            self.last_store = order
+        if _has_ended(item.get(self.writers.ttl), self.now):
+            self.has_ended = True
+        if version is not None and kept.is_sure:
+            known = self.greatest.get(write.version_name)
+            if known is None or known[0] != version[0] or known[1] < version[1]:
+                self.greatest[write.version_name] = version
+        if version is not None and same(write.version, (self.stored or {}).get(write.version_name)):
+            self.equal[write.version_name] += 1
+        if write.mode.stores == "item":
+            self._see_item(order, write, kept.is_sure)
+        else:
+            self._see_update(order, kept, version)
+        return outcome
+
+    def end(self) -> None:
+        """Note what all writes together leave."""
+        self.after = self._tables.get(*self._place) if self._tables else None
+        self.ends_ended = _has_ended((self.after or {}).get(self.writers.ttl), self.now)
+
+    def differing(self, write: Write) -> list[str]:
+        """Return the attributes in which the stored item is not the item of a write.
+
+        An attribute that the item does not have is none if an update of another route sets it.
+        """
+        stored, item = self.stored or {}, write.item
+        found = [name for name, value in item.items() if not same(value, stored.get(name))]
+        found += [
+            name for name in stored if name not in item and not self._is_of_update(write, name)
+        ]
+        return found
+
+    def take_appended(self, attribute: str, value: AttributeValue) -> bool:
+        """Return whether a stored list has what a write appended; what it has then counts for no other write."""
+        if attribute not in self._left:
+            there = (self.stored or {}).get(attribute, {})
+            self._left[attribute] = Counter(map(canonical, there.get("L", ())))
+        left, wanted = self._left[attribute], Counter(appended(value))
+        if any(left[each] < count for each, count in wanted.items()):
+            return False
+        left.subtract(wanted)
+        return True
+
+    def _is_of_update(self, write: Write, name: str) -> bool:
+        return any(
+            MODES[each.mode].stores == "attributes"
+            and not each.attributes.isdisjoint((name, OTHERS))
+            for each in self.writers.routes.values()
+            if each.name != write.route
+        )
+
+    def _see_delete(self, order: int, name: str, version: Order | None) -> None:
+        if version is None:
+            self.plain_deletes = [*self.plain_deletes[:1], order]
+            return
+        known = self.deletes.get(name)
+        is_greatest = known is None or known[0][0] != version[0] or known[0][1] < version[1]
+        self.deletes[name] = (version if known is None or is_greatest else known[0], order)
+
+    def _see_item(self, order: int, write: Write, is_sure: bool) -> None:
+        rule = rule_of(write)
+        self.first_of.setdefault(rule, order)
+        if is_sure and not write.mode.relies_on:
+            self.last_put = order
+        if self.stored is not None and not self.differing(write):
+            self.first_match.setdefault(rule, order)
+            self.last_match[rule] = order
+            self.equal_match.add(write.version_name)
+
+    def _see_update(self, order: int, kept: KeptWrite, version: Order | None) -> None:
+        write = kept.write
+        stored, item = self.stored or {}, write.item
+        config = self._configs[write.route]
+        self.updated |= item.keys()
+        changes = {name: item[name] for name in write.sets} | dict.fromkeys(removed_by(write))
+        matching = [name for name, value in changes.items() if same(stored.get(name), value)]
+        if version is None:
+            if kept.is_sure:
+                self.last_setter |= dict.fromkeys(changes, order)
+            self.set_match |= dict.fromkeys(matching, order)
+        else:
+            for name in changes:
+                place = write.version_name, name
+                known = self.greatest_setting.get(place, version)
+                self.greatest_setting[place] = (
+                    version if known[0] != version[0] else max(known, version)
+                )
+            if len(matching) == len(changes):
+                self.equal_match.add(write.version_name)
+        for name in config.keep_first & item.keys():
+            if same(stored.get(name), item[name]):
+                self.keep_match.add(name)
+        for name in config.add & item.keys():
+            if "N" in item[name] and kept.applied is not False:
+                self.sums[name] = _WIDE.add(
+                    self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
+                )
+        if not kept.has_key or kept.is_doubtful:
+            self.repeating |= config.add
+
+    def _run(self, write: Write) -> Outcome:
+        if self._tables is None:
+            self._tables = MemoryTables({write.table.name: write.table.key})
+            self._place = write.table.name, {name: write.item[name] for name, _ in write.table.key}
+        answer = self._tables.write(*write.action())
+        if answer.fault is None:
+            return WRITTEN
+        if answer.fault.kind != "condition":
+            return _REFUSED
+        return write.mode.on_condition_failed(write, answer.stored)
+
+
+def _has_ended(value: Mapping[str, Any] | None, now: float) -> bool:
+    return value is not None and "N" in value and Decimal(value["N"]) <= now

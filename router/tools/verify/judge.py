@@ -1,0 +1,438 @@
+"""The verdict about each write of an item: the table of docs/verify.md.
+
+`different` and `missing` are said only where no order of receipt, no redelivery and no other message explains what is
+stored. Where one does, the verdict is `not decidable`, with what may have happened.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from router.model import AttributeValue, Outcome
+from router.runtime.engine.writes import Write, WriteConfig, value_order
+from router.tools.verify.history import (
+    SETS,
+    History,
+    canonical,
+    removed_by,
+    rule_of,
+    same,
+    stores_something,
+)
+from router.tools.verify.kept import KeptWrite
+from router.tools.verify.verdicts import (
+    DELETED,
+    DUPLICATE,
+    EXPIRED,
+    LOST,
+    STORED,
+    SUPERSEDED,
+    MessageVerdict,
+    undecided,
+    worst,
+)
+
+NO_ITEM = MessageVerdict("missing", "there is no item with its key")
+NOT_APPLIED = MessageVerdict(
+    "missing", "its idempotency key is not stored: the update was never made"
+)
+OLDER = "the stored item is older: its version is less, or it has none"
+_ORDER = "the order of receipt is not known, and an older message of the source was stored last"
+_OTHER_MESSAGE = "a message that is not in the source may have been stored instead"
+_FIRST = "a message that is not in the source may have been the first"
+_DELETED_BY_OTHER = "a message that is not in the source may have deleted the item"
+_ENDED_BY_OTHER = "a message that is not in the source may have set an end that has passed"
+_ENDED = "a message of the source set an end that has passed, and the order of receipt is not known"
+_DELETE_ORDER = "a delete of the source may have come later: the order of receipt is not known"
+_AGAIN = "a message may have stored the item again after the delete"
+_SUM = "a sum over what messages that are not in the source added"
+_REPEATED = "the sum differs, but a redelivery adds again without 'once'"
+_EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
+_VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
+_SAME_KEY = "another message of the source has its idempotency key, and other content"
+_REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
+_MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
+_TYPE = "the stored version is of another type"
+
+
+def judge(
+    history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
+) -> MessageVerdict:
+    """Return the verdict about a write at a place in the order of its item; `outcome` is that in order."""
+    if kept.is_repeated:
+        return DUPLICATE
+    if kept.is_doubtful:
+        return undecided(_SAME_KEY)
+    if outcome.kind == "rejected":
+        return undecided(_REFUSED)
+    found = _judge(history, order, kept, config, outcome)
+    if found.fate not in LOST:
+        return found
+    if kept.unknown:
+        return undecided(
+            f"the source does not say {kept.unknown} of the message, which the route reads"
+        )
+    return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, kept.write, config) else found
+
+
+def _judge(
+    history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
+) -> MessageVerdict:
+    write = kept.write
+    if kept.applied is False and not write.version_name:
+        return NOT_APPLIED
+    if write.mode.stores == "nothing":
+        return _delete(history, order, write)
+    if history.stored is None:
+        return _absent(history, order, write, config, outcome)
+    if write.mode.stores == "attributes":
+        return _update(history, order, write, config, outcome)
+    if "existence" in write.mode.relies_on:
+        return _insert(history, order, kept, outcome)
+    return _newest(history, order, write) if write.version_name else _put(history, order, write)
+
+
+def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
+    """Return whether an attribute that an update adds or appends to may have had a value of another type."""
+    writers = history.writers
+    if history.stored is None and not writers.deletes and not writers.ttl:
+        # It would have been for an item, which is gone.
+        return False
+    for name in (config.add | config.append) & write.item.keys():
+        kind = "L" if name in config.append else next(iter(write.item[name]))
+        there = (history.stored or {}).get(name, {kind: None})
+        if kind not in there or writers.is_written_otherwise(write.route, name):
+            return True
+    return False
+
+
+def _delete(history: History, order: int, write: Write) -> MessageVerdict:
+    stored = history.stored
+    if stored is None:
+        return STORED
+    if write.version_name:
+        mine, theirs = write.version_order, value_order(stored.get(write.version_name, {}))
+        if mine[0] == theirs[0] and theirs[1] >= mine[1]:
+            return SUPERSEDED
+    elif order < history.last_store:
+        return SUPERSEDED
+    if not history.stores and not history.writers.partial:
+        return MessageVerdict(
+            "different", "there is an item, which no message of the source stores"
+        )
+    return undecided(_AGAIN)
+
+
+def _absent(
+    history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
+) -> MessageVerdict:
+    if outcome.kind == "duplicate":
+        return DUPLICATE
+    if outcome.kind == "stale" or _is_older(history, write):
+        return SUPERSEDED
+    if not stores_something(write):
+        return STORED
+    if not write.mode.relies_on and order < history.last_put:
+        return SUPERSEDED
+    if write.mode.stores == "attributes" and _is_replaced(history, order, write, config):
+        return SUPERSEDED
+    return _gone(history, order, write, NO_ITEM)
+
+
+def _is_older(history: History, write: Write) -> bool:
+    """Return whether the source has a message with a greater version, which in order is not deleted before."""
+    greatest = history.greatest.get(write.version_name)
+    if greatest is None or not write.version or not _is_less(write.version_order, greatest):
+        return False
+    return not same((history.after or {}).get(write.version_name), write.version)
+
+
+def _is_less(one: tuple[str, object], other: tuple[str, object]) -> bool:
+    return one[0] == other[0] and bool(one[1] < other[1])  # type: ignore[operator]
+
+
+def _is_replaced(history: History, order: int, write: Write, config: WriteConfig) -> bool:
+    """Return whether later messages of the source set all that an update sets."""
+    changed = {*write.sets, *removed_by(write)}
+    key = {name for name, _ in write.table.key}
+    if write.version_name or changed != {*write.item, *changed} - key:
+        return False
+    return all(order < history.last_setter.get(name, -1) for name in changed)
+
+
+def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict) -> MessageVerdict:
+    """Return the verdict where what a write stored is not there; `otherwise` if nothing explains that."""
+    if history.stored is not None and history.stores == 1 and not history.writers.partial:
+        # Nothing has made the item again after it was deleted.
+        return otherwise
+    found = _deleted(history, order, write)
+    if found is not None:
+        return found
+    writers = history.writers
+    end = write.item.get(writers.ttl, {}).get("N")
+    if history.ends_ended or (end is not None and Decimal(end) <= history.now):
+        return EXPIRED if history.stored is None else undecided(_ENDED)
+    if history.has_ended:
+        return undecided(_ENDED)
+    if writers.partial and writers.deletes:
+        return undecided(_DELETED_BY_OTHER)
+    if writers.partial and writers.ttl:
+        return undecided(_ENDED_BY_OTHER)
+    return otherwise
+
+
+def _deleted(history: History, order: int, write: Write) -> MessageVerdict | None:
+    """Return the verdict of what a delete of the source explains; None if none does."""
+    orders = []
+    for name, (greatest, last) in history.deletes.items():
+        mine = value_order(write.item.get(name, {}))
+        if _is_less(mine, greatest):
+            return DELETED
+        if not mine[0]:
+            orders.append(last)
+        elif history.writers.rival(write.route, name):
+            orders.append(-1)
+    orders += history.plain_deletes
+    if not orders:
+        return None
+    return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
+
+
+def _put(history: History, order: int, write: Write) -> MessageVerdict:
+    differing = history.differing(write)
+    last = history.last_match.get(rule_of(write))
+    if not differing:
+        return _whole(history, write) if order == last else SUPERSEDED
+    if order < max(history.last_put, -1 if last is None else last):
+        return SUPERSEDED
+    if last is not None and _own(history, write, differing)[0]:
+        return undecided(_ORDER)
+    return _others(history, order, write, _OTHER_MESSAGE)
+
+
+def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> MessageVerdict:
+    write = kept.write
+    first = history.first_match.get(rule_of(write))
+    other = history.writers.other(write.route)
+    if first is not None and (kept.is_sure or not other):
+        return _whole(history, write) if order == first else DUPLICATE
+    if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
+        return DUPLICATE
+    if other:
+        return undecided(f"route '{other}' may have stored the item first")
+    return _others(history, order, write, _FIRST)
+
+
+def _whole(history: History, write: Write) -> MessageVerdict:
+    """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
+    more = (history.stored or {}).keys() - write.item.keys() - history.updated
+    if more and not history.writers.partial:
+        return undecided(_by(history.writers.rival(write.route, min(more))))
+    return STORED
+
+
+def _others(history: History, order: int, write: Write, other: str) -> MessageVerdict:
+    """Return the verdict about an item without version whose content is not stored; `other` is what may explain it."""
+    own, rival = _own(history, write, history.differing(write))
+    if not own:
+        return undecided(_by(rival))
+    if history.writers.partial:
+        return undecided(other)
+    different = MessageVerdict(
+        "different", "the stored item has other content than any message", own
+    )
+    return _gone(history, order, write, different)
+
+
+def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
+    """Return those of the attributes that only routes with the same rule write, and another route of the others."""
+    rivals = {name: history.writers.rival(write.route, name) for name in names}
+    return tuple(name for name, rival in rivals.items() if not rival), max(
+        rivals.values(), default=""
+    )
+
+
+def _by(route: str) -> str:
+    return f"route '{route}' writes the same attributes"
+
+
+def _newest(history: History, order: int, write: Write) -> MessageVerdict:
+    found = _by_version(history, order, write)
+    if found is not None:
+        return found
+    rule = rule_of(write)
+    differing = history.differing(write)
+    if not differing:
+        return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
+    if write.version_name in history.equal_match:
+        return SUPERSEDED
+    return _other_content(history, write, differing)
+
+
+def _other_content(history: History, write: Write, differing: list[str]) -> MessageVerdict:
+    own, rival = _own(history, write, differing)
+    if own:
+        return MessageVerdict(
+            "different", "the stored item has its version, and other content", own
+        )
+    return undecided(_by(rival))
+
+
+def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
+    """Return the verdict that the stored version decides; None if it is the version of the write."""
+    writers, name = history.writers, write.version_name
+    mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
+    rival = writers.rival(write.route, name)
+    is_newer = _is_less(mine, theirs)
+    if mine == theirs:
+        return None
+    if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
+        return SUPERSEDED
+    if theirs[0] and theirs[0] != mine[0]:
+        return undecided(_TYPE)
+    if rival:
+        return undecided(_by(rival))
+    if is_newer:
+        return MessageVerdict(
+            "different", "the stored version is greater than that of any message", (name,)
+        )
+    missing = MessageVerdict("missing", OLDER, (name,))
+    if not theirs[0] and not writers.other(write.route):
+        # No message makes such an item.
+        return missing
+    return _gone(history, order, write, missing)
+
+
+def _update(
+    history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
+) -> MessageVerdict:
+    if not write.version_name:
+        found = [*_settings(history, order, write), *_special(history, order, write, config)]
+        return worst(found) if found else STORED
+    stored = history.stored or {}
+    differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
+    differing += [name for name in removed_by(write) if name in stored]
+    decided = _by_version(history, order, write)
+    if decided is None:
+        if differing:
+            if write.version_name in history.equal_match:
+                return SUPERSEDED
+            return _other_content(history, write, differing)
+        if outcome.kind == "duplicate":
+            return DUPLICATE
+        return worst([STORED, *_special(history, order, write, config)])
+    if decided != SUPERSEDED:
+        return decided
+    # It may have been written before the newer one, or been stale: what it alone sets tells.
+    alone = [name for name in differing if _sets_last(history, write, name)]
+    if _is_older(history, write) and alone:
+        return undecided(_ORDER)
+    return worst([SUPERSEDED, *_special(history, order, write, config)])
+
+
+def _sets_last(history: History, write: Write, name: str) -> bool:
+    """Return whether no update of the source with a greater version sets an attribute."""
+    return history.greatest_setting[write.version_name, name] == write.version_order
+
+
+def _settings(history: History, order: int, write: Write) -> Iterator[MessageVerdict]:
+    """Yield the verdicts about what an update without version sets and removes."""
+    values: dict[str, AttributeValue | None] = {name: write.item[name] for name in write.sets}
+    values |= dict.fromkeys(removed_by(write))
+    for name, value in values.items():
+        yield _setting(history, order, write, name, value)
+
+
+def _setting(
+    history: History, order: int, write: Write, name: str, value: AttributeValue | None
+) -> MessageVerdict:
+    writers, there = history.writers, (history.stored or {}).get(name)
+    if same(there, value):
+        return STORED
+    if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
+        return SUPERSEDED
+    if rival := writers.rival(write.route, name):
+        return undecided(_by(rival))
+    if name in history.set_match:
+        return undecided(_ORDER)
+    if writers.partial and (there is not None or writers.removes(name)):
+        return undecided(_OTHER_MESSAGE)
+    if there is None:
+        return _gone(
+            history,
+            order,
+            write,
+            MessageVerdict("different", "the item lacks an attribute", (name,)),
+        )
+    return MessageVerdict("different", "the stored value is that of no message", (name,))
+
+
+def _special(
+    history: History, order: int, write: Write, config: WriteConfig
+) -> Iterator[MessageVerdict]:
+    """Yield the verdicts about what an update adds and appends, and about first values."""
+    ways = ((config.add, _added), (config.append, _in_list), (config.keep_first, _first_value))
+    for names, judge_one in ways:
+        for name in sorted(names & write.item.keys()):
+            found = judge_one(history, write, name)
+            if history.equal[write.version_name] > 1:
+                # Only one of the writes with the stored version was made.
+                yield undecided(_VERSIONED_SUM)
+            elif found.fate != "different":
+                yield found
+            elif rival := history.writers.rival(write.route, name):
+                yield undecided(_by(rival))
+            elif _may_be_late(history, write):
+                yield undecided(_VERSIONED_SUM)
+            else:
+                yield _gone(history, order, write, found)
+
+
+def _may_be_late(history: History, write: Write) -> bool:
+    """Return whether the condition of an update may have failed, as its version or a newer one is stored."""
+    theirs = value_order((history.stored or {}).get(write.version_name, {}))
+    return bool(write.version_name) and not _is_less(theirs, write.version_order)
+
+
+def _added(history: History, write: Write, name: str) -> MessageVerdict:
+    value, there = write.item[name], (history.stored or {}).get(name)
+    kind = next(iter(value))
+    if there is None or kind not in there:
+        return MessageVerdict("different", "the item lacks what it adds", (name,))
+    if kind in SETS:
+        (_, wanted), (_, found) = canonical(value), canonical(there)
+        return (
+            STORED
+            if wanted <= found
+            else MessageVerdict("different", "the set lacks what it adds", (name,))
+        )
+    writers = history.writers
+    if writers.partial:
+        return undecided(_SUM)
+    if writers.deletes or writers.ttl:
+        return undecided(_EXPIRING_SUM)
+    if write.version_name:
+        return undecided(_VERSIONED_SUM)
+    if Decimal(there["N"]) == history.sums[name]:
+        return STORED
+    if name in history.repeating:
+        return undecided(_REPEATED)
+    return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
+
+
+def _in_list(history: History, write: Write, name: str) -> MessageVerdict:
+    if history.take_appended(name, write.item[name]):
+        return STORED
+    return MessageVerdict("different", "the list lacks what it appends", (name,))
+
+
+def _first_value(history: History, write: Write, name: str) -> MessageVerdict:
+    there = (history.stored or {}).get(name)
+    if same(there, write.item[name]):
+        return STORED
+    if there is None:
+        return MessageVerdict("different", "the item lacks an attribute", (name,))
+    if name in history.keep_match:
+        return SUPERSEDED
+    if history.writers.partial:
+        return undecided(_FIRST)
+    return MessageVerdict("different", "the stored value is that of no message", (name,))

@@ -1,0 +1,63 @@
+"""What became of a message: its fates, from the worst to those that have nothing to show."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+Fate = Literal[
+    "missing",
+    "different",
+    "not decidable",
+    "stored",
+    "superseded",
+    "deleted",
+    "expired",
+    "duplicate",
+    "dropped",
+    "rejected",
+]
+WORST_FIRST: tuple[Fate, ...] = (
+    "missing",
+    "different",
+    "not decidable",
+    "stored",
+    "superseded",
+    "deleted",
+    "expired",
+    "duplicate",
+    "dropped",
+    "rejected",
+)
+LOST: tuple[Fate, ...] = ("missing", "different")
+"""The fates of messages that are not where they should be."""
+WITHOUT_TRACE: tuple[Fate, ...] = ("not decidable", "superseded", "deleted", "expired", "duplicate")
+"""The fates of writes that may never have been made."""
+
+
+class MessageVerdict(Struct, frozen=True):
+    """The fate of a message or of one of its writes, why, and the attributes that it is about.
+
+    The reason has names of the config in it, and no value of a message.
+    """
+
+    fate: Fate
+    reason: str = ""
+    attributes: tuple[str, ...] = ()
+
+
+STORED = MessageVerdict("stored")
+SUPERSEDED = MessageVerdict("superseded")
+DUPLICATE = MessageVerdict("duplicate")
+DELETED = MessageVerdict("deleted")
+EXPIRED = MessageVerdict("expired")
+
+
+def undecided(reason: str) -> MessageVerdict:
+    """Return the verdict where what is stored proves nothing."""
+    return MessageVerdict("not decidable", reason)
+
+
+def worst(verdicts: Iterable[MessageVerdict]) -> MessageVerdict:
+    """Return the verdict of several together: the worst one, of equal ones the first."""
+    return min(verdicts, key=lambda each: WORST_FIRST.index(each.fate))

@@ -1,0 +1,43 @@
+"""Elements of one message that have one key."""
+
+from typing import Any
+
+import pytest
+
+CODES = ("RT635",)
+ONE = (
+    "RT635 the key 'id' is the same for all elements of a message: they write one item; map a key attribute from "
+    "'element', or the list to an attribute without 'for_each'"
+)
+LINES = '{"type": "object", "required": ["lines"], "properties": {"lines": {"type": "array", "maxItems": %d}}}'
+
+
+@pytest.mark.parametrize(
+    ("route", "schema", "found"),
+    [
+        ("for_each: lines, item: {id: message.id, x: element.x}", "", [ONE]),
+        ("for_each: lines, item: {id: {template: '{message.a}-{message.b}'}, x: element.x}", "", [ONE]),
+        ("for_each: lines, item: {id: {meta: message_id}, x: element}", "", [ONE]),
+        ("for_each: lines, item: {id: message.id, x: element.x}", LINES % 2, [ONE]),
+        ("for_each: 'lines[?x]', item: {id: message.id, x: element.x}", LINES % 2, [ONE]),
+        ("for_each: lines, item: {id: message.id, x: element.x}", LINES % 1, []),
+        ("for_each: lines, item: {id: element.id, x: element.x}", "", []),
+        ("for_each: lines, item: {id: {template: '{message.a}-{element.b}'}, x: element.x}", "", []),
+        ("item: {id: id, x: x}", "", []),
+        ("for_each: lines", "", []),
+        ("for_each: lines, item: {id: message.id, x: element.x}, write: {mode: delete}", "", []),
+        ("for_each: lines, item: {id: message.id, n: element.n}, write: {mode: update, add: [n]}", "", []),
+        ("for_each: lines, item: {id: message.id, n: element.n}, write: {mode: update, keep_first: [n]}", "", [ONE]),
+        ("for_each: lines, item: {id: message.id, v: message.v}, write: {mode: newest, version: v}", "", []),
+    ],
+)
+def test_keys_of_elements(find: Any, route: str, schema: str, found: list[str]) -> None:
+    """Where none is of the element, one of several is left, but for what all add to."""
+    assert [line for line in find(route, schema) if line.startswith("RT635")] == found
+
+
+def test_an_unknown_table(find_all: Any) -> None:
+    """Others report it, and a key that is not mapped."""
+    text = "queues: {q: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n  r: {queue: q, table: "
+    for rest in ("u, for_each: x, item: {id: message.id}}", "t, for_each: x, item: {a: element.a}}"):
+        assert "RT635" not in "".join(find_all(text + rest + "\n"))

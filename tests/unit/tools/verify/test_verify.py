@@ -1,0 +1,246 @@
+"""What became of messages, where a test of random cases does not look: metadata, plugins, transactions, redaction."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.model import Record
+from router.runtime.aws.protocols import Aws
+from router.tools.memory.tables import MemoryQueues, MemoryTables
+from router.tools.replay.source import SourceMessage
+from router.tools.verify.kept import Decided, KeptSource
+from router.tools.verify.verdicts import MessageVerdict
+from router.tools.verify.verify import Verifier
+from tests.support.program import Program, load_program
+
+NOW = 1_800_000_000.0
+CONFIG = """
+version: 1
+queues: {events: {dead_letter: dead, QUEUE}}
+tables:
+  things: {key: {id: S}, TABLE}
+  others: {key: {id: S}}
+  effects: {key: {id: S}, ttl: gone_at}
+routes: {things: {queue: events, table: things, ROUTE}, MORE}
+"""
+
+
+class Verified:
+    """A config, tables in memory, and what is said of messages."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "routes.yaml"
+        self.program: Program
+        self.tables: MemoryTables
+        self.ends: dict[str, str] = {}
+
+    def use(self, route: str, more: str = "", queue: str = "", table: str = "", top: str = "") -> None:
+        text = CONFIG.replace("ROUTE", route).replace("MORE", more).replace(", TABLE", f", {table}" if table else "")
+        text = text.replace(", QUEUE", f", {queue}" if queue else "") + top
+        self._path.write_text(text, encoding="utf-8")
+        self.program = load_program(self._path, {})
+        self.tables = MemoryTables.of(self.program)
+
+    def store(self, table: str = "things", **item: str | int) -> None:
+        values = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in item.items()}
+        self.tables.write("Put", {"TableName": table, "Item": values})
+
+    def read(self, table: Any, keys: Any) -> list[Any]:
+        return [self.tables.get(table.name, key) for key in keys]
+
+    def end(self, table: str) -> str | None:
+        return self.ends.get(table)
+
+    def message(
+        self, body: Any, id_: str = "m1", system: Mapping[str, str] | None = None, *, has_own_id: bool = True
+    ) -> SourceMessage:
+        given = {"SentTimestamp": "1799000000000", "SenderId": "someone"} if system is None else system
+        text = body if isinstance(body, str) else json.dumps(body)
+        queue = self.program.queue("events")
+        return SourceMessage(Record(id_, "", text, given), None, queue=queue, place="s:1", has_own_id=has_own_id)
+
+    def verify(self, *messages: SourceMessage, complete: bool = False) -> list[Decided]:
+        with KeptSource() as kept:
+            aws = Aws(self.tables, MemoryQueues())
+            verifier = Verifier(self.program, aws, self, kept, lambda: NOW, complete=complete)
+            assert verifier.take(messages, lambda done: None) == len(messages)
+            verifier.look(lambda done: None)
+            return [*verifier.messages()]
+
+    def verdicts(self, *messages: SourceMessage, complete: bool = False) -> list[MessageVerdict]:
+        return [each.verdict for each in self.verify(*messages, complete=complete)]
+
+    def fates(self, *messages: SourceMessage, complete: bool = False) -> list[str]:
+        return [each.fate for each in self.verdicts(*messages, complete=complete)]
+
+
+@pytest.fixture
+def verified(tmp_path: Path) -> Verified:
+    return Verified(tmp_path)
+
+
+def test_a_message_that_is_not_written(verified: Verified) -> None:
+    """It is rejected or dropped by the config at hand, with the code; what a plugin retries is not decided."""
+    verified.use("schema: {required: [id]}", queue="unmatched: drop", more="")
+    rejected, broken = verified.verdicts(verified.message({}, "m1"), verified.message("{", "m2"))
+    assert (rejected.fate, rejected.reason[:5]) == ("rejected", "RT806")
+    assert (broken.fate, broken.reason[:5]) == ("rejected", "RT801")
+    verified.use("when: id == 'x'", queue="unmatched: drop")
+    assert verified.fates(verified.message({"id": "a"})) == ["dropped"]
+    verified.use("schema: {required: [id]}, on_invalid: retry")
+    (retried,) = verified.verdicts(verified.message({}))
+    assert retried.fate == "not decidable"
+    assert retried.reason.startswith("it cannot be planned: RT806")
+
+
+def test_a_message_twice_in_the_source(verified: Verified) -> None:
+    """The second is a duplicate; another message with the id is not."""
+    verified.use("item: {id: id}")
+    verified.store(id="a")
+    one, other = {"id": "a"}, {"id": "b"}
+    assert verified.fates(*map(verified.message, (one, one, other))) == ["stored", "duplicate", "missing"]
+
+
+def test_without_the_time_of_sending(verified: Verified) -> None:
+    """What a route makes of it cannot be compared, where it differs."""
+    verified.use("item: {id: id, at: {meta: sent_at}}")
+    verified.store(id="a", at="2026-01-01T00:00:00.000Z")
+    body = verified.message({"id": "a"}, system={})
+    (verdict,) = verified.verdicts(body, complete=True)
+    assert verdict.reason == "the source does not say 'sent_at' of the message, which the route reads"
+    verified.use("item: {id: id, at: {meta: sent_at, missing: error}}")
+    (verdict,) = verified.verdicts(verified.message({"id": "a"}, system={}))
+    assert verdict.reason == "it is rejected without 'sent_at', which the source does not say"
+
+
+@pytest.mark.parametrize("name", ["message_id", "sender_id"])
+def test_without_an_identity(verified: Verified, name: str) -> None:
+    """The id of a body is made, and nothing else is known of it."""
+    verified.use(f"item: {{id: id, by: {{meta: {name}}}}}")
+    sent = {"SentTimestamp": "1799000000000"}
+    assert verified.fates(verified.message({"id": "a"}, system=sent, has_own_id=False)) == ["not decidable"]
+    assert verified.fates(verified.message({"id": "a"})) == ["missing"]
+
+
+def test_idempotency_keys(verified: Verified) -> None:
+    """Without its key an update was not made, unless the key may have expired, or the id is not known."""
+    verified.use("item: {id: id, n: n}, write: {mode: update, add: [n], once: effects}")
+    verified.store(id="a", n=3)
+    message = verified.message({"id": "a", "n": 3})
+    (verdict,) = verified.verdicts(message)
+    assert verdict.reason == "its idempotency key is not stored: the update was never made"
+    old = verified.message({"id": "a", "n": 3}, system={"SentTimestamp": "1700000000000"})
+    assert verified.fates(old) == ["not decidable"]
+    assert verified.fates(verified.message({"id": "a", "n": 3}, has_own_id=False)) == ["not decidable"]
+    assert verified.fates(verified.message({"id": "a", "n": 3}, system={})) == ["not decidable"]
+    verified.store("effects", id="things#m1#0")
+    assert verified.fates(message) == ["not decidable"]
+    assert verified.fates(message, complete=True) == ["stored"]
+
+
+def test_equal_idempotency_keys(verified: Verified) -> None:
+    """The second message is a duplicate if it has the same content; else it is not known which was applied."""
+    verified.use("item: {id: id, n: n}, write: {mode: update, add: [n], once: effects, once_key: k}")
+    verified.store(id="a", n=3)
+    verified.store("effects", id="things#k#0")
+    one, same, other = (
+        verified.message({"id": "a", "n": n, "k": "k"}, id_) for n, id_ in ((3, "m1"), (3, "m2"), (4, "m3"))
+    )
+    assert verified.fates(one, same, complete=True) == ["stored", "duplicate"]
+    assert verified.fates(one, other, complete=True) == ["not decidable", "not decidable"]
+
+
+def test_a_transaction(verified: Verified) -> None:
+    """If one of its writes has no trace, it may have been refused as a whole."""
+    more = "others: {queue: events, table: others, item: {id: other}}"
+    verified.use("item: {id: id, n: n}, write: {mode: insert}", more=more, queue="atomic: true")
+    verified.store(id="a", n=1)
+    message = verified.message({"id": "a", "n": 2, "other": "o"})
+    (decided,) = verified.verify(message)
+    assert [each.verdict.fate for each in decided.verdicts] == ["not decidable", "not decidable"]
+    assert verified.fates(verified.message({"id": "a", "n": 1, "other": "o"})) == ["missing"]
+    verified.use("item: {id: id, n: n}, write: {mode: insert}", more=more)
+    verified.store(id="a", n=1)
+    assert verified.fates(message) == ["missing"]
+
+
+def test_a_plugin_that_makes_another_item_each_time(verified: Verified, tmp_path: Path) -> None:
+    """Nothing is compared with what it makes."""
+    plugin = """
+import itertools
+import router
+count = itertools.count()
+
+@router.hookimpl
+def router_transform_item(item, message, route):
+    return {**item, "n": next(count) if item["id"] == "random" else 1}
+"""
+    (tmp_path / "plugin.py").write_text(plugin, encoding="utf-8")
+    verified.use("item: {id: id}", top="plugins: [plugin.py]\n")
+    verified.store(id="a", n=1)
+    assert verified.fates(verified.message({"id": "a"}), verified.message({"id": "random"}, "m2")) == [
+        "stored",
+        "not decidable",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ends", "fate"), [({}, "missing"), ({"things": "at"}, "expired"), ({"things": ""}, "missing")]
+)
+def test_a_table_whose_items_expire(verified: Verified, ends: dict[str, str], fate: str) -> None:
+    """What AWS says of the table counts, whatever the config says."""
+    verified.use("item: {id: id, at: at}")
+    verified.ends = ends
+    assert verified.fates(verified.message({"id": "a", "at": 1_700_000_000})) == [fate]
+
+
+def test_a_route_of_another_queue(verified: Verified) -> None:
+    """A source that has nothing of it is not complete."""
+    route = "item: {id: id, n: n}"
+    verified.use(route)
+    verified.store(id="a", n=1)
+    assert verified.fates(verified.message({"id": "a", "n": 2}), complete=True) == ["different"]
+    verified.use(route, more="others: {queue: elsewhere, table: things, item: {id: id, n: n}}")
+    verified.store(id="a", n=1)
+    assert verified.fates(verified.message({"id": "a", "n": 2}), complete=True) == ["not decidable"]
+
+
+def test_a_key_with_many_messages(verified: Verified) -> None:
+    """They are read some at a time, in the order of the source."""
+    verified.use("item: {id: id, n: n}, write: {mode: newest, version: n}")
+    verified.store(id="a", n=1200)
+    messages = [verified.message({"id": "a", "n": n}, f"m{n}") for n in range(1201)]
+    assert verified.fates(*messages) == ["superseded"] * 1200 + ["stored"]
+
+
+def test_values_of_all_types(verified: Verified) -> None:
+    """They are compared as DynamoDB compares them, in lists too."""
+    verified.use("item: {id: id, list: list}, write: {mode: update, append: [list]}")
+    values = [{"a": [1, "x"]}, 1.50, True, None, "x"]
+    stored = [
+        {"S": "before"},
+        {"M": {"a": {"L": [{"N": "1"}, {"S": "x"}]}}},
+        {"N": "1.5"},
+        {"BOOL": True},
+        {"NULL": True},
+    ]
+    item = {"id": {"S": "a"}, "list": {"L": [*stored, {"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": item})
+    assert verified.fates(verified.message({"id": "a", "list": values})) == ["stored"]
+    assert verified.fates(verified.message({"id": "a", "list": [1.5, 1.5]})) == ["different"]
+
+
+def test_the_progress(verified: Verified) -> None:
+    """It counts the items that are read."""
+    verified.use("item: {id: id}")
+    done: list[int] = []
+    with KeptSource() as kept:
+        aws = Aws(verified.tables, MemoryQueues())
+        verifier = Verifier(verified.program, aws, verified, kept, lambda: NOW, complete=False)
+        verifier.take([verified.message({"id": str(number)}, f"m{number}") for number in range(250)], lambda _: None)
+        assert kept.reads() == 250
+        verifier.look(done.append)
+    assert done == [100, 200, 250]
