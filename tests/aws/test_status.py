@@ -416,7 +416,7 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
 
 
 def test_watched(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is shown again, until Ctrl-C."""
+    """It is drawn anew, until Ctrl-C."""
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:

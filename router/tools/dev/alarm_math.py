@@ -40,10 +40,10 @@ def accept_metric_math(provisioners: Any) -> None:
 
 def after_import(name: str, change: Callable[[ModuleType], None]) -> None:
     """Change a module once it is imported."""
-    sys.meta_path.insert(0, _Finder(name, change))
+    sys.meta_path.insert(0, _LaterFinder(name, change))
 
 
-class _Finder(MetaPathFinder):
+class _LaterFinder(MetaPathFinder):
     def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
         self._name = name
         self._change = change
