@@ -4,7 +4,7 @@
 # `router template --format docker` makes one that has a configuration in it.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE message_router_pytest.py ./
 COPY requirements/worker.lock requirements/
 COPY router/ router/
 RUN python -m venv /opt/router \

@@ -119,7 +119,7 @@ screenshots: $(INSTALLED)-browser ## the pictures of the console in docs/console
 
 audit: $(VENV)-audit/$(STAMP)-audit ## known vulnerabilities of the locked packages
 	@for lock in requirements/*.lock; do \
-		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
+		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
 	done
 
 vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by npm

@@ -28,8 +28,8 @@ LAYERS = {
 """The lock files of each group, in the order in which they are installed."""
 FIRST = ("demo", "site", "audit")
 """The groups that an environment begins with; others are added to `demo`."""
-_SECTIONS = ("global", "install", ":env:")
-"""Of pip's settings; a later one has precedence."""
+_SECTIONS = ("global", "install")
+"""Of pip's files; a later one has precedence, and variables of the environment before both."""
 _FIRST_WITH_PYTHON = (22, 3)
 """The first version of pip that can install into another environment."""
 
@@ -38,12 +38,18 @@ class Failed(Exception):
     """A program of the installation failed; what it printed."""
 
 
-def pip_settings(listed: str) -> dict[str, str]:
-    """Return the settings that `pip config list` prints, by their names."""
-    lines = re.findall(r"^(:env:|\w+)\.([\w-]+)=(.*)$", listed, re.MULTILINE)
+def pip_settings(listed: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that `pip config list` prints and the environment has, by their names."""
+    lines = re.findall(r"^(\w+)\.([\w-]+)=(.*)$", listed, re.MULTILINE)
     known = [line for line in lines if line[0] in _SECTIONS]
     known.sort(key=lambda line: _SECTIONS.index(line[0]))
-    return {name: ast.literal_eval(value) for _, name, value in known}
+    # Where the Python that runs this has no pip, nothing is listed.
+    variables = {
+        name[4:].lower().replace("_", "-"): value
+        for name, value in environ.items()
+        if name[:4] == "PIP_"
+    }
+    return {name: ast.literal_eval(value) for _, name, value in known} | variables
 
 
 def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -84,7 +90,9 @@ class Environment:
     def __init__(self, folder: Path) -> None:
         self.python = folder / "bin" / "python"
         self._folder = folder
-        self._settings = pip_settings(_output(sys.executable, "-m", "pip", "config", "list"))
+        self._settings = pip_settings(
+            _output(sys.executable, "-m", "pip", "config", "list"), os.environ
+        )
         self._uv = shutil.which(
             "uv", path=f"{os.environ.get('PATH', '')}{os.pathsep}{folder / 'bin'}"
         )

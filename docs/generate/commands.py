@@ -19,8 +19,8 @@ what all of them need; [What to install](README.md#what-to-install) says which e
 
 def commands_page() -> str:
     """Return the page, in Markdown."""
-    width = {"terminal_width": WIDTH, "max_content_width": WIDTH}
-    context = click.Context(app, info_name="router", **{**app.context_settings, **width})
+    settings = {**app.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(app, info_name="router", **settings)
     sections = [_INTRODUCTION]
     for name in commands():
         command = app.get_command(context, name)

@@ -1,4 +1,4 @@
-"""`router dlq` at a terminal of 80 columns: the prompt, the progress bar, Ctrl-C; and in a pipe."""
+"""`router dlq` and `router replay` at a terminal of 80 columns: the prompt, the bar, Ctrl-C; and in a pipe."""
 
 import fcntl
 import os
@@ -73,13 +73,13 @@ def letters(server: LocalAws, dynamodb: Any, sqs: Any, tmp_path: Path) -> Letter
 
 
 class Terminal:
-    """A terminal with `router dlq …`; `text` is what it has shown, without control sequences."""
+    """A terminal with a command; `text` is what it has shown, without control sequences."""
 
     def __init__(self, letters: Letters, *words: str) -> None:
         self._terminal, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", AT_TERMINAL, "dlq", *words],
+            [sys.executable, "-c", AT_TERMINAL, *words],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -144,8 +144,8 @@ def terminal(letters: Letters) -> Iterator[Callable[..., Terminal]]:
     """Start a command at a terminal."""
     opened: list[Terminal] = []
 
-    def start(*words: str) -> Terminal:
-        opened.append(Terminal(letters, *words))
+    def start(*words: str, command: str = "dlq") -> Terminal:
+        opened.append(Terminal(letters, command, *words))
         return opened[-1]
 
     yield start
@@ -175,6 +175,23 @@ def test_yes(letters: Letters, terminal: Callable[..., Terminal]) -> None:
     for text in (f"receiving from {letters.queue}", "rehearsing", "3 of 3 messages pass now", "redriving", "3/3"):
         assert text in shown.text
     assert f"{letters.queue}: written 3" in shown.text
+
+
+def test_a_replay(letters: Letters, terminal: Callable[..., Terminal]) -> None:
+    """The question, the bar of what is read with an estimate, and the results."""
+    lines = [f'{{"id": "o-{number}", "number": {number}}}\n' for number in range(3)]
+    (letters.folder / "source.jsonl").write_text("".join(lines))
+    shown = terminal("source.jsonl", command="replay")
+    shown.wait_for("Replay source.jsonl into orders?")
+    shown.type("n\n")
+    assert (shown.end(), "nothing was replayed" in shown.text, letters.counts()[2]) == (1, True, 0)
+
+    shown = terminal("source.jsonl", "--rate", "1", command="replay")
+    shown.wait_for("Replay source.jsonl into orders?")
+    shown.type("y\n")
+    assert (shown.end(), letters.counts()[2]) == (0, 3)
+    for text in ("replaying source.jsonl", f"{sum(map(len, lines))} bytes", "source.jsonl: written 3"):
+        assert text in shown.text, shown.text
 
 
 def test_ctrl_c_at_the_prompt(letters: Letters, terminal: Callable[..., Terminal]) -> None:

@@ -15,7 +15,7 @@ TIMEOUT = 280
 """Seconds; one command installs what the router needs."""
 
 
-SOURCES = ("router", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("router", "message_router_pytest.py", "pyproject.toml", "README.md", "LICENSE")
 """What of a checkout is needed to build the router."""
 
 

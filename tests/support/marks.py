@@ -53,6 +53,7 @@ NOT_TIMING = (
     "tests/e2e/test_compile.py",
     "tests/e2e/test_demo_tests.py",
     "tests/e2e/test_diff.py",
+    "tests/e2e/test_distribution.py",
     "tests/e2e/test_explain_page.py",
     "tests/e2e/test_graph.py",
     "tests/e2e/test_list.py",

@@ -17,10 +17,12 @@ STAMP = "installed-here"
 def test_settings_of_pip() -> None:
     """A variable of the environment is stronger than the section of the command, and that than all commands'."""
     listed = (
-        ":env:.index-url='https://variable/simple'\nglobal.index-url='https://file/simple'\n"
+        ":env:.index-url='https://ignored/simple'\nglobal.index-url='https://file/simple'\n"
         "install.timeout='30'\nglobal.timeout='15'\nglobal.find-links='\\n/a\\n/b'\ndownload.retries='9'\n"
     )
-    assert pip_settings(listed) == {
+    environ = {"PIP_INDEX_URL": "https://variable/simple", "PIPX_HOME": "/x"}
+
+    assert pip_settings(listed, environ) == {
         "index-url": "https://variable/simple",
         "timeout": "30",
         "find-links": "\n/a\n/b",
@@ -130,3 +132,75 @@ def test_pip_installs_where_uv_fails(project: Path) -> None:
 
     assert "uv failed, so pip does it:\nno such index" in printed
     assert (commands, stamps(project)) == (["uv venv --quiet"], [])
+
+
+STAND_IN = """
+import sys
+from pathlib import Path
+folder, stamp, group = sys.argv[1:]
+print("install", group)
+Path(folder, "bin").mkdir(parents=True, exist_ok=True)
+if not Path(folder, "bin", "python").exists():
+    Path(folder, "bin", "python").symlink_to(sys.executable)
+Path(folder, f"{stamp}-{group}").touch()
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout in which `make` installs nothing, and says what it would."""
+    (tmp_path / "requirements").mkdir()
+    for name in ("Makefile", "pyproject.toml", *(f"requirements/{file.name}" for file in LOCKS)):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "requirements" / "install.py").write_text(STAND_IN)
+    return tmp_path
+
+
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+
+
+def make(folder: Path, group: str, venv: str = ".venv") -> list[str]:
+    """Make the environment of a group; return what is installed."""
+    stamp = f"{venv}/installed-{str(folder).replace('/', '-')}-{group}"
+    command = ["make", "--silent", stamp, f"PYTHON={sys.executable}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=True)
+    return done.stdout.replace("install ", "").split()
+
+
+def test_make_installs_what_is_missing(checkout: Path) -> None:
+    """A second command adds to the environment of the first, and a third finds all there."""
+    assert make(checkout, "demo") == ["demo"]
+    assert make(checkout, "demo") == []
+    assert make(checkout, "tests") == ["tests"]
+    assert make(checkout, "lint") == ["browser", "bench", "lint"]
+    assert make(checkout, "tests") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "group", "installed"),
+    [
+        ("pyproject.toml", "tests", ["demo", "tests"]),
+        ("requirements/worker.lock", "demo", ["demo"]),
+        ("requirements/tests.lock", "tests", ["tests"]),
+        ("requirements/tests.lock", "demo", []),
+        ("requirements/site.lock", "tests", []),
+    ],
+)
+def test_make_sees_what_is_stale(checkout: Path, changed: str, group: str, installed: list[str]) -> None:
+    """What a changed file is not for stays."""
+    make(checkout, "tests")
+    later = (checkout / changed).stat().st_mtime + 3600
+    os.utime(checkout / changed, (later, later))
+
+    assert make(checkout, group) == installed
+
+
+def test_an_environment_that_was_moved_or_lost_its_python_is_stale(checkout: Path, tmp_path: Path) -> None:
+    """Its programs name the folder that they were installed in."""
+    make(checkout, "tests")
+    (checkout / ".venv" / "bin" / "python").unlink()
+    assert make(checkout, "tests") == ["demo", "tests"]
+
+    moved = tmp_path.with_name(f"{tmp_path.name}-moved")
+    shutil.move(checkout, moved)
+    assert make(moved, "demo") == ["demo"]

@@ -19,6 +19,8 @@ MOST_MESSAGES = 1000
 """Messages that are delivered together."""
 MOST_CHARACTERS = 16 * 1024 * 1024
 """Of their bodies; the last may exceed it."""
+_MOST_READ = 100_000
+"""Messages between two lines of the journal, selected or not."""
 
 
 class Window(Struct):
@@ -49,10 +51,6 @@ def read_windows(
             messages, characters, begun = {}, 0, source.position
     if source.position > begun:
         yield Window(messages, source.position, source.digest)
-
-
-_MOST_READ = 100_000
-"""Messages between two lines of the journal, selected or not."""
 
 
 class Replay:
