@@ -22,7 +22,8 @@ from environment import HERE
 from messages import body, item
 
 from router.model import Summary
-from router.runtime.deliver.telemetry import LINES_DROPPED, METRICS, embedded, measure
+from router.runtime.deliver.metrics import AGES, METRICS, QUEUE
+from router.runtime.deliver.telemetry import embedded
 from router.runtime.engine.attributes import encode_item
 from router.tools.deploy.template.document import make_document, read_for_deployment
 
@@ -214,25 +215,36 @@ def of_monitoring() -> Iterator[str]:
     document = make_document(read_for_deployment(HERE / "routes.yaml", {}))
     types = Counter(each["Type"].removeprefix("AWS::") for each in document.body["Resources"].values())
     queues, alarms = types["Lambda::EventSourceMapping"], types["CloudWatch::Alarm"]
-    summary = Summary("small", {"written": 1000}, 0.1)
-    usual, most = len(measure(summary)), len(METRICS.keys() - {LINES_DROPPED})
-    month = queues * usual * METRIC_MONTH + alarms * ALARM_MONTH + DASHBOARD_MONTH
+    alarm_metrics = sum(_metrics_of(each) for each in document.body["Resources"].values())
+    ages = (1000, *(0,) * len(AGES))
+    summary = Summary("small", {"written": 1000}, 0.1, ages=ages, write_calls=40)
+    usual = len(json.loads(embedded(summary))["_aws"]["CloudWatchMetrics"][0]["Metrics"])
+    most = len([each for each in METRICS.values() if each.labels == (QUEUE,) and each.source == "both"])
+    month = queues * usual * METRIC_MONTH + alarm_metrics * ALARM_MONTH + DASHBOARD_MONTH
     line = len(embedded(summary).encode())
     in_log, by_request = (
         [MILLION / batch * each for batch in (1000, 10)] for each in (line / 1e9 * LOG_GB, METRIC_REQUESTS / MILLION)
     )
     yield ""
     yield (
-        f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for an alarm and "
-        f"${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, and "
-        f"{most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard costs "
-        f"${month:.2f} a month."
+        f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for each metric of an alarm "
+        f"and ${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, "
+        f"and {most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard "
+        f"costs ${month:.2f} a month."
     )
     yield (
         f"Metrics are a line of {line} bytes in the log for each batch: a million messages cost ${in_log[0]:.4f} in "
         f"batches of 1,000, and ${in_log[1]:.3f} in batches of 10; PutMetricData would cost ${by_request[0]:.2f} and "
         f"${by_request[1]:.2f}."
     )
+
+
+def _metrics_of(resource: Mapping[str, Any]) -> int:
+    """Return how many metrics an alarm has; 0 for another resource."""
+    if resource["Type"] != "AWS::CloudWatch::Alarm":
+        return 0
+    found = [each for each in resource["Properties"].get("Metrics", ()) if "MetricStat" in each]
+    return len(found) or 1
 
 
 def _router_alone(figures: list[Figure]) -> float:

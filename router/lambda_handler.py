@@ -36,8 +36,11 @@ from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
+from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
+    LINE_FIELDS,
     LOGGER,
+    level_for_lambda,
     log_batch,
     log_result,
     print_embedded,
@@ -82,6 +85,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
 
     Raises UsageError for an event of another service.
     """
+    # A context that somebody wrote to try the function may have none.
+    LINE_FIELDS["aws_request_id"] = getattr(context, "aws_request_id", "")
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
     # Before the event is read, which takes a while for many messages.
     end = boottime() + remaining
@@ -240,7 +245,15 @@ def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> l
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue")
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
-    summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))
+    count = len(records)
+    summary = Summary(
+        arn,
+        {"retry": count},
+        0.0,
+        configuration_errors=count,
+        codes={outcome.code: count},
+        retries={cause_of(outcome): count},
+    )
     log_batch(summary, PROGRAM.hash)
     print_embedded(summary)
     url = _aws().queues.url(arn, deadline.end - boottime())
@@ -261,7 +274,7 @@ def _load() -> Program:
         os.environ.get(CONFIG_VARIABLE)
         or (compiled if compiled.is_file() else code / "routes.yaml")
     )
-    set_up_logging()
+    set_up_logging(level=level_for_lambda(os.environ))
     try:
         program = load_program(path, os.environ)
     except (ConfigError, UsageError) as error:
@@ -270,6 +283,7 @@ def _load() -> Program:
         # From Python 3.12 on AWS's runtime client fails to report an error whose text is not Latin-1.
         error.args = (WRITTEN.mask(str(error)).encode("ascii", "backslashreplace").decode(),)
         raise
+    LINE_FIELDS["config"] = program.hash
     program.plugins.start(program.router)
     return program
 

@@ -128,6 +128,8 @@ class Outcome(Struct, frozen=True):
     """No message is at fault: no such table, access denied."""
     conflict: bool = False
     """The content that is stored under the same key (and version) differs from the message's."""
+    cause: str = ""
+    """Why a write is retried, where the code does not tell it: `throttled`, `outage`, `condition` or `deadline`."""
 
 
 WRITTEN = Outcome("written")
@@ -262,12 +264,19 @@ class Route(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """A table: the name or ARN in calls, and its key attributes in order.
 
-    This process may use `write_units` of its write capacity per second; 0 if there is no bound.
+    This process may use `write_units` of its write capacity per second; 0 if there is no bound. `counted` says that
+    what it consumes is a metric.
     """
 
     name: str
     key: tuple[tuple[str, KeyType], ...]
     write_units: float = 0.0
+    counted: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether DynamoDB is asked what a write consumes."""
+        return self.counted or self.write_units > 0
 
 
 class Result(Struct, frozen=True):
@@ -277,6 +286,10 @@ class Result(Struct, frozen=True):
     queue: str
     outcome: Outcome
     receive_count: int = 0
+    sender_id: str = ""
+    """The principal that sent it, as SQS names it."""
+    sent_at: int | None = None
+    """When it was sent, in milliseconds since 1970."""
 
 
 class Summary(Struct, frozen=True):
@@ -293,6 +306,21 @@ class Summary(Struct, frozen=True):
     conflicts: int = 0
     configuration_errors: int = 0
     malformed_failures: int = 0
+    codes: Mapping[str, int] = {}
+    """The messages that are not written, by code."""
+    dead_letters: Mapping[str, int] = {}
+    """The dead letters that were sent, by code."""
+    retries: Mapping[str, int] = {}
+    """The messages that are left on their queue, by cause."""
+    ages: tuple[int, ...] = ()
+    """How many messages were written at an age of each bucket, of which the last has no bound."""
+    age_seconds: float = 0.0
+    """The sum of their ages."""
+    write_calls: int = 0
+    write_units: Mapping[str, float] = {}
+    """What DynamoDB says was consumed, by table."""
+    routes: Mapping[tuple[str, str], Mapping[OutcomeKind, int]] = {}
+    """The messages by route and table, then by outcome, if the config asks for it."""
 
 
 class Router(Protocol):

@@ -34,6 +34,7 @@ _STRUCTS: dict[Any, str] = {
     spec.StoredItems: "Stored items",
     spec.FunctionSettings: "The function",
     spec.Worker: "The worker",
+    spec.Telemetry: "Telemetry",
 }
 
 _INTRODUCTION = """\

@@ -36,6 +36,14 @@ Disposition = Literal["dead_letter", "drop", "retry"]
 Duration = Annotated[
     str, _form(r"^[0-9]{1,9}[smhdw]$", "a whole number and a unit (s, m, h, d or w), as 90d")
 ]
+SilentAfter = Annotated[
+    Duration | None,
+    Meta(
+        description="An alarm rings if nothing was received from it for so long, `5m` to "
+        "`1d`: a sender may have stopped. Default: it may be silent.",
+        examples=["1h"],
+    ),
+]
 Timestamp = Annotated[
     str,
     _form(

@@ -401,8 +401,7 @@ def test_new_route(deployed: Project) -> None:
     assert sorted((each[0] == "add", each[1]) for each in changes if each[1] != "queue") == [
         (False, "dashboard"),
         (False, "managed policy"),
-        (True, "alarm"),
-        (True, "alarm"),
+        *[(True, "alarm")] * 5,
         (True, "event source mapping"),
         (True, "managed policy"),
     ]

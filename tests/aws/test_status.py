@@ -5,10 +5,11 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -72,7 +73,12 @@ def send(clients: Mapping[str, Any], queue: str, **settings: Any) -> None:
 
 def test_all_is_well(project: StackProject) -> None:
     """Exit code 0; an empty queue has no oldest message, and the function runs this config."""
-    assert status(project) == (
+    code, shown = status(project)
+
+    # Just now, by the deployment.
+    changed = shown["functions"][0].pop("changed")
+    assert datetime.now(UTC) - datetime.fromisoformat(changed) < timedelta(minutes=10)
+    assert (code, shown) == (
         0,
         {
             "config": hash_of(project),
@@ -88,10 +94,14 @@ def test_all_is_well(project: StackProject) -> None:
                     "codes": None,
                     "receivers": [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
                     "unknown": [],
+                    "retries": {},
+                    "failing_routes": {},
+                    "retried_since": "",
+                    "senders": None,
                     "paused": "",
                 }
             ],
-            "tables": [{"table": "orders", "throttled": 0}],
+            "tables": [{"table": "orders", "throttled": 0, "write_units": 0, "dollars_an_hour": 0.0}],
             "functions": [{"function": f"{project.stack}:live", "invocations": 0, "failed": 0, "failure": ""}],
             "running": [
                 {
@@ -162,6 +172,7 @@ def test_a_function_that_fails(project: StackProject, clients: Mapping[str, Any]
 
     why = "all of its 3 invocations in the last 15 minutes failed; --probe invokes it without records"
     counted = {"function": name, "invocations": 4, "failed": 3, "failure": ""}
+    some_failed[1]["functions"][0].pop("changed")
     assert (all_failed[0], all_failed[1]["attention"]) == (1, [f"function {name} may not start: {why}"])
     assert (some_failed[0], some_failed[1]["functions"]) == (0, [counted])
 
@@ -196,6 +207,7 @@ def test_dead_letters(project: StackProject, clients: Mapping[str, Any]) -> None
 
     (queue,) = shown["queues"]
     assert (code, queue["dead_letters"], queue["codes"]) == (1, 4, {"-": 1, "RT801": 1, "RT806": 2})
+    assert sum(queue["senders"].values()) == 4
     assert (again[0], again[1]["queues"][0]["dead_letters"], again[1]["queues"][0]["codes"]) == (1, 4, None)
 
 
@@ -310,7 +322,11 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("│")]
     why = f"PAUSED: the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
-    assert done.stdout.splitlines()[-4:] == [
+    *_, shown = done.stdout.partition("this config")[1:]
+    lines = [
+        line for line in f"this config{shown}".splitlines() if not line.startswith("dead letters of orders by sender")
+    ]
+    assert lines == [
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
         f"attention: queue orders is paused: {why.removeprefix('PAUSED: ')}",
@@ -359,3 +375,58 @@ def test_cannot(project: StackProject, words: tuple[str, ...], sentence: str) ->
     done = project.run("status", *given, STAGE=project.stack)
 
     assert (done.exit_code, sentence in done.output) == (2, True), done.output
+
+
+def test_why_and_since_when_messages_are_retried(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """By cause and route, as the function counts them; what its tables cost; and that it was changed shortly before."""
+    project.write(f"{CONFIG}telemetry: {{metrics: route}}\n")
+    own = {"service": project.stack, "queue": "orders"}
+
+    def put(namespace: str, name: str, value: int, dimensions: Mapping[str, str], hours: int = 0) -> None:
+        named = [{"Name": label, "Value": each} for label, each in dimensions.items()]
+        data: dict[str, Any] = {"MetricName": name, "Value": value, "Dimensions": named}
+        data["Timestamp"] = datetime.now(UTC) - timedelta(hours=hours)
+        clients["cloudwatch"].put_metric_data(Namespace=namespace, MetricData=[data])
+
+    put("MessageRouter", "router_messages_retry_total", 7, own)
+    # This is over.
+    put("MessageRouter", "router_messages_retry_total", 3, own, 3)
+    put("MessageRouter", "router_retries_total", 5, {**own, "cause": "throttled"})
+    put("MessageRouter", "router_retries_total", 2, {**own, "cause": "outage"})
+    put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "orders", "table": "orders"})
+    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 900_000, {"TableName": f"{project.stack}-orders"})
+
+    done = project.run("status", "-c", str(project.config), "--json", STAGE=project.stack)
+    shown_to_people = project.run("status", "-c", str(project.config), STAGE=project.stack)
+
+    shown = json.loads(done.stdout)
+    (queue,), (table,), (function,) = shown["queues"], shown["tables"], shown["functions"]
+    assert (done.exit_code, queue["retries"], queue["failing_routes"]) == (
+        1,
+        {"throttled": 5, "outage": 2},
+        {"orders": 7},
+    )
+    assert datetime.now(UTC) - datetime.fromisoformat(queue["retried_since"]) < timedelta(minutes=10)
+    assert (table["write_units"], table["dollars_an_hour"]) == (900_000, 2.25)
+    assert (
+        f"messages of queue orders are retried since {queue['retried_since']}: throttled 5, outage 2; "
+        f"by route: orders 7; function {project.stack}:live was changed at {function['changed']}"
+    ) in shown["attention"]
+    assert "table orders: 900000 write units in 15 minutes, $2.25 an hour on demand" in shown_to_people.stdout
+
+
+def test_watched(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn anew, until Ctrl-C."""
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("router.tools.cli.status.time", SimpleNamespace(sleep=sleep))
+
+    done = project.run("status", "--stack", project.stack, "--watch", "7")
+    both = project.run("status", "--stack", project.stack, "--watch", "7", "--json")
+
+    assert (waits, done.stdout.count(f"this config: {hash_of(project)}"), both.exit_code) == ([7, 7], 2, 2)

@@ -68,12 +68,12 @@ def test_provisioned_capacity() -> None:
 
 
 def test_metrics_and_alarms() -> None:
-    """For the queues of the benchmarks, three of which have two alarms each, and the stack three."""
+    """For the queues of the benchmarks, three of which have five alarms each, and the stack three."""
     _, month, log = cost.of_monitoring()
 
     assert (month[month.index("A stack") :], log[log.index("a million") :].partition(" in batches")[0]) == (
-        "A stack of 3 queues with 3 metrics each, 9 alarms and a dashboard costs $6.60 a month.",
-        "a million messages cost $0.0002",
+        "A stack of 3 queues with 5 metrics each, 18 alarms and a dashboard costs $10.20 a month.",
+        "a million messages cost $0.0003",
     )
 
 

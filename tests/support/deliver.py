@@ -4,7 +4,8 @@ from router.runtime.deliver.dead_letters import describe_failure, send_dead_lett
 from router.runtime.deliver.delivery import TOO_COSTLY, Delivery, DeliveryOptions
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
-from router.runtime.deliver.telemetry import LINES_DROPPED, LOGGER, METRICS, JsonLines, log_batch, log_result
+from router.runtime.deliver.metrics import LINES_DROPPED, METRICS
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,

@@ -26,6 +26,17 @@ THROTTLING = frozenset(
 )
 """The error codes of writes for a table, a key or an account at its capacity:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+CONFLICTS = frozenset(
+    (
+        "PriorRequestNotComplete",
+        "ReplicatedWriteConflictException",
+        "TransactionCanceledException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    )
+)
+"""The error codes of writes for an item that another transaction, or another region, writes."""
 _BUSY = THROTTLING | frozenset(
     (
         "BandwidthLimitExceeded",

@@ -439,6 +439,18 @@ class Included(Spec, frozen=True, kw_only=True):
     tags: FileTags = field(default_factory=dict)
 
 
+class Telemetry(Spec, frozen=True, kw_only=True):
+    """What is measured."""
+
+    metrics: Annotated[
+        Literal["queue", "route"],
+        Meta(
+            description="Whether outcomes are counted by queue, or by route and table too. "
+            "CloudWatch charges for each metric."
+        ),
+    ] = "queue"
+
+
 class Config(Spec, frozen=True, kw_only=True):
     """All routes of one router. Keys that start with `x-` are ignored in maps of fixed keys."""
 
@@ -473,6 +485,7 @@ class Config(Spec, frozen=True, kw_only=True):
         Worker,
         Meta(description="The worker in the output of `router template --worker`."),
     ] = Worker()
+    telemetry: Annotated[Telemetry, Meta(description="What is measured.")] = Telemetry()
     ignore: Ignored = ()
     owner: FileOwner = ""
     tags: FileTags = field(default_factory=dict)

@@ -25,6 +25,7 @@ from router.runtime.config_types import (
     Disposition,
     Duration,
     Owner,
+    SilentAfter,
     Spec,
     TagName,
     TagValue,
@@ -272,6 +273,7 @@ class Queue(Spec, frozen=True):
             examples=["1d"],
         ),
     ] = "12h"
+    silent_after: SilentAfter = None
     atomic: Annotated[
         bool,
         Meta(description="Write all items of one message in one transaction."),

@@ -117,13 +117,13 @@ def _begin(tables: NonBlockingTables, writes: Sequence[Write], timeout: float) -
     table = writes[0].table
     # As they are encoded fastest: as text if that was made already.
     requests = [write.request or write.batch_request() for write in writes]
-    return tables.begin_batch_write(table.name, requests, timeout, table.write_units > 0)
+    return tables.begin_batch_write(table.name, requests, timeout, table.is_measured)
 
 
 def _call(tables: Tables, writes: Sequence[Write], timeout: float) -> WriteResponse:
     table = writes[0].table
     requests = [write.batch_request() for write in writes]
-    return tables.batch_write(table.name, requests, timeout, table.write_units > 0)
+    return tables.batch_write(table.name, requests, timeout, table.is_measured)
 
 
 def _identities(writes: Sequence[Write], unprocessed: Sequence[Request]) -> set[Identity]:

@@ -13,14 +13,30 @@ from operator import attrgetter
 from msgspec import Struct
 
 from router import codes
-from router.model import WRITTEN, Outcome, Record, Result, Summary
+from router.model import (
+    WRITTEN,
+    Outcome,
+    Record,
+    Result,
+    Summary,
+    read_epoch_ms,
+)
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.message_groups import group_waves
+from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
+from router.runtime.deliver.route_counts import RouteCounts
+from router.runtime.deliver.telemetry import (
+    LOGGER,
+    Meter,
+    ignore,
+    log_batch,
+    log_result,
+    measure_ages,
+)
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,
     Deadline,
@@ -92,6 +108,8 @@ class _Batch(Struct):
     waits: WaitBudget
     blocked: set[str | None] = set()
     """The groups of a FIFO queue with a message that stays on it."""
+    routes: RouteCounts | None = None
+    """The outcomes by route, if they are counted."""
 
 
 class Delivery:
@@ -123,6 +141,8 @@ class Delivery:
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
         self._observes_batches = program.plugins.observes("router_batch_done")
+        self._counts_routes = program.counts_routes
+        self._tables = program.tables_by_reference
 
     def deliver(
         self,
@@ -158,6 +178,8 @@ class Delivery:
         distinct = {record.message_id: record for record in records}
         limit = StartLimit(deadline, started, self._durations, self._final_duration)
         batch = _Batch(queue, distinct, limit, waits)
+        if self._counts_routes:
+            batch.routes = RouteCounts()
         count = len(distinct)
         results: list[Delivered] = []
         for part in self._deliver(batch):
@@ -165,7 +187,7 @@ class Delivery:
             self._report(queue, part)
             if len(results) == count:
                 # Before the last messages are acknowledged.
-                self._summarize(queue, results, self._clock() - started)
+                self._summarize(batch, results, self._clock() - started)
             yield part
 
     def set_visibility(
@@ -240,6 +262,8 @@ class Delivery:
             left = len(wave)
             for settled in self._writer.write(wave, batch.limit, batch.waits, atomic=queue.atomic):
                 decided = self._decide(queue, settled, batch.limit)
+                if batch.routes is not None:
+                    batch.routes.add(settled, decided)
                 if queue.fifo:
                     for each in decided:
                         del batch.left[each.record.message_id]
@@ -313,32 +337,57 @@ class Delivery:
             shown = [each for each in part if each.outcome is not WRITTEN]
         for each in shown:
             record = each.record
-            result = Result(record.message_id, queue.name, each.outcome, record.receive_count)
+            result = Result(
+                record.message_id,
+                queue.name,
+                each.outcome,
+                record.receive_count,
+                record.attributes.get("SenderId", ""),
+                read_epoch_ms(record.attributes.get("SentTimestamp")),
+            )
             log_result(result)
             self._notify("router_outcome", result)
 
     def _summarize(
         self,
-        queue: CompiledQueue,
+        batch: _Batch,
         results: Sequence[Delivered],
         seconds: float,
     ) -> None:
         """Log a batch, and show it to observers."""
-        others = [each.outcome for each in results if each.outcome is not WRITTEN]
-        counts = Counter([outcome.kind for outcome in others])
-        written = len(results) - len(others)
+        queue = batch.queue
+        written = results
+        others = [each for each in results if each.outcome is not WRITTEN]
+        if others:
+            written = [each for each in results if each.outcome is WRITTEN]
+        outcomes = [each.outcome for each in others]
+        counts = Counter([outcome.kind for outcome in outcomes])
         if written:
-            counts[WRITTEN.kind] += written
+            counts[WRITTEN.kind] += len(written)
         failed_before: list[Record] = []
         if queue.dead_letter:
             failed_before = [each.record for each in results if each.record.message_attributes]
+        ages, age_seconds = measure_ages(written, int(time.time() * 1000))
+        usage = batch.limit.usage
+        # Without a dead-letter queue, a rejected message is not acknowledged.
+        sent = [each.outcome for each in others if each.acknowledged]
         summary = Summary(
             queue.name,
             counts,
             seconds,
-            conflicts=sum([outcome.conflict for outcome in others]),
-            configuration_errors=sum([outcome.configuration_error for outcome in others]),
+            conflicts=sum([outcome.conflict for outcome in outcomes]),
+            configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
             malformed_failures=sum([is_malformed(record) for record in failed_before]),
+            codes=Counter([outcome.code for outcome in outcomes]),
+            dead_letters=Counter([each.code for each in sent if each.kind == "rejected"]),
+            retries=Counter([cause_of(each) for each in outcomes if each.kind == "retry"]),
+            ages=ages,
+            age_seconds=age_seconds,
+            write_calls=usage.calls,
+            write_units={self._tables[name]: units for name, units in usage.units.items()},
+            routes=batch.routes.by_route(self._program.config.routes)
+            if batch.routes is not None
+            else {},
         )
         log_batch(summary, self._program.hash)
         self._options.meter(summary)

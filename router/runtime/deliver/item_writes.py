@@ -146,17 +146,18 @@ class ItemWrites:
     """The writes of one item, or one transaction, under way.
 
     It is also what one call writes: its first step. `tries` are those of this step, which may be
-    sent from `ready_at` on. `failure` says why the last try failed. `waits_for_units` says that it
-    waits for the budget of its table.
+    sent from `ready_at` on. `failure` says why the last try failed, and `cause` what kind of failure
+    that is. `waits_for_units` says that it waits for the budget of its table.
     """
 
-    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
+    __slots__ = ("cause", "failure", "ready_at", "steps", "tries", "waits_for_units")
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.steps = [*steps]
         self.tries = 0
         self.ready_at = float("-inf")
         self.failure = ""
+        self.cause = ""
         self.waits_for_units = False
 
     @property
@@ -207,6 +208,7 @@ class ItemWrites:
     def settle(self, outcome: Outcome) -> list[SettledWrite]:
         """Go on after the first step has an outcome; return what that settles."""
         self.tries = 0
+        self.cause = ""
         self.waits_for_units = False
         settled = self.step.settle(outcome)
         if self.step.is_settled:
@@ -216,14 +218,16 @@ class ItemWrites:
     def wait_for_units(self, moment: float) -> None:
         """Wait for the budget of a table, which has enough units by some moment."""
         self.ready_at = moment
+        self.cause = "throttled"
         self.waits_for_units = True
 
-    def retry_at(self, moment: float, failure: str) -> None:
+    def retry_at(self, moment: float, failure: str, cause: str) -> None:
         """Send the first step once more."""
         self.tries += 1
         self.waits_for_units = False
         self.ready_at = moment
         self.failure = failure
+        self.cause = cause
 
     def abandon(self, outcome: Outcome) -> list[SettledWrite]:
         """Settle all steps without sending them.
@@ -239,14 +243,15 @@ class ItemWrites:
     def give_up(self) -> list[SettledWrite]:
         """Leave all steps for the next delivery of their messages: the first one keeps failing."""
         reason = f"{self.name} did not accept the write in time: {self.failure}"
-        return self.abandon(Outcome("retry", RETRY_LATER.id, reason))
+        return self.abandon(Outcome("retry", RETRY_LATER.id, reason, cause=self.cause))
 
     def run_out_of_time(self) -> list[SettledWrite]:
         """Leave all steps for the next delivery of their messages: no call may start any more."""
         reason = f"the deadline passed before it was written to {self.name}"
         if self.waits_for_units:
             reason += ", whose write_units are used up"
-        return self.abandon(Outcome("retry", RETRY_LATER.id, reason))
+        cause = self.cause or "deadline"
+        return self.abandon(Outcome("retry", RETRY_LATER.id, reason, cause=cause))
 
 
 def coalesce(messages: Iterable[PlannedMessage]) -> list[list[CoalescedWrites]]:
@@ -289,6 +294,11 @@ def tables_of(writes: Iterable[Write]) -> list[Table]:
 
 
 def is_measured(writes: Iterable[Write]) -> bool:
+    """Whether a call says how many write units it has consumed."""
+    return any(table.is_measured for table in tables_of(writes))
+
+
+def has_budget(writes: Iterable[Write]) -> bool:
     """Whether a table of writes has a budget."""
     return any(table.write_units for table in tables_of(writes))
 

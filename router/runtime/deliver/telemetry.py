@@ -10,13 +10,38 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, get_args
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter, methodcaller
 
 import msgspec
 
-from router.model import OutcomeKind, Result, Summary, iso_ms
+from router.model import Result, Summary, __version__, iso_ms
 from router.runtime.config.secret_values import WRITTEN
+from router.runtime.deliver.metrics import (
+    AGE,
+    AGES,
+    CAUSE,
+    CODE,
+    CONFIGURATION_ERRORS,
+    DEAD_LETTERS,
+    KINDS,
+    METRICS,
+    NAMESPACE,
+    OUTCOMES,
+    QUEUE,
+    RETRIES,
+    ROUTE,
+    SERVICE,
+    TABLE,
+    WRITE_CALLS,
+    WRITE_UNITS,
+    cause_of,
+    of_kind,
+    of_route,
+)
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.printable import printable_json
 
 LOGGER = logging.getLogger("router")
@@ -29,28 +54,50 @@ _LEVELS = {
 }
 
 
-class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON.
+LINE_FIELDS: dict[str, object] = {"version": __version__}
+"""The fields of each line: the version, the hash of the config and, in Lambda, the id of the request.
 
-    It has the time, level, message, and the fields of `extra={"fields": …}`. No line has the value
-    of a variable that holds a secret.
+Whoever loads a config or begins an invocation sets them.
+"""
+LEVEL_VARIABLE = "AWS_LAMBDA_LOG_LEVEL"
+"""The environment variable with the level that a function is set to have in its log."""
+_LEVELS_OF_LAMBDA = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}
+"""The levels of Lambda that have another name here."""
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON, with the names that Lambda's own lines have.
+
+    It has the time, level, message, LINE_FIELDS, and the fields of `extra={"fields": …}`. No line has
+    the value of a variable that holds a secret.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line: dict[str, object] = {
-            "time": iso_ms(int(record.created * 1000)),
+            "timestamp": iso_ms(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage(),
+            **LINE_FIELDS,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
             # Only the type: the text of an exception may contain a value of a message.
-            line["exception"] = record.exc_info[0].__name__
+            line["errorType"] = record.exc_info[0].__name__
         text = WRITTEN.mask(msgspec.json.encode(line).decode())
         if text.isprintable():
             return text
         return printable_json(text)
+
+
+def level_for_lambda(env: Mapping[str, str]) -> int:
+    """Return the level that the function is set to have in its log; by default INFO.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    name = env.get(LEVEL_VARIABLE, "").upper()
+    level: int = logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
+    return level
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
@@ -84,7 +131,7 @@ def log_result(result: Result) -> None:
     if level is None:
         return
     outcome = result.outcome
-    fields = {
+    fields: dict[str, object] = {
         "outcome": outcome.kind,
         "code": outcome.code,
         "reason": outcome.reason,
@@ -94,7 +141,12 @@ def log_result(result: Result) -> None:
         "message_id": result.message_id,
         "conflict": outcome.conflict,
         "receive_count": result.receive_count,
+        "sender_id": result.sender_id,
     }
+    if result.sent_at is not None:
+        fields["age_seconds"] = round(time.time() - result.sent_at / 1000, 3)
+    if outcome.kind == "retry":
+        fields["cause"] = cause_of(outcome)
     _log(level, f"message {outcome.kind}", fields)
 
 
@@ -108,6 +160,7 @@ def log_batch(summary: Summary, config: str) -> None:
         "configuration_errors": summary.configuration_errors,
         "malformed_failures": summary.malformed_failures,
         "seconds": round(summary.seconds, 6),
+        "write_calls": summary.write_calls,
         "config": config,
     }
     _log(logging.INFO, "batch done", fields)
@@ -121,48 +174,20 @@ def _log(level: int, message: str, fields: Mapping[str, object]) -> None:
         LOGGER.handle(record)
 
 
-NAMESPACE = "MessageRouter"
-"""The CloudWatch namespace."""
-SERVICE = "service"
-"""A dimension, in Prometheus a label: what `service_name` returns."""
-QUEUE = "queue"
-"""A dimension, in Prometheus a label: the queue's name in the config."""
 SERVICE_VARIABLE = "ROUTER_SERVICE"
 """The environment variable that names the service.
 
 Stages in one account have metrics of their own with it.
 """
-CONFIGURATION_ERRORS = "router_configuration_errors_total"
-LINES_DROPPED = "router_log_lines_dropped_total"
-Unit = Literal["Count", "Seconds"]
-_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
-_MESSAGES: Mapping[str, tuple[Unit, str]] = {
-    # Each outcome has a metric of its own.
-    f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
-    for kind in _KINDS
-}
-METRICS: Mapping[str, tuple[Unit, str]] = {
-    **_MESSAGES,
-    "router_conflicts_total": (
-        "Count",
-        "Duplicate or stale messages whose content differs from the stored item.",
-    ),
-    CONFIGURATION_ERRORS: (
-        "Count",
-        "Messages that met a configuration error: no such table, no permission.",
-    ),
-    "router_malformed_failures_total": (
-        "Count",
-        "Messages whose attribute `router` was ignored: it does not describe a dead letter.",
-    ),
-    "router_batches_total": ("Count", "Batches of messages that were processed."),
-    "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
-    LINES_DROPPED: (
-        "Count",
-        "Log lines of a worker that were dropped, because nobody read the log.",
-    ),
-}
-"""Each metric: its unit, and what it counts."""
+_OF_KINDS = {kind: of_kind(kind) for kind in KINDS}
+_TIME_DIGITS = 13
+"""Those of a time of SQS, in milliseconds since 1970, until the year 2286."""
+_SENT_AT = methodcaller("get", "SentTimestamp", "")
+_ATTRIBUTES_OF = attrgetter("record.attributes")
+_AGES = (*AGES, AGES[-1])
+"""The ages that stand for the buckets in CloudWatch: their bounds."""
+Meter = Callable[[Summary], None]
+"""Called for each batch."""
 
 
 def service_name(env: Mapping[str, str] = os.environ) -> str:
@@ -173,17 +198,33 @@ def service_name(env: Mapping[str, str] = os.environ) -> str:
     return env.get(SERVICE_VARIABLE) or env.get("AWS_LAMBDA_FUNCTION_NAME") or "message-router"
 
 
-Meter = Callable[[Summary], None]
-"""Called for each batch."""
+def measure_ages(written: Iterable[Delivered], now_ms: int) -> tuple[tuple[int, ...], float]:
+    """Return how many messages were written at an age of each bucket, and the sum of the ages.
+
+    Each message comes through here, but no instruction of Python's: SQS writes times as texts of 13
+    digits, which have their order, and are sorted and compared as texts.
+    """
+    sent = sorted(map(_SENT_AT, map(_ATTRIBUTES_OF, written)))
+    joined = "".join(sent)
+    if len(joined) != _TIME_DIGITS * len(sent) or not joined.isdecimal():
+        # Not of SQS, as in an event that somebody wrote: those that are no time are not counted.
+        sent = [each for each in sent if len(each) == _TIME_DIGITS and each.isdecimal()]
+    count = len(sent)
+    younger = [count - bisect_left(sent, str(now_ms - int(age * 1000))) for age in AGES]
+    buckets = [each - before for before, each in pairwise((0, *younger, count))]
+    seconds = (count * now_ms - sum(map(int, sent))) / 1000
+    return tuple(buckets), seconds
 
 
 def measure(summary: Summary) -> dict[str, float]:
-    """Return what a batch adds to each metric; zeros are left out."""
+    """Return what a batch adds to each metric of its queue; zeros are left out."""
     values: dict[str, float] = {}
     for kind, number in summary.counts.items():
-        values[f"router_messages_{kind}_total"] = number
+        values[_OF_KINDS[kind]] = number
     values["router_batches_total"] = 1
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
+    if summary.write_calls:
+        values[WRITE_CALLS] = summary.write_calls
     if summary.conflicts:
         values["router_conflicts_total"] = summary.conflicts
     if summary.configuration_errors:
@@ -194,34 +235,80 @@ def measure(summary: Summary) -> dict[str, float]:
 
 
 def embedded(summary: Summary) -> str:
-    """Return the line of a batch in CloudWatch's embedded metric format."""
-    values = measure(summary)
-    directives = [_directive([SERVICE, QUEUE], values)]
-    if summary.configuration_errors:
-        # For one alarm on all queues. It cannot name those that the config does not know.
-        directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
+    """Return the lines of a batch in CloudWatch's embedded metric format.
+
+    One has the metrics of the queue. A code, a cause, a table and a route each have a line of their
+    own.
+    """
+    values: dict[str, object] = {**measure(summary)}
+    if any(summary.ages):
+        counted = [(age, number) for age, number in zip(_AGES, summary.ages, strict=True) if number]
+        values[AGE] = {
+            "Values": [age for age, _ in counted],
+            "Counts": [number for _, number in counted],
+        }
+    queue = {QUEUE: summary.queue}
+    # For one alarm on all queues. It cannot name those that the config does not know.
+    alone = [CONFIGURATION_ERRORS] if summary.configuration_errors else []
+    if _OF_KINDS["retry"] in values:
+        # So that the share of retries can be computed where nothing is written.
+        values.setdefault(_OF_KINDS["written"], 0)
+    lines = [_line(queue, values, alone)]
+    for code, number in summary.codes.items():
+        of_code: dict[str, object] = {OUTCOMES: number}
+        if code in summary.dead_letters:
+            of_code[DEAD_LETTERS] = summary.dead_letters[code]
+        lines.append(_line(queue | {CODE: code}, of_code))
+    for cause, number in summary.retries.items():
+        lines.append(_line(queue | {CAUSE: cause}, {RETRIES: number}))
+    for table, units in summary.write_units.items():
+        lines.append(_line({TABLE: table}, {WRITE_UNITS: round(units, 3)}))
+    for (route, table), counts in summary.routes.items():
+        of_kinds: dict[str, object] = {of_route(kind): number for kind, number in counts.items()}
+        lines.append(_line(queue | {ROUTE: route, TABLE: table}, of_kinds))
+    return "\n".join(lines)
+
+
+def _line(
+    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
+) -> str:
+    """Return a line with metrics; `alone` are those that are measured by service alone, too."""
+    directives = [_directive([SERVICE, *labels], values)]
+    if alone:
+        directives.append(_directive([SERVICE], alone))
+    now = int(time.time() * 1000)
     line: dict[str, object] = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": directives,
-        },
+        "_aws": {"Timestamp": now, "CloudWatchMetrics": directives},
+        **_passing(now),
         SERVICE: service_name(),
-        QUEUE: summary.queue,
+        **labels,
         **values,
     }
     return msgspec.json.encode(line).decode()
+
+
+def _passing(now_ms: int) -> Mapping[str, object]:
+    """Return the fields with which Lambda passes a line on, whatever the level of the log.
+
+    It takes a line without a level and a time for one of INFO:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    level = os.environ.get(LEVEL_VARIABLE, "")
+    if level in ("", "TRACE", "DEBUG", "INFO"):
+        return {}
+    return {"level": level, "timestamp": iso_ms(now_ms)}
 
 
 def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, object]:
     return {
         "Namespace": NAMESPACE,
         "Dimensions": [dimensions],
-        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in metrics],
+        "Metrics": [{"Name": name, "Unit": METRICS[name].unit} for name in metrics],
     }
 
 
 def print_embedded(summary: Summary) -> None:
-    """Print a batch's line: CloudWatch reads the standard output of a Lambda function."""
+    """Print a batch's lines: CloudWatch reads the standard output of a Lambda function."""
     print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
 
 

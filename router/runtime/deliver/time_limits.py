@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from router.runtime.aws.calls import Clock, Duration, boottime
+from router.runtime.aws.protocols import WriteResponse
 from router.runtime.engine.engine import Budget, OutOfBudget
 
 MARGIN_SECONDS = 0.5
@@ -62,8 +63,26 @@ class FixedDeadline(Struct, frozen=True):
     end: float
 
 
+class Usage:
+    """What the calls of a batch used: their number, and write units by the name of the table."""
+
+    __slots__ = ("calls", "units")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.units: dict[str, float] = {}
+
+    def add(self, table: str, response: WriteResponse | None) -> None:
+        """Add a call that writes to a table; without a response it was not made."""
+        if response is None:
+            return
+        self.calls += 1
+        if response.consumed is not None:
+            self.units[table] = self.units.get(table, 0.0) + response.consumed
+
+
 class StartLimit:
-    """Until when the calls of a batch may start, and how long each may take.
+    """Until when the calls of a batch may start, how long each may take, and what they used.
 
     A call that has just begun must be able to end by the deadline. So must the calls after it that
     end the work on a batch: dead letters and visibility timeouts, whose duration is `final`.
@@ -71,7 +90,7 @@ class StartLimit:
     Why it is handed down: docs/decisions/2026-11-26-deadlines-are-handed-down.md
     """
 
-    __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")
+    __slots__ = ("_deadline", "_durations", "_final", "_longest_margin", "usage")
 
     def __init__(
         self,
@@ -83,6 +102,7 @@ class StartLimit:
         self._deadline = deadline
         self._durations = durations
         self._final = final or Duration()
+        self.usage = Usage()
         # Cap the margin at half the remaining time, so that one slow call cannot block later ones.
         self._longest_margin = max(MARGIN_SECONDS, (deadline.end - now) / 2)
 

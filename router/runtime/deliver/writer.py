@@ -22,6 +22,8 @@ from router.runtime.aws.calls import (
     result_of_write,
 )
 from router.runtime.aws.protocols import (
+    CONFLICTS,
+    THROTTLING,
     UNREADABLE,
     UNREADABLE_ERRORS,
     AwsFault,
@@ -39,7 +41,7 @@ from router.runtime.deliver.item_writes import (
     Step,
     Transaction,
     coalesce,
-    is_measured,
+    has_budget,
     items_of,
     tables_of,
     transaction_waves,
@@ -241,6 +243,7 @@ class Writer:
         """Send batches of plain writes; return the items that are left."""
         failed: list[tuple[PlainBatch, WriteResponse | None]] = []
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
+            limit.usage.add(batch.writes[0].table.name, response)
             if response is not None and not response.fault:
                 settlement.add_written(batch.written(response.unprocessed))
             if response is None or response.fault or response.unprocessed:
@@ -326,7 +329,7 @@ class Writer:
         """Make the calls that the budgets of their tables allow; the items of others wait."""
         allowed: dict[Job, Reservation | None] = {}
         for job in jobs:
-            if not is_measured(job.writes):
+            if not has_budget(job.writes):
                 allowed[job] = None
                 continue
             reservation = self._budgets.reserve(job.writes, transactional=job.is_transaction)
@@ -338,6 +341,7 @@ class Writer:
         responses = self._calls.make([*allowed], limit)
         answered: list[tuple[Job, WriteResponse]] = []
         for (job, reserved), response in zip(allowed.items(), responses, strict=True):
+            limit.usage.add(job.writes[0].table.name, response)
             if reserved is not None:
                 reserved.settle(response, len(job.writes))
             if response is not None:
@@ -368,7 +372,7 @@ class Writer:
         fault = response.fault
         if fault is None:
             left = job.left_of(response.unprocessed)
-            settled = self._retry(left, "the table was throttled")
+            settled = self._retry(left, "the table was throttled", "throttled")
             for item in job.items:
                 if item not in left:
                     settled += item.settle(WRITTEN)
@@ -376,13 +380,13 @@ class Writer:
         item = job.items[0]
         match fault.kind:
             case "retry":
-                return self._retry(job.items, fault.code)
+                return self._retry(job.items, fault.code, _cause_of(fault))
             case "configuration":
                 return _misconfigured(job.items, f"{item.name}: {fault.code}")
             case "condition":
                 outcome = _outcome_of_condition(item.step, response)
                 if outcome is None:
-                    return self._retry([item], UNREADABLE.code)
+                    return self._retry([item], UNREADABLE.code, "outage")
                 return item.settle(outcome)
             case "refused":
                 return self._refuse(item, fault, limit)
@@ -396,7 +400,7 @@ class Writer:
             key = self._key_of(table, limit)
             if isinstance(key, AwsFault):
                 if key.kind == "retry":
-                    return self._retry([item], key.code)
+                    return self._retry([item], key.code, _cause_of(key))
                 return _misconfigured([item], f"table '{table.name}': {key.code}")
             if key != table.key:
                 reason = f"table '{table.name}' has another key than the config says"
@@ -421,7 +425,7 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:
+    def _retry(self, items: Iterable[ItemWrites], reason: str, cause: str) -> list[SettledWrite]:
         """Retry after a back-off; return what is settled as an item has used up its tries.
 
         Items with equally many tries wait equally long, to be sent together again.
@@ -432,7 +436,7 @@ class Writer:
             if item.tries not in waits:
                 bound = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (item.tries + 1))
                 waits[item.tries] = self._jitter(0, bound)
-            item.retry_at(self._clock() + waits[item.tries], reason)
+            item.retry_at(self._clock() + waits[item.tries], reason, cause)
             if item.tries == self._max_tries:
                 settled += item.give_up()
         return settled
@@ -454,6 +458,13 @@ def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None
         return step.condition_failed(response.position, response.stored)
     except UNREADABLE_ERRORS:
         return None
+
+
+def _cause_of(fault: AwsFault) -> str:
+    """Return why a call is retried: the service is at its capacity, it fails, or another one writes the item."""
+    if fault.code in THROTTLING:
+        return "throttled"
+    return "condition" if fault.code in CONFLICTS else "outage"
 
 
 def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:

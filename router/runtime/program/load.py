@@ -124,6 +124,23 @@ class Program(Struct, frozen=True, dict=True, weakref=True):
         return digest.hexdigest()[:HASH_LENGTH]
 
     @property
+    def counts_routes(self) -> bool:
+        """Whether outcomes are counted by route, and write units of all tables."""
+        return self.config.telemetry.metrics == "route"
+
+    @property
+    def tables_by_reference(self) -> dict[str, str]:
+        """The names of the tables in the config, by their names or ARNs in calls.
+
+        An embedded AWS knows them by their names alone.
+        """
+        names: dict[str, str] = {}
+        for name, table in self.config.tables.items():
+            reference = table.name or name
+            names |= {reference: name, table_name(reference): name}
+        return names
+
+    @property
     def fetches(self) -> bool:
         """Whether payloads of some queue are objects of S3."""
         return any(queue.pointers is not None for queue in self.engine.queues.values())
@@ -273,6 +290,7 @@ def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]
             reference,
             tuple(table.key.items()),
             (table.write_units or 0.0) / table.share,
+            config.telemetry.metrics == "route",
         )
     return tables
 

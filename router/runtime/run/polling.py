@@ -1,12 +1,14 @@
 """What the receivers of a worker are given: a queue to poll, and what they share."""
 
 import threading
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Queues
 from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.telemetry import Meter, ignore
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
@@ -57,6 +59,21 @@ class PolledQueue(Struct, frozen=True):
         return min(self.wait, longest)
 
 
+Count = Callable[[str, str, float], None]
+"""Adds to a metric of a queue: takes the queue, the metric and the number."""
+
+
+def ignore_count(queue: str, name: str, number: float) -> None:
+    """Count nothing."""
+
+
+class Meters(Struct, frozen=True):
+    """What measures batches, and what counts besides."""
+
+    batch: Meter = ignore
+    count: Count = ignore_count
+
+
 class ReceiverContext(Struct, frozen=True):
     """What the receivers of all queues of a program share."""
 
@@ -66,3 +83,4 @@ class ReceiverContext(Struct, frozen=True):
     stop: StopEvent
     tuning: Tuning = DEFAULT_TUNING
     timing: Timing = REAL_TIMING
+    count: Count = ignore_count

@@ -13,6 +13,7 @@ from router.runtime.aws.protocols import (
     Receipt,
     VisibilityTimeout,
 )
+from router.runtime.deliver.metrics import IN_FLIGHT, PAUSES, RECEIVES
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
 from router.runtime.deliver.visibility import (
@@ -115,6 +116,7 @@ class Receiver:
         self._share = state.share
         self._waits = state.waits.shared()
         self._outage = state.outage
+        self._count = context.count
         self._jitter = timing.jitter
         self._clock = timing.clock
         self._acknowledgements = Acknowledgements(polled, context)
@@ -160,6 +162,7 @@ class Receiver:
         requested = MAX_MESSAGES if needs_few else self._batch.size
         requested_at = self._clock()
         received = self._receive(requested)
+        self._count(polled.queue.name, RECEIVES, 1)
         self._batch.reset()
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
@@ -180,10 +183,12 @@ class Receiver:
         taken_before = self._waits.taken
         began = self._clock()
         self.busy_since = began
+        self._count(polled.queue.name, IN_FLIGHT, len(received))
         try:
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
+            self._count(polled.queue.name, IN_FLIGHT, -len(received))
             self._acknowledgements.release(lease)
         if not throttled:
             self._make_visible(self._batch.size)
@@ -332,6 +337,8 @@ class Receiver:
     def _pause(self, finished: Round) -> None:
         """Wait before the next round if this one failed or had throttled messages."""
         wait = self._next_pause(finished)
+        if wait > 0:
+            self._count(self.polled.queue.name, PAUSES, 1)
         if wait > SHORT_PAUSE:
             self._acknowledgements.settle()
         while wait > 0 and not self._stop.is_set():

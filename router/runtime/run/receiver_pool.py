@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
-from router.runtime.deliver.telemetry import LOGGER, Meter
+from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.program.load import Program
 from router.runtime.run.concurrency import (
     DEFAULT_TUNING,
@@ -20,7 +20,7 @@ from router.runtime.run.concurrency import (
     Tuning,
 )
 from router.runtime.run.leases import Leases
-from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.polling import Meters, PolledQueue, ReceiverContext, StopEvent
 from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
 
@@ -50,7 +50,7 @@ class ReceiverPool:
         polled: Sequence[PolledQueue],
         aws: Aws,
         leases: Leases,
-        meter: Meter,
+        meters: Meters,
         tuning: Tuning = DEFAULT_TUNING,
         run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
@@ -64,8 +64,10 @@ class ReceiverPool:
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
-        delivery = Delivery(program, aws, options=DeliveryOptions(meter))
-        context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning)
+        delivery = Delivery(program, aws, options=DeliveryOptions(meters.batch))
+        context = ReceiverContext(
+            aws.queues, delivery, leases, self._stop, tuning, count=meters.count
+        )
         cpu_share = CpuShare()
         lock = run_lock()
         self._by_queue: list[_QueueReceivers] = []

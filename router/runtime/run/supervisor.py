@@ -24,8 +24,15 @@ from types import FrameType
 import msgspec
 
 from router.runtime.aws.calls import boottime
-from router.runtime.deliver.telemetry import LINES_DROPPED, LOGGER
-from router.runtime.run.counters import Totals, add_totals, open_counters_file, read_counters
+from router.runtime.deliver.metrics import LINES_DROPPED
+from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.run.counters import (
+    Totals,
+    add_totals,
+    of_ended,
+    open_counters_file,
+    read_counters,
+)
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
 
@@ -148,7 +155,7 @@ class ChildProcess:
         self._socket.close()
         self._socket = None
         self._process = None
-        self.past_totals = self.totals()
+        self.past_totals = of_ended(self.totals())
         os.ftruncate(self._counters, 0)
         self.status = None
         if now - self._started_at >= SETTLED_SECONDS:
@@ -294,7 +301,7 @@ class Supervisor:
         with self._lock:
             totals = [child.totals() for child in self._children]
         if self._log and self._log.dropped:
-            totals.append({LINES_DROPPED: {"": self._log.dropped}})
+            totals.append({LINES_DROPPED: {("",): self._log.dropped}})
         return add_totals(totals)
 
     def _poll(self, now: float) -> int | None:

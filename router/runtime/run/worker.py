@@ -21,15 +21,15 @@ from router.errors import ConfigError, RouterError, UsageError
 from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
-from router.runtime.run.counters import QueueCounters, Totals
+from router.runtime.run.counters import Counters, Totals
 from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.polling import PolledQueue
+from router.runtime.run.polling import Meters, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
 
@@ -108,8 +108,9 @@ class WorkerService:
         # One call of each receiver, the concurrent writes, and some for heartbeats.
         self._aws = connect(receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
-        self._counters = QueueCounters(options.counters)
+        self._counters = Counters(options.counters)
         self._pool = self._new_pool(program)
+        LINE_FIELDS["config"] = self._pool.config
 
     def run(self) -> int:
         """Route until stopped; returns the exit code.
@@ -261,6 +262,7 @@ class WorkerService:
                     pool.start()
                     retired = self._pool
                     self._pool = pool
+                    LINE_FIELDS["config"] = pool.config
                 except RuntimeError as error:
                     # There is no further thread: those that have started end.
                     LOGGER.error("cannot reload: %s; continuing with the old config", error)
@@ -287,7 +289,9 @@ class WorkerService:
         # A long poll cannot be cancelled, and must end within the grace period.
         wait = min(options.wait, max(0, options.grace // 2))
         chosen = _choose(program, options.queues)
-        self._counters.declare(queue.name for queue in chosen)
+        routes = [route.route for queue in chosen for route in queue.routes]
+        by_route = routes if program.counts_routes else []
+        self._counters.declare([queue.name for queue in chosen], by_route, _measured(program))
         polled = overlap(
             lambda queue: _resolve(self._aws, queue, wait),
             chosen,
@@ -298,7 +302,7 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            self._counters.record,
+            Meters(self._counters.record, self._counters.add),
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
@@ -342,6 +346,12 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
             known = ", ".join(queues)
             raise UsageError(f"no route reads the queue '{name}'; the config has {known}")
     return [queues[name] for name in names or queues]
+
+
+def _measured(program: Program) -> list[str]:
+    """Return the tables whose write units are counted."""
+    tables = program.config.tables.items()
+    return [name for name, table in tables if program.counts_routes or table.write_units]
 
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:

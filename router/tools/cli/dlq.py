@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -22,15 +22,17 @@ from router.tools.cli.dlq_options import (
 from router.tools.cli.dlq_report import (
     causes_as_json,
     count,
+    counts_as_json,
     message_as_json,
     none_selected,
     print_causes,
+    print_counts,
     print_message,
 )
 from router.tools.cli.options import FILE, NEW_FILE, json_option, yes_option
 from router.tools.cli.terminal import confirm_by_typing
 from router.tools.dev.compare import to_json
-from router.tools.dlq.messages import DlqMessage, count_causes
+from router.tools.dlq.messages import DlqMessage, Property, count_by, count_causes
 from router.tools.dlq.queues import OpenQueue
 from router.tools.dlq.spool import write_messages
 
@@ -58,8 +60,14 @@ def command() -> None:
 
 @command.command("list", short_help="Count the messages by cause.")
 @selection_options
+@click.option(
+    "--by",
+    "property_",
+    type=click.Choice(get_args(Property)),
+    help="Count by the sender, the route, the code, or the config that rejected them, by its hash.",
+)
 @json_option
-def list_(as_json: bool, **options: Any) -> None:
+def list_(property_: Property | None, as_json: bool, **options: Any) -> None:
     """Count the messages by code, route, place and reason, each with the oldest, the newest and an example.
 
     Exit code 0: there are no messages; 1: there are some, also if another consumer has them; 2: could not run.
@@ -67,6 +75,7 @@ def list_(as_json: bool, **options: Any) -> None:
     \b
     Examples:
       router dlq list
+      router dlq list --by sender
       router dlq list --queue orders --since 2h --json
     """
     session = open_session(DlqOptions(**options))
@@ -74,6 +83,16 @@ def list_(as_json: bool, **options: Any) -> None:
     found = []
     with session.each_opened() as each_opened:
         for opened in each_opened:
+            if property_:
+                messages = (
+                    session.redacted(opened.queue, message) for message in opened.spool.selected()
+                )
+                counts = count_by(property_, messages)
+                total += sum(each.count for each in counts) + opened.elsewhere
+                found.append(counts_as_json(opened.queue.name, property_, counts, opened.unseen))
+                if not as_json:
+                    print_counts(opened.queue.name, property_, counts, opened.elsewhere)
+                continue
             causes = count_causes(
                 (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
                 for message in opened.spool.selected()

@@ -17,7 +17,7 @@ from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_failure
-from router.tools.dlq.messages import CauseCount, DlqMessage
+from router.tools.dlq.messages import CauseCount, DlqMessage, PropertyCount
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
     RECEIVE_COUNT,
@@ -111,6 +111,35 @@ def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> Non
         table.add_row("")
         table.add_row(f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines)))
     _print_grid(table)
+
+
+def print_counts(
+    name: str, property_: str, counts: Sequence[PropertyCount], elsewhere: int
+) -> None:
+    """Print the messages on a dead-letter queue by a property."""
+    console = output()
+    if not counts:
+        console.print(literal(none_selected(name, elsewhere)))
+        return
+    console.print(f"{literal(name)}: {count(sum(each.count for each in counts))} by {property_}")
+    table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
+    for each in counts:
+        times = f"{_to_second(each.oldest)} to {_to_second(each.newest)} UTC"
+        table.add_row(f"[bold]{each.count}[/]", literal(each.value or "unknown"), times)
+    _print_grid(table)
+
+
+def counts_as_json(
+    name: str, property_: str, counts: Sequence[PropertyCount], unseen: int | None
+) -> dict[str, Any]:
+    """Return the messages on a dead-letter queue by a property, and about how many could not be looked at."""
+    entries = [
+        {"messages": each.count, property_: each.value}
+        | {"oldest": each.oldest, "newest": each.newest, "example": each.example}
+        for each in counts
+    ]
+    total = sum(each.count for each in counts)
+    return {"dead_letter": name, "messages": total, "not_received": unseen, "by": entries}
 
 
 def _print_grid(table: Table) -> None:

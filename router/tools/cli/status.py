@@ -1,6 +1,7 @@
 """`router status`: show what runs: queues, dead letters, what is paused, and which config runs where."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -32,6 +33,13 @@ from router.tools.dev.compare import to_json
     is_flag=True,
     help="Invoke each function once without records, to see whether it starts.",
 )
+@click.option(
+    "--watch",
+    "seconds",
+    metavar="SECONDS",
+    type=click.IntRange(1),
+    help="Redraw it every so many seconds, until Ctrl-C.",
+)
 @json_option
 def command(
     config: Path | None,
@@ -39,11 +47,13 @@ def command(
     pages: tuple[str, ...],
     letters: int,
     probe: bool,
+    seconds: int | None,
     as_json: bool,
 ) -> None:
     """Show for each queue what waits, how old it is, its dead letters by code, and whether it is paused and why.
 
-    Then which config runs where, by its hash, and the tables whose writes are throttled. What cannot be read is
+    Then which config runs where, by its hash, the tables whose writes are throttled, and since when and why messages
+    are retried. What cannot be read is
     reported as unknown, with the reason. To know the codes of dead letters they are received, and made visible again.
     A function may not start if all its invocations of the last 15 minutes failed; --probe finds out whether it does
     (RT794), which calls router_start of its plugins.
@@ -56,6 +66,7 @@ def command(
       router status
       router status --stack flows-prod
       router status --stack flows-prod --probe
+      router status --stack flows-prod --letters 0 --watch 30
       router status -c routes.yaml --healthz http://127.0.0.1:9090/healthz
       router status --stack flows-prod --letters 0 --json
     """
@@ -63,10 +74,17 @@ def command(
         raise click.UsageError(
             "give --stack or --config, not both: the stack says which config it runs"
         )
+    if seconds and as_json:
+        raise click.UsageError("give --watch or --json, not both")
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.status_report import read_status, show_status
 
     status = read_status(config, stack, pages, letters, probed=probe)
+    while seconds:
+        click.clear()
+        show_status(status)
+        time.sleep(seconds)
+        status = read_status(config, stack, pages, letters, probed=probe)
     if as_json:
         click.echo(to_json(status.record(), indent=2))
     else:

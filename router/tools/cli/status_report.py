@@ -2,7 +2,6 @@
 
 import os
 import urllib.request
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPException
@@ -22,13 +21,14 @@ from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
 from router.tools.deploy.status import (
+    MINUTES,
     FunctionStatus,
     QueueStatus,
     StatusReader,
     TableStatus,
     concerns,
 )
-from router.tools.dlq.messages import Selection, count_causes
+from router.tools.dlq.messages import Selection, count_by
 from router.tools.dlq.queues import DeadLetterQueue, opened
 
 _CONNECTIONS = 8
@@ -81,7 +81,11 @@ class StatusReport(Struct, frozen=True):
     def record(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         queues = [{**to_builtins(each), "paused": each.paused} for each in self.queues]
-        return {**to_builtins(self), "queues": queues, "attention": list(self.attention)}
+        tables = [
+            {**to_builtins(each), "dollars_an_hour": each.dollars_an_hour} for each in self.tables
+        ]
+        changed = {"queues": queues, "tables": tables, "attention": list(self.attention)}
+        return {**to_builtins(self), **changed}
 
 
 def read_status(
@@ -153,16 +157,18 @@ def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> Qu
     assert isinstance(url, str)  # its attributes were read by it
     found = DeadLetterQueue(queue.dead_letter_queue, url, queue.dead_letters)
     with opened(program, aws, lambda _: None, found, Selection(), most, lambda _: None) as letters:
-        codes: Counter[str] = Counter()
-        for cause in count_causes((each, queue.queue) for each in letters.spool.selected()):
-            codes[cause.cause.code] += cause.count
-    seen = codes.total()
+        codes = {each.value: each.count for each in count_by("code", letters.spool.selected())}
+        senders = count_by("sender", letters.spool.selected())
+    seen = sum(codes.values())
     rest = max(0, queue.dead_letters - seen)
     why = [
         f"the codes of {rest} dead letters: {seen} were looked at (--letters), others are in flight"
     ]
     return structs.replace(
-        queue, codes=dict(sorted(codes.items())), unknown=(*queue.unknown, *(why if rest else ()))
+        queue,
+        codes=dict(sorted(codes.items())),
+        senders={each.value or "unknown": each.count for each in senders},
+        unknown=(*queue.unknown, *(why if rest else ())),
     )
 
 
@@ -177,6 +183,18 @@ def show_status(status: StatusReport) -> None:
     lines += [
         f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}"
         for each in status.running
+    ]
+    lines += [
+        f"table {each.table}: {each.write_units} write units in {MINUTES} minutes, "
+        f"${each.dollars_an_hour} an hour on demand"
+        for each in status.tables
+        if each.write_units
+    ]
+    lines += [
+        f"dead letters of {queue.queue} by sender: "
+        + ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
+        for queue in status.queues
+        if queue.senders
     ]
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:

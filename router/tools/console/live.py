@@ -10,7 +10,8 @@ from urllib.error import URLError
 from msgspec import Struct
 
 from router.runtime.aws.connect import connect
-from router.runtime.deliver.telemetry import NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
+from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
+from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.program.load import with_bare_names
 from router.tools.console.checking import Draft
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services

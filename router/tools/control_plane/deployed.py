@@ -107,12 +107,16 @@ class DeployedMapping(Struct, frozen=True, tag=True):
 
 
 class DeployedFunction(Struct, frozen=True, tag=True):
-    """A function; `timeout` is in seconds, `reserved` is None if it shares the account's concurrency."""
+    """A function; `timeout` is in seconds, `reserved` is None if it shares the account's concurrency.
+
+    `modified` is when its code or a setting was changed, as AWS writes it.
+    """
 
     arn: str
     timeout: int
     role: str
     reserved: int | Unanswered | None = None
+    modified: str = ""
 
     @property
     def name(self) -> str:

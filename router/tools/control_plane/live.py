@@ -114,7 +114,11 @@ class Live:
             found if isinstance(found, Unanswered) else found.get("ReservedConcurrentExecutions")
         )
         return DeployedFunction(
-            response["FunctionArn"], response["Timeout"], response["Role"], reserved
+            response["FunctionArn"],
+            response["Timeout"],
+            response["Role"],
+            reserved,
+            response.get("LastModified", ""),
         )
 
     def caller(self) -> str | Unanswered:

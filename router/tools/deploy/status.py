@@ -16,6 +16,19 @@ from msgspec import Struct, structs
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.aws.references import queue_name, table_name
 from router.runtime.aws.sqs import redrive_target
+from router.runtime.deliver.metrics import (
+    CAUSE,
+    CAUSES,
+    NAMESPACE,
+    QUEUE,
+    RETRIES,
+    ROUTE,
+    SERVICE,
+    TABLE,
+    of_kind,
+    of_route,
+)
+from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
 from router.tools.control_plane.clients import (
@@ -42,6 +55,12 @@ _CALLS = 8
 _SECONDS = 60.0
 MINUTES = 15
 """CloudWatch has the age of a queue's oldest message for each minute, some minutes late."""
+DOLLARS_A_MILLION_UNITS = 0.625
+"""On demand, in most regions: https://aws.amazon.com/dynamodb/pricing/on-demand/"""
+SINCE_HOURS, SINCE_PERIOD = 24, 300
+"""How far back the beginning of retries is looked for, and in periods of how many seconds."""
+DEPLOYED_MINUTES = 30
+"""A change of the function is named if retries began within so many minutes after it."""
 _QUERIES = 500
 """Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 
@@ -71,6 +90,14 @@ class QueueStatus(Struct, frozen=True):
     codes: Mapping[str, int] | None = None
     receivers: tuple[ReceivingFunction, ...] = ()
     unknown: tuple[str, ...] = ()
+    retries: Mapping[str, int] = {}
+    """The messages that were left on it in the last 15 minutes, by cause, as its function counts them."""
+    failing_routes: Mapping[str, int] = {}
+    """These by route, if the config measures routes."""
+    retried_since: str = ""
+    """Since when each five minutes have had such a message."""
+    senders: Mapping[str, int] | None = None
+    """The dead letters that were looked at, by sender."""
 
     @property
     def paused(self) -> str:
@@ -80,10 +107,21 @@ class QueueStatus(Struct, frozen=True):
 
 
 class TableStatus(Struct, frozen=True):
-    """A table, and how many of its writes were throttled in the last 15 minutes; None if that is not known."""
+    """A table: its writes that were throttled, and the write units consumed, in the last 15 minutes; None is not known.
+
+    `dollars_an_hour` is what these units would cost on demand.
+    """
 
     table: str
     throttled: int | None
+    write_units: int | None = None
+
+    @property
+    def dollars_an_hour(self) -> float | None:
+        """What the writes cost, if they go on so."""
+        if self.write_units is None:
+            return None
+        return round(self.write_units * 60 / MINUTES / 1e6 * DOLLARS_A_MILLION_UNITS, 4)
 
 
 class FunctionStatus(Struct, frozen=True):
@@ -97,6 +135,8 @@ class FunctionStatus(Struct, frozen=True):
     invocations: int | None = None
     failed: int | None = None
     failure: str = ""
+    changed: str = ""
+    """When its code or a setting was changed, ISO 8601."""
 
 
 class StatusReader:
@@ -115,18 +155,27 @@ class StatusReader:
         ages, why = self._metric(
             "SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum", [e.name for e in found]
         )
-        return [_with_age(each, ages.get(each.name), why) for each in found]
+        return [
+            self._with_retries(program, _with_age(each, ages.get(each.name), why)) for each in found
+        ]
 
     def tables(self, program: Program) -> list[TableStatus]:
         """Return the status of each table."""
         names = {
             name: table_name(table.name or name) for name, table in program.config.tables.items()
         }
-        found, why = self._metric(
-            "DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values())
+        tables = list(names.values())
+        found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", tables)
+        units, no_units = self._metric(
+            "DynamoDB", "ConsumedWriteCapacityUnits", "TableName", "Sum", tables
         )
         return [
-            TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()
+            TableStatus(
+                name,
+                None if why else found.get(full, 0),
+                None if no_units else units.get(full, 0),
+            )
+            for name, full in names.items()
         ]
 
     def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
@@ -152,9 +201,74 @@ class StatusReader:
                 counted.get((_INVOCATIONS, name)),
                 counted.get((_ERRORS, name)),
                 self._probe(name) if probed else "",
+                self._changed(name),
             )
             for name in distinct
         ]
+
+    def _changed(self, name: str) -> str:
+        function = self._function(name)
+        if not isinstance(function, DeployedFunction) or not function.modified:
+            return ""
+        return _iso(datetime.fromisoformat(function.modified))
+
+    def _with_retries(self, program: Program, status: QueueStatus) -> QueueStatus:
+        """Return a status with what its function counts of messages that are left on the queue."""
+        named = program.config.function.environment.get(SERVICE_VARIABLE)
+        functions = [each.function.partition(":")[0] for each in status.receivers]
+        if not functions:
+            return status
+        own = {SERVICE: named or functions[0], QUEUE: status.queue}
+        routes = {
+            route.route.name: route.route.table
+            for route in program.engine.queues[status.queue].routes
+            if program.counts_routes
+        }
+        retried = _router_metric(of_kind("retry"), own)
+        metrics = [
+            *(_router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES),
+            *(
+                _router_metric(of_route("retry"), own | {ROUTE: route, TABLE: table})
+                for route, table in routes.items()
+            ),
+        ]
+        labels = [*CAUSES, *routes]
+        counts: dict[str, int] = {}
+        try:
+            for metric, values in read_metrics(self._cloudwatch, metrics, "Sum"):
+                if values:
+                    counts[labels[metrics.index(metric)]] = int(sum(values))
+            if not any(counts.get(cause) for cause in CAUSES):
+                return status
+            since = self._began(retried)
+        except AwsCallError as error:
+            unknown = (*status.unknown, f"retries: {error}")
+            return structs.replace(status, unknown=unknown)
+        return structs.replace(
+            status,
+            retries={cause: counts[cause] for cause in CAUSES if counts.get(cause)},
+            failing_routes={route: counts[route] for route in routes if counts.get(route)},
+            retried_since=since,
+        )
+
+    def _began(self, metric: Any) -> str:
+        """Return since when each five minutes have had a value of a metric."""
+        now = datetime.now(UTC)
+        query = {"Metric": metric, "Period": SINCE_PERIOD, "Stat": "Sum"}
+        page = self._cloudwatch.call(
+            "GetMetricData",
+            StartTime=now - timedelta(hours=SINCE_HOURS),
+            EndTime=now,
+            MetricDataQueries=[{"Id": "q0", "MetricStat": query}],
+            ScanBy="TimestampDescending",
+        )
+        began = ""
+        later = None
+        for moment in page["MetricDataResults"][0]["Timestamps"]:
+            if later and later - moment > timedelta(seconds=2 * SINCE_PERIOD):
+                break
+            began, later = _iso(moment), moment
+        return began
 
     def _probe(self, name: str) -> str:
         function = self._function(name)
@@ -253,6 +367,16 @@ def read_metrics(
                 yield part[int(result["Id"][1:])], result["Values"]
 
 
+def _router_metric(name: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
+    """Return a metric of the router's function."""
+    named = [{"Name": label, "Value": value} for label, value in dimensions.items()]
+    return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": named}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _dimensions(function: str) -> list[dict[str, str]]:
     """Return the dimensions of a function's metrics, or of those of its alias."""
     dimensions = {"FunctionName": function.partition(":")[0]} | (
@@ -275,7 +399,7 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
 def concerns(
     queues: Iterable[QueueStatus],
     tables: Iterable[TableStatus],
-    functions: Iterable[FunctionStatus],
+    functions: Sequence[FunctionStatus],
 ) -> Iterator[str]:
     """Yield a sentence for what is not as it should be.
 
@@ -286,6 +410,8 @@ def concerns(
             yield f"queue {queue.queue} is paused: {queue.paused}"
         if queue.dead_letters:
             yield f"queue {queue.queue} has dead letters: {queue.dead_letters}"
+        if queue.retries:
+            yield _retried(queue, functions)
         if queue.waiting is None:
             yield f"queue {queue.queue} cannot be read"
     for table in tables:
@@ -299,3 +425,23 @@ def concerns(
                 f"function {function.function} may not start: all of its {function.failed} invocations in the last "
                 "15 minutes failed; --probe invokes it without records"
             )
+
+
+def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
+    """Return a sentence about messages that are left on a queue: since when, why, in which routes, and after what."""
+    causes = ", ".join(f"{cause} {count}" for cause, count in queue.retries.items())
+    routes = ", ".join(f"{route} {count}" for route, count in queue.failing_routes.items())
+    text = f"messages of queue {queue.queue} are retried since {queue.retried_since}: {causes}"
+    if routes:
+        text += f"; by route: {routes}"
+    began = datetime.fromisoformat(queue.retried_since)
+    own = {each.function for each in queue.receivers}
+    for function in functions:
+        if function.function not in own or not function.changed:
+            continue
+        changed = datetime.fromisoformat(function.changed)
+        # A period of five minutes may begin before what happened in it.
+        early = timedelta(seconds=SINCE_PERIOD)
+        if -early <= began - changed <= timedelta(minutes=DEPLOYED_MINUTES):
+            text += f"; function {function.function} was changed at {function.changed}"
+    return text

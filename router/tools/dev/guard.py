@@ -128,9 +128,11 @@ async def _serve(listener: socket.socket) -> None:
     from ministack.app import app
     from ministack.core.lambda_runtime import Worker
 
+    from router.tools.dev.alarm_math import PROVISIONERS, accept_metric_math, after_import
     from router.tools.dev.function_log import read_whole_logs
 
     read_whole_logs(Worker)
+    after_import(PROVISIONERS, accept_metric_math)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"

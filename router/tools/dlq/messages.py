@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 
@@ -238,6 +238,46 @@ def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]
     return sorted(
         found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason)
     )
+
+
+Property = Literal["sender", "route", "code", "config"]
+"""What messages can be counted by."""
+
+
+class PropertyCount(Struct):
+    """The messages with one value of a property, as `CauseCount` counts those of a cause; "" is not known."""
+
+    value: str
+    count: int
+    oldest: str
+    newest: str
+    example: str
+
+
+def count_by(property_: Property, messages: Iterable[DlqMessage]) -> list[PropertyCount]:
+    """Return the messages by the sender, route, code, or hash of the config; the most frequent first."""
+    found: dict[str, PropertyCount] = {}
+    for message in messages:
+        value = _property_of(property_, message)
+        moment = message.failed_at
+        entry = found.setdefault(value, PropertyCount(value, 0, moment, moment, message.shown_id))
+        entry.count += 1
+        entry.oldest = min(entry.oldest, moment)
+        entry.newest = max(entry.newest, moment)
+    return sorted(found.values(), key=lambda each: (-each.count, each.value))
+
+
+def _property_of(property_: Property, message: DlqMessage) -> str:
+    failed = message.failed
+    match property_:
+        case "sender":
+            return message.to_deliver().attributes.get("SenderId", "")
+        case "code":
+            return message.code
+        case "route":
+            return failed.route if failed else ""
+        case "config":
+            return failed.config if failed else ""
 
 
 def cause_of(message: DlqMessage, queue: str) -> Cause:

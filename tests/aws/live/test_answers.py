@@ -1,10 +1,12 @@
 """Reading what is deployed, on the servers, and on a scripted one."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.errors import UsageError
 from router.tools.control_plane.deployed import (
@@ -338,7 +340,10 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
     assert not isinstance(mappings, Unanswered)
     (found,) = mappings
     assert found.reason.upper().replace(" ", "_") == "USER_INITIATED"  # moto spells it in another way
-    assert (found, live.function(function)) == (
+    deployed = live.function(function)
+    assert isinstance(deployed, DeployedFunction)
+    assert datetime.fromisoformat(deployed.modified)
+    assert (found, structs.replace(deployed, modified="")) == (
         DeployedMapping(found.id, function, "Enabled", 100, 3, True, 4, 1, found.reason),
         DeployedFunction(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
     )

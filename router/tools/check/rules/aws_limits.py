@@ -56,6 +56,9 @@ NO_RANGE = declare(
     "There is no number of tasks between them.",
 )
 
+MIN_SILENT, MAX_SILENT = 300, 86_400
+"""Seconds; a day is the longest period of an alarm:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 MAX_TIMEOUT, MAX_WINDOW, MIN_RETENTION = 900, 300, 60
 LOG_DAYS = (
     1,
@@ -195,6 +198,10 @@ def check_times(subject: Subject) -> Iterator[Found]:
                 f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'"
             )
             yield Found(TIMES, sentence, ("queues", name, "outlast"), "write '14d' or less")
+        silent = queue.silent_after
+        if silent and not MIN_SILENT <= parse_duration(silent) <= MAX_SILENT:
+            sentence = f"an alarm can wait for 5 minutes to 1 day, not '{silent}'"
+            yield Found(TIMES, sentence, ("queues", name, "silent_after"), "write '5m' to '1d'")
 
 
 @rule(RESERVED)

@@ -150,7 +150,9 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
             reason = "is not created by the stack"
             idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
         if subject.whole and name not in subject.read:
-            idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
+            idle |= dict.fromkeys(
+                ("outlast", "max_receive_count", "silent_after", "lambda"), "is read by no route"
+            )
         for setting, reason in idle.items():
             attribute = "lambda_" if setting == "lambda" else setting
             if getattr(queue, attribute) != getattr(spec.Queue(), attribute):

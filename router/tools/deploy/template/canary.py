@@ -12,12 +12,12 @@ import yaml
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.runtime.deliver.telemetry import NAMESPACE, QUEUE, SERVICE
+from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
 from router.tools.deploy.template import fill
+from router.tools.deploy.template.alarms import alarm
 from router.tools.deploy.template.alias import ALIAS
 from router.tools.deploy.template.document import Document, check_resources
 from router.tools.deploy.template.expressions import Expression, Json, ref, sub
-from router.tools.deploy.template.monitoring import alarm
 
 _GIVEN = re.compile(r"(\d{1,2})%?(?:/(\d{1,4}))?")
 DEFAULT_MINUTES = 10

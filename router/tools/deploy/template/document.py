@@ -24,7 +24,7 @@ from router.runtime.program.precompiled import COMPILED_NAME, File, unpack
 from router.tools.check.run import examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import precompile
-from router.tools.deploy.template import fill, monitoring, resources, worker
+from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
 from router.tools.deploy.template.expressions import Json, Substitutions, ref
 from router.tools.deploy.template.plan import make_plan
 from router.tools.deploy.template.policies import make_policies
@@ -108,6 +108,15 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
     policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
     part = (worker.worker_part if as_worker else resources.function_part)(plan, policies)
     made = [each for group in (plan.queues, plan.tables) for each in group.values() if each.made]
+    scaling = dict(
+        each
+        for table in plan.tables.values()
+        if table.made
+        for each in resources.scaling_resources(table)
+    )
+    others = _distinct(resources.stored_resources(plan), scaling, part["Resources"])
+    dashboards = monitoring.dashboard_resources(plan)
+    room = MAX_RESOURCES - len(others) - len(dashboards)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the routes of {config.path.name}",
@@ -119,20 +128,9 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Conditions": {
             **part["Conditions"],
             **shared["Conditions"],
-            **monitoring.conditions(plan),
+            **alarms.conditions(plan),
         },
-        "Resources": _distinct(
-            resources.stored_resources(plan),
-            dict(
-                each
-                for table in plan.tables.values()
-                if table.made
-                for each in resources.scaling_resources(table)
-            ),
-            part["Resources"],
-            monitoring.alarm_resources(plan),
-            monitoring.dashboard_resources(plan),
-        ),
+        "Resources": _distinct(others, alarms.alarm_resources(plan, room), dashboards),
         "Outputs": {
             **part["Outputs"],
             "LogGroupName": {"Value": ref(resources.LOG_GROUP)},

@@ -9,10 +9,10 @@ import yaml
 
 from router.errors import UsageError
 from router.runtime.config_types import parse_duration
-from router.runtime.deliver.telemetry import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
+from router.runtime.deliver.metrics import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
 from router.tools.deploy.template import fill
+from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub
-from router.tools.deploy.template.monitoring import in_account
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.policies import Policies
 from router.tools.deploy.template.resources import DAY, environment

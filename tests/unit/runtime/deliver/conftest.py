@@ -180,7 +180,7 @@ def handler(
     compile_(**getattr(request, "param", {}))
     monkeypatch.setenv("ROUTER_CONFIG", str(tmp_path / "routes.yaml"))
     monkeypatch.delitem(sys.modules, "router.lambda_handler", raising=False)
-    monkeypatch.setattr("router.runtime.deliver.telemetry.set_up_logging", lambda: None)
+    monkeypatch.setattr("router.runtime.deliver.telemetry.set_up_logging", lambda **options: None)
     import router.lambda_handler as function
 
     monkeypatch.setattr(function, "connect", lambda max_connections, fetches: aws)

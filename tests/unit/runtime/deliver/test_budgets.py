@@ -12,6 +12,7 @@ from router.runtime.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, Writ
 from router.runtime.deliver.time_limits import (
     FixedDeadline,
     StartLimit,
+    Usage,
     WaitBudget,
 )
 from router.runtime.deliver.writer import Writer
@@ -191,7 +192,7 @@ def test_the_deadline(dynamo: Any, clock: Clock) -> None:
     outcomes = write(dynamo, clock, [put(f"{n}") for n in range(100)], seconds=5)
 
     reason = "the deadline passed before it was written to table 'bounded', whose write_units are used up"
-    left = Outcome("retry", "RT814", reason, "r")
+    left = Outcome("retry", "RT814", reason, "r", cause="throttled")
     assert (set(outcomes), 40 <= outcomes.count(WRITTEN) <= 60, clock.now < 105.1) == ({WRITTEN, left}, True, True)
 
 
@@ -233,6 +234,7 @@ class ShortLimit:
 
     def __init__(self) -> None:
         self._moments = [1e9]
+        self.usage = Usage()
 
     @property
     def moment(self) -> float:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.model import Outcome, Record, Result, Summary
+from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
-from router.runtime.deliver.telemetry import measure
+from router.runtime.deliver.metrics import AGES
+from router.runtime.deliver.telemetry import measure, measure_ages
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     RESERVE_SECONDS,
@@ -29,6 +30,7 @@ from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
+NO_AGES = (0,) * (len(AGES) + 1)
 KEPT = ("retry", "RT814", "table 'things' did not accept the write in time: ThrottlingException")
 
 
@@ -456,7 +458,15 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
         delivered = delivery.deliver(program.engine.queues["q"], [*messages("a"), arrive("{")], FixedDeadline(9.0))
 
     seen = program.plugins.observers["router_outcome"][0][1].__globals__["seen"]
-    summary = Summary("q", {"written": 1, "rejected": 1}, 0.0)
+    summary = Summary(
+        "q",
+        {"written": 1, "rejected": 1},
+        0.0,
+        codes={"RT801": 1},
+        dead_letters={"RT801": 1},
+        ages=NO_AGES,
+        write_calls=1,
+    )
     results = [Result(each.record.message_id, "q", each.outcome, 1) for each in delivered]
     assert [each.outcome.kind for each in delivered] == ["written", "rejected"]
     assert (seen, metered) == ([*results, summary], [summary])
@@ -664,8 +674,18 @@ def test_what_a_summary_counts(aws: Aws, tables: Any, compile_: Any, messages: A
         delivery.deliver(program.engine.queues["q"], records, FixedDeadline(60))
 
     assert summaries == [
-        Summary("q", {"written": 1, "duplicate": 3, "retry": 3}, 0.0, conflicts=2, configuration_errors=3),
-        Summary("q", {"rejected": 1}, 0.0),
+        Summary(
+            "q",
+            {"written": 1, "duplicate": 3, "retry": 3},
+            0.0,
+            conflicts=2,
+            configuration_errors=3,
+            codes={"RT820": 3, "RT816": 3},
+            retries={"configuration": 3},
+            ages=NO_AGES,
+            write_calls=7,
+        ),
+        Summary("q", {"rejected": 1}, 0.0, codes={"RT801": 1}, dead_letters={"RT801": 1}, ages=NO_AGES),
     ]
 
 
@@ -751,3 +771,36 @@ def test_visibility_timeouts_are_set_in_the_time_left(compile_: Any, tables: Any
         ("https://q", [("again", "handle-again", 9)], 3.0),
     ]
     assert failed == {"late": fault, "again": fault}
+
+
+def test_outcomes_by_route_and_table(aws: Aws, tables: Any, compile_: Any, messages: Any, arrive: Any) -> None:
+    """If the config asks for it, by what wrote the message, or decided about it; write units of all tables, too."""
+    tables.answers.extend([WriteResponse(consumed=2.0), *[WriteResponse(fault=GONE)] * 2])
+    program = compile_("{queue: q, table: things, write: {mode: insert}}}\ntelemetry: {metrics: route")
+    summaries: list[Summary] = []
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
+
+    for records in (messages(*"a"), [*messages("b"), arrive("{")]):
+        delivery.deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert [(each.routes, each.write_units) for each in summaries] == [
+        ({("r", "things"): {"written": 1}}, {"things": 2.0}),
+        ({("r", "things"): {"retry": 1}}, {}),
+    ]
+
+
+def test_the_ages_of_what_was_written() -> None:
+    """In buckets, each up to its bound; a message without a time is not counted, and one of the future is young."""
+
+    def sent(time_: str) -> Delivered:
+        attributes = {"SentTimestamp": time_} if time_ else {}
+        return Delivered(Record("m", "h", "", attributes), WRITTEN, acknowledged=True)
+
+    now = 1_767_323_045_678
+    ages = [0.0, 0.1, 0.101, 60.0, 61.0, 1_209_600.0, 2_000_000.0, -5.0]
+    no_times = ["", "x", "12", "1" * 5000, "1767323045 78", "\u0661" * 13 + "x"]
+    buckets, seconds = measure_ages([*map(sent, no_times), *(sent(str(now - int(age * 1000))) for age in ages)], now)
+
+    counted = {bound: number for bound, number in zip((*AGES, None), buckets, strict=True) if number}
+    assert counted == {0.1: 3, 0.25: 1, 60: 1, 300: 1, 1_209_600: 1, None: 1}
+    assert round(seconds, 3) == round(sum(ages), 3)

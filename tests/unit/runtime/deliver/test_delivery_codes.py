@@ -161,7 +161,9 @@ def test_unknown_queue(
         "the config does not know the queue",
     )
     assert [len(each["config"]) for each in lines if "config" in each] == [16]
-    metrics = json.loads(capsys.readouterr().out)
+    metrics, by_code, by_cause = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (by_code["code"], by_code["router_outcomes_total"]) == ("RT817", 1)
+    assert (by_cause["cause"], by_cause["router_retries_total"]) == ("configuration", 1)
     measured = [metrics[f"router_{name}_total"] for name in ("configuration_errors", "batch_seconds")]
     assert (measured, metrics["queue"]) == ([1, 0], record["eventSourceARN"])
     (((id_, handle, seconds),),) = queues.released

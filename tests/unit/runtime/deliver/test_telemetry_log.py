@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
@@ -9,8 +10,18 @@ from typing import Any
 
 import pytest
 
-from router.model import Outcome, Result, Summary
-from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
+from router.model import Outcome, Result, Summary, __version__
+from router.runtime.deliver.telemetry import (
+    LINE_FIELDS,
+    LOGGER,
+    JsonLines,
+    embedded,
+    level_for_lambda,
+    log_batch,
+    log_result,
+    number_lines,
+    set_up_logging,
+)
 
 
 @pytest.fixture
@@ -19,11 +30,15 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     before = LOGGER.handlers, LOGGER.level, LOGGER.propagate
     errors = StringIO()
     monkeypatch.setattr("sys.stderr", errors)
+    # Other tests load a config, or call the handler.
+    for name in ("config", "aws_request_id"):
+        monkeypatch.delitem(LINE_FIELDS, name, raising=False)
     set_up_logging()
 
     def read() -> list[dict[str, Any]]:
         reported = [json.loads(line) for line in errors.getvalue().splitlines()]
-        assert all(len(line.pop("time")) == len("2026-01-02T03:04:05.678Z") for line in reported)
+        assert all(len(line.pop("timestamp")) == len("2026-01-02T03:04:05.678Z") for line in reported)
+        assert {line.pop("version") for line in reported} <= {__version__}
         return reported
 
     yield read
@@ -44,9 +59,13 @@ def test_message(lines: Any, kind: Any, level: str) -> None:
     """A message that is not written has a line of its own, at the level of its outcome."""
     outcome = Outcome(kind, "RT806", "fails 'type' at /type", "r", "/a/0", conflict=True)
 
-    log_result(Result("m1", "q", outcome, 2))
+    sent_at = int(time.time() * 1000) - 7_000
+    log_result(Result("m1", "q", outcome, 2, "AIDA", sent_at))
 
-    assert lines() == [
+    (line,) = lines()
+    assert 7 <= line.pop("age_seconds") < 60
+    assert line.pop("cause", "") == ("disposition" if kind == "retry" else "")
+    assert [line] == [
         {
             "level": level,
             "message": f"message {kind}",
@@ -59,6 +78,7 @@ def test_message(lines: Any, kind: Any, level: str) -> None:
             "message_id": "m1",
             "conflict": True,
             "receive_count": 2,
+            "sender_id": "AIDA",
         }
     ]
 
@@ -88,6 +108,7 @@ def test_batch(lines: Any) -> None:
             "configuration_errors": 2,
             "malformed_failures": 0,
             "seconds": 0.123457,
+            "write_calls": 0,
             "config": "c0ffee",
         }
     ]
@@ -101,7 +122,7 @@ def test_exception(lines: Any) -> None:
         LOGGER.exception("unexpected error", extra={"fields": {"queue": "q"}})
 
     assert lines() == [
-        {"level": "ERROR", "message": "unexpected error", "queue": "q", "exception": "LookupError"},
+        {"level": "ERROR", "message": "unexpected error", "queue": "q", "errorType": "LookupError"},
     ]
 
 
@@ -116,7 +137,7 @@ def test_of_no_exception() -> None:
     """A record with `exc_info` but no exception is a line like any other."""
     record = logging.LogRecord("router", logging.INFO, "file", 1, "message", (), (None, None, None))
 
-    assert "exception" not in json.loads(JsonLines().format(record))
+    assert "errorType" not in json.loads(JsonLines().format(record))
 
 
 def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +164,7 @@ def test_time() -> None:
     """The time of a line is that of its event, in milliseconds."""
     record = logging.makeLogRecord({"created": 1767323045.6789, "msg": "message"})
 
-    assert json.loads(JsonLines().format(record))["time"] == "2026-01-02T03:04:05.678Z"
+    assert json.loads(JsonLines().format(record))["timestamp"] == "2026-01-02T03:04:05.678Z"
 
 
 def test_numbered(lines: Any) -> None:
@@ -193,3 +214,34 @@ def test_records_of_a_factory(lines: Any) -> None:
 
     assert found == [("message rejected", "t1"), ("batch done", "t1")]
     assert [line["message"] for line in lines()] == ["message rejected", "batch done"]
+
+
+def test_what_each_line_has(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash of the config and the id of the request, once they are known; a line's own field counts more."""
+    monkeypatch.setitem(LINE_FIELDS, "config", "c0ffee")
+    monkeypatch.setitem(LINE_FIELDS, "aws_request_id", "id")
+    LOGGER.info("once")
+    log_batch(Summary("q", {"retry": 1}, 0.5), "a1b2c3")
+
+    assert [(line["config"], line["aws_request_id"]) for line in lines()] == [("c0ffee", "id"), ("a1b2c3", "id")]
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "marked"),
+    [
+        ("", "INFO", None),
+        ("TRACE", "DEBUG", None),
+        ("INFO", "INFO", None),
+        ("WARN", "WARNING", "WARN"),
+        ("FATAL", "CRITICAL", "FATAL"),
+        ("no level", "INFO", "no level"),
+    ],
+)
+def test_the_level_of_lambda(monkeypatch: pytest.MonkeyPatch, name: str, level: str, marked: str | None) -> None:
+    """The lines have it; Lambda passes the metrics on at each."""
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", name)
+
+    line = json.loads(embedded(Summary("q", {"written": 1}, 0.5)))
+
+    assert logging.getLevelName(level_for_lambda({"AWS_LAMBDA_LOG_LEVEL": name})) == level
+    assert (line.get("level"), "timestamp" in line) == (marked, marked is not None)

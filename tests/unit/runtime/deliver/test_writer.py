@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.time_limits import Usage, WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from tests.support.aws import CONCURRENT_CALLS, WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
@@ -63,7 +63,7 @@ def write(dynamo: Any, clock: Any) -> Any:
 
 def finish(writer: Writer, messages: Any, until: float, *, atomic: bool = False) -> list[Outcome]:
     """Write messages, with enough time to wait for retries; no call starts from a moment on; return the outcomes."""
-    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
+    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now, usage=Usage())
     outcomes: dict[PlannedMessage, Outcome] = {}
     for settled in writer.write(messages, limit, WaitBudget(seconds=1e9), atomic=atomic):
         assert outcomes.keys().isdisjoint(settled)
@@ -102,7 +102,14 @@ def fails(*faults: Any) -> Any:
 
 
 def retry(reason: Any) -> Any:
-    return Outcome("retry", "RT814", f"table 'things' did not accept the write in time: {reason}", "r")
+    return Outcome(
+        "retry", "RT814", f"table 'things' did not accept the write in time: {reason}", "r", cause="throttled"
+    )
+
+
+def passed(cause: str) -> Any:
+    reason = "the deadline passed before it was written to table 'things'"
+    return Outcome("retry", "RT814", reason, "r", cause=cause)
 
 
 def configuration_error(reason: Any) -> Any:
@@ -511,7 +518,7 @@ def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) 
 
 def test_time_is_up(write: Any, dynamo: Any) -> None:
     """No call is made, and each message stays on its queue."""
-    late = Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")
+    late = passed("deadline")
 
     assert (write(one("a"), one("b", "insert"), until=0.0), dynamo.calls) == ([late, late], [])
 
@@ -523,7 +530,7 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
     outcomes = write(one("a"), until=0.05)
 
     assert (outcomes, clock.now) == (
-        [Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")],
+        [passed("throttled")],
         0.05,
     )
 
@@ -532,7 +539,7 @@ def test_no_wait_is_longer_than_the_limit_after_it_moved(dynamo: Any, clock: Any
     """The deadline of a worker that stops moves nearer while what is settled is acknowledged."""
     dynamo.fault = fails("unprocessed")
     writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
-    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
+    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0, usage=Usage())
 
     for _ in writer.write([one("a"), one("b")], limit, WaitBudget(seconds=1e9), atomic=False):
         limit.moment = 0.02
@@ -555,9 +562,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
 
     outcomes = finish(Writer(dynamo.tables, clock, clock.sleep), messages, 2.5)
 
-    assert (
-        outcomes == [Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")] * 2
-    )
+    assert outcomes == [passed("deadline")] * 2
     assert len(dynamo.calls) == 1
 
 

@@ -14,7 +14,7 @@ from msgspec import Raw, structs
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.batches import pack_plain
-from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.time_limits import Usage, WaitBudget
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import WriteResponse
 from tests.support.engine import PlannedMessage, Write, WriteConfig
@@ -94,7 +94,7 @@ def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: floa
     dynamo.fault = lambda operation: left.pop(0) if left else None
     tables, clock = OneAtATime(dynamo.tables), Clock()
     writer = Writer(tables, clock, clock.sleep, jitter=lambda low, high: high)  # type: ignore[arg-type]
-    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
+    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now, usage=Usage())
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
     with nullcontext() if short else patch("router.runtime.deliver.writer.pack_plain", return_value=None):
         parts = [*writer.write(messages, limit, WaitBudget(clock, 1.0), atomic=False)]
@@ -197,7 +197,7 @@ def count_instructions(batch: list[Planned]) -> int:
         return trace if frame.f_code.co_filename != __file__ else None
 
     tables: Any = OneAtATime(SimpleNamespace(batch_write=throttle_hot, key_schema=None))
-    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
+    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0, usage=Usage())
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
     writer, waits = Writer(tables, Clock(), jitter=lambda low, high: high), WaitBudget(Clock(), left=0.0)
     writing = writer.write(messages, limit, waits, atomic=False)
@@ -226,7 +226,7 @@ def test_a_conditional_write_is_sent_by_steps(dynamo: Any) -> None:
     dynamo.clear()
     config = WriteConfig("r", TABLES["things"], MODES["insert"])
     planned = PlannedMessage(Record("m", "h", ""), None, [config.mode.plan(config, {"id": "a"}, Message({}), 0)])
-    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
+    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0, usage=Usage())
 
     (settled,) = Writer(dynamo.tables, Clock()).write([planned], limit, WaitBudget(), atomic=False)
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from router.model import Summary
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
-from router.runtime.run.polling import PolledQueue
+from router.runtime.run.polling import Meters, PolledQueue
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
@@ -70,7 +70,7 @@ def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Re
         program = compile_(**config)
         polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
         tuning = structs.replace(tuning, receivers=limit)
-        pool = ReceiverPool(program, polled, aws, Leases(queues), meter, tuning, **options)
+        pool = ReceiverPool(program, polled, aws, Leases(queues), Meters(meter), tuning, **options)
         pools.append(pool)
         return pool
 
@@ -434,7 +434,7 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
     aws = Aws(aws.tables, overlapping)
     tuning = structs.replace(ONE_CALL, receivers=2)
-    pool = ReceiverPool(program, [polled], aws, Leases(queues), lambda summary: None, tuning)
+    pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(), tuning)
     pool.start()
     wait_until(lambda: deleting.waiting and len(pool.receivers) == 1)
     pool.stop(GRACE)

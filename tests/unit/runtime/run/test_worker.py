@@ -34,8 +34,8 @@ from router.runtime.run.worker import (
     raise_file_limit,
 )
 from tests.support.aws import CONCURRENT_CALLS, Aws, AwsFault, QueueAttributes, WriteResponse, boottime
-from tests.support.deliver import LINES_DROPPED, METRICS
 from tests.support.program import load_program
+from tests.support.run import begun
 
 UNFREEZE = gc.unfreeze
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -239,8 +239,7 @@ def test_connections(
     assert connections >= count * 7 + CONCURRENT_CALLS
     assert connections < (count + 1) * 7 + CONCURRENT_CALLS
     names = {"p" if bare_names else "arn:aws:sqs:eu-west-1:123456789012:p", *(["q"] if count == 2 else [])}
-    begun = {name: dict.fromkeys("pq"[:count], 0.0) for name in METRICS if name != LINES_DROPPED}
-    assert (urls, service.status().log_blocked, service.totals()) == (names, False, begun)
+    assert (urls, service.status().log_blocked, service.totals()) == (names, False, begun(*"pq"[:count]))
 
 
 def test_one_of_several_processes(work: Any, queues: Any, messages: Any) -> None:
@@ -263,7 +262,7 @@ def test_one_of_several_processes(work: Any, queues: Any, messages: Any) -> None
 
     totals = read_counters(counters)
     os.close(counters)
-    assert (code, output[-1], totals["router_messages_written_total"]) == (0, "worker stopped", {"q": 2.0})
+    assert (code, output[-1], totals["router_messages_written_total"]) == (0, "worker stopped", {("q",): 2.0})
     assert [(each.alive, len(each.config)) for each in answers] == [(True, 16)]
 
 
@@ -325,7 +324,7 @@ def test_own_log(aws: Aws, config: Path) -> None:
     # A parent asks for the status, and reads the metrics from their file.
     read = read_counters(counters)
     os.close(counters)
-    assert [each["router_log_lines_dropped_total"] for each in (totals, read)] == [{"": 3.0}, {"": 4.0}]
+    assert [each["router_log_lines_dropped_total"] for each in (totals, read)] == [{("",): 3.0}, {("",): 4.0}]
     assert (status.ready, status.log_blocked, len(status.config), status.paused) == (True, True, 16, ())
 
 

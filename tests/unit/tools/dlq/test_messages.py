@@ -8,7 +8,16 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Record
-from router.tools.dlq.messages import Cause, CauseCount, DlqMessage, Selection, UnknownNames, cause_of, count_causes
+from router.tools.dlq.messages import (
+    Cause,
+    CauseCount,
+    DlqMessage,
+    Selection,
+    UnknownNames,
+    cause_of,
+    count_by,
+    count_causes,
+)
 from tests.support.program import Program, compile_expression
 from tests.unit.tools.dlq.conftest import Make
 
@@ -191,3 +200,27 @@ def test_the_causes_of_messages(failed: Make, moved: Make) -> None:
         CauseCount(Cause("RT806", "orders", "orders", "/id", "a third"), 1, days[1], days[1], "original-6"),
         CauseCount(Cause("RT806", "orders", "orders", "/id", "another"), 1, days[1], days[1], "original-5"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("property_", "counted"),
+    [
+        ("sender", [("", 2), ("AIDA", 2)]),
+        ("code", [("RT806", 3), ("-", 1)]),
+        ("route", [("orders", 3), ("", 1)]),
+        ("config", [("", 2), ("c0ffee", 2)]),
+    ],
+)
+def test_messages_by_a_property(failed: Make, moved: Make, property_: Any, counted: Any) -> None:
+    """Each value with how many have it, the most frequent first; what SQS moved has little."""
+    ours = [failed(sender_id="AIDA", config="c0ffee", failed_at=f"2026-01-0{day}T00:00:00.000Z") for day in (3, 2)]
+
+    found = count_by(property_, [*ours, failed(), moved()])
+
+    assert [(each.value, each.count) for each in found] == counted
+    if property_ == "config":
+        assert (found[1].oldest, found[1].newest, found[1].example) == (
+            "2026-01-02T00:00:00.000Z",
+            "2026-01-03T00:00:00.000Z",
+            "original-m",
+        )

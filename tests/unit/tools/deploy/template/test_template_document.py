@@ -85,12 +85,22 @@ def test_both_forms_say_the_same(make: Any, worker: Any) -> None:
 
 
 def test_many_flows(make: Any, resolve: Any) -> None:
-    """Eighty of them fit, with policies and alarms of their own."""
+    """Eighty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
     document = make(config([f"flow-number-{number}" for number in range(80)]))
 
     template = resolve(document)
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
-    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 7 + len(policies), True)
+    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 8 + len(policies), True)
+    alarms = template.resources("CloudWatch::Alarm")
+    assert {name for name in alarms if name.startswith(("Retries", "Stalled", "InFlight"))} == {"RetriesAlarm"}
+    assert [each.get("Expression") for each in alarms["RetriesAlarm"]["Metrics"]] == [
+        "100 * retried / (retried + written)",
+        *(
+            f"SELECT SUM(router_messages_{kind}_total) FROM SCHEMA(MessageRouter, queue, service) "
+            "WHERE service = 'flows'"
+            for kind in ("retry", "written")
+        ),
+    ]
     assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
 
 
@@ -116,37 +126,32 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
         make(flow, worker=True)
 
 
-def many_routes(count: Any, name: Any) -> Any:
-    """A config with many routes, each from another of some queues to another of some tables."""
-    of_queues = [f"q{number}" for number in range(11)]
-    queues = ", ".join(f"{each}: {{dead_letter: l}}" for each in of_queues)
-    tables = ", ".join(f"things{number}: {{key: {{id: S}}}}" for number in range(count // 11 + 1))
-    routes = "".join(
-        f"  {name}{number}: {{queue: {of_queues[number % 11]}, table: things{number // 11}}}\n"
-        for number in range(count)
-    )
-    return f"queues: {{{queues}}}\ntables: {{{tables}}}\nroutes:\n{routes}"
-
-
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most."""
-    document = make(many_routes(200, "r" * 1000))
+    tags = ", ".join(f"t{number}: {'v' * 250}" for number in range(49))
+    names = [f"q{number}" for number in range(45)]
+    queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
+    routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
+    document = make(f"queues: {{{queues}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes: {{{routes}}}\n")
 
     with pytest.raises(
-        UsageError, match=r"the template has 1,\d\d\d,\d\d\d bytes, and CloudFormation accepts 1,000,000"
+        UsageError, match=r"the template has [12],\d\d\d,\d\d\d bytes, and CloudFormation accepts 1,000,000"
     ):
         form(document)
 
 
 def test_many_routes_have_several_dashboards(make: Any, resolve: Any) -> None:
     """A dashboard has 500 widgets at most."""
-    document = make(many_routes(121, "r"))
+    names = [f"q{number}" for number in range(81)]
+    queues = ", ".join(f"{name}: {{managed: false}}" for name in names)
+    routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
+    document = make(f"queues: {{{queues}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes: {{{routes}}}\n")
 
     boards = resolve(document).resources("CloudWatch::Dashboard")
     counts = {name: len(json.loads(each["DashboardBody"])["widgets"]) for name, each in boards.items()}
     assert (counts, [each["DashboardName"] for each in boards.values()]) == (
-        {"Dashboard": 484, "Dashboard2": 4},
+        {"Dashboard": 324, "Dashboard2": 4},
         ["flows-eu-west-1", "flows-eu-west-1-2"],
     )
 

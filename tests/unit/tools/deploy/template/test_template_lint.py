@@ -21,13 +21,14 @@ ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 EVERYTHING = f"""\
 version: 1
 include: more.yaml
+telemetry: {{metrics: route}}
 owner: platform
 owners: {{platform: {{alarm_topic: "arn:aws:sns:eu-west-1:123456789012:${{STAGE:-dev}}-alarms"}}}}
 function: {{memory: 1769, timeout: 90s, architecture: x86_64, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
 worker: {{cpu: 2048, memory: 4096, min_tasks: 2, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
 queues:
   plain: {{dead_letter: plain-dlq, lambda: {{batch_size: 500, window: 5s, maximum_concurrency: 20}}, retention: 7d}}
-  fifo: {{name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, max_receive_count: 9}}
+  fifo: {{name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, silent_after: 1h, max_receive_count: 9}}
   locked: {{name: "${{STAGE:-dev}}-locked", kms_key: "{KEY}1", dead_letter: locked-dlq}}
   pointers: {{envelope: [s3_pointer], s3_pointer: {{buckets: ["${{STAGE:-dev}}-payloads"], kms_key: "{KEY}3"}}}}
   existing: {{managed: false, dead_letter: existing-dlq}}

@@ -51,13 +51,14 @@ def test_alarms_of_owners(make: Any, resolve: Any) -> None:
 
     alarms = made.resources("CloudWatch::Alarm")
     shop = "arn:aws:sns:eu-west-1:123456789012:prod-shop"
+    of_queues = ("AgeAlarm", "RetriesAlarm", "StalledAlarm", "InFlightAlarm")
     assert {name: (each["AlarmActions"], each["OKActions"]) for name, each in alarms.items() if "Orders" in name} == {
-        "AgeAlarmOrders": ([shop], [shop])
+        f"{kind}Orders": ([shop], [shop]) for kind in of_queues
     }
     assert {name: each["AlarmActions"] for name, each in alarms.items()} == {
-        "AgeAlarmOrders": [shop],
-        "AgeAlarmClicks": ["topic"],
-        "AgeAlarmLogs": [shop],
+        **{f"{kind}Orders": [shop] for kind in of_queues},
+        **{f"{kind}Clicks": ["topic"] for kind in of_queues},
+        **{f"{kind}Logs": [shop] for kind in of_queues},
         "LettersAlarmLetters": [shop],
         "LettersAlarmClicksDlq": ["topic"],
         "LettersAlarmLogsDlq": [shop],
@@ -66,7 +67,8 @@ def test_alarms_of_owners(make: Any, resolve: Any) -> None:
         "ConfigurationAlarm": ["topic"],
     }
     assert [
-        alarms[name]["AlarmDescription"].partition("(")[2] for name in ("AgeAlarmOrders", "LettersAlarmClicksDlq")
+        alarms[name]["AlarmDescription"].partition("(")[2].partition(".")[0]
+        for name in ("AgeAlarmOrders", "LettersAlarmClicksDlq")
     ] == [
         "owner: shop; prod orders)",
         "owner: platform; of clicks)",

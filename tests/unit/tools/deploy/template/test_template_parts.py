@@ -240,16 +240,16 @@ def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
     ],
 )
 def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcomes: Any) -> None:
-    """A row for what runs, and a row for each route."""
+    """A row for what runs, and a row for each queue."""
     template = resolve(make(FLOW, worker=worker))
 
     widgets = template.widgets()
     assert [each["properties"]["title"] for each in widgets] == [
         *titles,
-        "r: waiting",
-        "r: outcomes",
-        "r: dead letters",
-        "r: table",
+        "q: waiting",
+        "q: outcomes",
+        "q: dead letters",
+        "q: tables",
     ]
     assert {(each["width"], each["properties"]["region"]) for each in widgets} == {(6, "eu-west-1")}
     names = [line[1] for line in widgets[5]["properties"]["metrics"]]
@@ -332,7 +332,7 @@ def test_a_row_without_dead_letters(make: Any, resolve: Any) -> None:
     """Where there is no queue for them, the row says so."""
     shown = resolve(make(FLOW.replace("q: {dead_letter: letters}", "q: {managed: false}"))).widgets()
 
-    assert shown[6]["properties"] == {"markdown": "**r**: the config has no dead-letter queue"}
+    assert shown[6]["properties"] == {"markdown": "**q**: the config has no dead-letter queue"}
 
 
 FAR = FLOW.replace("q: {dead_letter: letters}", "q: {name: 'arn:aws:sqs:eu-west-1:ACCOUNT:far', dead_letter: letters}")
@@ -344,12 +344,19 @@ def test_a_queue_of_another_account(make: Any, resolve: Any, account: str, worke
     """CloudWatch has its metrics there only: no alarm waits for them, nothing scales by them, and its row says so."""
     template = resolve(make(FAR.replace("ACCOUNT", account), worker=worker))
 
-    alarms = [name for name in template.resources("CloudWatch::Alarm") if name.startswith(("Age", "Letters"))]
+    found = template.resources("CloudWatch::Alarm")
+    of_queues = ("Age", "Letters", "Retries", "Stalled", "InFlight", "Silent")
+    alarms = [name for name in found if name.startswith(of_queues)]
+    # The function counts retries in the account of the stack.
+    assert [name[:12] for name in alarms[1:]] == ([] if worker else ["RetriesAlarm"])
     first, outcomes, letters, _ = template.widgets()[4:]
     words = "CloudWatch has the metrics of far in its account 210987654321 only"
-    assert (alarms, list(template.resources("ApplicationAutoScaling::ScalingPolicy"))) == (["LettersAlarmLetters"], [])
-    assert (first["properties"], letters["type"]) == ({"markdown": f"**r: waiting**: {words}"}, "metric")
-    assert outcomes["properties"].get("markdown") == (f"**r: outcomes**: {words}" if worker else None)
+    assert (alarms[0], list(template.resources("ApplicationAutoScaling::ScalingPolicy"))) == (
+        "LettersAlarmLetters",
+        [],
+    )
+    assert (first["properties"], letters["type"]) == ({"markdown": f"**q: waiting**: {words}"}, "metric")
+    assert outcomes["properties"].get("markdown") == (f"**q: outcomes**: {words}" if worker else None)
 
 
 @pytest.mark.parametrize("account", ["123456789012", "${ELSEWHERE:-123456789012}"])
@@ -358,15 +365,45 @@ def test_a_queue_that_is_named_with_the_account_of_the_stack(make: Any, resolve:
     template = resolve(make(FAR.replace("ACCOUNT", account)))
 
     ages = [name for name in template.resources("CloudWatch::Alarm") if name.startswith("Age")]
-    assert (len(ages), template.widgets()[4]["properties"]["title"]) == (1, "r: waiting")
+    assert (len(ages), template.widgets()[4]["properties"]["title"]) == (1, "q: waiting")
 
 
-def test_routes_that_share_a_queue_and_a_table(make: Any, resolve: Any) -> None:
+def test_routes_that_share_a_queue(make: Any, resolve: Any) -> None:
     """They have one row, so that a template with many routes of few queues is small."""
     routes = ", ".join(f"r{number}: {{queue: q, table: things, when: \"a == '{number}'\"}}" for number in range(150))
 
     widgets = resolve(make(FLOW.replace("r: {queue: q, table: things}", routes))).widgets()
 
     assert [each["properties"]["title"] for each in widgets[4:]] == [
-        f"q → things: {what}" for what in ("waiting", "outcomes", "dead letters", "table")
+        f"q: {what}" for what in ("waiting", "outcomes", "dead letters", "tables")
     ]
+    assert [line[-1]["label"] for line in widgets[-1]["properties"]["metrics"]] == [
+        "things: units",
+        "things: throttled",
+    ]
+
+
+def test_routes_are_lines(make: Any, resolve: Any) -> None:
+    """If they are measured, CloudWatch finds them, however many there are; a worker's are in Prometheus."""
+    config = f"telemetry: {{metrics: route}}\n{FLOW}"
+
+    widgets, others = (resolve(make(config, worker=worker)).widgets()[8:] for worker in (False, True))
+
+    where = 'service="flows" queue="q" MetricName'
+    names = "{MessageRouter,queue,route,service,table}"
+    assert [(each["width"], each["properties"]["title"]) for each in widgets] == [
+        (12, "q: routes, written"),
+        (12, "q: routes, not written"),
+    ]
+    assert [[line[0] for line in each["properties"]["metrics"]] for each in widgets] == [
+        [
+            {
+                "expression": f"SEARCH('{names} {where}=\"router_route_{kind}_total\"', 'Sum', 60)",
+                "label": f"${{PROP('Dim.route')}} {kind}",
+                "id": kind,
+            }
+            for kind in kinds
+        ]
+        for kinds in (("written",), ("retry", "rejected"))
+    ]
+    assert others == []

@@ -213,10 +213,16 @@ def test_alarms(make: Any, resolve: Any) -> None:
     seen = {
         name: (each["MetricName"], each["Dimensions"][0]["Value"], each["Threshold"], each["AlarmActions"])
         for name, each in reported.items()
+        if "MetricName" in each
+    }
+    assert {name for name in reported if name not in seen} == {
+        f"{kind}Alarm{queue}" for kind in ("Retries", "Stalled") for queue in "QP"
     }
     assert seen == {
         "AgeAlarmQ": ("ApproximateAgeOfOldestMessage", "q", "60", ["topic"]),
         "AgeAlarmP": ("ApproximateAgeOfOldestMessage", "p", "60", ["topic"]),
+        "InFlightAlarmQ": ("ApproximateNumberOfMessagesNotVisible", "q", 96_000, ["topic"]),
+        "InFlightAlarmP": ("ApproximateNumberOfMessagesNotVisible", "p", 96_000, ["topic"]),
         "LettersAlarmLetters": ("ApproximateNumberOfMessagesVisible", "letters", 0, ["topic"]),
         "ErrorsAlarm": ("Errors", "Function", 0, ["topic"]),
         "ThrottlesAlarm": ("Throttles", "Function", 0, ["topic"]),
@@ -224,4 +230,46 @@ def test_alarms(make: Any, resolve: Any) -> None:
     }
     assert {(each["TreatMissingData"], str(each["AlarmActions"])) for each in quiet.values()} == {
         ("notBreaching", "[]")
+    }
+
+
+def test_alarms_that_compute(make: Any, resolve: Any) -> None:
+    """The share of retries is of the function's own metrics, for a worker of those of SQS; each says what to run."""
+    config = "queues: {q: {dead_letter: letters, silent_after: 90s}}\n".replace("90s", "1h") + flows("q")
+
+    function, worker = (resolve(make(config, worker=each)).resources("CloudWatch::Alarm") for each in (False, True))
+
+    def computed(alarm: Any) -> Any:
+        expression, *stats = alarm["Metrics"]
+        named = {each["Id"]: each["MetricStat"]["Metric"] for each in stats}
+        dimensions = {
+            id_: {each["Name"]: each["Value"] for each in metric["Dimensions"]} for id_, metric in named.items()
+        }
+        return expression["Expression"], {id_: (named[id_]["MetricName"], dimensions[id_]) for id_ in named}
+
+    own = {"service": "flows", "queue": "q"}
+    assert computed(function["RetriesAlarmQ"]) == (
+        "100 * retried / (retried + written)",
+        {"retried": ("router_messages_retry_total", own), "written": ("router_messages_written_total", own)},
+    )
+    assert computed(worker["RetriesAlarmQ"]) == (
+        "IF(received > deleted, 100 * (received - deleted) / received, 0)",
+        {
+            "received": ("NumberOfMessagesReceived", {"QueueName": "q"}),
+            "deleted": ("NumberOfMessagesDeleted", {"QueueName": "q"}),
+        },
+    )
+    assert [each["RetriesAlarmQ"]["Threshold"] for each in (function, worker)] == [1, 5]
+    silent = function["SilentAlarmQ"]
+    assert (silent["Period"], silent["ComparisonOperator"], silent["Threshold"], silent["TreatMissingData"]) == (
+        3600,
+        "LessThanThreshold",
+        1,
+        "breaching",
+    )
+    commands = {each["AlarmDescription"].partition("Run: ")[2].partition(";")[0] for each in function.values()}
+    assert commands == {
+        "AWS_REGION=eu-west-1 router status --stack flows",
+        "AWS_REGION=eu-west-1 router status --stack flows --probe",
+        "router dlq list",
     }

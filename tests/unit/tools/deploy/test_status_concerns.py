@@ -1,0 +1,50 @@
+"""What `router status` says of queues, tables and functions that need attention."""
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from router.tools.deploy.status import FunctionStatus, QueueStatus, ReceivingFunction, TableStatus, concerns
+
+RETRIED = QueueStatus(
+    "orders",
+    "orders",
+    waiting=1,
+    receivers=(ReceivingFunction("flows:live", "Enabled"),),
+    retries={"throttled": 5, "outage": 2},
+    retried_since="2026-01-02T03:00:00Z",
+)
+SENTENCE = "messages of queue orders are retried since 2026-01-02T03:00:00Z: throttled 5, outage 2"
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (FunctionStatus("flows:live", changed="2026-01-02T02:50:00Z"), True),
+        # The period began before.
+        (FunctionStatus("flows:live", changed="2026-01-02T03:04:00Z"), True),
+        (FunctionStatus("flows:live", changed="2026-01-02T02:00:00Z"), False),
+        (FunctionStatus("flows:live", changed="2026-01-02T09:00:00Z"), False),
+        (FunctionStatus("flows:live"), False),
+        (FunctionStatus("another:live", changed="2026-01-02T02:50:00Z"), False),
+    ],
+)
+def test_a_change_before_retries(function: FunctionStatus, named: bool) -> None:
+    """A change of the function that receives from the queue is named if retries began shortly after it."""
+    end = f"; function flows:live was changed at {function.changed}" if named else ""
+
+    assert [*concerns([RETRIED], [], [function])] == [f"{SENTENCE}{end}"]
+
+
+def test_retries_by_route() -> None:
+    """They are named if the config measures routes."""
+    queue = structs.replace(RETRIED, failing_routes={"a": 6, "b": 1})
+
+    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; by route: a 6, b 1"]
+
+
+@pytest.mark.parametrize(("units", "dollars"), [(None, None), (0, 0.0), (900_000, 2.25)])
+def test_what_a_table_costs(units: Any, dollars: Any) -> None:
+    """An hour of what was consumed in a quarter of an hour."""
+    assert TableStatus("orders", 0, units).dollars_an_hour == dollars
