@@ -18,8 +18,7 @@ import boto3
 import pytest
 
 from router.model import Table
-from router.tools.cli import replay_run
-from router.tools.cli.app import app
+from tests.support.cli import app, replay_run
 from tests.support.dev import LocalAws, create_table, local_aws
 
 pytestmark = pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)

@@ -29,14 +29,14 @@ from msgspec import Struct
 
 from router.errors import ConfigError
 from router.model import Record, Table
-from router.runtime.aws.protocols import Aws
-from router.runtime.program.load import Program
-from router.tools.memory.tables import MemoryQueues
+from tests.support.aws import Aws
 from tests.support.dev import write_together
 from tests.support.engine import PlannedMessage, plan
-from tests.support.program import load_program
+from tests.support.memory import MemoryQueues
+from tests.support.program import Program, load_program
+from tests.support.replay import SourceMessage
 from tests.support.testing import MemoryTables
-from tests.support.verify import KeptSource, SourceMessage, Verifier
+from tests.support.verify import KeptSource, Verifier
 
 NOW = 1_800_000_000
 PAST, FUTURE = 1_700_000_000, 1_900_000_000

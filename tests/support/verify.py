@@ -1,7 +1,6 @@
 """What tests of other rooms use of `router.tools.verify`."""
 
-from router.tools.replay.source import SourceMessage
 from router.tools.verify.kept import KeptSource
 from router.tools.verify.verify import Verifier
 
-__all__ = ["KeptSource", "SourceMessage", "Verifier"]
+__all__ = ["KeptSource", "Verifier"]

@@ -326,9 +326,9 @@ def _update(
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
         return undecided(_ORDER)
-    found = worst([SUPERSEDED, *_special(history, order, write, config)])
+    verdict = worst([SUPERSEDED, *_special(history, order, write, config)])
     # What is there may be of another message: it is no trace of this one.
-    return SUPERSEDED if found == STORED else found
+    return SUPERSEDED if verdict == STORED else verdict
 
 
 def _sets_last(history: History, write: Write, name: str) -> bool:

@@ -11,7 +11,7 @@ from router.errors import UsageError
 from router.model import Record
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.spool import FileSource, Spool, write_messages
-from router.tools.replay.source import read_export
+from tests.support.replay import read_export
 from tests.unit.tools.dlq.conftest import Make
 
 PICTURE = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}

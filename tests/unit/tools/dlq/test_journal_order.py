@@ -12,9 +12,9 @@ from router.testing import MemoryQueues, MemoryTables
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.redrive import Redriver
 from router.tools.dlq.spool import write_messages
-from router.tools.replay.source import read_export
 from tests.support.aws import Aws, AwsFault
 from tests.support.program import Program
+from tests.support.replay import read_export
 from tests.unit.tools.dlq.conftest import Make
 
 

@@ -10,10 +10,10 @@ import pytest
 from router.errors import UsageError
 from router.model import Record
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.dlq.planning import Planner
 from router.tools.replay.delivery import MAX_TRIES, OrderedDelivery
 from router.tools.replay.source import SourceMessage
 from tests.support.aws import Aws, AwsFault, WriteResponse
+from tests.support.dlq import Planner
 from tests.support.program import Program, load_program
 
 CONFIG = """

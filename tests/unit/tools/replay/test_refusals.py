@@ -9,10 +9,10 @@ import pytest
 from router.errors import UsageError
 from router.model import Record
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.dlq.planning import Planner
 from router.tools.replay.refusals import Refusals
 from router.tools.replay.source import SourceMessage
 from tests.support.aws import Aws
+from tests.support.dlq import Planner
 from tests.support.program import load_program
 
 CONFIG = """

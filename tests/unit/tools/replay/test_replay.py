@@ -9,13 +9,13 @@ import pytest
 
 from router.errors import UsageError
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.dlq.planning import Planner
 from router.tools.replay.delivery import OrderedDelivery
 from router.tools.replay.journal import ReplayJournal
 from router.tools.replay.rejected import RejectedFile
 from router.tools.replay.replay import Replay, read_windows, separate_queues
 from router.tools.replay.source import Source, SourceOptions, SourceSelection
 from tests.support.aws import Aws
+from tests.support.dlq import Planner
 from tests.support.program import Program, compile_expression, load_program
 
 CONFIG = """

@@ -12,9 +12,8 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Record
-from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.spool import write_messages
 from router.tools.replay.source import Source, SourceOptions, SourceSelection
+from tests.support.dlq import DlqMessage, write_messages
 from tests.support.program import Program, compile_expression
 from tests.unit.tools.replay.conftest import Read
 

@@ -7,8 +7,8 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Table
-from router.tools.control_plane.clients import AwsCallError
 from router.tools.verify.reading import ItemReader
+from tests.support.aws import AwsCallError
 
 TABLE = Table("orders", (("id", "S"),))
 KEYS = [{"id": {"S": "a"}}, {"id": {"S": "b"}}]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from router.model import Record
-from router.runtime.aws.protocols import Aws
-from router.tools.memory.tables import MemoryQueues, MemoryTables
-from router.tools.replay.source import SourceMessage
 from router.tools.verify.kept import Decided, KeptSource
 from router.tools.verify.verdicts import MessageVerdict
 from router.tools.verify.verify import Verifier
+from tests.support.aws import Aws
+from tests.support.memory import MemoryQueues, MemoryTables
 from tests.support.program import Program, load_program
+from tests.support.replay import SourceMessage
 
 NOW = 1_800_000_000.0
 CONFIG = """
