@@ -50,6 +50,8 @@ routes:
 TABLES = ("plain", "newest", "totals", "keys")
 KINDS = ("plain",) * 6 + ("newest",) * 3 + ("total",)
 SECONDS = 3600
+_STILL_THERE = os.WEXITED | os.WNOHANG | os.WNOWAIT
+"""Looks whether a process has ended, and leaves its status and usage to `wait4`."""
 
 
 class Model(Struct):
@@ -123,14 +125,14 @@ class KilledReplay:
         with (self._folder / "report").open("w+") as output:
             process = subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=output)
             if kill_at is not None:
-                while self._done() < kill_at and process.returncode is None:
+                while self._done() < kill_at and os.waitid(os.P_PID, process.pid, _STILL_THERE) is None:
                     time.sleep(0.01)
                 time.sleep(delay)
                 process.send_signal(signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)
             output.seek(0)
             report: dict[str, Any] = json.loads(output.read() or "{}")
-        code = os.waitstatus_to_exitcode(status)
+        code = process.returncode = os.waitstatus_to_exitcode(status)
         assert code == (1 if kill_at is None else -signal.SIGKILL), f"a run ended with {code}"
         self.cost.runs += 1
         self.cost.cpu += usage.ru_utime + usage.ru_stime

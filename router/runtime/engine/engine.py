@@ -253,11 +253,8 @@ def _plan_route(
                     route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer
                 )
         if route.transform_message or route.transform_item:
-            message = _own_copy(message, is_shared)
-        for transform in route.transform_message:
-            message, text = transform(message, route.route), None
-        if trace and route.transform_message:
-            trace(name, "transform message", message.data)
+            message = _transform_message(route, message, is_shared, trace)
+            text = None
         if route.plan_put is not None and trace is None:
             return [route.plan_put(route.write, message, texts_for(text))]
         planned = _map(route, message, trace, budget)
@@ -271,13 +268,20 @@ def _plan_route(
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
 
 
-def _own_copy(message: Message, is_shared: bool) -> Message:
-    """Return a message that plugins may change in place, which nothing but its route must see."""
+def _transform_message(
+    route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None
+) -> Message:
+    """Return a message of its own for a route, whose plugins may change it in place, after their hooks for messages."""
     data = deepcopy(message.data) if is_shared else message.data
     # What SQS reported is the record's own: its group decides about the order of writes.
-    return structs.replace(
+    message = structs.replace(
         message, data=data, attributes=dict(message.attributes), system=dict(message.system)
     )
+    for transform in route.transform_message:
+        message = transform(message, route.route)
+    if trace and route.transform_message:
+        trace(route.route.name, "transform message", message.data)
+    return message
 
 
 def _map(

@@ -327,7 +327,7 @@ def _update(
     if _is_older(history, write) and alone:
         return undecided(_ORDER)
     verdict = worst([SUPERSEDED, *_special(history, order, write, config)])
-    # What is there may be of another message: it is no trace of this one.
+    # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
 
 

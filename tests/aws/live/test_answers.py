@@ -123,7 +123,7 @@ def test_not_permitted(sound: Any, checked: Any, operation: str, output: str) ->
     """A call without permission is named, with its resource; the others are made."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     sound.by_operation[operation] = DENIED
-    action = output.split()[2]
+    action = output.split()[3]
 
     lines = checked(sound.endpoint, CONFIG)
 

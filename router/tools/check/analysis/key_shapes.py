@@ -24,6 +24,7 @@ from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, source_of
 from router.runtime.sources.template import split_template
+from router.runtime.transforms.text import LOWER, UPPER
 from router.tools.check.analysis.attributes import MAX_VALUES, infer, transforms_of
 from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
@@ -269,9 +270,9 @@ def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
 
 
 def case_of(route: AnalyzedRoute, attribute: spec.Attribute) -> str:
-    """Return `lower` or `upper` if it is all that is done to an attribute, else ""."""
+    """Return the name of LOWER or UPPER if it is all that is done to an attribute, else ""."""
     names = [name for name, _, _ in transforms_of(attribute.transform)]
-    is_case = names in (["lower"], ["upper"]) and has_only_built_ins(route, attribute)
+    is_case = names in ([LOWER.name], [UPPER.name]) and has_only_built_ins(route, attribute)
     return names[0] if is_case else ""
 
 
@@ -283,7 +284,7 @@ def _in_case(shape: KeyShape, change: str) -> KeyShape:
     head, tail = _ASCII_HEAD.match(shape.head), _ASCII_TAIL.search(shape.tail)
     assert head
     assert tail
-    if change == "lower":
+    if change == LOWER.name:
         return KeyShape(None, head[0].lower(), tail[0].lower(), ("^[^A-Z]+$",))
     return KeyShape(None, head[0].upper(), tail[0].upper(), ("^[^a-z]+$",))
 

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 
 from router.model import KeyType
 from router.prover.schema_prover import NO, YES
+from router.runtime.transforms.times import TO_EPOCH, TO_EPOCH_NS
 from router.tools.check.analysis.attributes import (
     counts_milliseconds,
     counts_seconds,
@@ -19,7 +20,7 @@ Scale = Literal["", "text", "number", "seconds", "milliseconds", "nanoseconds"]
 """How a version counts; "" if that is not known, and `number` if only that is."""
 _RANKS: Sequence[Scale] = ("seconds", "milliseconds", "nanoseconds")
 """Any time in one of them is less than any in the next, as a number."""
-_BY_TRANSFORM: dict[str, Scale] = {"to_epoch": "seconds", "to_epoch_ns": "nanoseconds"}
+_BY_TRANSFORM: dict[str, Scale] = {TO_EPOCH.name: "seconds", TO_EPOCH_NS.name: "nanoseconds"}
 _MOST_COMPARED = 4
 
 
