@@ -268,10 +268,13 @@ def test_explain_a_retired_code(router: Run) -> None:
 
 
 def test_explain_without_an_example(router: Run) -> None:
-    """The code of an outcome has a reason and its page only."""
+    """The code of an outcome has a reason, a runbook and its page only."""
     done = router("check", "--explain", "RT801")
 
-    assert (done.returncode, done.stdout.split("\n\n")[2:]) == (0, ["see docs/codes/RT801.md\n"])
+    assert (done.returncode, done.stdout.split("\n\n")[2:]) == (
+        0,
+        ["What to do: docs/runbooks/RT801.md", "see docs/codes/RT801.md\n"],
+    )
 
 
 def test_the_sample_is_checked_at_once(router: Run, repo: Path) -> None:

@@ -112,7 +112,7 @@ def test_on_the_aws_of_the_environment(folder: Path, aws: LocalAws) -> None:
         {"users": {"written": 7}},
         1,
         15,
-        [{"table": "users", "throttled": 0}],
+        [{"table": "users", "throttled": 0, "write_units": 0}],
     )
 
 

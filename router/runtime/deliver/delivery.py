@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -28,7 +29,6 @@ from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.route_counts import RouteCounts
 from router.runtime.deliver.telemetry import (
     LOGGER,
     Meter,
@@ -53,6 +53,9 @@ from router.runtime.engine.identity import is_malformed
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.hooks import ObserverHook
 from router.runtime.program.load import Program
+
+if TYPE_CHECKING:
+    from router.runtime.deliver.route_counts import RouteCounts
 
 MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
 """The memory that the items of a batch may take before the first are written.
@@ -108,7 +111,7 @@ class _Batch(Struct):
     waits: WaitBudget
     blocked: set[str | None] = set()
     """The groups of a FIFO queue with a message that stays on it."""
-    routes: RouteCounts | None = None
+    routes: "RouteCounts | None" = None
     """The outcomes by route, if they are counted."""
 
 
@@ -179,6 +182,9 @@ class Delivery:
         limit = StartLimit(deadline, started, self._durations, self._final_duration)
         batch = _Batch(queue, distinct, limit, waits)
         if self._counts_routes:
+            # Only where the config asks for metrics by route.
+            from router.runtime.deliver.route_counts import RouteCounts
+
             batch.routes = RouteCounts()
         count = len(distinct)
         results: list[Delivered] = []

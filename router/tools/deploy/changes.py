@@ -51,7 +51,16 @@ _OF_VERSIONS = ("AWS::Lambda::Version", "AWS::CloudFormation::WaitCondition")
 _FUNCTION, _VERSION_LABEL = "AWS::Lambda::Function", "Description"
 """The property of the function that names its version; it changes with each other one."""
 _QUEUE = "Queue"
-OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
+OF_A_QUEUE = (
+    "AgeAlarm",
+    "RetriesAlarm",
+    "StalledAlarm",
+    "InFlightAlarm",
+    "SilentAlarm",
+    "LettersAlarm",
+    "Mapping",
+    "Scaling",
+)
 """The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
 _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""

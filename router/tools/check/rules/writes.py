@@ -4,6 +4,7 @@ schema accepts.
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, structs
 
@@ -28,13 +29,11 @@ from router.tools.check.analysis.routes import (
     why_missing,
 )
 from router.tools.check.analysis.values import possible
-from router.tools.check.analysis.version_scales import (
-    ScaleConflict,
-    is_always_less,
-    scale_conflicts,
-)
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
+
+if TYPE_CHECKING:
+    from router.tools.check.analysis.version_scales import ScaleConflict
 
 SAME_TABLE = declare(
     "RT217",
@@ -326,12 +325,24 @@ def check_versions(subject: Subject) -> Iterator[Found]:
             yield placed.refuted(VERSION_MISSING, sentence, advice)
         else:
             yield from _check_order(placed, value)
+    names = [
+        (route.table.name or route.route.table, route.route.write.version)
+        for route in subject.routes
+        if route.table is not None and route.route.write.version is not None
+    ]
+    if len({*names}) == len(names):
+        return
+    # Most configs have nothing to compare, and do without the module.
+    from router.tools.check.analysis.version_scales import scale_conflicts
+
     for conflict in scale_conflicts(subject.routes):
         yield _without_order(conflict)
 
 
-def _without_order(conflict: ScaleConflict) -> Found:
+def _without_order(conflict: "ScaleConflict") -> Found:
     """Return the finding about two routes of a table whose versions are named alike."""
+    from router.tools.check.analysis.version_scales import is_always_less
+
     one, route = conflict.one, conflict.other
     version = route.route.write.version
     scale, own = conflict.scales

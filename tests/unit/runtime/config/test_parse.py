@@ -549,12 +549,12 @@ def test_a_key_without_characters() -> None:
         'routes: {r: {queue: q, table: t, item: {"": 5, b: c}, options: {"": {"": 1}}}, "": {queue: q, table: t}}\n'
     )
 
-    advice = "it takes version, include, plugins, queues, tables, routes, function, owners, worker, ignore, owner, tags"
+    keys = "version, include, plugins, queues, tables, routes, function, owners, worker, telemetry, ignore, owner, tags"
     name = "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit"
     assert (config and (list(config.routes), config.routes["r"].options), findings) == (
         (["r"], {"": {"": 1}}),
         [
-            f"2:1: error RT101 unknown key '' in the config; {advice}",
+            f"2:1: error RT101 unknown key '' in the config; it takes {keys}",
             "4:41: error RT105 attribute '' of route 'r' must be a name that is not empty",
             "4:45: error RT103 attribute '' of route 'r' must be text or a map, not a whole number; put it in quotes",
             f"4:80: error RT105 route '' must be {name}",

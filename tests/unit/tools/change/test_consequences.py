@@ -333,11 +333,17 @@ def test_places_and_names_of_what_a_stack_needs(diff_texts: DiffTexts) -> None:
         "CloudFormation modifies queue 'dead'": (11, 9),
         "CloudFormation deletes event source mapping MappingOthers": (17, 15),
         "CloudFormation deletes alarm AgeAlarmOthers": (17, 15),
+        "CloudFormation deletes alarm RetriesAlarmOthers": (17, 15),
+        "CloudFormation deletes alarm StalledAlarmOthers": (17, 15),
+        "CloudFormation deletes alarm InFlightAlarmOthers": (17, 15),
         "CloudFormation deletes alarm LettersAlarmOthersDlq": (17, 15),
         "CloudFormation adds queue 'elsewhere'": (17, 15),
         "CloudFormation adds queue 'elsewhere-dlq'": (17, 15),
         "CloudFormation adds event source mapping MappingElsewhere": (17, 15),
         "CloudFormation adds alarm AgeAlarmElsewhere": (17, 15),
+        "CloudFormation adds alarm RetriesAlarmElsewhere": (17, 15),
+        "CloudFormation adds alarm StalledAlarmElsewhere": (17, 15),
+        "CloudFormation adds alarm InFlightAlarmElsewhere": (17, 15),
         "CloudFormation adds alarm LettersAlarmElsewhereDlq": (17, 15),
     }
     assert places(report, "RT941") == {
