@@ -42,7 +42,7 @@ SCHEMA = {
         ("sum(list)", "'list[]'; {}/list/items"),
         ("id && sum(list)", "'list[]'; {}/list/items"),
         ("sum(parts)", ""),
-        ("'sum(list[0:2])'", "'list[]'; {}/list/items"),
+        ("'list[0:2] && sum(list)'", "'list[]'; {}/list/items"),
         ("'[sum(list), sum(mixed)]'", ""),
         ("sum(part > `0` && list || parts)", ""),
     ],
