@@ -26,7 +26,6 @@ from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.fast_paths import FastPath, FastPaths
-from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import (
@@ -258,6 +257,9 @@ class Delivery:
         queue = batch.queue
         waves: Iterable[Sequence[PlannedMessage]] = (messages,)
         if queue.fifo:
+            # A cold start of standard queues does without the module.
+            from router.runtime.deliver.message_groups import group_waves
+
             waves = group_waves(
                 messages,
                 attrgetter("record.group_id"),

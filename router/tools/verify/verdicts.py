@@ -1,7 +1,7 @@
 """What became of a message: its fates, from the worst to those that have nothing to show."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -17,18 +17,7 @@ Fate = Literal[
     "dropped",
     "rejected",
 ]
-WORST_FIRST: tuple[Fate, ...] = (
-    "missing",
-    "different",
-    "not decidable",
-    "stored",
-    "superseded",
-    "deleted",
-    "expired",
-    "duplicate",
-    "dropped",
-    "rejected",
-)
+WORST_FIRST: tuple[Fate, ...] = get_args(Fate)
 LOST: tuple[Fate, ...] = ("missing", "different")
 """The fates of messages that are not where they should be."""
 WITHOUT_TRACE: tuple[Fate, ...] = ("not decidable", "superseded", "deleted", "expired", "duplicate")
