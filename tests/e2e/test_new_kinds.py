@@ -355,7 +355,7 @@ def test_a_further_type_of_a_table_of_whole_items(router: Run, samples: Samples,
     assert done.returncode == 2
     finding, advice, *edit, _ = done.stderr.partition("would not pass:\n")[2].splitlines()
     assert finding == (
-        "routes.yaml:28:12: RT626 routes 'placed' and 'paid' lose data of one item: in order, 'paid' replaces "
+        "routes.yaml:28:12: warning RT626 routes 'placed' and 'paid' lose data of one item: in order, 'paid' replaces "
         "the item, and erases 'lines' of 'placed'"
     )
     assert advice == "whole items erase what other routes store; edit routes.yaml, and run this again:"

@@ -235,4 +235,4 @@ def _in_short(finding: Finding) -> str:
     if not lost:
         return str(finding)
     first, *_ = _LOST.findall(lost)
-    return f"{finding.place}: {finding.code.id} {pair} lose data of one item: {first}"
+    return f"{finding.place}: {finding.code.severity} {finding.code.id} {pair} lose data of one item: {first}"
