@@ -20,6 +20,7 @@ from router.runtime.engine.attributes import (
     over_limit,
 )
 
+_BELOW_ALL = -MAX_INTEGER
 _CONTROL_ESCAPES = ("\\u000", "\\u001", "\\u002", "\\u005")
 """How the escapes begin of control characters, and of quotes and backslashes with what is beside them."""
 
@@ -52,7 +53,7 @@ def _quote(text: str) -> str:
 
 
 def _integer(value: int, depth: int) -> str:
-    if -MAX_INTEGER < value < MAX_INTEGER:
+    if _BELOW_ALL < value < MAX_INTEGER:
         return f'{{"N":"{value}"}}'
     raise over_limit()
 
