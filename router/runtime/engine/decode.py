@@ -10,7 +10,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, DecimalException
+from decimal import MAX_EMAX, Decimal, DecimalException
 from typing import Any, Literal
 
 import msgspec
@@ -50,6 +50,9 @@ Decoder = Callable[[Record], Unwrapped]
 
 JSON = msgspec.json.Decoder(float_hook=Decimal)
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_MANY_DIGITS = b"0" * len(str(MAX_EMAX))
+"""No number with fewer digits in a row is beyond what can be held exactly."""
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
@@ -139,6 +142,16 @@ def bound_nesting(text: str | bytes) -> None:
         raise Rejection(
             OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close"
         )
+
+
+def bound_skipped(text: str) -> None:
+    """Raise Rejection for a text in which msgspec may skip what `decode_json` refuses.
+
+    It skips with all checks but those of numbers.
+    """
+    bound_nesting(text)
+    if _MANY_DIGITS in _utf8(text).translate(_DIGITS):
+        raise Rejection(OUT_OF_BOUNDS, "a number may have too many digits to be held exactly")
 
 
 def bound_memory(text: str | bytes) -> None:

@@ -16,10 +16,10 @@ from msgspec import structs
 
 from router.model import Outcome, Record
 from router.runtime.program.load import load_program
-from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
+from router.runtime.program.typed_schema import MAX_CHOICES, MAX_FIELDS, typed_schema
 from tests.support.deliver import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, plan
-from tests.support.planning import shown
+from tests.support.planning import meaning
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
 TEXTS = ["", "x", "é", "play", "07", "a-b", "0.5", "😀", '"', "\\", "\x7f", "\n", "y" * 600]
@@ -126,7 +126,7 @@ def agrees(queue: CompiledQueue, body: str) -> bool | None:
     planned = fast and fast(record)
     (route,) = queue.routes
     general = plan(structs.replace(queue, routes=(structs.replace(route, plan_put=None),)), record)
-    return None if planned is None else shown(planned) == shown(general)
+    return None if planned is None else meaning(planned) == meaning(general)
 
 
 @settings(deadline=None, max_examples=600)
