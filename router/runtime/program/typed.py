@@ -20,7 +20,7 @@ from msgspec import UNSET, Raw, Struct
 from router.errors import Rejection
 from router.model import KeyType
 from router.runtime.engine.attributes import MAX_INTEGER, MAX_ITEM_BYTES
-from router.runtime.engine.decode import bound_nesting, bound_skipped
+from router.runtime.engine.decode import MAX_NESTING, SHORT, bound_nesting, bound_skipped
 from router.runtime.engine.engine import PlanTyped
 from router.runtime.engine.item_text import SCALARS, unescaped_texts
 from router.runtime.engine.writes import Write, WriteConfig
@@ -180,7 +180,8 @@ class _Functions:
             if field.optional:
                 name, part = self.name("p"), self.name("t")
                 head, found, after = self._text(name, field)
-                given = f"{{{self.variable(f',{head}')}}}{found}{{{self.variable(after)}}}"
+                given = f"{{{self.variable(f',{head}')}}}{found}"
+                given += f"{{{self.variable(after)}}}" if after else ""
                 lines.append(f"{name} = value.{field.key}")
                 lines += self._checks_of_field(name, field, WHOLE)
                 lines.append(f"{part} = '' if {name} is UNSET else f'{given}'")
@@ -257,8 +258,10 @@ def _compile_plan(
     functions = _Functions(schema)
     lines = ["data = decode(body)"]
     if schema.nests:
-        # What has no type may nest deeper than the stack of a thread takes.
-        lines.insert(0, f"{'bound_skipped' if skips else 'bound_nesting'}(body)")
+        # What has no type may nest deeper than the stack of a thread takes. For short texts as in `decode_plain`.
+        is_short = f"len(body) <= {SHORT} and body.count('{{') + body.count('[') <= {MAX_NESTING}"
+        bound = "bound_skipped(body)" if skips else f"if not ({is_short}): bound_nesting(body)"
+        lines.insert(0, bound)
     tails = frozenset(getter.path for getter in getters if getter.path)
     lines += functions.checks("data", schema.root, tails)
     text, quote = "", ""

@@ -380,7 +380,10 @@ def _scalar(kind: str, keywords: Keywords, left: Keywords) -> Any:
     if kind == "boolean":
         return bool
     if "enum" in keywords:
-        _require(len(keywords) == 1)
+        _require(
+            len(keywords) == 1
+            and not (kind == "integer" and max(map(abs, keywords["enum"])) > _EXACT)
+        )
         return Literal[tuple(left.pop("enum"))]
     if kind == "string":
         for keyword in _LENGTHS["string"]:
