@@ -286,11 +286,13 @@ class _Types:
                     types.append(dict[str, elements.type])  # type: ignore[name-defined]
                 case "array":
                     elements = self._elements(keywords.get("items", True), elements, tails, level)
-                    types.append(_with_lengths(list[elements.type], "array", keywords))  # type: ignore[name-defined]
+                    types.append(_with_lengths(list[elements.type], "array", dict(keywords)))  # type: ignore[name-defined]
                 case "null":
                     types.append(None)
                 case _:
-                    types.append(_scalar(kind, keywords, left))
+                    more = dict(keywords)
+                    types.append(_scalar(kind, more))
+                    left |= more
         _require(not left or (struct is None and elements is None))
         check = None
         if left:
@@ -374,27 +376,22 @@ def _bounds(left: Keywords) -> tuple[int, int]:
     return bounds["minimum"], bounds["maximum"]
 
 
-def _scalar(kind: str, keywords: Keywords, left: Keywords) -> Any:
-    """Return the type of a text, an integer or a boolean; add what it does not say to what is `left`."""
-    left |= keywords
+def _scalar(kind: str, left: Keywords) -> Any:
+    """Return the type of a text, an integer or a boolean; remove what it says from what is `left`."""
     if kind == "boolean":
         return bool
-    if "enum" in keywords:
-        _require(
-            len(keywords) == 1
-            and not (kind == "integer" and max(map(abs, keywords["enum"])) > _EXACT)
-        )
-        return Literal[tuple(left.pop("enum"))]
+    if "enum" in left:
+        choices = left.pop("enum")
+        _require(not left and (kind == "string" or max(map(abs, choices)) <= _EXACT))
+        return Literal[tuple(choices)]
     if kind == "string":
-        for keyword in _LENGTHS["string"]:
-            left.pop(keyword, None)
-        return _with_lengths(str, "string", keywords)
+        return _with_lengths(str, "string", left)
     low, high = _bounds(left)
     return Annotated[int, Meta(ge=low, le=high)]
 
 
-def _with_lengths(type_: Any, kind: str, keywords: Keywords) -> Any:
-    least, most = (keywords.get(keyword) for keyword in _LENGTHS[kind])
+def _with_lengths(type_: Any, kind: str, left: Keywords) -> Any:
+    least, most = (left.pop(keyword, None) for keyword in _LENGTHS[kind])
     if least is None and most is None:
         return type_
     return Annotated[type_, Meta(min_length=least, max_length=most)]
