@@ -7,6 +7,8 @@ is planned in the general way, which decides about it.
 Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md, docs/decisions/2026-11-30-a-schema-in-parts.md
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -85,6 +87,7 @@ class _Functions:
         }
         self._numbers = count()
         self._lines: list[str] = []
+        self._checks: dict[int, str] = {}
         self._visits: dict[tuple[int, bool], str] = {}
         self._texts: dict[type[Struct], str] = {}
 
@@ -122,7 +125,9 @@ class _Functions:
                 condition += f" and {low} <= {name} <= {high}"
             lines.append(f"if not ({condition}): raise ValueError")
         elif value.check is not None:
-            lines.append(f"if not {self.variable(value.check)}({name}): raise ValueError")
+            check = self._checks.get(id(value.check)) or self.variable(value.check)
+            self._checks[id(value.check)] = check
+            lines.append(f"if not {check}([{name}]): raise ValueError")
         if value.elements is not None:
             lines += self._checks_of_elements(name, value, value.elements, tails)
         if value.struct is None:
@@ -212,6 +217,24 @@ def _compile(source: str) -> CodeType:
     return compile(source, "<the fast path of a queue>", "exec")
 
 
+_CHECK = re.compile(r"if not (c[0-9]+)\(\[(p[0-9]+)\]\): raise ValueError")
+
+
+def _together(lines: Sequence[str]) -> list[str]:
+    """Return lines that ask a check once for all values that it is asked for: it takes a list."""
+    asked = Counter(check for check, _ in _CHECK.findall("\n".join(lines)))
+    several = [check for check, times in asked.items() if times > 1]
+
+    def collect(found: re.Match[str]) -> str:
+        return f"{found[1]}s.append({found[2]})" if found[1] in several else found[0]
+
+    return [
+        *(f"{check}s = []" for check in several),
+        *(_CHECK.sub(collect, line) for line in lines),
+        *(f"if not {check}({check}s): raise ValueError" for check in several),
+    ]
+
+
 class _Place(Struct, frozen=True):
     """Where the value of an attribute is, and whether it may be UNSET or None there.
 
@@ -263,7 +286,7 @@ def _compile_plan(
         bound = "bound_skipped(body)" if skips else f"if not ({is_short}): bound_nesting(body)"
         lines.insert(0, bound)
     tails = frozenset(getter.path for getter in getters if getter.path)
-    lines += functions.checks("data", schema.root, tails)
+    lines += _together(functions.checks("data", schema.root, tails))
     text, quote = "", ""
     for number, getter in enumerate(getters):
         name = f"v{number}"

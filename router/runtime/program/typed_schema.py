@@ -89,7 +89,7 @@ _CLASSES = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 Keywords = dict[str, Any]
 Kinds = dict[str, Keywords]
 """By the JSON types that a value may have, the keywords that concern it then."""
-Check = Callable[[Any], bool]
+Check = Callable[[list[Any]], bool]
 Tails = frozenset[tuple[str, ...]]
 """The paths from a value on that the mapping takes; an empty path is the value itself."""
 WHOLE: Tails = frozenset(((),))
@@ -98,9 +98,9 @@ WHOLE: Tails = frozenset(((),))
 class TypedValue(Struct, frozen=True):
     """What is decoded at a place of a message.
 
-    `kinds` are the JSON types that it may have; it may have all if there are none. What its type does not say is left
-    to `check`; a number is to be in the `bounds`, if there are any. An object with `fields` is a `struct`. `elements`
-    are those of a list, or of an object that is a dict.
+    `kinds` are the JSON types that it may have; it may have all if there are none. `check` takes a list of values, and
+    says what the type does not; a number is to be in the `bounds`, if there are any. An object with `fields` is a
+    `struct`. `elements` are those of a list, or of an object that is a dict.
     """
 
     type: Any
@@ -209,7 +209,7 @@ class _Types:
         own, parts = dict(schema), []
         if "$ref" in own:
             parts.append(self.split(self._referred(own.pop("$ref")), level + 1))
-            if self._draft <= _LAST_WITHOUT_SIBLINGS:
+            if self._is_reference(schema):
                 return parts[0]
         parts += [self.split(each, level + 1) for each in own.pop("allOf", ())]
         for keyword in ("anyOf", "oneOf"):
@@ -229,6 +229,12 @@ class _Types:
 
     def of(self, schema: Any, tails: Tails, level: int) -> TypedValue:
         """Return what is decoded for a schema."""
+        while isinstance(schema, dict) and "$ref" in schema and self._is_reference(schema):
+            # So that all references to a definition share its types.
+            schema = self._referred(schema["$ref"])
+            level += 1
+            if level > MAX_LEVELS:
+                return self._checked(False)
         key = (id(schema), tails)
         if key not in self._made:
             self._kept.append(schema)
@@ -240,6 +246,9 @@ class _Types:
                 self._made[key] = self._checked(schema)
         return self._made[key] or self._checked(schema)
 
+    def _is_reference(self, schema: Keywords) -> bool:
+        return len(schema) == 1 or self._draft <= _LAST_WITHOUT_SIBLINGS
+
     def _checked(self, schema: Any) -> TypedValue:
         """Return a value of any type, which the library validates."""
         self.nests = True
@@ -247,9 +256,10 @@ class _Types:
         return TypedValue(Any, check=None if is_free else self._check({"allOf": [schema]}))
 
     def _check(self, keywords: Keywords) -> Check:
+        """Return the library's check of the values in a list: a call for several costs less than one for each."""
         text = _ENCODER.encode(keywords)
         if text not in self._checks:
-            document = {"$schema": self._root.get("$schema", DEFAULT_DRAFT), **keywords}
+            document = {"$schema": self._root.get("$schema", DEFAULT_DRAFT), "items": keywords}
             if b'"$ref"' in text:
                 document |= {key: self._root[key] for key in _DEFINITIONS if key in self._root}
             self._checks[text] = make_validator(
