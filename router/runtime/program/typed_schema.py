@@ -86,6 +86,9 @@ _OTHERS = frozenset(
 """The other keywords of any draft that say something about a value. The rest are annotations."""
 _CLASSES = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_NOTHING: dict[str, Any] = {}
+
 Keywords = dict[str, Any]
 Kinds = dict[str, Keywords]
 """By the JSON types that a value may have, the keywords that concern it then."""
@@ -263,7 +266,7 @@ class _Types:
             if b'"$ref"' in text:
                 document |= {key: self._root[key] for key in _DEFINITIONS if key in self._root}
             self._checks[text] = make_validator(
-                document, f"{PREFIX}/", _refuse, self._draft
+                document, f"{PREFIX}/", _NOTHING.__getitem__, self._draft
             ).is_valid
         return self._checks[text]
 
@@ -368,13 +371,6 @@ class _Types:
             frozen=True,
             gc=False,
         )
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-def _refuse(uri: str) -> Any:
-    raise LookupError(uri)
 
 
 def _bounds(left: Keywords) -> tuple[int, int]:

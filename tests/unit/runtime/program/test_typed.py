@@ -186,6 +186,22 @@ def test_it_takes_usual_messages(queue_of: Compile, body: str) -> None:
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body)
 
 
+def test_values_of_one_definition(queue_of: Compile) -> None:
+    """As wholes, in lists, in maps, and in parts."""
+    user = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}
+    properties: dict[str, Any] = {name: {"$ref": "#/$defs/user"} for name in ("p", "q", "r")}
+    properties |= {"list": {"type": "array", "items": {"$ref": "#/$defs/user"}}, "id": {"type": "string"}}
+    properties |= {"map": {"type": "object", "additionalProperties": {"$ref": "#/$defs/user"}}}
+    item = {name: {"from": name, "missing": "omit"} for name in ("p", "q", "r.a", "list", "map", "p.b")}
+    queue = queue_of({"properties": properties, "$defs": {"user": user}}, {"id": "id"} | item, {"id": "S"})
+    one = '{"b": 1.50, "a": "x"}'
+
+    assert agrees(
+        queue, f'{{"id": "x", "p": {one}, "q": {one}, "r": {one}, "list": [{one}, {one}], "map": {{"é": {one}}}}}'
+    )
+    assert agrees(queue, '{"id": "x", "p": {"a": "x", "b": "1"}}') is None
+
+
 def test_required_numbers_and_booleans(queue_of: Compile) -> None:
     """They need no look for a value that is absent."""
     schema = FULL | {"required": [*FULL["required"], "rate", "on"]}
@@ -434,7 +450,11 @@ def doubling(levels: int) -> dict[str, Any]:
     return found
 
 
-DEFS = {"user": {"type": "object", "properties": {"a": TEXT}}, "tree": {"properties": {"a": {"$ref": "#/$defs/tree"}}}}
+DEFS = {
+    "user": {"type": "object", "properties": {"a": TEXT}},
+    "tree": {"properties": {"a": {"$ref": "#/$defs/tree"}}},
+    "loop": {"$ref": "#/$defs/loop"},
+}
 
 
 @pytest.mark.parametrize(
@@ -483,6 +503,9 @@ def test_schemas_with_a_struct(schema: Any, has_struct: bool) -> None:
         ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, ""),
         ({"oneOf": [{"$ref": "#/$defs/user"}, {"type": "null"}]}, "null object"),
         ({"$ref": "#/$defs/tree"}, "object"),
+        ({"$ref": "#/$defs/loop"}, ""),
+        ({"allOf": [{"$ref": "#/$defs/user", "required": ["a"]}, {"type": "object", "required": ["a"]}]}, "object"),
+        ({"allOf": [TEXT | {"minLength": 1, "maxLength": 5}, TEXT | {"minLength": 2, "maxLength": 3}]}, "string"),
         ({"const": "x"}, "string"),
         ({"const": 5}, "integer"),
         ({"const": 10**20}, ""),

@@ -146,7 +146,8 @@ class Schemas:
         """Return a schema of several parts."""
         parts = [self.schema(depth - 1) for _ in range(self.random.randint(1, 3))]
         nullable = [{"type": "null"}, self.schema(depth - 1)]
-        both = [self.object(depth - 1), self.object(depth - 1)]
+        make = self.one_of([self.text, self.number, self.choices, lambda: self.object(depth - 1)])
+        both = [make(), make()]
         keyword = self.one_of(["allOf", "anyOf", "oneOf"])
         beside = self.some({"type": self.one_of(["object", "string", ["object", "null"]])}, 0.2)
         return self.one_of([{keyword: parts}, {"oneOf": nullable}, {"allOf": both}, {keyword: parts} | beside])
