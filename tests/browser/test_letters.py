@@ -85,6 +85,9 @@ def test_while_messages_are_received(shop: Shop, reading: RunningConsole, open_p
     """The list says that it works, and for which queue, instead of being empty."""
     held: list[Route] = []
 
+    def hold(route: Route) -> None:
+        held.append(route)
+
     def release() -> None:
         # The text can be there before the request is.
         while not held:
@@ -93,7 +96,7 @@ def test_while_messages_are_received(shop: Shop, reading: RunningConsole, open_p
 
     page = open_page(reading, "edit")
     checked(page)
-    page.route("**/api/letters/list", lambda route: held.append(route))
+    page.route("**/api/letters/list", hold)
     page.get_by_role("tab", name="Dead letters").click()
     expect(page.get_by_text("Receiving from the dead-letter queues, one after the other…")).to_be_visible()
     release()
