@@ -13,8 +13,8 @@ from msgspec import Struct, structs
 from rich.table import Column
 
 from router.runtime.aws.faults import DENIED
-from router.tools.cli.dlq_options import DlqOptions, open_session
 from router.tools.cli.dlq_report import count, none_selected
+from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
