@@ -134,11 +134,13 @@ def of_path(messages: Messages, steps: Steps | None) -> Value:
     """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return _NOTHING_KNOWN
-    messages = messages.about(steps)
-    known: Value | None = messages.inferred.get(steps)
+    part, inside = messages.about(steps)
+    known: Value | None = part.inferred.get(inside)
     if known is None:
-        known = messages.keep(messages.inferred, steps, _at(messages, steps))
-    return known
+        known = part.keep(part.inferred, inside, _at(part, inside))
+    if part is messages:
+        return known
+    return replace(known, origin=steps, lacking=steps, elements=(*steps, EACH))
 
 
 def _at(messages: SchemaProver, steps: Steps) -> Value:

@@ -42,7 +42,7 @@ def messages(
 
 def shared(one: SchemaProver, other: SchemaProver, steps: Steps) -> bool:
     """Whether two schemas have the same part, which is not all of one."""
-    return one.about(steps) is other.about(steps) is not one
+    return one.about(steps)[0] is other.about(steps)[0] is not one
 
 
 def test_schemas_share_equal_parts() -> None:
@@ -75,10 +75,10 @@ def test_a_part_decides_what_the_whole_does(content: Schema, steps: Steps) -> No
     apart = messages(content, parts())
     whole = messages({**content, "minProperties": 0}, parts())  # which is not taken apart
 
-    found = of_path(apart, steps), apart.absent(steps), apart.about(steps) is apart
+    found = of_path(apart, steps), apart.absent(steps), apart.about(steps)[0] is apart
 
     assert found == (of_path(whole, steps), whole.absent(steps), False)
-    assert whole.about(steps) is whole
+    assert whole.about(steps) == (whole, steps)
 
 
 WHOLE = [
@@ -97,7 +97,7 @@ def test_other_schemas_are_not_taken_apart(content: Schema) -> None:
     """Where a property does not decide alone, or no message has the others."""
     found = messages({"properties": {"id": TEXT}, **content}, parts())
 
-    assert found.about(("id",)) is found
+    assert found.about(("id",)) == (found, ("id",))
 
 
 PREDICATES = [
@@ -139,7 +139,7 @@ def test_a_condition_that_is_not_exact_keeps_the_whole() -> None:
     """No message need have the values that the part allows."""
     found = messages({"properties": {"id": TEXT}}, parts(), there(["a"], {}), exact=False)
 
-    assert found.about(("id",)) is found
+    assert found.about(("id",)) == (found, ("id",))
 
 
 def test_a_part_is_proved_in_the_time_of_who_asks() -> None:
@@ -148,7 +148,7 @@ def test_a_part_is_proved_in_the_time_of_who_asks() -> None:
     content = {"required": ["id"], "properties": {"id": TEXT}}
     spent, other = messages(content, find, seconds=0.0), messages(content, find)
 
-    found = spent.about(("id",)) is spent, spent.present(("id",)), other.present(("id",))
+    found = spent.about(("id",))[0] is spent, spent.present(("id",)), other.present(("id",))
 
     assert found == (True, Answer.UNKNOWN, Answer.YES)
 
