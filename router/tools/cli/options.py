@@ -11,7 +11,6 @@ import click
 from router.errors import UsageError, refusing_file
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import replace_file
-from router.tools.cli.completion import complete_queue
 
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -111,31 +110,6 @@ confirm_option: Callable[[Any], Any] = click.option(
 yes_option: Callable[[Any], Any] = click.option(
     "--yes", is_flag=True, help="Do not ask for confirmation."
 )
-
-
-_SOURCE_OPTIONS = (
-    click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path()),
-    config_option,
-    click.option(
-        "--queue",
-        default="",
-        help="The queue of messages that do not say it: its name in the config.",
-        shell_complete=complete_queue,
-    ),
-    click.option(
-        "--sent-at",
-        metavar="JMESPATH",
-        help="Finds the time of sending in a body: ISO 8601, or seconds or milliseconds since 1970.",
-    ),
-    click.option("--message-id", metavar="JMESPATH", help="Finds the message id in a body."),
-)
-
-
-def source_options(function: Any) -> Any:
-    """Add `SOURCE...`, `-c`, `--env-file`, and the options that say what the messages of sources do not."""
-    for option in reversed(_SOURCE_OPTIONS):
-        function = option(function)
-    return function
 
 
 def output_option(**settings: Any) -> Callable[[Any], Any]:

@@ -8,7 +8,8 @@ import click
 
 from router.tools.cli.completion import complete_route
 from router.tools.cli.dlq_options import stop_on_sigterm
-from router.tools.cli.options import NEW_FILE, json_option, source_options, yes_option
+from router.tools.cli.options import NEW_FILE, json_option, yes_option
+from router.tools.cli.source_options import source_options
 
 _ALLOWED = {
     "delete": "write to a table from which messages delete",

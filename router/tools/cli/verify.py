@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from router.tools.cli.options import json_option, source_options
+from router.tools.cli.options import json_option
+from router.tools.cli.source_options import source_options
 
 _RATE = 1000.0
 _EXAMPLES = 5
