@@ -174,13 +174,13 @@ def _renamed(predicate: Schema) -> Schema:
     renamed: Schema = {}
     for key, value in predicate.items():
         if key == "required":
-            renamed[key] = [PROPERTY for _ in value]
+            renamed[key] = [PROPERTY] * len(value)
         elif key == "properties":
-            renamed[key] = {PROPERTY: each for each in value.values()}
+            renamed[key] = dict(zip([PROPERTY], value.values(), strict=True))
         elif key == "not":
             renamed[key] = _renamed(value)
         elif key == "type":
             renamed[key] = value
         else:
-            renamed[key] = [_renamed(each) for each in value]
+            renamed[key] = list(map(_renamed, value))
     return renamed
