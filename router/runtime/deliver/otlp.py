@@ -9,10 +9,11 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/v1.9.0/opentelemetry/
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from router.errors import UsageError
-from router.model import __version__
+from router.model import Outcome, __version__
 from router.runtime.aws.calls import CallTimeout, Clock, boottime
 from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import parse_endpoint
@@ -20,12 +21,14 @@ from router.runtime.aws.http.opening import NoResponseError
 from router.runtime.aws.http.responses import ResponseReader
 from router.runtime.deliver.telemetry import LOGGER, print_dropped_spans
 from router.runtime.deliver.traces import (
+    MESSAGE_ID,
     SCHEMA_URL,
     SCOPE,
     BatchSpan,
     Link,
     Sampling,
     is_on,
+    outcome_attributes,
     read_pairs,
     read_resource,
     read_sampling,
@@ -206,19 +209,26 @@ def _encode_link(link: Link) -> bytes:
         % (
             bytes.fromhex(link.trace_id),
             bytes.fromhex(link.span_id),
-            _encode_attributes(4, link.attributes),
+            _attribute(4, MESSAGE_ID, link.message_id) + _encode_outcome(link.outcome),
             flags.to_bytes(4, "little"),
         ),
     )
 
 
+@lru_cache(maxsize=128)
+def _encode_outcome(outcome: Outcome) -> bytes:
+    """Cached, since most messages have the same outcome."""
+    return _encode_attributes(4, outcome_attributes(outcome))
+
+
 def _encode_attributes(number: int, attributes: Mapping[str, str | int]) -> bytes:
     """Return fields with attributes."""
-    encoded = []
-    for name, value in attributes.items():
-        any_value = b"\x18%b" % _varint(value) if isinstance(value, int) else _text(1, value)
-        encoded.append(_field(number, _text(1, name) + _field(2, any_value)))
-    return b"".join(encoded)
+    return b"".join([_attribute(number, name, value) for name, value in attributes.items()])
+
+
+def _attribute(number: int, name: str, value: str | int) -> bytes:
+    any_value = b"\x18%b" % _varint(value) if isinstance(value, int) else _text(1, value)
+    return _field(number, _text(1, name) + _field(2, any_value))
 
 
 def _text(number: int, text: str) -> bytes:
@@ -228,7 +238,11 @@ def _text(number: int, text: str) -> bytes:
 
 def _field(number: int, content: bytes) -> bytes:
     """Return a field with a text, bytes or a message: its number and type, then its length."""
-    return b"%b%b%b" % (_varint(number << 3 | 2), _varint(len(content)), content)
+    size = len(content)
+    if number < 16 and size < 128:
+        # Nearly all fields: the number and the length take a byte each.
+        return b"%c%c%b" % (number << 3 | 2, size, content)
+    return b"%b%b%b" % (_varint(number << 3 | 2), _varint(size), content)
 
 
 def _varint(number: int) -> bytes:

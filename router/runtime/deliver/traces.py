@@ -10,8 +10,8 @@ by the same inside of an envelope, or by the system attribute `AWSTraceHeader`, 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress, starmap
-from operator import attrgetter, itemgetter, methodcaller, not_
+from itertools import compress, repeat
+from operator import attrgetter, contains, lt, methodcaller
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -27,6 +27,8 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0"
 """Names the version of the conventions."""
 SCOPE = "message-router"
 """The name of the instrumentation."""
+MESSAGE_ID = "messaging.message.id"
+"""The attribute of a link with SQS's message id."""
 QUEUE_ATTRIBUTE = "router.queue"
 """The attribute of a span with the queue's name in the config."""
 MAX_LINKS = 128
@@ -51,7 +53,6 @@ _BODY_OF = attrgetter("record.body")
 _HEADER_OF = methodcaller("get", "AWSTraceHeader", "")
 _TRACEPARENT_OF = methodcaller("get", "traceparent", {})
 _TEXT_OF = methodcaller("get", "StringValue", "")
-_CONTEXT_OF = itemgetter(1)
 _W3C = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _is_w3c = re.compile(_W3C).fullmatch
 _QUOTE, _COLON = r'\\*"', r"\s*:\s*"
@@ -62,8 +63,9 @@ _find_in_envelope = re.compile(
 """Finds the member of an event, or the attribute of an SNS notification.
 
 Inside of two envelopes, quotes are escaped."""
-_is_accepted = re.compile(r"[0-9a-f-]{54}[13579bdf]$|.*Sampled=1").match
-_is_refused = re.compile(r"[0-9a-f-]{54}[02468ace]$|.*Sampled=0").match
+_ACCEPTED, _REFUSED = "Sampled=1", "Sampled=0"
+"""What X-Ray's header says of a producer, and what is added to a `traceparent`, which says it by its last digit."""
+_DECISIONS = dict(zip("0123456789abcdef", [_REFUSED, _ACCEPTED] * 8, strict=True))
 _find_root = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})").search
 _find_parent = re.compile(r"Parent=([0-9a-f]{16})").search
 
@@ -77,16 +79,13 @@ class Link(Struct, frozen=True):
     message_id: str
     outcome: Outcome
 
-    @property
-    def attributes(self) -> dict[str, str]:
-        """What the link says of the message."""
-        attributes = {
-            "messaging.message.id": self.message_id,
-            "router.outcome": self.outcome.kind,
-        }
-        if self.outcome.code:
-            attributes["router.code"] = self.outcome.code
-        return attributes
+
+def outcome_attributes(outcome: Outcome) -> dict[str, str]:
+    """Return what a link says of the outcome of its message."""
+    attributes: dict[str, str] = {"router.outcome": outcome.kind}
+    if outcome.code:
+        attributes["router.code"] = outcome.code
+    return attributes
 
 
 class BatchSpan(Struct, frozen=True):
@@ -129,12 +128,12 @@ class Sampling(Struct, frozen=True):
         """
         if not self.by_producer:
             return contexts if self.decide() else None
-        accepted = [*map(_is_accepted, contexts)]
-        refused = [*map(_is_refused, contexts)]
-        undecided = accepted.count(None) + refused.count(None) - len(contexts)
-        if undecided and self.decide():
-            return [*map(not_, refused)]
-        return accepted if any(accepted) else None
+        accepted = [*map(contains, contexts, repeat(_ACCEPTED))]
+        refused = [*map(contains, contexts, repeat(_REFUSED))]
+        if sum(accepted) + sum(refused) < len(contexts) and self.decide():
+            # Those that have a context, and are not refused.
+            return [*map(lt, refused, map(bool, contexts))]
+        return accepted if True in accepted else None
 
 
 def is_on(env: Mapping[str, str]) -> bool:
@@ -196,8 +195,8 @@ def trace_spans(
     chosen = sampling.choose(contexts)
     if chosen is None:
         return []
-    pairs = filter(_CONTEXT_OF, compress(zip(results, contexts, strict=True), chosen))
-    links = sorted(filter(None, starmap(_read_link, pairs)), key=_rank_of_link)
+    producers = map(_read_link, compress(results, chosen), compress(contexts, chosen))
+    links = sorted(filter(None, producers), key=_rank_of_link)
     common: dict[str, str | int] = {
         "messaging.system": "aws_sqs",
         "messaging.operation.name": "process",
@@ -246,11 +245,12 @@ def _find_contexts(queue: CompiledQueue, results: Sequence[Delivered]) -> list[s
 
 
 def _prefer(texts: Iterable[str], others: Sequence[str]) -> list[str]:
-    """Return the texts that are a `traceparent`, and the others in place of those that are none."""
+    """Return the texts that are a `traceparent`, with what it decides, and the others in place of those that are none."""
     found = [*map(_is_w3c, texts)]
-    if not any(found):
-        return [*others]
-    return [each[0] if each else other for each, other in zip(found, others, strict=True)]
+    return [
+        each[0] + _DECISIONS[each[0][-1]] if each else other
+        for each, other in zip(found, others, strict=True)
+    ]
 
 
 def _read_envelope(body: str) -> str:
@@ -263,14 +263,13 @@ def _read_envelope(body: str) -> str:
 def _read_link(delivered: Delivered, context: str) -> Link | None:
     """Return the link to the producer of a message; None if its context names no span."""
     message_id = delivered.record.message_id
-    if _is_w3c(context):
-        sampled = context[-1] in "13579bdf"
+    sampled = _ACCEPTED in context
+    if context[2:3] == "-":
         return Link(context[3:35], context[36:52], sampled, message_id, delivered.outcome)
     root, parent = _find_root(context), _find_parent(context)
     if root is None or parent is None:
         return None
-    trace_id = root[1] + root[2]
-    return Link(trace_id, parent[1], "Sampled=1" in context, message_id, delivered.outcome)
+    return Link(root[1] + root[2], parent[1], sampled, message_id, delivered.outcome)
 
 
 def _rank_of_link(link: Link) -> int:

@@ -28,10 +28,12 @@ from router.runtime.aws.calls import NoThreadError, run_within
 from router.runtime.deliver.metrics import SPANS_DROPPED
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.deliver.traces import (
+    MESSAGE_ID,
     QUEUE_ATTRIBUTE,
     SCHEMA_URL,
     SCOPE,
     BatchSpan,
+    outcome_attributes,
     read_number,
     read_resource,
     read_sampling,
@@ -91,6 +93,10 @@ class WorkerTracer:
             begun = self._begin(span, parent)
             begun.end(span.end)
             parent = parent or begun
+
+    def flush(self) -> None:
+        """Send what is collected, in this thread."""
+        self._provider.force_flush()
 
     def stop(self, seconds: float) -> None:
         """Send what is left, within so many seconds."""
@@ -153,4 +159,4 @@ class _CountingExporter(OTLPSpanExporter):
 def _link(link: ProducerLink) -> Link:
     flags = TraceFlags(TraceFlags.SAMPLED if link.sampled else TraceFlags.DEFAULT)
     context = SpanContext(int(link.trace_id, 16), int(link.span_id, 16), True, flags)
-    return Link(context, link.attributes)
+    return Link(context, {MESSAGE_ID: link.message_id, **outcome_attributes(link.outcome)})

@@ -11,9 +11,11 @@ from opentelemetry.semconv.attributes import error_attributes
 from router.model import WRITTEN, Outcome, Record
 from router.runtime.deliver.telemetry import LINE_FIELDS
 from router.runtime.deliver.traces import (
+    MESSAGE_ID,
     BatchSpan,
     Sampling,
     is_on,
+    outcome_attributes,
     read_pairs,
     read_resource,
     read_sampling,
@@ -123,7 +125,8 @@ def test_the_attributes(queue: Any) -> None:
 
     conventions = (messaging_attributes, aws_attributes, error_attributes)
     known = {value for module in conventions for value in vars(module).values() if isinstance(value, str)}
-    names = {*span.attributes, *(name for link in span.links for name in link.attributes)}
+    of_links = [{MESSAGE_ID: link.message_id, **outcome_attributes(link.outcome)} for link in span.links]
+    names = {*span.attributes, *(name for attributes in of_links for name in attributes)}
     assert {name for name in names if name not in known} == {"router.queue", "router.outcome", "router.code"}
     assert (span.name, span.error, span.start, span.end) == ("process q", "RT806", 1_500_000_000, 1_750_000_000)
     assert span.attributes == {
@@ -135,7 +138,7 @@ def test_the_attributes(queue: Any) -> None:
         "router.queue": "q",
         "error.type": "RT806",
     }
-    assert [link.attributes for link in span.links] == [
+    assert of_links == [
         {"messaging.message.id": "b", "router.outcome": "rejected", "router.code": "RT806"},
         {"messaging.message.id": "a", "router.outcome": "written"},
     ]
