@@ -78,13 +78,13 @@ def measure(case: Mapping[str, Any]) -> float:
     return counted / (MANY - FEW)
 
 
-def _function() -> Callable[[Any], None]:
+def _function() -> Callable[[Any], object]:
     from router.lambda_handler import handler
 
-    return lambda given: handler(given, None) and None
+    return lambda given: handler(given, None)
 
 
-def _worker() -> Callable[[Any], None]:
+def _worker() -> Callable[[Any], object]:
     """Return what delivers records as a receiver does, and sends what the SDK has collected."""
     from router.lambda_handler import read_record
     from router.runtime.aws.calls import boottime
@@ -98,7 +98,7 @@ def _worker() -> Callable[[Any], None]:
     program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
     counters = Counters()
     tracer = start_tracing(os.environ, counters.add)
-    options = DeliveryOptions(counters.record, trace=tracer and tracer.trace)
+    options = DeliveryOptions(counters.record, trace=tracer.trace if tracer else None)
     delivery = Delivery(program, connect(20), options=options)
     queue = program.engine.queues["small"]
 

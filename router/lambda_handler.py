@@ -303,8 +303,7 @@ def _aws() -> Aws:
 def _delivery() -> Delivery:
     aws = _aws()
     writer = Writer(aws.tables, most_calls=MOST_CALLS)
-    trace = TRACER and TRACER.trace
-    options = DeliveryOptions(print_embedded, trace=trace)
+    options = DeliveryOptions(print_embedded, trace=TRACER.trace if TRACER else None)
     return Delivery(PROGRAM, aws, writer=writer, options=options)
 
 

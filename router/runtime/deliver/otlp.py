@@ -26,7 +26,6 @@ from router.runtime.deliver.traces import (
     SCOPE,
     BatchSpan,
     Link,
-    Sampling,
     is_on,
     outcome_attributes,
     read_pairs,
@@ -61,7 +60,10 @@ class FunctionTracer:
         clock: Clock = boottime,
         report: Callable[[str, int], None] = print_dropped_spans,
     ) -> None:
-        """Raises UsageError, ValueError for a URL that is none; `report` is told how many spans of a queue are dropped."""
+        """`report` is told how many spans of a queue are dropped.
+
+        Raises UsageError, ValueError for a URL that is none.
+        """
         parts = urlsplit(url)
         endpoint = parse_endpoint(f"{parts.scheme}://{parts.netloc}")
         path = parts.path or "/"
@@ -159,7 +161,9 @@ def _read_headers(env: Mapping[str, str]) -> dict[str, str]:
 
 def _read_seconds(env: Mapping[str, str]) -> float:
     """Return how long to wait for the endpoint: SEND_SECONDS, or less by the variable, in milliseconds."""
-    given = env.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or env.get("OTEL_EXPORTER_OTLP_TIMEOUT", "")
+    given = env.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or env.get(
+        "OTEL_EXPORTER_OTLP_TIMEOUT", ""
+    )
     return min(SEND_SECONDS, int(given) / 1000) if given.isdecimal() else SEND_SECONDS
 
 

@@ -56,7 +56,9 @@ _TEXT_OF = methodcaller("get", "StringValue", "")
 _W3C = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _is_w3c = re.compile(_W3C).fullmatch
 _QUOTE, _COLON = r'\\*"', r"\s*:\s*"
-_VALUE = rf"\{{\s*{_QUOTE}Type{_QUOTE}{_COLON}{_QUOTE}String{_QUOTE}\s*,\s*{_QUOTE}Value{_QUOTE}{_COLON}"
+_VALUE = (
+    rf"\{{\s*{_QUOTE}Type{_QUOTE}{_COLON}{_QUOTE}String{_QUOTE}\s*,\s*{_QUOTE}Value{_QUOTE}{_COLON}"
+)
 _find_in_envelope = re.compile(
     rf"{_QUOTE}traceparent{_QUOTE}{_COLON}(?:{_VALUE})?{_QUOTE}({_W3C}){_QUOTE}"
 ).search
@@ -154,7 +156,7 @@ def is_on(env: Mapping[str, str]) -> bool:
 
 
 def read_sampling(env: Mapping[str, str]) -> Sampling:
-    """Return what OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say, and OTEL_SPAN_LINK_COUNT_LIMIT below MAX_LINKS."""
+    """Return what OTEL_TRACES_SAMPLER and its argument say, and OTEL_SPAN_LINK_COUNT_LIMIT up to MAX_LINKS."""
     name = env.get("OTEL_TRACES_SAMPLER") or _DEFAULT_SAMPLER
     if name not in _SAMPLERS:
         LOGGER.warning("OTEL_TRACES_SAMPLER is '%s': %s is used", name, _DEFAULT_SAMPLER)
@@ -245,7 +247,7 @@ def _find_contexts(queue: CompiledQueue, results: Sequence[Delivered]) -> list[s
 
 
 def _prefer(texts: Iterable[str], others: Sequence[str]) -> list[str]:
-    """Return the texts that are a `traceparent`, with what it decides, and the others in place of those that are none."""
+    """Return the texts that are a `traceparent`, with what it decides, and the others instead of the rest."""
     found = [*map(_is_w3c, texts)]
     return [
         each[0] + _DECISIONS[each[0][-1]] if each else other

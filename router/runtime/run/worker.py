@@ -309,7 +309,11 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            Meters(self._counters.record, self._counters.add, self._tracer and self._tracer.trace),
+            Meters(
+                self._counters.record,
+                self._counters.add,
+                self._tracer.trace if self._tracer else None,
+            ),
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
