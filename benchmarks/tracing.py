@@ -43,8 +43,10 @@ def main() -> None:
     if options.case is not None:
         print(json.dumps(measure(options.case)))
         return
-    found = {"by route": _counted(context="none", by_route=True) / _counted(context="none")}
+    found = {}
     for program in ("function", "worker"):
+        by_route = _counted(program=program, context="none", by_route=True)
+        found[f"{program}, by route"] = by_route / _counted(program=program, context="none")
         for context in CONTEXTS:
             plain = _counted(program=program, context=context)
             for percent in options.percent or (1, 100):
