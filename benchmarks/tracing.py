@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -72,7 +74,8 @@ def measure(case: Mapping[str, Any]) -> float:
         os.environ.update(_variables(url, case))
         run = _worker() if case.get("program") == "worker" else _function()
         few, many = (_event(case, count) for count in (FEW, MANY))
-        with patch("os.urandom", _random):
+        # With each second some texts are made anew.
+        with patch("os.urandom", _random), patch("time.time", repeat(time.time()).__next__):
             # The first batches compile the fast path.
             for _ in range(3):
                 run(many)

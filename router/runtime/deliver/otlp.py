@@ -60,7 +60,7 @@ class FunctionTracer:
         clock: Clock = boottime,
         report: Callable[[str, int], None] = print_dropped_spans,
     ) -> None:
-        """`report` is told how many spans of a queue are dropped.
+        """`report` gets the name of a queue, and the number of its spans that are dropped.
 
         Raises UsageError, ValueError for a URL that is none.
         """

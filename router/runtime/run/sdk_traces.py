@@ -73,26 +73,24 @@ class WorkerTracer:
     def trace(
         self, queue: CompiledQueue, results: Sequence[Delivered], since: float, seconds: float
     ) -> None:
-        """Record the spans of a batch.
-
-        An error of the SDK is logged: the receiver goes on.
-        """
-        try:
-            self._trace(queue, trace_spans(queue, results, since, seconds, self._sampling))
-        except Exception as error:
-            LOGGER.error("cannot trace a batch: %s", type(error).__name__)
-
-    def _trace(self, queue: CompiledQueue, spans: Sequence[BatchSpan]) -> None:
-        if self._exporter.add_waiting(len(spans)) > self._most_waiting:
-            # The SDK would drop others in their place, without a count.
-            self._exporter.add_waiting(-len(spans))
-            self._count(queue.name, SPANS_DROPPED, len(spans))
-            return
-        parent: Span | None = None
-        for span in spans:
-            begun = self._begin(span, parent)
-            begun.end(span.end)
-            parent = parent or begun
+        """Record the spans of a batch."""
+        spans = trace_spans(queue, results, since, seconds, self._sampling)
+        dropped = len(spans)
+        # The SDK would drop others in their place, without a count.
+        if self._exporter.add_waiting(len(spans)) <= self._most_waiting:
+            parent: Span | None = None
+            try:
+                for span in spans:
+                    begun = self._begin(span, parent)
+                    begun.end(span.end)
+                    dropped -= 1
+                    parent = parent or begun
+            except Exception as error:
+                # An error of the SDK is none of the batch.
+                LOGGER.error("cannot trace a batch: %s", type(error).__name__)
+        if dropped:
+            self._exporter.add_waiting(-dropped)
+            self._count(queue.name, SPANS_DROPPED, dropped)
 
     def flush(self) -> None:
         """Send what is collected, in this thread."""

@@ -44,6 +44,14 @@ def batch(count: int) -> list[Delivered]:
     ]
 
 
+def await_end() -> None:
+    """Wait for the threads of the SDK, whose logs another test would see."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("OtelBatch"):
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 Dropped = list[tuple[str, str, float]]
 
 
@@ -120,6 +128,8 @@ def test_the_end(collector: Collector, queue: Any, caplog: pytest.LogCaptureFixt
     (record,) = [each for each in caplog.records if each.name == "router"]
     fields: Any = vars(record)["fields"]
     assert (record.message, fields, boottime() - began < 0.9) == ("spans dropped", {"spans": 3}, True)
+    collector.ended.set()
+    await_end()
 
 
 def test_no_thread(
@@ -146,8 +156,9 @@ def test_no_thread(
 def test_an_error_of_the_sdk(
     collector: Collector, queue: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged by its type, and no batch fails."""
-    tracing = tracer([])
+    """It is logged by its type, and no batch fails; the spans are counted."""
+    dropped: Dropped = []
+    tracing = tracer(dropped)
 
     def fail(*words: Any) -> None:
         raise LookupError("a value")
@@ -155,7 +166,10 @@ def test_an_error_of_the_sdk(
     monkeypatch.setattr(tracing, "_begin", fail)
     tracing.trace(queue, batch(1), 1.0, 0.1)
 
+    tracing.stop(60)
+
     assert [each.message for each in caplog.records] == ["cannot trace a batch: LookupError"]
+    assert dropped == [("q", "router_spans_dropped_total", 1)]
 
 
 START: Callable[..., Any] = worker.start_tracing
