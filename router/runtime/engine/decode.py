@@ -51,11 +51,10 @@ Decoder = Callable[[Record], Unwrapped]
 """Returns the data and attributes of a record; raises Rejection."""
 
 JSON = msgspec.json.Decoder(float_hook=Decimal)
-_NO_DEEPER = (b"},{", b"{/", b"}, {")
-"""Openers that nest no deeper than those before: of a sibling, and of the URI templates in texts (RFC 6570).
-
-None of these has a quote, so that each is in a text as a whole, or in none.
-"""
+_TEMPLATE = b"{/"
+"""It is in a text: no object begins so, but URI templates do (RFC 6570)."""
+_SIBLINGS = (b"},{", b"}, {")
+"""What closes an object and opens the next, which nests no deeper. In a text, it has no effect on the nesting."""
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _MANY_DIGITS = b"0" * len(str(MAX_EMAX))
@@ -126,10 +125,15 @@ def bound_nesting(text: str | bytes) -> None:
     data = _utf8(text)
     # Without what it looks for, a text is copied at the speed of memory; `count` looks at each character.
     openers = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
-    for neighbours in _NO_DEEPER:
+    if openers <= MAX_NESTING:
+        return
+    # Without them, no bracket is left out twice.
+    plain = data.replace(_TEMPLATE, b"")
+    openers -= (len(data) - len(plain)) // len(_TEMPLATE)
+    for siblings in _SIBLINGS:
         if openers <= MAX_NESTING:
             return
-        openers -= data.count(neighbours)
+        openers -= plain.count(siblings)
     if openers <= MAX_NESTING:
         return
     # Escapes are removed first: without the characters between, the backslash of a "\n" would escape the closing quote.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from msgspec import structs
@@ -66,6 +66,7 @@ SPELLINGS += [
     '"\\u0041"',
     '"\\n"',
 ]
+_T = TypeVar("_T")
 CHOICES: list[Any] = ["x", "play", "é", 0, 1, 5, -1, None, True, False, 1.5, 10**20, [], {"a": 1}]
 DEFINITIONS: dict[str, Any] = {
     "text": {"type": "string", "minLength": 1},
@@ -88,7 +89,7 @@ class Schemas:
     def __init__(self, random: Random) -> None:
         self.random = random
 
-    def one_of(self, values: list[Any]) -> Any:
+    def one_of(self, values: list[_T]) -> _T:
         """Return one of some values."""
         return self.random.choice(values)
 
@@ -146,7 +147,8 @@ class Schemas:
         """Return a schema of several parts."""
         parts = [self.schema(depth - 1) for _ in range(self.random.randint(1, 3))]
         nullable = [{"type": "null"}, self.schema(depth - 1)]
-        make = self.one_of([self.text, self.number, self.choices, lambda: self.object(depth - 1)])
+        kinds: list[Callable[[], Any]] = [self.text, self.number, self.choices, lambda: self.object(depth - 1)]
+        make = self.one_of(kinds)
         both = [make(), make()]
         keyword = self.one_of(["allOf", "anyOf", "oneOf"])
         beside = self.some({"type": self.one_of(["object", "string", ["object", "null"]])}, 0.2)
