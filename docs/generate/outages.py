@@ -16,11 +16,11 @@ from msgspec import Struct, field
 from docs.generate.nights import RECEIVES, STEP
 from router.runtime.deliver.postponing import IN_FLIGHT_MOST, LONGEST_DELAY, SHORTEST_DELAY
 from router.runtime.engine.backoff import JITTER, OutageBackoff
-from router.tools.deploy.template.alarms import IN_FLIGHT_MOST as ALARMING
-from router.tools.deploy.template.alarms import IN_FLIGHT_QUOTA
+from router.tools.deploy.template import alarms
 
 BEGINS, ENDS = 600, 600 + 3600
 """Seconds: the outage."""
+ALARMING, IN_FLIGHT_QUOTA = alarms.IN_FLIGHT_MOST, alarms.IN_FLIGHT_QUOTA
 RATES = (100, 1_000)
 """Messages a second, half of them for the table that fails."""
 MOST_SECONDS = 24 * 3600
@@ -34,8 +34,8 @@ WRITING_SECONDS, FAILING_SECONDS = 0.2, 1.2
 """An invocation that writes all, and one with messages that fail, which waits up to a second for retries."""
 FIRST_CONCURRENT, MORE_A_SECOND, MOST_CONCURRENT = 5, 5, 1_000
 """Lambda's concurrency for a queue: how it begins, what is added, and its limit."""
-COUNTED_LATE = 60
-"""Seconds: SQS's count of messages in flight may be so old."""
+COUNTED_LATE = 80
+"""Seconds: SQS's count of messages in flight may be a minute old, and that which the function has read a bit more."""
 SWITCHING_SECONDS = 60
 """How long an event source mapping goes on after it is disabled, and takes to begin after it is enabled."""
 PROBE_SECONDS = 300
@@ -168,10 +168,14 @@ class Outage:
                 self._is_enabled = not self._is_enabled
                 self._concurrency = FIRST_CONCURRENT
                 self._switches_at = None
-        elif self._is_enabled and self._counts[0] > ALARMING:
+        elif self._is_to_switch(now):
             self._switches_at = now + SWITCHING_SECONDS
-        elif not self._is_enabled and now % PROBE_SECONDS == 0 and self._counts[0] < ALARMING / 2:
-            self._switches_at = now + SWITCHING_SECONDS
+
+    def _is_to_switch(self, now: int) -> bool:
+        """Return whether the function disables the mapping, or the schedule enables it."""
+        if self._is_enabled:
+            return self._counts[0] > ALARMING
+        return now % PROBE_SECONDS == 0 and self._counts[0] < ALARMING / 2
 
     def _receive(self, now: int) -> None:
         """Receive messages, oldest first, as far as Lambda's concurrency and SQS's quota go."""
@@ -237,11 +241,11 @@ def _spread(now: int, least: float, most: float, count: float) -> Iterator[tuple
 
 def outages_table() -> str:
     """Return the table of the remedies at each rate."""
-    lines = [
-        "| messages a second | remedy | healthy messages delayed | at most by | dead letters | most in flight | at the quota "
-        "| all done after | SQS and Lambda |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    columns = (
+        *("messages a second", "remedy", "healthy messages delayed", "at most by", "dead letters"),
+        *("most in flight", "at the quota", "all done after", "SQS and Lambda"),
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for rate in RATES:
         for remedy in REMEDIES:
             found = Outage(remedy, rate).run()

@@ -217,9 +217,8 @@ class Deployed:
         for name in KEYS:
             secret = self.clients["kms"].encrypt(KeyId=self.names[name], Plaintext=b"m")["CiphertextBlob"]
             found.append(refusal(kms.decrypt, KeyId=self.names[name], CiphertextBlob=secret))
-        for name in ("KEY", "LETTERS_KEY"):
-            found.append(refusal(kms.generate_data_key, KeyId=self.names[name], KeySpec="AES_256"))
-        return found
+        sending = [self.names[name] for name in ("KEY", "LETTERS_KEY")]
+        return found + [refusal(kms.generate_data_key, KeyId=key, KeySpec="AES_256") for key in sending]
 
     def _list_payloads(self) -> str:
         """What S3 asks for before it tells that an object does not exist; this server tells anybody."""
@@ -356,7 +355,11 @@ def test_no_wildcard() -> None:
 def test_nothing_else(deployed: Deployed, service: str, operation: str, parameters: dict[str, Any]) -> None:
     """Actions that the router never uses are refused."""
     queues = deployed.clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-letters")["QueueUrl"]
-    names = {"{p}": deployed.stack, "{q}": queues.removesuffix("-letters"), **{f"{{{key}}}": deployed.names[key] for key in KEYS}}
+    names = {
+        "{p}": deployed.stack,
+        "{q}": queues.removesuffix("-letters"),
+        **{f"{{{key}}}": deployed.names[key] for key in KEYS},
+    }
     filled = json.dumps(parameters)
     for place, name in names.items():
         filled = filled.replace(place, name)

@@ -2,8 +2,15 @@
 
 import pytest
 
-from docs.generate.outages import ENDS, RATES, REMEDIES, Measures, Outage
-from tests.support.ops import IN_FLIGHT_ALARM, IN_FLIGHT_QUOTA
+from docs.generate.outages import (
+    ALARMING,
+    ENDS,
+    IN_FLIGHT_QUOTA,
+    RATES,
+    REMEDIES,
+    Measures,
+    Outage,
+)
 
 
 def simulated(rate: int) -> dict[str, Measures]:
@@ -17,7 +24,7 @@ def test_what_the_function_does(rate: int) -> None:
     found = simulated(rate)["postponed copies"]
 
     assert (found.delayed, found.dead_letters, found.quota_minutes) == (0, 0, 0)
-    assert found.in_flight < IN_FLIGHT_ALARM
+    assert found.in_flight < ALARMING
     assert found.over_after < 2 * 3600
 
 

@@ -21,10 +21,10 @@ from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, read_failed
 from router.runtime.sources import meta_of
 
-IN_FLIGHT_MOST = 40_000
+IN_FLIGHT_MOST = 30_000
 """The messages in flight above which others are postponed.
 
-SQS's count may be a minute old. Two thirds of its quota are room for what fails in that minute.
+SQS's count may be a minute old. Three quarters of its quota are room for what fails meanwhile.
 """
 COUNT_SECONDS = 15
 """How long a count of the messages in flight is used."""

@@ -15,7 +15,7 @@ ARN = "arn:aws:sqs:eu-west-1:1:q"
 SENT = 1_767_323_045_678
 FAILED = {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 DONE: dict[str, Any] = {"batchItemFailures": []}
-MOST = 40_000
+MOST = 30_000
 
 
 def event(id_: str = "m1", arn: str = ARN, body: str = '{"id":"a"}', **attributes: str) -> dict[str, Any]:
@@ -31,9 +31,7 @@ def event(id_: str = "m1", arn: str = ARN, body: str = '{"id":"a"}', **attribute
             "SenderId": "AIDASENDER",
             "MessageGroupId": "tenant",
         },
-        "messageAttributes": {
-            name: {"dataType": "String", "stringValue": value} for name, value in attributes.items()
-        },
+        "messageAttributes": {name: {"dataType": "String", "stringValue": value} for name, value in attributes.items()},
     }
     return {"Records": [record]}
 
@@ -131,7 +129,10 @@ def test_a_copy_that_is_not_sent(fail: Fail, queues: Any) -> None:
         ({"queue": ""}, event()),
         ({"route": "{queue: q, table: things, item: {id: id, by: {meta: sender_id}}}"}, event()),
         ({}, event(**{f"a{number}": "x" for number in range(10)})),
-        ({"route": "{queue: q, table: things, item: {id: id}}"}, event(body=json.dumps({"id": "a", "more": "x" * 1_048_500}))),
+        (
+            {"route": "{queue: q, table: things, item: {id: id}}"},
+            event(body=json.dumps({"id": "a", "more": "x" * 1_048_500})),
+        ),
     ],
     ids=["fifo", "no dead-letter queue", "stores the sender", "ten attributes", "too large"],
     indirect=["handler"],

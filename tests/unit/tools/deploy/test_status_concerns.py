@@ -48,3 +48,13 @@ def test_retries_by_route() -> None:
 def test_what_a_table_costs(units: Any, dollars: Any) -> None:
     """An hour of what was consumed in a quarter of an hour."""
     assert TableStatus("orders", 0, units).dollars_an_hour == dollars
+
+
+def test_postponed_messages() -> None:
+    """Their queue is not paused: it says how many of its messages are delayed, and that they return."""
+    queue = structs.replace(RETRIED, postponed=9, delayed=4)
+
+    assert [*concerns([queue], [], [])] == [
+        f"{SENTENCE}; 9 times one was postponed in the last 15 minutes, since many are in flight: 4 are delayed, and "
+        "return by themselves"
+    ]

@@ -212,7 +212,9 @@ def test_the_role_allows_what_is_done(
 
     allowed = resolve(document).allowed("TaskRole" if worker else "Role")
 
-    assert {arn.rpartition(":")[2]: actions for arn, actions in allowed.items()} == wanted(load_program(path, {}), worker)
+    assert {arn.rpartition(":")[2]: actions for arn, actions in allowed.items()} == wanted(
+        load_program(path, {}), worker
+    )
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
