@@ -416,8 +416,9 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     assert (table["write_units"], table["dollars_an_hour"]) == (900_000, 2.25)
     assert (
         f"messages of queue orders are retried since {queue['retried_since']}: throttled 5, outage 2; "
-        "by route: orders 7; 6 times one was postponed in the last 15 minutes, since many are in flight: 1 are delayed, "
-        f"and return by themselves; function {project.stack}:live was changed at {function['changed']}"
+        "by route: orders 7; postponed in the last 15 minutes, since many are in flight: 6; "
+        "delayed now, and will return by themselves: 1; "
+        f"function {project.stack}:live was changed at {function['changed']}"
     ) in shown["attention"]
     assert "table orders: 900000 write units in 15 minutes, $2.25 an hour on demand" in shown_to_people.stdout
 

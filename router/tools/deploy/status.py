@@ -444,8 +444,8 @@ def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
         text += f"; by route: {routes}"
     if queue.postponed:
         text += (
-            f"; {queue.postponed} times one was postponed in the last {MINUTES} minutes, since many are in flight: "
-            f"{queue.delayed} are delayed, and return by themselves"
+            f"; postponed in the last {MINUTES} minutes, since many are in flight: {queue.postponed}; "
+            f"delayed now, and will return by themselves: {queue.delayed}"
         )
     began = datetime.fromisoformat(queue.retried_since)
     own = {each.function for each in queue.receivers}

@@ -54,7 +54,6 @@ def test_postponed_messages() -> None:
     """Their queue is not paused: it says how many of its messages are delayed, and that they return."""
     queue = structs.replace(RETRIED, postponed=9, delayed=4)
 
-    assert [*concerns([queue], [], [])] == [
-        f"{SENTENCE}; 9 times one was postponed in the last 15 minutes, since many are in flight: 4 are delayed, and "
-        "return by themselves"
-    ]
+    postponed = "postponed in the last 15 minutes, since many are in flight: 9"
+    delayed = "delayed now, and will return by themselves: 4"
+    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; {postponed}; {delayed}"]
