@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from router.model import Outcome
+from router.runtime.deliver.postponing import postpone
+from router.runtime.deliver.visibility import Delivered
 from tests.support.aws import AwsFault, QueueAttributes, WriteResponse, boottime
 
 Handler = Callable[[Any, Any], dict[str, Any]]
@@ -142,6 +145,19 @@ def test_what_is_not_postponed(fail: Fail, queues: Any, event_: dict[str, Any]) 
     assert fail(event_) == FAILED
 
     assert (len(queues.released), queues.letters) == (1, [])
+
+
+def test_a_copy_is_not_redacted(compile_: Any, queues: Any, arrive: Any) -> None:
+    """What dead letters of its queue hide would be lost with the message."""
+    program = compile_(queue="dead_letter: letters, redact: [secret]")
+    record = arrive('{"id": "a", "secret": "s"}', SentTimestamp=str(SENT))
+    failed = [Delivered(record, Outcome("retry", "RT814"), acknowledged=False)]
+
+    postponed = postpone(queues, program.engine.queues["q"], "https://queues/q", failed, MOST + 1, 60, "hash")
+
+    (copy,) = queues.letters
+    assert (postponed, copy.body) == ({"m1"}, record.body)
+    assert "redacted" not in json.loads(copy.message_attributes["router"]["StringValue"])
 
 
 @pytest.mark.parametrize(("seconds", "reads"), [(15.0, 1), (15.1, 2)])
