@@ -4,6 +4,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ECS.html
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -41,6 +43,15 @@ CONSTANTS = {
     "health_check": json.dumps(["CMD", *HEALTH_COMMAND]),
 }
 """Values of the files with `$name`, besides those that depend on the config."""
+TASKS, TASK_ROLE, SERVICE_OF_TASKS = "TaskDefinition", "TaskRole", "Service"
+"""The logical ids of what the tasks are, of their role, and of the service that runs them."""
+IMAGE = "Image"
+"""The parameter with the image of the worker."""
+START_FIRST = {"MinimumHealthyPercent": 100, "MaximumPercent": 200}
+"""New tasks start before old ones stop: two versions write for a while."""
+STOP_FIRST = {"MinimumHealthyPercent": 0, "MaximumPercent": 100}
+"""Old tasks stop before new ones start:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"""
 MAX_POLICIES = 50
 """Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
 _CORE = 1024
@@ -74,6 +85,26 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
     container |= _command(plan)
     resources |= {**policies.resources, **_scaling_policies(plan)}
     return part
+
+
+def has_worker(template: Mapping[str, Any]) -> bool:
+    """Return whether a template has a service that runs the worker."""
+    return SERVICE_OF_TASKS in template.get("Resources", {})
+
+
+def rolling(template: Mapping[str, Any]) -> Json:
+    """Return how many tasks of the service of a template run during a deployment."""
+    found: Json = template["Resources"][SERVICE_OF_TASKS]["Properties"]["DeploymentConfiguration"]
+    return found
+
+
+def with_rolling(template: Mapping[str, Any], percents: Mapping[str, Any]) -> Json:
+    """Return a template whose service has other numbers of tasks during a deployment."""
+    service = template["Resources"][SERVICE_OF_TASKS]
+    configuration = {**service["Properties"]["DeploymentConfiguration"], **percents}
+    properties = {**service["Properties"], "DeploymentConfiguration": configuration}
+    resources = {**template["Resources"], SERVICE_OF_TASKS: {**service, "Properties": properties}}
+    return {**template, "Resources": resources}
 
 
 def _command(plan: StackPlan) -> Json:
