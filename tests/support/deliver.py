@@ -4,8 +4,8 @@ from router.runtime.deliver.dead_letters import describe_failure, send_dead_lett
 from router.runtime.deliver.delivery import TOO_COSTLY, Delivery, DeliveryOptions
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
-from router.runtime.deliver.metrics import LINES_DROPPED, METRICS
-from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
+from router.runtime.deliver.metrics import AGES, LINES_DROPPED, METRICS
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, embedded, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,
@@ -20,6 +20,7 @@ from router.runtime.deliver.time_limits import (
 from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
+    "AGES",
     "COMPILE_AFTER",
     "KEY_SECONDS",
     "LINES_DROPPED",
@@ -45,6 +46,7 @@ __all__ = [
     "WaitBudget",
     "Writer",
     "describe_failure",
+    "embedded",
     "log_batch",
     "log_result",
     "send_dead_letters",

@@ -11,7 +11,13 @@ import yaml
 
 from router.errors import UsageError
 from router.runtime.config_types import parse_duration
-from router.runtime.deliver.metrics import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
+from router.runtime.deliver.metrics import (
+    CLOUDWATCH,
+    CONFIGURATION_ERRORS,
+    METRICS_VARIABLE,
+    NAMESPACE,
+    SERVICE,
+)
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub
@@ -80,7 +86,8 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
     resources["Service"]["DependsOn"] = list(policies.resources)
     (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     container["Environment"] = [
-        {"Name": name, "Value": sub(text)} for name, text in environment(plan).items()
+        {"Name": name, "Value": sub(text)}
+        for name, text in {METRICS_VARIABLE: CLOUDWATCH, **environment(plan)}.items()
     ]
     container |= _command(plan)
     resources |= {**policies.resources, **_scaling_policies(plan)}
