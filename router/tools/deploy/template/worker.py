@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from router.errors import UsageError
+from router.runtime.config.spec_resources import Worker
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
     CLOUDWATCH,
@@ -60,7 +61,8 @@ STOP_FIRST = {"MinimumHealthyPercent": 0, "MaximumPercent": 100}
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"""
 MAX_POLICIES = 50
 """Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
-_CORE = 1024
+CORE = 1024
+"""The CPU units of a core."""
 
 
 def worker_part(plan: StackPlan, policies: Policies) -> Json:
@@ -115,12 +117,18 @@ def with_rolling(template: Mapping[str, Any], percents: Mapping[str, Any]) -> Js
 
 
 def _command(plan: StackPlan) -> Json:
-    """Return the command, with a process for each core, if there are several; else that of the image applies."""
-    processes = plan.config.worker.cpu // _CORE
-    if processes <= 1:
+    """Return the command, if there are several cores; else that of the image applies."""
+    settings = plan.config.worker
+    if settings.cpu < 2 * CORE:
         return {}
-    command = worker_command(f"{PLACE}/{plan.substitutions.file}", f"0.0.0.0:{PORT}")
-    return {"Command": [*command, "--processes", str(processes)]}
+    return {"Command": image_command(settings, plan.substitutions.file)}
+
+
+def image_command(settings: Worker, config: str) -> list[str]:
+    """Return the command of a container, with a process for each core."""
+    command = [*worker_command(f"{PLACE}/{config}", f"0.0.0.0:{PORT}")]
+    processes = settings.cpu // CORE
+    return [*command, "--processes", str(processes)] if processes > 1 else command
 
 
 def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
