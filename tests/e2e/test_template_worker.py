@@ -25,7 +25,7 @@ tables: {things: {key: {id: S}}}
 routes: {r: {queue: q, table: things, schema: schemas/thing.json}}
 """
 SCHEMA = (
-    '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}}}'
+    '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 10}}}'
 )
 
 
