@@ -10,10 +10,10 @@ import pytest
 from click.testing import Result
 from msgspec import structs
 
-from router.tools.cli import deploy_run
-from router.tools.deploy.template.document import DeployableConfig, Document, make_document
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
+from tests.support.cli import deploy_run
 from tests.support.dev import LocalAws
+from tests.support.ops import DeployableConfig, Document, make_document
 
 pytestmark = pytest.mark.usefixtures("kept_clients", "without_scaling")
 STOP_FIRST = {"minimumHealthyPercent": 0, "maximumPercent": 100}
@@ -177,31 +177,41 @@ def test_a_tag_runs_again(project: WorkerProject, clients: Mapping[str, Any]) ->
 
     changed = {each["resource"] for each in json.loads(done.stdout)["changes"]}
     assert "task definition" in changed, changed
+    assert "the image router:1 is named by a tag, which may name another image later" in done.stderr
+
+
+def test_what_runs(project: WorkerProject) -> None:
+    """`router status` reads the config that the worker of a stack runs."""
+    done = project.run("status", "--stack", project.stack, "--json")
+
+    status = json.loads(done.stdout)
+    running = [(each["where"], each["hashes"]) for each in status["running"]]
+    assert running == [(f"stack {project.stack}", [status["config"]])], done.output
 
 
 def test_a_worker_that_was_not_kept(project: WorkerProject, clients: Mapping[str, Any]) -> None:
-    """A stack that another tool deployed has no config to compare with: its old tasks stop first."""
-    names = ("Image", "Subnets", "SecurityGroups")
-    values = {"VariableStage": project.stack}
-    (stack,) = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"]
-    values |= {
-        each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"] if each["ParameterKey"] in names
-    }
+    """A stack of an earlier router has no config to compare with: its old tasks stop first; what is hidden stays."""
+    project.write(CONFIG.replace("plugins:", "worker: {environment: {TOKEN: '${SECRET:-x}'}}\nplugins:"))
+    project.worker(DIGESTS[1])
+    template = clients["cloudformation"].get_template(StackName=project.stack)["TemplateBody"]
+    template = template if isinstance(template, dict) else json.loads(template)
+    del template["Outputs"]["TaskDefinitionArn"]
+    parameters: list[Any] = [
+        {"ParameterKey": name, **({"ParameterValue": ""} if name.startswith("Code") else {"UsePreviousValue": True})}
+        for name in template["Parameters"]
+    ]
     clients["cloudformation"].update_stack(
         StackName=project.stack,
-        UsePreviousTemplate=True,
+        TemplateBody=json.dumps(template),
         Capabilities=["CAPABILITY_IAM"],
-        Parameters=[
-            *({"ParameterKey": name, "ParameterValue": value} for name, value in values.items()),
-            *({"ParameterKey": name, "ParameterValue": ""} for name in ("CodeBucket", "CodeKey", "CodeVersion")),
-        ],
+        Parameters=parameters,
     )
     clients["cloudformation"].get_waiter("stack_update_complete").wait(
         StackName=project.stack, WaiterConfig={"Delay": 1}
     )
 
     code, text = diff(project)
-    done = project.worker(DIGESTS[1])
+    done = project.worker(DIGESTS[2])
     stopped = service(clients, project)
     back = project.run("rollback", "--stack", project.stack, "--yes")
 

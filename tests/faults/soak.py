@@ -159,8 +159,7 @@ def _program(scene: Scene, rig: Rig, plan: FaultPlan, chance: random.Random) -> 
             yield feed
             return
         workers = [
-            stack.enter_context(running_worker(rig, Path(folder, f"log-{number}")))
-            for number in range(scene.workers)
+            stack.enter_context(running_worker(rig, Path(folder, f"log-{number}"))) for number in range(scene.workers)
         ]
         yield _wave(scene, rig, workers, plan, chance)
         for worker in workers:

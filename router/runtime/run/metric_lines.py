@@ -17,7 +17,7 @@ from router.runtime.deliver.metrics import (
     of_kind,
 )
 from router.runtime.deliver.telemetry import LOGGER, embedded_fields
-from router.runtime.run.counters import Labels, Totals
+from router.runtime.run.counters import Totals
 
 SECONDS = 60.0
 """How often metrics are logged: the shortest period of CloudWatch for most purposes."""
@@ -65,6 +65,7 @@ _Labelled = tuple[tuple[str, str], ...]
 def _increases(totals: Totals, before: Totals) -> dict[_Labelled, dict[str, object]]:
     """Return what was added to each metric, by labels; SQS counts receives and messages in flight itself."""
     found: dict[_Labelled, dict[str, object]] = {}
+    ages: dict[_Labelled, dict[str, list[float]]] = {}
     for name, metric in METRICS.items():
         if metric.kind == "gauge" or name == RECEIVES:
             continue
@@ -72,19 +73,15 @@ def _increases(totals: Totals, before: Totals) -> dict[_Labelled, dict[str, obje
             added = total - before.get(name, {}).get(labels, 0.0)
             if not added:
                 continue
-            # The bound of an age is after the labels. CloudWatch has no empty values.
+            # The bound of an age, which stands for its bucket, is after the labels.
+            # CloudWatch has no empty values.
             named = tuple(pair for pair in zip(metric.labels, labels, strict=False) if pair[1])
             values = found.setdefault(named, {})
             if name == AGE:
-                _add_ages(values, labels, added)
+                buckets = ages.setdefault(named, {"Values": [], "Counts": []})
+                buckets["Values"].append(AGES[-1] if labels[-1] == "+Inf" else float(labels[-1]))
+                buckets["Counts"].append(added)
+                values[name] = buckets
             else:
                 values[name] = round(added, 6)
     return found
-
-
-def _add_ages(values: dict[str, object], labels: Labels, count: float) -> None:
-    """Add the messages of a bucket, whose bound stands for their ages."""
-    bound = AGES[-1] if labels[-1] == "+Inf" else float(labels[-1])
-    ages = values.setdefault(AGE, {"Values": [], "Counts": []})
-    ages["Values"].append(bound)
-    ages["Counts"].append(count)

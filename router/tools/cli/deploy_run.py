@@ -58,6 +58,9 @@ from router.tools.deploy.template.worker import (
     with_rolling,
 )
 
+_DIGEST = "@sha256:"
+"""What is between the repository and the digest of an image."""
+
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     """The options of `router deploy`."""
@@ -101,6 +104,11 @@ class DeployRun(StackRun):
         config = read_for_deployment(self._path, self._known)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
+        if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
+            self._log(
+                f"the image {deployment.values[IMAGE]} is named by a tag, which may name another image later: name it "
+                f"by its digest (REPOSITORY{_DIGEST}…), so that what runs has the configuration that is kept"
+            )
         if old.body:
             self._open_versions(closing)
         if refusal := self._why_not_side_by_side(old):
@@ -145,7 +153,7 @@ class DeployRun(StackRun):
         image, kept = old.values.get(IMAGE, ""), old.values.get(CODE_KEY, "")
         new = deployment.values
         same_config = new[CODE_KEY] == kept
-        if kept and not same_config and "@sha256:" in image and new[IMAGE] == image:
+        if kept and not same_config and _DIGEST in image and new[IMAGE] == image:
             raise UsageError(
                 f"the image {image} runs already, with another configuration or for another version of the router: "
                 f"build an image of this configuration, push it, and name it by --parameter {IMAGE}=…"
