@@ -19,6 +19,8 @@ Source = Literal["both", "function", "worker", "route", "traces"]
 
 NAMESPACE = "MessageRouter"
 """The CloudWatch namespace."""
+METRICS_VARIABLE, CLOUDWATCH = "ROUTER_METRICS", "cloudwatch"
+"""The environment variable that says where the metrics of a worker go besides `/metrics`, and a value of it."""
 SERVICE = "service"
 """A dimension, in Prometheus a label: what `service_name` returns."""
 QUEUE = "queue"

@@ -274,19 +274,24 @@ def embedded(summary: Summary) -> str:
 def _line(
     labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
 ) -> str:
+    return msgspec.json.encode(embedded_fields(labels, values, alone)).decode()
+
+
+def embedded_fields(
+    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
+) -> dict[str, object]:
     """Return a line with metrics; `alone` are those that are measured by service alone, too."""
     directives = [_directive([SERVICE, *labels], values)]
     if alone:
         directives.append(_directive([SERVICE], alone))
     now = int(time.time() * 1000)
-    line: dict[str, object] = {
+    return {
         "_aws": {"Timestamp": now, "CloudWatchMetrics": directives},
         **_passing(now),
         SERVICE: service_name(),
         **labels,
         **values,
     }
-    return msgspec.json.encode(line).decode()
 
 
 def _passing(now_ms: int) -> Mapping[str, object]:
