@@ -1,12 +1,14 @@
 """Lists, shows, exports and drops the messages on dead-letter queues, for `router dlq`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
+from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.faults import DENIED
@@ -35,31 +37,38 @@ from router.tools.dlq.spool import write_messages
 def run_list(options: DlqOptions, property_: Property | None, *, as_json: bool) -> bool:
     """Count the messages by cause, or by a property; return whether there are some."""
     session = open_session(options)
-    total = 0
-    found = []
-    with session.each_opened() as each_opened:
-        for opened in each_opened:
-            if property_:
-                messages = (
-                    session.redacted(opened.queue, message) for message in opened.spool.selected()
-                )
-                counts = count_by(property_, messages)
-                total += sum(each.count for each in counts) + opened.elsewhere
-                found.append(counts_as_json(opened.queue.name, property_, counts, opened.unseen))
-                if not as_json:
-                    print_counts(opened.queue.name, property_, counts, opened.elsewhere)
-                continue
-            causes = count_causes(
-                (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
-                for message in opened.spool.selected()
-            )
-            total += sum(each.count for each in causes) + opened.elsewhere
-            found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
-            if not as_json:
-                print_causes(opened.queue.name, causes, opened.elsewhere)
+    counted = session.map_opened(lambda opened: _count(session, opened, property_))
     if as_json:
-        click.echo(to_json(found, indent=2))
-    return total > 0
+        click.echo(to_json([each.report for each in counted], indent=2))
+    else:
+        for each in counted:
+            each.show()
+    return any(each.report["messages"] or each.elsewhere for each in counted)
+
+
+class _QueueCount(Struct, frozen=True):
+    """The messages of a dead-letter queue by cause or property, as JSON and in print."""
+
+    report: dict[str, Any]
+    elsewhere: int
+    show: Callable[[], None]
+
+
+def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -> _QueueCount:
+    queue, elsewhere = opened.queue, opened.elsewhere
+    if property_:
+        redacted = (session.redacted(queue, message) for message in opened.spool.selected())
+        counts = count_by(property_, redacted)
+        report = counts_as_json(queue.name, property_, counts, opened.unseen)
+        return _QueueCount(
+            report, elsewhere, lambda: print_counts(queue.name, property_, counts, elsewhere)
+        )
+    causes = count_causes(
+        (session.redacted(queue, message), session.queue_name(queue, message))
+        for message in opened.spool.selected()
+    )
+    report = causes_as_json(queue.name, causes, opened.unseen)
+    return _QueueCount(report, elsewhere, lambda: print_causes(queue.name, causes, elsewhere))
 
 
 def run_show(options: DlqOptions, message_id: str, *, values: bool, as_json: bool) -> None:
