@@ -7,8 +7,7 @@ Why: docs/decisions/2026-11-26-requests-as-text.md
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -24,7 +23,7 @@ from router.runtime.engine.attributes import (
 from router.runtime.engine.engine import PlanPut
 from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
-from router.runtime.program.attribute import Getter
+from router.runtime.program.attribute import Getter, GetValue
 from router.runtime.program.mapping import failure_of, follow, map_attributes, take_nothing
 
 START, END = '{"PutRequest":{"Item":{', "}}}"
@@ -33,7 +32,7 @@ KEY_LIMITS = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
 """The most characters of key values that are valid by a look: none has more than four bytes."""
 _Key = tuple[str, bool, int]
 """The name of a key attribute, whether it is text, and the limit."""
-_Attribute = tuple[str, str, list[str], Callable[[Any, Message], Any], str, str, bool]
+_Attribute = tuple[str, str, list[str], GetValue, str, str, bool]
 """Its name; if it is a part of the message, the field and the names inside; what finds it otherwise; the beginning of
 its JSON, also that of a text, if it is a part; whether it is one that no other attribute reads.
 """
@@ -92,7 +91,7 @@ def _attributes_of(getters: Sequence[Getter]) -> list[_Attribute]:
         # A part of the message needs no escapes if the message has none. Lists and maps that
         # attributes share are left to the mode: it stops where the item is too large.
         text_head = f'{head}{{"S":"' if field else ""
-        is_alone = bool(field) and getter.name not in shared
+        is_alone = field != "" and getter.name not in shared
         attributes.append((getter.name, field, inner, getter.get, head, text_head, is_alone))
     return attributes
 
@@ -101,7 +100,6 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
     """Return what plans the put of a message; it raises what the mapping and the mode raise."""
     attributes = _attributes_of(getters)
     absent = {getter.name: getter.absent for getter in getters}
-    heads = {getter.name: text_of_name(getter) for getter in getters}
     fail = failure_of(getters)
     keys = _keys_of(config)
 
@@ -137,7 +135,7 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
         try:
             if is_text:
                 if texts is SCALARS:
-                    parts = _escaped_where_needed(parts, heads, item)
+                    parts = _escaped_where_needed(parts, attributes, item)
                 return _write(config, keys, item, f"{START}{','.join(parts)}{END}")
         except ValueError:
             pass
@@ -180,7 +178,9 @@ def _keys_of(config: WriteConfig) -> list[_Key]:
     ]
 
 
-def _escaped_where_needed(parts: list[str], heads: Mapping[str, str], item: Item) -> list[str]:
+def _escaped_where_needed(
+    parts: list[str], attributes: Sequence[_Attribute], item: Item
+) -> list[str]:
     """Return the texts of attributes, of which those of texts are without escapes.
 
     One look at all texts is faster than writing each of them. It takes some for special that are not.
@@ -188,6 +188,7 @@ def _escaped_where_needed(parts: list[str], heads: Mapping[str, str], item: Item
     text = "".join([value for value in item.values() if value.__class__ is str])
     if text.isprintable() and '"' not in text and "\\" not in text:
         return parts
+    heads = {name: head for name, _, _, _, head, _, _ in attributes}
     return [heads[name] + SCALARS[value.__class__](value, 1) for name, value in item.items()]
 
 
