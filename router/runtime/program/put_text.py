@@ -23,8 +23,9 @@ from router.runtime.engine.attributes import (
 from router.runtime.engine.engine import PlanPut
 from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
-from router.runtime.program.attribute import Getter, GetValue
+from router.runtime.program.attribute import Getter
 from router.runtime.program.mapping import failure_of, follow, map_attributes, take_nothing
+from router.runtime.sources import GetValue
 
 START, END = '{"PutRequest":{"Item":{', "}}}"
 _START_OF_DELETE = '{"DeleteRequest":{"Key":{'
