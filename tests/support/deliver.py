@@ -18,6 +18,7 @@ from router.runtime.deliver.time_limits import (
     StartLimit,
     WaitBudget,
 )
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "TRIES",
     "WAIT_SHARE",
     "CoalescedWrites",
+    "Delivered",
     "Delivery",
     "DeliveryOptions",
     "FastPath",

@@ -113,8 +113,8 @@ class QueueAttributes(Struct, frozen=True):
 class OutgoingMessage(Struct, frozen=True):
     """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
 
-    `id` identifies it in the response only. `group_id`, `deduplication_id` and the `delay` in seconds are left out if
-    empty.
+    `id` identifies it in the response only. `group_id`, `deduplication_id`, `trace_header` and the `delay` in seconds
+    are left out if empty.
     """
 
     id: str
@@ -122,6 +122,8 @@ class OutgoingMessage(Struct, frozen=True):
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
     group_id: str = ""
     deduplication_id: str = ""
+    trace_header: str = ""
+    """The trace that it belongs to, as X-Ray writes it; SQS does not count its bytes."""
     delay: int = 0
 
     @property

@@ -35,6 +35,7 @@ from router.runtime.deliver.metrics import (
     RETRIES,
     ROUTE,
     SERVICE,
+    SPANS_DROPPED,
     TABLE,
     WRITE_CALLS,
     WRITE_UNITS,
@@ -318,6 +319,11 @@ def report_postponed(queue: str, count: int, in_flight: int) -> None:
     fields = {"queue": queue, "count": count, "in_flight": in_flight}
     LOGGER.warning("messages are postponed", extra={"fields": fields})
     print(_line({QUEUE: queue}, {POSTPONED: count}), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def print_dropped_spans(queue: str, number: int) -> None:
+    """Print that spans of a queue's batches were not sent."""
+    print(_line({QUEUE: queue}, {SPANS_DROPPED: number}), flush=True)  # noqa: T201 — for CloudWatch
 
 
 def ignore(summary: Summary) -> None:

@@ -7,6 +7,7 @@ from router.runtime.deliver.metrics import (
     CONFIGURATION_ERRORS,
     KINDS,
     NAMESPACE,
+    POSTPONED,
     QUEUE,
     ROUTE,
     SERVICE,
@@ -33,6 +34,7 @@ _WIDTH, _HEIGHT = 6, 6
 _COUNTED = [
     *map(of_kind, KINDS),
     CONFIGURATION_ERRORS,
+    POSTPONED,
 ]
 _Line = list[str | Json]
 
