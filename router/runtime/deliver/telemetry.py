@@ -30,6 +30,7 @@ from router.runtime.deliver.metrics import (
     METRICS,
     NAMESPACE,
     OUTCOMES,
+    POSTPONED,
     QUEUE,
     RETRIES,
     ROUTE,
@@ -316,6 +317,13 @@ def print_embedded(summary: Summary) -> None:
 def print_dropped_spans(queue: str, number: int) -> None:
     """Print that spans of a queue's batches were not sent."""
     print(_line({QUEUE: queue}, {SPANS_DROPPED: number}), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def report_postponed(queue: str, count: int, in_flight: int) -> None:
+    """Log and measure the messages of a queue that were postponed in an outage."""
+    fields = {"queue": queue, "count": count, "in_flight": in_flight}
+    LOGGER.warning("messages are postponed", extra={"fields": fields})
+    print(_line({QUEUE: queue}, {POSTPONED: count}), flush=True)  # noqa: T201 — for CloudWatch
 
 
 def ignore(summary: Summary) -> None:
