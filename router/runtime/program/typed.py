@@ -30,7 +30,7 @@ from router.runtime.program.attribute import Getter
 from router.runtime.program.mapping import follow
 from router.runtime.program.put_text import END, KEY_LIMITS, START, text_of_name
 from router.runtime.program.typed_schema import (
-    WHOLE,
+    Check,
     Tails,
     TypedField,
     TypedSchema,
@@ -43,6 +43,14 @@ _ENCODER = msgspec.json.Encoder()
 _NUMBER, _OBJECT = frozenset(("number",)), frozenset(("object",))
 _PLAIN = {frozenset(("string",)): "S", frozenset(("integer",)): "N"}
 """The types of DynamoDB of values whose text needs no function."""
+
+
+MAX_PARTS = 5000
+"""A schema of more parts is left to the general way, each counted as often as it is referred to."""
+
+
+class _TooManyPartsError(Exception):
+    """A schema is too large."""
 
 
 def plan_typed(
@@ -76,6 +84,7 @@ class _Functions:
     def __init__(self, schema: TypedSchema) -> None:
         self.variables: dict[str, Any] = {
             "Decimal": Decimal,
+            "NUMBERS": {int: SCALARS[int], Decimal: SCALARS[Decimal]},
             "Raw": Raw,
             "SCALARS": SCALARS,
             "UNSET": UNSET,
@@ -88,7 +97,7 @@ class _Functions:
         self._numbers = count()
         self._lines: list[str] = []
         self._checks: dict[int, str] = {}
-        self._visits: dict[tuple[int, bool], str] = {}
+        self._parts = 0
         self._texts: dict[type[Struct], str] = {}
 
     def variable(self, value: Any) -> str:
@@ -112,58 +121,102 @@ class _Functions:
         self.variables["TEXTS"] = unescaped_texts(structs)
         return self.variables[name]
 
-    def checks(self, name: str, value: TypedValue, tails: Tails) -> list[str]:
+    def checks(
+        self, name: str, value: TypedValue, tails: Tails, *, is_written: bool = False
+    ) -> list[str]:
         """Return the lines that check what the type of a value does not say.
 
-        What is in an object that the mapping takes as a whole is checked while its text is written.
+        A number that is a part of an object that `is_written` as a whole is checked there.
         """
+        self._count(value)
         lines = []
-        if value.kinds == _NUMBER:
-            condition = f"({name}.__class__ is int or {name}.__class__ is Decimal)"
-            if value.bounds is not None:
-                low, high = map(self.variable, value.bounds)
-                condition += f" and {low} <= {name} <= {high}"
-            lines.append(f"if not ({condition}): raise ValueError")
-        elif value.check is not None:
-            check = self._checks.get(id(value.check)) or self.variable(value.check)
-            self._checks[id(value.check)] = check
-            lines.append(f"if not {check}([{name}]): raise ValueError")
+        is_whole = () in tails
+        if value.kinds == _NUMBER and not is_written:
+            lines.append(f"if not ({self._is_number(name, value)}): raise ValueError")
+        if value.check is not None:
+            lines.append(f"if not {self._check(value.check)}([{name}]): raise ValueError")
         if value.elements is not None:
-            lines += self._checks_of_elements(name, value, value.elements, tails)
+            elements, found = self.name("n"), name
+            if "array" not in value.kinds:
+                found = f"[*{name}.values()]"
+            inner = self._checks_of_all(elements, value.elements, is_whole=is_whole)
+            if inner:
+                class_ = "list" if "array" in value.kinds else "dict"
+                inner = [f"{elements} = {found}", *inner]
+                lines += [f"if {name}.__class__ is {class_}:", *_indented(inner)]
         if value.struct is None:
             return lines
-        if () in tails:
+        if is_whole:
             self._write_struct(value.struct, value)
-            return lines
-        inner: list[str] = []
+        inner = []
         for field in value.fields:
-            variable = self.name("p")
-            checks = self._checks_of_field(variable, field, tails_below(tails, field.name))
+            part = self.name("p")
+            below = tails_below(tails, field.name)
+            checks = self.checks(part, field.value, below, is_written=is_whole)
+            if checks and field.optional:
+                checks = [f"if {part} is not UNSET:", *_indented(checks)]
             if checks:
-                inner += [f"{variable} = {name}.{field.key}", *checks]
+                inner += [f"{part} = {name}.{field.key}", *checks]
         if not inner or value.kinds == _OBJECT:
             return lines + inner
         return [*lines, f"if {name}.__class__ is {self.variable(value.struct)}:", *_indented(inner)]
 
-    def _checks_of_field(self, name: str, field: TypedField, tails: Tails) -> list[str]:
-        lines = self.checks(name, field.value, tails)
-        return (
-            [f"if {name} is not UNSET:", *_indented(lines)] if lines and field.optional else lines
+    def _checks_of_all(
+        self, name: str, value: TypedValue, *, is_whole: bool, is_written: bool = False
+    ) -> list[str]:
+        """Return the lines that check all values in a list, as `checks` does one: the library takes them at once."""
+        self._count(value)
+        lines = []
+        if value.kinds == _NUMBER and not is_written:
+            condition = self._is_number("each", value)
+            lines += [f"for each in {name}:", f"  if not ({condition}): raise ValueError"]
+        if value.check is not None:
+            lines.append(f"if not {self._check(value.check)}({name}): raise ValueError")
+        if value.elements is not None:
+            elements = self.name("n")
+            class_, each = (
+                ("list", "inner") if "array" in value.kinds else ("dict", "inner.values()")
+            )
+            found = f"[each for inner in {name} if inner.__class__ is {class_} for each in {each}]"
+            inner = self._checks_of_all(elements, value.elements, is_whole=is_whole)
+            lines += [f"{elements} = {found}", *inner] if inner else []
+        if value.struct is None:
+            return lines
+        if is_whole:
+            self._write_struct(value.struct, value)
+        objects, inner = self.name("n"), []
+        for field in value.fields:
+            parts = self.name("n")
+            checks = self._checks_of_all(parts, field.value, is_whole=is_whole, is_written=is_whole)
+            if checks:
+                found = f"each.{field.key} for each in {objects}"
+                found += f" if each.{field.key} is not UNSET" if field.optional else ""
+                inner += [f"{parts} = [{found}]", *checks]
+        struct = self.variable(value.struct)
+        found = f"[each for each in {name} if each.__class__ is {struct}]"
+        if value.kinds == _OBJECT:
+            found = name
+        return [*lines, f"{objects} = {found}", *inner] if inner else lines
+
+    def _count(self, value: TypedValue) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise _TooManyPartsError
+
+    def _check(self, check: Check) -> str:
+        """Return the variable of a check."""
+        return self._checks.get(id(check)) or self._checks.setdefault(
+            id(check), self.variable(check)
         )
 
-    def _checks_of_elements(
-        self, name: str, value: TypedValue, elements: TypedValue, tails: Tails
-    ) -> list[str]:
-        key = (id(elements), () in tails)
-        if key not in self._visits:
-            lines = self.checks("value", elements, tails)
-            self._visits[key] = self.name("visit") if lines else ""
-            if lines:
-                self.add(f"{self._visits[key]}(value)", lines)
-        visit = self._visits[key]
-        class_, each = ("list", name) if "array" in value.kinds else ("dict", f"{name}.values()")
-        loop = f"  for each in {each}: {visit}(each)"
-        return [f"if {name}.__class__ is {class_}:", loop] if visit else []
+    def _is_number(self, name: str, value: TypedValue) -> str:
+        condition = f"({name}.__class__ is int or {name}.__class__ is Decimal)"
+        return f"{condition} and {self._is_within(name, value)}" if value.bounds else condition
+
+    def _is_within(self, name: str, value: TypedValue) -> str:
+        assert value.bounds is not None
+        low, high = map(self.variable, value.bounds)
+        return f"{low} <= {name} <= {high}"
 
     def _write_struct(self, struct: type[Struct], value: TypedValue) -> None:
         """Add the function that checks an object and writes its text."""
@@ -175,8 +228,7 @@ class _Functions:
         for field in required:
             name = self.name("p")
             head, found, after = self._text(name, field)
-            lines.append(f"{name} = value.{field.key}")
-            lines += self._checks_of_field(name, field, WHOLE)
+            lines += self._part_lines(name, field)
             text += f"{{{self.variable(before + head)}}}{found}"
             before = f"{after},"
         # All but the first have a comma before them: a required one, or else the first that is not absent.
@@ -187,8 +239,7 @@ class _Functions:
                 head, found, after = self._text(name, field)
                 given = f"{{{self.variable(f',{head}')}}}{found}"
                 given += f"{{{self.variable(after)}}}" if after else ""
-                lines.append(f"{name} = value.{field.key}")
-                lines += self._checks_of_field(name, field, WHOLE)
+                lines += self._part_lines(name, field)
                 lines.append(f"{part} = '' if {name} is UNSET else f'{given}'")
                 text += f"{{{part}}}"
         end = self.variable("}}")
@@ -198,13 +249,23 @@ class _Functions:
             lines += [f"text = f'{text}'", f"return {self.variable(before)} + text[1:] + {end}"]
         self.add(f"{self._texts[struct]}(value, depth)", lines)
 
+    def _part_lines(self, name: str, field: TypedField) -> list[str]:
+        lines = [f"{name} = value.{field.key}"]
+        if field.value.bounds is not None:
+            absent = f"{name} is UNSET or " if field.optional else ""
+            condition = self._is_within(name, field.value)
+            lines.append(f"if not ({absent}{condition}): raise ValueError")
+        return lines
+
     def _text(self, name: str, field: TypedField) -> tuple[str, str, str]:
         """Return what is before the text of a member, its text in an f-string, and what is after it."""
         head = _ENCODER.encode(field.name).decode() + ":"
         kind = _PLAIN.get(field.value.kinds)
         if kind:
             return f'{head}{{"{kind}":"', f"{{{name}}}", '"}'
-        return head, f"{{TEXTS[{name}.__class__]({name}, depth)}}", ""
+        # Nothing else has checked that it is a number.
+        texts = "NUMBERS" if field.value.kinds == _NUMBER else "TEXTS"
+        return head, f"{{{texts}[{name}.__class__]({name}, depth)}}", ""
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
@@ -286,7 +347,10 @@ def _compile_plan(
         bound = "bound_skipped(body)" if skips else f"if not ({is_short}): bound_nesting(body)"
         lines.insert(0, bound)
     tails = frozenset(getter.path for getter in getters if getter.path)
-    lines += _together(functions.checks("data", schema.root, tails))
+    try:
+        lines += _together(functions.checks("data", schema.root, tails))
+    except _TooManyPartsError:
+        return None
     text, quote = "", ""
     for number, getter in enumerate(getters):
         name = f"v{number}"

@@ -188,18 +188,41 @@ def test_it_takes_usual_messages(queue_of: Compile, body: str) -> None:
 
 def test_values_of_one_definition(queue_of: Compile) -> None:
     """As wholes, in lists, in maps, and in parts."""
-    user = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}
+    user = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string"}, "b": {"type": "number", "minimum": 0}},
+    }
     properties: dict[str, Any] = {name: {"$ref": "#/$defs/user"} for name in ("p", "q", "r")}
+    pairs = {"type": "array", "items": {"type": ["array", "null"], "items": user | {"type": ["object", "null"]}}}
+    properties |= {"pairs": pairs, "numbers": {"type": "array", "items": {"type": "number"}}}
     properties |= {"list": {"type": "array", "items": {"$ref": "#/$defs/user"}}, "id": {"type": "string"}}
     properties |= {"map": {"type": "object", "additionalProperties": {"$ref": "#/$defs/user"}}}
-    item = {name: {"from": name, "missing": "omit"} for name in ("p", "q", "r.a", "list", "map", "p.b")}
+    item = {name: {"from": name, "missing": "omit"} for name in ("p", "q", "r.a", "list", "map", "p.b", "numbers")}
     queue = queue_of({"properties": properties, "$defs": {"user": user}}, {"id": "id"} | item, {"id": "S"})
     one = '{"b": 1.50, "a": "x"}'
 
+    assert agrees(queue, f'{{"id": "x", "pairs": [[{one}, null], null, [], [{one}]], "numbers": [1, 1.50]}}')
+    assert agrees(queue, '{"id": "x", "numbers": [1, "1"]}') is None
+    assert agrees(queue, '{"id": "x", "pairs": [null, [null, {"a": "x", "b": "1"}]]}') is None
+    assert agrees(queue, '{"id": "x", "list": [{"a": "x", "b": "1"}]}') is None
     assert agrees(
         queue, f'{{"id": "x", "p": {one}, "q": {one}, "r": {one}, "list": [{one}, {one}], "map": {{"é": {one}}}}}'
     )
-    assert agrees(queue, '{"id": "x", "p": {"a": "x", "b": "1"}}') is None
+    for wrong in ('"1"', "-1", "null", "true", "[]"):
+        assert agrees(queue, f'{{"id": "x", "p": {{"a": "x", "b": {wrong}}}}}') is None
+
+
+@pytest.mark.parametrize(("levels", "is_small"), [(4, True), (8, False)])
+def test_definitions_that_multiply(queue_of: Compile, levels: int, is_small: bool) -> None:
+    """Each has three properties of the next one: what checks a message would have thousands of lines."""
+    definitions: dict[str, Any] = {f"d{levels}": {"type": "string", "pattern": "x"}}
+    for level in range(levels):
+        part = {"$ref": f"#/$defs/d{level + 1}"}
+        definitions[f"d{level}"] = {"type": "object", "properties": {"a": part, "b": part, "c": part}}
+    schema = {"properties": {"id": {"type": "string"}, "o": {"$ref": "#/$defs/d0"}}, "$defs": definitions}
+
+    assert (fast_path(queue_of(schema, {"id": "id"}, {"id": "S"})) is not None) == is_small
 
 
 def test_required_numbers_and_booleans(queue_of: Compile) -> None:
