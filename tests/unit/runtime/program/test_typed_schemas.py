@@ -212,8 +212,9 @@ class Schemas:
         if kind == "string":
             return json.dumps(self.one_of(TEXTS), ensure_ascii=False)
         if kind == "integer":
-            return self.one_of(["0", "1", "2", "5", "-1", "4", "1.0", "1e0"])
-        return {"null": "null", "boolean": self.one_of(["true", "false"])}.get(kind) or self.one_of(SPELLINGS[:12])
+            return self.one_of(["0", "1", "2", "5", "-1", "4", "1.0", "1e0", '"1"', "true"])
+        numbers = [*SPELLINGS[:12], "-9", '"1"', "true"]
+        return {"null": "null", "boolean": self.one_of(["true", "false"])}.get(kind) or self.one_of(numbers)
 
     def members(self, properties: dict[str, Any], required: list[str], depth: int) -> str:
         """Return the JSON of an object; one in some has a name twice."""
