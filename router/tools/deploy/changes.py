@@ -12,6 +12,7 @@ from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
 from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -50,18 +51,6 @@ _NAMED = (
 _OF_VERSIONS = ("AWS::Lambda::Version", "AWS::CloudFormation::WaitCondition")
 _FUNCTION, _VERSION_LABEL = "AWS::Lambda::Function", "Description"
 """The property of the function that names its version; it changes with each other one."""
-_QUEUE = "Queue"
-OF_A_QUEUE = (
-    "AgeAlarm",
-    "RetriesAlarm",
-    "StalledAlarm",
-    "InFlightAlarm",
-    "SilentAlarm",
-    "LettersAlarm",
-    "Mapping",
-    "Scaling",
-)
-"""The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
 _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""
 
@@ -370,11 +359,11 @@ def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) 
     `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
     """
     every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
-    suffixes = {
-        id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)
-    }
     of_queues = {
-        f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE
+        part.of(id_): routes
+        for id_, routes in known.items()
+        if id_.startswith(QUEUE_PREFIX)
+        for part in QueuePart
     }
     found = {}
     for id_, resource in resources.items():

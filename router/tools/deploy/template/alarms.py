@@ -17,6 +17,7 @@ from router.runtime.deliver.metrics import (
     of_kind,
 )
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template.expressions import (
     ACCOUNT,
     REGION,
@@ -92,14 +93,16 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
     of_each: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
-        end = queue.id.removeprefix("Queue")
-        alarms[f"AgeAlarm{end}"] = in_account(queue, _age(plan, queue))
-        of_each[f"RetriesAlarm{end}"] = _retries(plan, queue)
-        of_each[f"StalledAlarm{end}"] = in_account(queue, _stalled(plan, queue))
-        of_each[f"InFlightAlarm{end}"] = in_account(queue, _in_flight(plan, queue))
+        alarms[QueuePart.AGE_ALARM.of(queue.id)] = in_account(queue, _age(plan, queue))
+        of_each[QueuePart.RETRIES_ALARM.of(queue.id)] = _retries(plan, queue)
+        stalled = in_account(queue, _stalled(plan, queue))
+        of_each[QueuePart.STALLED_ALARM.of(queue.id)] = stalled
+        in_flight = in_account(queue, _in_flight(plan, queue))
+        of_each[QueuePart.IN_FLIGHT_ALARM.of(queue.id)] = in_flight
         if queue.settings.silent_after:
             seconds = parse_duration(queue.settings.silent_after)
-            alarms[f"SilentAlarm{end}"] = in_account(queue, _silent(plan, queue, seconds))
+            silent = in_account(queue, _silent(plan, queue, seconds))
+            alarms[QueuePart.SILENT_ALARM.of(queue.id)] = silent
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
@@ -109,7 +112,7 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
             _of_queue("ApproximateNumberOfMessagesVisible", queue, "Maximum"),
             actions=_actions(plan, queue),
         )
-        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = in_account(queue, made)
+        alarms[QueuePart.LETTERS_ALARM.of(queue.id)] = in_account(queue, made)
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
             measured = _measured("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum")
@@ -121,7 +124,7 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
     )
     if len(alarms) + len(of_each) + SPARE_RESOURCES <= room:
         return alarms | of_each
-    return alarms if plan.worker else alarms | {"RetriesAlarm": _all_retries(plan)}
+    return alarms if plan.worker else alarms | {QueuePart.RETRIES_ALARM.value: _all_retries(plan)}
 
 
 def _age(plan: StackPlan, queue: PlannedQueue) -> Json:

@@ -17,6 +17,7 @@ from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.check.rules.queues import receives_of
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.expressions import (
     STACK,
@@ -183,7 +184,7 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
         "Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}
     }
     mappings = {
-        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes))
+        QueuePart.MAPPING.of(queue.id): _mapping(queue, policies.of(queue.routes))
         for queue in plan.read
     }
     resources |= {**policies.resources, **mappings}

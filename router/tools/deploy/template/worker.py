@@ -10,6 +10,7 @@ import yaml
 from router.errors import UsageError
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub
@@ -96,7 +97,7 @@ def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
             "split the config, and deploy a stack for each part"
         )
     return {
-        f"Scaling{queue.id.removeprefix('Queue')}": in_account(queue, _policy(plan, queue))
+        QueuePart.SCALING.of(queue.id): in_account(queue, _policy(plan, queue))
         for queue in plan.read
     }
 
