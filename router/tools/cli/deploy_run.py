@@ -42,14 +42,14 @@ from router.tools.deploy.stack_versions import (
     read_environment,
     read_package_of,
 )
-from router.tools.deploy.template.alias import function_reference, has_function, with_alias
+from router.tools.deploy.template.alias import function_reference, has_function
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
-    make_document,
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import variables_of
+from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
 
 
@@ -176,14 +176,13 @@ class DeployRun(StackRun):
         return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
-        package = None if self._deploys.worker else self._package(folder)
-        document = make_document(config, self._deploys.worker)
-        if not self._deploys.worker:
-            document = with_alias(document)
+        # What is too large for a stack is told before the build, which takes long.
+        document = make_fitting(config, make_template(self._deploys.worker))
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        package = None if self._deploys.worker else self._package(folder)
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo

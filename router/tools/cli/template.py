@@ -1,6 +1,7 @@
 """`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,7 +20,6 @@ from router.tools.cli.report import exit_on_findings
 from router.tools.deploy.archive import LeftOut
 from router.tools.deploy.secret_files import SecretFiles
 from router.tools.deploy.template.document import (
-    MAX_INLINE_BYTES,
     DeployableConfig,
     as_json,
     as_yaml,
@@ -27,7 +27,9 @@ from router.tools.deploy.template.document import (
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import SET_BY_AWS
+from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 from router.tools.deploy.template.operators import operator_policies
+from router.tools.deploy.template.parts import make_fitting
 from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
 
 FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
@@ -112,7 +114,7 @@ def _environment() -> dict[str, str]:
 def _template(read: DeployableConfig, form: str, worker: bool) -> str:
     if form == "operator-policy":
         return as_yaml(operator_policies(read))
-    document = make_document(read, worker)
+    document = make_fitting(read, partial(make_document, as_worker=worker))
     return as_json(document) if form == "json" else as_yaml(document)
 
 

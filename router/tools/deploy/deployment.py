@@ -31,8 +31,9 @@ from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_ref
 from router.tools.deploy.packages import sha256_of
 from router.tools.deploy.precompile import precompile
 from router.tools.deploy.template.alias import with_version_id
-from router.tools.deploy.template.document import MAX_INLINE_BYTES, Document
+from router.tools.deploy.template.document import Document
 from router.tools.deploy.template.expressions import hidden_parameters
+from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 from router.tools.deploy.template.policies import MANAGED_POLICY
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 

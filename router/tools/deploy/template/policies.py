@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from router.errors import UsageError
 from router.runtime.config import spec
 from router.tools.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, needed
 from router.tools.control_plane.deployed import (
@@ -149,10 +148,7 @@ class Policies(Struct, frozen=True):
 
 
 def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str) -> Policies:
-    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text.
-
-    Raises UsageError for more policies than a role can have.
-    """
+    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text."""
     resources: dict[str, Json] = {}
     routes: dict[str, tuple[str, ...]] = {}
     bits = {name: _bits(route.queue, name) for name, route in plan.config.routes.items()}
@@ -164,11 +160,6 @@ def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str
             properties = {"PolicyDocument": document, "Roles": [ref(role)]}
             resources[id_] = {"Type": MANAGED_POLICY, "Properties": properties}
             routes[id_] = tuple(dict.fromkeys((*routes.get(id_, ()), *group)))
-    if len(resources) > MAX_ATTACHED:
-        raise UsageError(
-            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(resources)}; "
-            "split the config, and deploy a stack for each part"
-        )
     return Policies(resources, routes)
 
 

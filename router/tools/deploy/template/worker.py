@@ -7,7 +7,6 @@ import json
 
 import yaml
 
-from router.errors import UsageError
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
 from router.tools.deploy.queue_parts import QueuePart
@@ -42,8 +41,6 @@ CONSTANTS = {
     "health_check": json.dumps(["CMD", *HEALTH_COMMAND]),
 }
 """Values of the files with `$name`, besides those that depend on the config."""
-MAX_POLICIES = 50
-"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
 _CORE = 1024
 
 
@@ -87,15 +84,7 @@ def _command(plan: StackPlan) -> Json:
 
 
 def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
-    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies.
-
-    Raises UsageError for more queues than a service can have policies.
-    """
-    if len(plan.read) > MAX_POLICIES:
-        raise UsageError(
-            f"a service can scale on {MAX_POLICIES} queues, and the config has {len(plan.read)}; "
-            "split the config, and deploy a stack for each part"
-        )
+    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies."""
     return {
         QueuePart.SCALING.of(queue.id): in_account(queue, _policy(plan, queue))
         for queue in plan.read
