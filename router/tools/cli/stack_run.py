@@ -1,9 +1,11 @@
 """The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any, Literal
 
 import click
@@ -46,6 +48,11 @@ from router.tools.deploy.changes import (
     confirmation_words,
     in_order,
     leave_queue,
+)
+from router.tools.deploy.deleted_queues import (
+    NAME_SECONDS,
+    deleted_queues,
+    seconds_until_free,
 )
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.live import LiveComparison
@@ -121,6 +128,9 @@ class StackRun(ABC):
 
     def run(self) -> int:
         """Change the stack, and return the exit code; raises RouterError."""
+        self._log(
+            f"account {self._account}, region {self._stacks.region}, stack '{self._options.stack}'"
+        )
         with ExitStack() as closing:
             return self._run(closing)
 
@@ -147,9 +157,9 @@ class StackRun(ABC):
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
         """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
-        require_free_names(
-            new_stores(old, deployment.template), self._services, self._log, self._how
-        )
+        stores = [*new_stores(old, deployment.template)]
+        require_free_names(stores, self._services, self._log, self._how)
+        deleted = deleted_queues(self._stacks, deployment.stack, stack)
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
             prepared = create_change_set(
@@ -174,6 +184,7 @@ class StackRun(ABC):
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
+                self._wait_for_names({store.name for store in stores}, deleted)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
         except (
@@ -245,7 +256,7 @@ class StackRun(ABC):
         """Compare what is deployed with what was to be, and return the exit code."""
 
     @abstractmethod
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         """Show what changes for messages, and return why the change is refused."""
 
     def _compare_routes(self) -> DiffReport | None:
@@ -310,7 +321,7 @@ class StackRun(ABC):
             show_changes(planned)
         for line in show_parameters(deployment.changes):
             self._log(line)
-        refusals = [*self._review()]
+        refusals = [*self._review(deployment)]
         lost = [each for each in planned if each.loses]
         if options.dry_run:
             return self._end_dry_run(old)
@@ -395,6 +406,15 @@ class StackRun(ABC):
         self._log(
             f"uploaded the package to {where}" if uploaded else f"the package is already at {where}"
         )
+
+    def _wait_for_names(self, names: Iterable[str], deleted: Mapping[str, datetime]) -> None:
+        """Wait until SQS makes queues of names that it has deleted lately."""
+        if seconds := seconds_until_free(names, deleted):
+            self._log(
+                f"SQS makes a queue {NAME_SECONDS} seconds after one of that name was deleted: waiting {seconds:.0f} "
+                "seconds"
+            )
+            time.sleep(seconds)
 
     def _execute(
         self, prepared: PreparedChange, probe: VersionProbe | None = None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 from rich.console import Console
 
 from router.errors import UsageError
@@ -29,20 +30,24 @@ if TYPE_CHECKING:
 @click.option("--delete-tables", is_flag=True, help="Delete the tables too, with all their items.")
 @click.option(
     "--confirm",
-    "typed",
-    default="",
+    "confirmed",
+    multiple=True,
     metavar="NAME",
-    help="The name of the stack again, with --delete-tables and --yes.",
+    help="A queue that has messages, or with --delete-tables the stack, instead of typing its name; queue:NAME of a "
+    "queue with the name of the stack. May be repeated.",
 )
 @yes_option
 @json_option
-def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool) -> None:
+def command(
+    name: str, delete_tables: bool, confirmed: tuple[str, ...], yes: bool, as_json: bool
+) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
     Queues whose deletion_policy is retain are kept, too.
 
-    The resources that are deleted and kept are shown, with the number of messages on the queues, and the deletion has
-    to be confirmed. With --delete-tables, the name of the stack has to be typed, or given by --confirm. Exit code 0:
+    The account, the region and the stack are printed first, then the resources that are deleted and kept, with the
+    number of messages on the queues. The deletion has to be confirmed. Of a queue that has messages, such as dead
+    letters, the name has to be typed, or given by --confirm; with --delete-tables, that of the stack, too. Exit code 0:
     deleted, or there was no such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
 
     \b
@@ -50,15 +55,17 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
       router undeploy --stack flows
       router undeploy --stack flows --delete-tables
       router undeploy --stack flows-test --delete-tables --yes --confirm flows-test
-      router undeploy --stack flows --yes --json
+      router undeploy --stack flows --yes --confirm orders-dlq --json
     """
     # boto3 is optional and takes 0.2 s to import.
-    from router.tools.control_plane.clients import connect_services
+    from router.tools.control_plane.clients import caller_account, connect_services
     from router.tools.control_plane.stacks import Stacks
     from router.tools.deploy.stack import is_absent, require_own
 
-    services = connect_services(("cloudformation", "sqs", "dynamodb"))
+    services = connect_services(("cloudformation", "sqs", "dynamodb", "sts"))
     stacks = Stacks(services["cloudformation"])
+    account, _ = caller_account(services["sts"])
+    click.echo(f"account {account}, region {stacks.region}, stack '{name}'", err=True)
     stack = stacks.find(name)
     record = {
         "stack": name,
@@ -72,13 +79,27 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
     else:
         require_own(stacks, stack)
-        # The tables may have been imported, and hold what nothing else does: --yes alone says too little.
-        yes = yes and (not delete_tables or typed == name)
-        record |= _undeploy(stacks, services, stack, delete_tables, yes, as_json)
+        answers = _Answers(yes, confirmed)
+        record |= _undeploy(stacks, services, stack, delete_tables, answers, as_json)
         code = int(not record["deleted"])
     if as_json:
         click.echo(to_json(record, indent=2))
     sys.exit(code)
+
+
+class _Answers(Struct, frozen=True):
+    """What the options answer: whether there is a question at all, and the words that need not be typed."""
+
+    yes: bool
+    confirmed: tuple[str, ...]
+
+    def are_yes(self, question: str, words: Mapping[str, str]) -> bool:
+        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names."""
+        missing = [word for word in words if word not in self.confirmed]
+        instead = " ".join(["--yes", *(f"--confirm {word}" for word in words)])
+        if not self.yes and not missing and not confirm(question, instead):
+            return False
+        return all(confirm_by_typing(word, words[word], instead) for word in missing)
 
 
 def _undeploy(
@@ -86,7 +107,7 @@ def _undeploy(
     services: "Mapping[str, ServiceClient]",
     stack: "Stack",
     delete_tables: bool,
-    yes: bool,
+    answers: _Answers,
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
@@ -100,7 +121,8 @@ def _undeploy(
     queues = [each.name for each in planned if each.kept and each.type == QUEUE]
     if not as_json:
         _show(planned, delete_tables)
-    if not yes and not _confirmed(name, bool(tables) and delete_tables):
+    words = _words(name, planned, bool(tables) and delete_tables)
+    if not answers.are_yes(f"Delete the stack '{name}'?", words):
         click.echo("nothing was deleted", err=True)
         sys.exit(1)
     events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}")
@@ -142,12 +164,23 @@ def _loss(planned: "PlannedRemoval") -> str:
     return f"[bold red]{planned.messages} message{'' if planned.messages == 1 else 's'}[/]"
 
 
-def _confirmed(name: str, with_tables: bool) -> bool:
-    if with_tables:
-        return confirm_by_typing(
-            name, "This deletes tables with all their items.", f"--yes --confirm {name}"
+def _words(stack: str, planned: "Sequence[PlannedRemoval]", with_tables: bool) -> dict[str, str]:
+    """Return what is lost, in words, by the word that confirms it: the queues with messages, and the tables."""
+    from router.tools.deploy.changes import count_sentence
+
+    found = {}
+    for each in planned:
+        if each.kept or each.kind != "queue" or each.messages == 0:
+            continue
+        count = (
+            "its messages" if each.messages is None else count_sentence(each.messages, "messages")
         )
-    return confirm(f"Delete the stack '{name}'?")
+        word = f"queue:{each.name}" if each.name == stack else each.name
+        found[word] = f"This deletes the queue '{each.name}' ({count})."
+    if with_tables:
+        # They may have been imported, and hold what nothing else does: --yes alone says too little.
+        found[stack] = "This deletes tables with all their items."
+    return found
 
 
 def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Console) -> None:

@@ -193,6 +193,27 @@ class Stacks:
                 found.append(msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent))
         return found[::-1]
 
+    def events_since(self, stack_id: str, since: datetime) -> list[StackEvent]:
+        """Return the events of a stack since a time, the newest first."""
+        found: list[StackEvent] = []
+        for page in self._pages("DescribeStackEvents", StackName=stack_id):
+            for each in page["StackEvents"]:
+                event = msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent)
+                if event.at < since:
+                    return found
+                found.append(event)
+        return found
+
+    def deleted(self, name: str, since: datetime) -> list[str]:
+        """Return the ids of the stacks of a name that were deleted since a time, or when AWS does not tell."""
+        pages = self._pages("ListStacks", StackStatusFilter=[_DELETED])
+        listed = [each for page in pages for each in page["StackSummaries"]]
+        return [
+            each["StackId"]
+            for each in listed
+            if each["StackName"] == name and each.get("DeletionTime", since) >= since
+        ]
+
     def newest_event(self, stack_id: str) -> str:
         """Return the id of the last event of a stack, or ""."""
         events = self._call("DescribeStackEvents", StackName=stack_id)["StackEvents"]

@@ -27,7 +27,7 @@ class Place(Struct, frozen=True):
 
 
 Places = Mapping[str, Place]
-"""The place of each stack that was deployed from a folder, the last deployment last."""
+"""The place of the last deployment of each stack that was deployed from a folder."""
 
 
 def read_places(folder: Path) -> Places:
@@ -46,15 +46,12 @@ def read_places(folder: Path) -> Places:
 
 def remember_place(folder: Path, stack: str, place: Place) -> None:
     """Note that a stack was deployed to a place; raises UsageError if the file cannot be written."""
-    places = dict(read_places(folder))
-    before = dict(places)
-    places.pop(stack, None)
-    places[stack] = place
-    if list(before.items()) == list(places.items()):
+    before = read_places(folder)
+    if before.get(stack) == place:
         return
     path = folder / FILE_NAME
+    content = msgspec.json.format(msgspec.json.encode({**before, stack: place}), indent=2)
     with refusing_file(f"write {path}"):
-        content = msgspec.json.format(msgspec.json.encode(places), indent=2)
         replace_file(path, content + b"\n")
 
 
@@ -64,9 +61,6 @@ def moved_from(places: Places, stack: str, place: Place) -> Place | None:
     return before if before != place else None
 
 
-def new_stack_sentence(places: Places, stack: str, place: Place) -> str:
-    """Return what is remarkable about a stack that was never deployed from a folder, or ""."""
-    if stack in places or not places:
-        return ""
-    known = ", ".join(f"'{name}' ({each})" for name, each in places.items())
-    return f"'{stack}' ({place}) was not deployed from this folder before; it has {known}"
+def describe_places(places: Places) -> str:
+    """Return the stacks of a folder in words, each with its place."""
+    return ", ".join(f"'{name}' in {place}" for name, place in places.items())

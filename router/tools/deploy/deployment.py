@@ -54,11 +54,11 @@ class Deployment(Struct, frozen=True):
     """
 
     stack: str
-    body: str
-    parameters: Mapping[str, str | None]
-    routes: Mapping[str, str]
-    names: Mapping[str, str]
-    package: Archive | None
+    body: str = ""
+    parameters: Mapping[str, str | None] = {}
+    routes: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
+    package: Archive | None = None
     values: Mapping[str, str] = {}
     changes: Mapping[str, tuple[str, str]] = {}
     variables: Mapping[str, str] = {}

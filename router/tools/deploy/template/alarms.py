@@ -6,7 +6,8 @@ Metric math: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/usin
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
@@ -31,9 +32,9 @@ from router.tools.deploy.template.expressions import (
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.resources import FUNCTION, environment
 
-ACTIONS: list[Json] = [
-    {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}
-]
+TOPIC = "AlarmTopic"
+"""The parameter with the topic of the alarms of queues whose owner has none."""
+ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": TOPIC}, {"Ref": "AWS::NoValue"}]}]
 MINUTE = 60
 LASTING = 5
 """Minutes for which a backlog or throttling lasts before it is an alarm: bursts are shorter."""
@@ -60,6 +61,18 @@ _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
     ("ThrottlesAlarm", "Throttles", "The function is throttled", LASTING),
 )
+
+
+def silent_alarms(template: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
+    """Return the logical ids of the alarms that notify nobody, with these values of the parameters."""
+    if values.get(TOPIC):
+        return []
+    alarms = {
+        id_: each["Properties"]
+        for id_, each in template["Resources"].items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    return [id_ for id_, each in alarms.items() if each.get("AlarmActions", ACTIONS) == ACTIONS]
 
 
 def conditions(plan: StackPlan) -> dict[str, Json]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from router.model import Place
+from router.runtime.config.secret_values import SecretValues
 from router.tools.cli.deploy_report import (
     as_record,
     dashboard_link,
@@ -127,23 +128,26 @@ def test_properties_in_json() -> None:
 
 
 def test_a_version_that_no_stored_item_has_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the way out, beside what breaks; other risks are left to `router diff`."""
+    """With the way out, as each risk, beside what breaks; a value that CloudFormation hides is not shown."""
     changes = [
         ConfigChange(NO_LONGER_TAKEN, "it breaks", route="one"),
         ConfigChange(VERSION_NOT_STORED, "the first wins", route="one", suggestion="send it again"),
-        ConfigChange(NOT_DECIDED, "a risk", route="one"),
+        ConfigChange(NOT_DECIDED, "a risk for 'topsecret'", route="one"),
         ConfigChange(VERSION_NOT_STORED, "route 'two': the first wins", suggestion="send it again"),
     ]
     place = Place("routes.yaml")
+    hidden = SecretValues()
+    hidden.add("topsecret", "${MARK}")
     findings = tuple(ChangeFinding(each, place, place) for each in changes)
     routes = (RouteReport("one", "breaking", findings=findings[:3]),)
 
-    show_routes(DiffReport("old", "new", routes, findings, (), 0, ()), "flows")
+    show_routes(DiffReport("old", "new", routes, findings, (), 0, ()), "flows", hidden)
 
     assert capsys.readouterr().out.splitlines() == [
         "breaking  one",
         "  RT901 it breaks",
         "  RT931 the first wins; send it again",
+        "  RT902 a risk for '${MARK}'",
         "other changes",
         "  RT931 route 'two': the first wins; send it again",
         "1 breaking, 3 risky; routes: 1 breaking, 0 the same; 'router diff stack:flows' shows all",

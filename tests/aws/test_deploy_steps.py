@@ -1,0 +1,178 @@
+"""What a deployment asks and runs before it builds anything, and what it waits for; what `router undeploy` asks."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import Result
+
+from tests.aws.projects import CONFIG, Inside, StackProject
+from tests.support.cli import deploy_place, stack_run
+from tests.support.dev import ACCOUNT, REGION, LocalAws
+from tests.support.ops import deleted_queues, deployed_places
+
+pytestmark = pytest.mark.usefixtures("kept_clients")
+HERE = f"{ACCOUNT}/{REGION}"
+THERE = deployed_places.Place("999999999999", "eu-west-1")
+TESTED = CONFIG.replace(
+    "total: total}}}",
+    """total: total}, tests: [
+  {name: stored, message: {id: a, total: 1}, item: {id: a, total: 1}},
+  {name: wrong, message: {id: a, total: 1}, item: {id: b, total: 1}}]}}""",
+)
+
+
+@pytest.fixture(scope="module")
+def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
+    """Clients of AWS, for the root of the account."""
+    with inside(guarded):
+        return {name: boto3.client(name) for name in ("cloudformation", "sqs")}
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws) -> StackProject:
+    """A project that is not deployed yet."""
+    return StackProject(tmp_path, inside, guarded)
+
+
+def last(done: Result) -> str:
+    """The last line on standard error."""
+    return done.stderr.splitlines()[-1]
+
+
+def test_the_place_comes_first(project: StackProject) -> None:
+    """It is printed before all else, and remembered at the end."""
+    done = project.deploy()
+
+    assert done.stderr.splitlines()[0] == f"account {ACCOUNT}, region {REGION}, stack '{project.stack}'"
+    assert json.loads((project.folder / deployed_places.FILE_NAME).read_text()) == {
+        project.stack: {"account": ACCOUNT, "region": REGION}
+    }
+
+
+def test_another_account(project: StackProject) -> None:
+    """A stack that was deployed elsewhere is refused before anything is made, unless this place is named."""
+    deployed_places.remember_place(project.folder, project.stack, THERE)
+
+    refused = project.try_to_deploy("--yes")
+    shown = project.try_to_deploy("--dry-run")
+    done = project.try_to_deploy("--yes", "--confirm", HERE)
+
+    sentence = f"From this folder the stack '{project.stack}' was deployed to {THERE}; this is {HERE}."
+    assert (refused.exit_code, f"--yes --confirm {HERE} continues without asking" in last(refused)) == (2, True)
+    assert (shown.exit_code, shown.stderr.splitlines()[1]) == (0, sentence)
+    assert (done.exit_code, done.stderr.splitlines()[1]) == (0, sentence), done.output
+    assert deployed_places.read_places(project.folder)[project.stack] == deployed_places.Place(ACCOUNT, REGION)
+
+
+def test_another_account_is_not_meant(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who types something else changes nothing, and the JSON says so."""
+    deployed_places.remember_place(project.folder, project.stack, THERE)
+    monkeypatch.setattr(deploy_place, "confirm_by_typing", lambda *_: False)
+
+    done = project.try_to_deploy("--json")
+
+    assert (done.exit_code, last(done), json.loads(done.stdout)["executed"]) == (1, "nothing was changed", False)
+
+
+def test_a_stack_that_is_new_in_the_folder(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt name makes a second stack: it is asked about, and said with --yes."""
+    deployed_places.remember_place(project.folder, "flows", THERE)
+    asked: list[str] = []
+    monkeypatch.setattr(deploy_place, "confirm", lambda question: bool(asked.append(question)))
+
+    refused = project.try_to_deploy()
+    done = project.try_to_deploy("--yes")
+
+    sentence = f"The stack '{project.stack}' was not deployed from this folder before, from which there are "
+    sentence += f"'flows' in {THERE}."
+    assert (refused.exit_code, asked) == (1, [f"{sentence} Go on with '{project.stack}' in {HERE}?"])
+    assert (done.exit_code, done.stderr.splitlines()[1]) == (0, sentence)
+
+
+def test_a_place_that_cannot_be_remembered(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployment is done: it does not fail for it."""
+    monkeypatch.setattr(deployed_places, "FILE_NAME", "none/places.json")
+
+    done = project.deploy()
+
+    assert "where the stack was deployed to is not remembered: cannot write " in done.stderr
+
+
+def test_tests_run_first(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """One that fails stops the deployment, unless it is named."""
+    project.write(TESTED)
+    name = "orders: wrong"
+
+    refused = project.try_to_deploy("--yes", "--json")
+    done = project.try_to_deploy("--yes", "--allow-failing", name)
+
+    lines = refused.stderr.splitlines()
+    assert (refused.exit_code, json.loads(refused.stdout)["executed"]) == (1, False)
+    assert (f"FAIL  {name}" in lines, "tests of the routes: 1 passed, 1 failed" in lines) == (True, True)
+    assert last(refused) == (f"refused: tests of the routes fail; to go on in spite of them: --allow-failing '{name}'")
+    assert (done.exit_code, f"FAIL  {name}" in done.stderr.splitlines()) == (0, True), done.output
+
+
+def test_plugins_that_do_not_start_here(project: StackProject) -> None:
+    """The tests fail by that, and can be named."""
+    plugin = (
+        "from router import hookimpl\n\n\n@hookimpl\ndef router_start(router):\n    raise RuntimeError('no database')\n"
+    )
+    project.write(TESTED, plugin=plugin)
+
+    refused = project.try_to_deploy("--yes")
+    allowed = ("--allow-failing", "orders: stored", "--allow-failing", "orders: wrong")
+    shown = project.try_to_deploy("--dry-run", *allowed)
+
+    assert (refused.exit_code, "tests of the routes: 0 passed, 2 failed" in refused.stderr) == (1, True)
+    assert "router_start raised RuntimeError" in refused.stderr
+    assert (shown.exit_code, last(shown)) == (0, "this was a dry run: nothing is changed"), shown.output
+
+
+def test_alarms_that_nobody_hears(project: StackProject) -> None:
+    """It is said before the question, until there is a topic."""
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
+
+    silent = project.try_to_deploy("--dry-run")
+    heard = project.try_to_deploy("--dry-run", "--parameter", f"AlarmTopic={topic}")
+
+    sentence = "warning: nobody is notified by 8 of the alarms: give --parameter AlarmTopic=ARN of a topic, or an "
+    assert (sentence in silent.stderr, "nobody is notified" in heard.stderr) == (True, False)
+
+
+def test_names_of_deleted_queues(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack whose queues were deleted a moment ago is made when SQS makes queues of these names again."""
+    slept: list[float] = []
+    monkeypatch.setattr(stack_run.time, "sleep", slept.append)
+    monkeypatch.setattr(deleted_queues, "NAME_SECONDS", 60)
+    project.deploy()
+    nothing = list(slept)
+    undone = project.run("undeploy", "--stack", project.stack, "--yes")
+    slept.clear()
+
+    done = project.deploy()
+
+    assert (undone.exit_code, [each for each in nothing if each > 5]) == (0, [])
+    assert "SQS makes a queue 60 seconds after one of that name was deleted: waiting " in done.stderr
+    (seconds,) = [each for each in slept if each > 5]
+    assert seconds <= 60
+
+
+def test_dead_letters_are_not_undeployed_unseen(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """A queue with messages is named, as by `router deploy`; an empty one is not asked about."""
+    project.deploy()
+    name = f"{project.stack}-orders-dlq"
+    url = clients["sqs"].get_queue_url(QueueName=name)["QueueUrl"]
+    clients["sqs"].send_message(QueueUrl=url, MessageBody="{}")
+
+    refused = project.run("undeploy", "--stack", project.stack, "--yes")
+    still = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"][0]["StackStatus"]
+    done = project.run("undeploy", "--stack", project.stack, "--yes", "--confirm", name)
+
+    assert refused.stderr.splitlines()[0] == f"account {ACCOUNT}, region {REGION}, stack '{project.stack}'"
+    assert (refused.exit_code, f"--yes --confirm {name} continues without asking" in last(refused)) == (2, True)
+    assert (still, done.exit_code) == ("CREATE_COMPLETE", 0), done.output
