@@ -144,6 +144,20 @@ def test_alarms_that_nobody_hears(project: StackProject) -> None:
     assert (sentence in silent.stderr, "nobody is notified" in heard.stderr) == (True, False)
 
 
+def test_where_drift_cannot_be_repaired(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """The embedded AWS makes no drift-aware change sets: that is said, and what was changed by hand is named."""
+    project.deploy()
+    url = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
+    clients["sqs"].set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+
+    named = project.try_to_deploy("--yes")
+    tried = project.try_to_deploy("--yes", "--revert-drift")
+
+    assert (named.exit_code, last(named)) == (1, "--revert-drift repairs what was changed by hand, where AWS can")
+    assert "what was changed by hand is named at the end, and stays: no drift-aware change set" in tried.stderr
+    assert (tried.exit_code, "visibility" in tried.stderr) == (1, True)
+
+
 def test_names_of_deleted_queues(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack whose queues were deleted a moment ago is made when SQS makes queues of these names again."""
     slept: list[float] = []
@@ -176,3 +190,34 @@ def test_dead_letters_are_not_undeployed_unseen(project: StackProject, clients: 
     assert refused.stderr.splitlines()[0] == f"account {ACCOUNT}, region {REGION}, stack '{project.stack}'"
     assert (refused.exit_code, f"--yes --confirm {name} continues without asking" in last(refused)) == (2, True)
     assert (still, done.exit_code) == ("CREATE_COMPLETE", 0), done.output
+
+
+def thousand_routes(added: str = "") -> str:
+    """A thousand routes that share forty queues and tables."""
+    numbers = range(40)
+    queues = "".join(f'  q{n}: {{name: "${{STAGE}}-q{n}", dead_letter: "${{STAGE}}-q{n}-dlq"}}\n' for n in numbers)
+    tables = "".join(f'  t{n}: {{name: "${{STAGE}}-t{n}", key: {{id: S}}}}\n' for n in numbers)
+    routes = "".join(
+        f"  r{n}: {{queue: q{n % 40}, table: t{n // 40 % 40}, when: kind == '{n}', schema: orders.json, "
+        "item: {id: id}}\n"
+        for n in range(1000)
+    )
+    return f"version: 1\nqueues:\n{queues}tables:\n{tables}plugins: [plugins/marks.py]\nroutes:\n{routes}{added}"
+
+
+@pytest.mark.slow
+def test_a_thousand_routes(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """They are deployed, and changed, as a stack of a few routes is."""
+    project.write(thousand_routes())
+    done = project.deploy()
+    cloudformation = clients["cloudformation"]
+    body = cloudformation.get_template(StackName=project.stack, TemplateStage="Original")["TemplateBody"]
+
+    project.write(thousand_routes("  more: {queue: q7, table: t9, when: kind == 'more', item: {id: id}}\n"))
+    changed = project.try_to_deploy("--dry-run", "--json")
+
+    reported = json.loads(changed.stdout)
+    assert "compared what is deployed with the config: no findings" in done.stderr
+    assert (len(body["Resources"]) <= 500, len(json.dumps(body)) <= 1_000_000) == (True, True)
+    assert (changed.exit_code, reported["destructive"]) == (0, False), changed.output
+    assert {each["verb"] for each in reported["changes"]} <= {"add", "modify", "may modify", "remove"}

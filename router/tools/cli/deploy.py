@@ -55,6 +55,11 @@ from router.tools.cli.report import exit_on_findings
     help="Experimental, not tried on AWS: let the new version have so many of the messages first, for so long.  "
     "[default: 10 minutes]",
 )
+@click.option(
+    "--revert-drift",
+    is_flag=True,
+    help="Not tried on AWS: return what was changed by hand to the template, by a drift-aware change set.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @allow_destructive_option
 @confirm_option

@@ -67,6 +67,7 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     allowed: tuple[str, ...]
     allow_breaking: bool
     allow_failing: tuple[str, ...]
+    revert_drift: bool
     canary: Canary | None
 
 
@@ -83,6 +84,7 @@ class DeployRun(StackRun):
     ) -> None:
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
+        self._reverts_drift = options.revert_drift
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden = SecretValues()
@@ -206,7 +208,10 @@ class DeployRun(StackRun):
             for each in report.findings
             if each.code.id.startswith(LIVE) or each.code == RULE_FAILED
         ]
-        return self._show_findings(about)
+        code = self._show_findings(about)
+        if code and not self._reverts_drift:
+            self._log("--revert-drift repairs what was changed by hand, where AWS can")
+        return code
 
     def _role_of_worker(self, stack_id: str) -> str:
         """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""

@@ -96,13 +96,15 @@ class StackRun(ABC):
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
     why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
-    stack names, `_untested` why the package was not imported here. `_aliased` is the template of the step that makes an
-    alias. `_not_restored` are variables whose values a rollback cannot restore.
+    stack names, `_reverts_drift` that what was changed by hand is repaired, `_untested` why the package was not
+    imported here. `_aliased` is the template of the step that makes an alias. `_not_restored` are variables whose
+    values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
     _unread = ""
     _drift = ""
+    _reverts_drift = False
     _untested = ""
     _aliased = ""
     _how = ""
@@ -163,7 +165,16 @@ class StackRun(ABC):
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
             prepared = create_change_set(
-                self._stacks, deployment.stack, template, deployment.parameters
+                self._stacks,
+                deployment.stack,
+                template,
+                deployment.parameters,
+                reverts_drift=self._reverts_drift,
+            )
+        if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
+            self._log(
+                "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
+                "AWS and boto3 have to know"
             )
         if prepared.changes is None and self._drift:
             self._log(f"CloudFormation sees nothing to change, but {self._drift}")
@@ -221,7 +232,11 @@ class StackRun(ABC):
     def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
         """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
         prepared = create_change_set(
-            self._stacks, deployment.stack, template, deployment.parameters
+            self._stacks,
+            deployment.stack,
+            template,
+            deployment.parameters,
+            reverts_drift=self._reverts_drift,
         )
         # A later change makes this change set obsolete.
         if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
