@@ -68,7 +68,7 @@ def test_another_account(project: StackProject) -> None:
     assert deployed_places.read_places(project.folder)[project.stack] == deployed_places.Place(ACCOUNT, REGION)
 
 
-def test_another_account_is_not_meant(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_account_is_refused(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who types something else changes nothing, and the JSON says so."""
     deployed_places.remember_place(project.folder, project.stack, THERE)
     monkeypatch.setattr(deploy_place, "confirm_by_typing", lambda *_: False)

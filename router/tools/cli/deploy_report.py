@@ -26,6 +26,8 @@ from router.tools.control_plane.stacks import Stack, StackEvent, StackResource
 from router.tools.deploy.changes import (
     ANOTHER,
     HIDDEN,
+    QUEUE,
+    TABLE,
     PlannedChange,
     PropertyChange,
     kind_of,
@@ -145,7 +147,10 @@ def show_result(
     region: str,
     partition: str,
 ) -> None:
-    """Print the main resources of the stack, its outputs, and the links of its dashboards."""
+    """Print the main resources of the stack, its outputs, and the links of its dashboards.
+
+    The ARNs of queues and tables are for other tools: their names are shown as resources.
+    """
     shown = sorted(
         (each for each in resources if each.type in _SHOWN),
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
@@ -157,7 +162,9 @@ def show_result(
     ]
     print_table(("resource", "name", "where"), rows)
     console = output()
-    for name, value in result.outputs.items():
+    stores = {f"{each.logical_id}Arn" for each in resources if each.type in (QUEUE, TABLE)}
+    for name in [name for name in result.outputs if name not in stores]:
+        value = result.outputs[name]
         console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
     for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
         console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)

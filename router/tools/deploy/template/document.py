@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -24,18 +24,23 @@ from router.tools.deploy.precompile import precompile
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
 from router.tools.deploy.template.expressions import Json, Substitutions, ref
 from router.tools.deploy.template.limits import (
+    MAX_OUTPUTS,
     MAX_RESOURCES,
     environments,
     require_limits,
     require_size,
 )
-from router.tools.deploy.template.plan import make_plan
+from router.tools.deploy.template.plan import PlannedResource, make_plan
 from router.tools.deploy.template.policies import make_policies
 
 if TYPE_CHECKING:
     from yaml import SafeDumper as _FastestDumper
 else:
     _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+OTHER_OUTPUTS = 10
+"""The most outputs besides the ARNs of queues and tables."""
 
 
 class Document(Struct, frozen=True):
@@ -130,6 +135,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
             **part["Outputs"],
             "LogGroupName": {"Value": ref(resources.LOG_GROUP)},
             "DashboardName": {"Value": ref("Dashboard")},
+            **_outputs(made),
         },
     }
     _check_references(body)
@@ -141,6 +147,13 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         {each.name: each.parameter for each in variables if each.parameter in body["Parameters"]},
         {each.id: each.kms_key_previous for each in made if each.kms_key_previous},
     )
+
+
+def _outputs(made: Sequence[PlannedResource]) -> Json:
+    """Return the ARNs of the queues and tables that the stack creates; none if a stack cannot have so many outputs."""
+    if len(made) > MAX_OUTPUTS - OTHER_OUTPUTS:
+        return {}
+    return {f"{each.id}Arn": {"Value": each.arn_expression} for each in made}
 
 
 def as_json(document: Document) -> str:
