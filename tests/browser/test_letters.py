@@ -88,19 +88,25 @@ def test_while_messages_are_received(shop: Shop, reading: RunningConsole, open_p
     def hold(route: Route) -> None:
         held.append(route)
 
+    def release() -> None:
+        # The text can be there before the request is.
+        while not held:
+            page.wait_for_timeout(10)
+        held.pop().continue_()
+
     page = open_page(reading, "edit")
     checked(page)
     page.route("**/api/letters/list", hold)
     page.get_by_role("tab", name="Dead letters").click()
     expect(page.get_by_text("Receiving from the dead-letter queues, one after the other…")).to_be_visible()
-    held.pop().continue_()
+    release()
     idle(page)
 
     page.get_by_role("textbox", name="Queue").fill("orders")
     page.get_by_role("button", name="Select", exact=True).click()
 
     expect(page.get_by_text("Receiving from the dead-letter queue of orders…")).to_be_visible()
-    held.pop().continue_()
+    release()
     expect(page.get_by_text("5 selected")).to_be_visible()
 
 
