@@ -1,6 +1,7 @@
 """What a deployment asks and runs before it builds anything, and what it waits for; what `router undeploy` asks."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ import pytest
 from click.testing import Result
 
 from tests.aws.projects import CONFIG, Inside, StackProject
-from tests.support.cli import deploy_place, stack_run
+from tests.support.cli import deploy_place
 from tests.support.dev import ACCOUNT, REGION, LocalAws
 from tests.support.ops import deleted_queues, deployed_places
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 HERE = f"{ACCOUNT}/{REGION}"
-THERE = deployed_places.Place("999999999999", "eu-west-1")
+THERE = deployed_places.AccountRegion("999999999999", "eu-west-1")
 TESTED = CONFIG.replace(
     "total: total}}}",
     """total: total}, tests: [
@@ -65,7 +66,7 @@ def test_another_account(project: StackProject) -> None:
     assert (refused.exit_code, f"--yes --confirm {HERE} continues without asking" in last(refused)) == (2, True)
     assert (shown.exit_code, shown.stderr.splitlines()[1]) == (0, sentence)
     assert (done.exit_code, done.stderr.splitlines()[1]) == (0, sentence), done.output
-    assert deployed_places.read_places(project.folder)[project.stack] == deployed_places.Place(ACCOUNT, REGION)
+    assert deployed_places.read_places(project.folder)[project.stack] == deployed_places.AccountRegion(ACCOUNT, REGION)
 
 
 def test_another_account_is_refused(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,12 @@ def test_a_stack_that_is_new_in_the_folder(project: StackProject, monkeypatch: p
     """A misspelt name makes a second stack: it is asked about, and said with --yes."""
     deployed_places.remember_place(project.folder, "flows", THERE)
     asked: list[str] = []
-    monkeypatch.setattr(deploy_place, "confirm", lambda question: bool(asked.append(question)))
+
+    def refuse(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr(deploy_place, "confirm", refuse)
 
     refused = project.try_to_deploy()
     done = project.try_to_deploy("--yes")
@@ -161,7 +167,7 @@ def test_where_drift_cannot_be_repaired(project: StackProject, clients: Mapping[
 def test_names_of_deleted_queues(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack whose queues were deleted a moment ago is made when SQS makes queues of these names again."""
     slept: list[float] = []
-    monkeypatch.setattr(stack_run.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(deleted_queues, "NAME_SECONDS", 60)
     project.deploy()
     nothing = list(slept)

@@ -1,4 +1,4 @@
-"""What `router deploy` asks before all else: whether the account, the region and the stack are those that are meant."""
+"""What `router deploy` asks before all else: whether the account, the region and the stack are those to deploy to."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +7,8 @@ from router.errors import UsageError
 from router.tools.cli.stack_run import ChangeOptions
 from router.tools.cli.terminal import confirm, confirm_by_typing
 from router.tools.deploy.deployed_places import (
-    Place,
-    Places,
+    AccountRegion,
+    StackPlaces,
     describe_places,
     moved_from,
     read_places,
@@ -20,7 +20,7 @@ class DeployedFolder:
     """The stacks that were deployed from a folder, and the one that is to be."""
 
     def __init__(
-        self, folder: Path, options: ChangeOptions, place: Place, log: Callable[[str], None]
+        self, folder: Path, options: ChangeOptions, place: AccountRegion, log: Callable[[str], None]
     ) -> None:
         self._folder, self._options, self._place, self._log = folder, options, place, log
 
@@ -41,7 +41,7 @@ class DeployedFolder:
         except UsageError as error:
             self._log(f"where the stack was deployed to is not remembered: {error}")
 
-    def _is_move_confirmed(self, before: Place) -> bool:
+    def _is_move_confirmed(self, before: AccountRegion) -> bool:
         name, word = self._options.stack, str(self._place)
         sentence = f"From this folder the stack '{name}' was deployed to {before}; this is {word}."
         if self._options.dry_run or word in self._options.confirmed:
@@ -49,7 +49,7 @@ class DeployedFolder:
             return True
         return confirm_by_typing(word, sentence, f"--yes --confirm {word}")
 
-    def _is_stack_confirmed(self, places: Places) -> bool:
+    def _is_stack_confirmed(self, places: StackPlaces) -> bool:
         name = self._options.stack
         sentence = (
             f"The stack '{name}' was not deployed from this folder before, "

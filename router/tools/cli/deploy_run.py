@@ -27,7 +27,7 @@ from router.tools.control_plane.stacks import Stack
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.build import build
 from router.tools.deploy.changes import TemplateVersion
-from router.tools.deploy.deployed_places import Place
+from router.tools.deploy.deployed_places import AccountRegion
 from router.tools.deploy.deployment import Deployment, make_deployment, read_package
 from router.tools.deploy.hidden_values import Previous
 from router.tools.deploy.live import LiveComparison
@@ -88,7 +88,7 @@ class DeployRun(StackRun):
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden = SecretValues()
-        place = Place(self._account, self._stacks.region)
+        place = AccountRegion(self._account, self._stacks.region)
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
     def _run(self, closing: ExitStack) -> int:
@@ -223,7 +223,7 @@ class DeployRun(StackRun):
         return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
-        # What is too large for a stack is told before the build, which takes long.
+        # What is too large for a stack is reported before the build, which takes long.
         document = make_fitting(config, make_template(self._deploys.worker))
         hidden = hidden_parameters(document.body)
         variables = document.variables.items()

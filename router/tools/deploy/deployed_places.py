@@ -15,7 +15,7 @@ from router.runtime.filesystem import replace_file
 FILE_NAME = ".router-deployments.json"
 
 
-class Place(Struct, frozen=True):
+class AccountRegion(Struct, frozen=True):
     """An account of AWS, and one of its regions."""
 
     account: str
@@ -26,15 +26,15 @@ class Place(Struct, frozen=True):
         return f"{self.account}/{self.region}"
 
 
-Places = Mapping[str, Place]
+StackPlaces = Mapping[str, AccountRegion]
 """The place of the last deployment of each stack that was deployed from a folder."""
 
 
-def read_places(folder: Path) -> Places:
+def read_places(folder: Path) -> StackPlaces:
     """Return where the stacks of a folder were deployed to; raises UsageError for a file of something else."""
     path = folder / FILE_NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Place])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, AccountRegion])
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.MsgspecError):
@@ -44,7 +44,7 @@ def read_places(folder: Path) -> Places:
         ) from None
 
 
-def remember_place(folder: Path, stack: str, place: Place) -> None:
+def remember_place(folder: Path, stack: str, place: AccountRegion) -> None:
     """Note that a stack was deployed to a place; raises UsageError if the file cannot be written."""
     before = read_places(folder)
     if before.get(stack) == place:
@@ -55,12 +55,12 @@ def remember_place(folder: Path, stack: str, place: Place) -> None:
         replace_file(path, content + b"\n")
 
 
-def moved_from(places: Places, stack: str, place: Place) -> Place | None:
+def moved_from(places: StackPlaces, stack: str, place: AccountRegion) -> AccountRegion | None:
     """Return where a stack was deployed to before, if that is another place."""
     before = places.get(stack, place)
     return before if before != place else None
 
 
-def describe_places(places: Places) -> str:
+def describe_places(places: StackPlaces) -> str:
     """Return the stacks of a folder in words, each with its place."""
     return ", ".join(f"'{name}' in {place}" for name, place in places.items())

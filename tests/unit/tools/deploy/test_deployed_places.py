@@ -7,14 +7,14 @@ import pytest
 from router.errors import UsageError
 from router.tools.deploy.deployed_places import (
     FILE_NAME,
-    Place,
+    AccountRegion,
     describe_places,
     moved_from,
     read_places,
     remember_place,
 )
 
-HERE, THERE = Place("123456789012", "eu-west-1"), Place("210987654321", "eu-west-1")
+HERE, THERE = AccountRegion("123456789012", "eu-west-1"), AccountRegion("210987654321", "eu-west-1")
 
 
 def test_each_stack_has_its_own_place(tmp_path: Path) -> None:
@@ -59,6 +59,6 @@ def test_a_file_of_something_else(tmp_path: Path, content: str) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
-    """The cause is told."""
+    """The cause is reported."""
     with pytest.raises(UsageError, match=f"cannot write .*{FILE_NAME}: there is no folder"):
         remember_place(tmp_path / "none", "flows", HERE)

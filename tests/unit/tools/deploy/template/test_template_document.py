@@ -90,6 +90,8 @@ def test_many_flows(make: Any, resolve: Any) -> None:
     document = make(config([f"flow-number-{number}" for number in range(80)]))
 
     template = resolve(document)
+    # As many outputs as there are queues and tables are more than a stack has.
+    assert set(document.body["Outputs"]) == {"FunctionName", "FunctionArn", "RoleArn", "LogGroupName", "DashboardName"}
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
     assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 8 + len(policies), True)
     alarms = template.resources("CloudWatch::Alarm")

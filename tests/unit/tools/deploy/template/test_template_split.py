@@ -106,7 +106,7 @@ def test_many_names_are_counted(read: Read, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_split_fits(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a single queue has too much, only the limits are told."""
+    """If a single queue has too much, only the limits are reported."""
     config = read(flows(["one", "two"]))
     monkeypatch.setattr(limits, "MAX_RESOURCES", 5)
 
