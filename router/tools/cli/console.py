@@ -46,8 +46,9 @@ def command(
 ) -> None:
     """Show a config, its routes, dead letters and changes on a page in the browser, on the loopback address.
 
-    The page shows files only, unless --local or --aws is given. The URL that is printed has a token, without which
-    nothing is shown; a user who has it can read and save the config. Ctrl-C ends it.
+    The page shows files only, unless --local or --aws is given; without a routes.yaml, it makes one from messages. The
+    URL that is printed has a token, without which nothing is shown; a user who has it can read and save the config.
+    Ctrl-C ends it.
     Exit code 0: it was stopped; 2: it could not run.
 
     \b
@@ -59,7 +60,8 @@ def command(
     """
     if writes and target != "aws":
         raise click.UsageError("--write needs --aws")
-    chosen = choose_config(file, config)
+    is_first = target is None and file is None and config is None
+    chosen = choose_config(file, config, may_be_missing=is_first)
     if port:
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:

@@ -2,13 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.faults import DENIED
@@ -79,31 +80,38 @@ def list_(property_: Property | None, as_json: bool, **options: Any) -> None:
       router dlq list --queue orders --since 2h --json
     """
     session = open_session(DlqOptions(**options))
-    total = 0
-    found = []
-    with session.each_opened() as each_opened:
-        for opened in each_opened:
-            if property_:
-                messages = (
-                    session.redacted(opened.queue, message) for message in opened.spool.selected()
-                )
-                counts = count_by(property_, messages)
-                total += sum(each.count for each in counts) + opened.elsewhere
-                found.append(counts_as_json(opened.queue.name, property_, counts, opened.unseen))
-                if not as_json:
-                    print_counts(opened.queue.name, property_, counts, opened.elsewhere)
-                continue
-            causes = count_causes(
-                (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
-                for message in opened.spool.selected()
-            )
-            total += sum(each.count for each in causes) + opened.elsewhere
-            found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
-            if not as_json:
-                print_causes(opened.queue.name, causes, opened.elsewhere)
+    counted = session.map_opened(lambda opened: _count(session, opened, property_))
     if as_json:
-        click.echo(to_json(found, indent=2))
-    sys.exit(total > 0)
+        click.echo(to_json([each.report for each in counted], indent=2))
+    else:
+        for each in counted:
+            each.show()
+    sys.exit(any(each.report["messages"] or each.elsewhere for each in counted))
+
+
+class _Counted(Struct, frozen=True):
+    """The messages of a dead-letter queue by cause or property, as JSON and in print."""
+
+    report: dict[str, Any]
+    elsewhere: int
+    show: Callable[[], None]
+
+
+def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -> _Counted:
+    queue, elsewhere = opened.queue, opened.elsewhere
+    if property_:
+        redacted = (session.redacted(queue, message) for message in opened.spool.selected())
+        counts = count_by(property_, redacted)
+        report = counts_as_json(queue.name, property_, counts, opened.unseen)
+        return _Counted(
+            report, elsewhere, lambda: print_counts(queue.name, property_, counts, elsewhere)
+        )
+    causes = count_causes(
+        (session.redacted(queue, message), session.queue_name(queue, message))
+        for message in opened.spool.selected()
+    )
+    report = causes_as_json(queue.name, causes, opened.unseen)
+    return _Counted(report, elsewhere, lambda: print_causes(queue.name, causes, elsewhere))
 
 
 @command.command("show", short_help="Show one message, and why it failed.")

@@ -4,12 +4,15 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -33,13 +36,23 @@ from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
 from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, progress_bar
 from router.tools.dlq.messages import MOVED_BY_SQS, DlqMessage, Selection, UnknownNames
-from router.tools.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
+from router.tools.dlq.queues import (
+    Attributes,
+    DeadLetterQueue,
+    OpenQueue,
+    Progress,
+    find_queues,
+    opened,
+)
 from router.tools.dlq.redacted import as_redacted
 
 if TYPE_CHECKING:
     from router.tools.control_plane.clients import ServiceClient
 
+T = TypeVar("T")
 _CONNECTIONS = 40
+_QUEUES = 8
+"""Of how many dead-letter queues messages are counted at a time."""
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -192,39 +205,75 @@ class DlqSession(Struct, frozen=True):
                     self.unknown.require_none()
                 yield found
 
+    def map_opened(self, work: Callable[[OpenQueue], T]) -> list[T]:
+        """Return what a function returns for each dead-letter queue, whose messages are leased meanwhile.
+
+        Several queues are received from at a time: to know that one is empty takes a second.
+        """
+        stopped = Event()
+        received: Counter[str] = Counter()
+        for queue in self.queues:
+            _warn(queue)
+
+        def run(queue: DeadLetterQueue) -> tuple[OpenQueue, Sequence[str], T]:
+            def count(done: int) -> None:
+                if stopped.is_set():
+                    raise CancelledError
+                received[queue.url] = done
+                progress(received.total())
+
+            with self._lease(queue, count) as found:
+                return found, list(describe_unseen(found)), work(found)
+
+        first, *others = self.queues
+        what = f"{len(self.queues)} dead-letter queues" if others else first.name
+        visible = sum(queue.visible for queue in self.queues)
+        with (
+            progress_bar(f"receiving from {what}", visible or None) as progress,
+            ThreadPoolExecutor(_QUEUES, "dlq-queue") as pool,
+        ):
+            try:
+                results = list(pool.map(run, self.queues))
+            finally:  # after an error, or an interrupt, the others end, too
+                stopped.set()
+                pool.shutdown(cancel_futures=True)
+        for found, unseen, _ in results:
+            _tell(unseen)
+            _tell_unreleased(found)
+        if not any(found.limited for found, _, _ in results):
+            self.unknown.require_none()
+        return [result for _, _, result in results]
+
     @contextmanager
     def _open(self, queue: DeadLetterQueue) -> Iterator[OpenQueue]:
         """Lease the messages of one dead-letter queue, with a progress bar."""
-        console = output(stderr=True)
-        if queue.max_receives:
-            console.print(
-                f"warning: {literal(queue.name)} has a redrive policy of its own: each command that looks at a message "
-                f"counts as one of {queue.max_receives} receives"
-            )
+        _warn(queue)
         found = None
         try:
             with ExitStack() as stack:
                 with progress_bar(
                     f"receiving from {queue.name}", queue.visible or None
                 ) as progress:
-                    found = stack.enter_context(
-                        opened(
-                            self.program,
-                            self.aws,
-                            self.attributes,
-                            queue,
-                            self.selection,
-                            self.limit,
-                            progress,
-                            self.unknown.see,
-                        )
-                    )
-                for sentence in describe_unseen(found):
-                    console.print(literal(sentence))
+                    found = stack.enter_context(self._lease(queue, progress))
+                _tell(describe_unseen(found))
                 yield found
         finally:
-            if found and found.lease.unreleased:
-                console.print(literal(describe_unreleased(found.lease)))
+            if found:
+                _tell_unreleased(found)
+
+    def _lease(
+        self, queue: DeadLetterQueue, progress: Progress
+    ) -> AbstractContextManager[OpenQueue]:
+        return opened(
+            self.program,
+            self.aws,
+            self.attributes,
+            queue,
+            self.selection,
+            self.limit,
+            progress,
+            self.unknown.see,
+        )
 
     def redacted(self, queue: DeadLetterQueue, message: DlqMessage) -> DlqMessage:
         """Return a message as it may be shown and exported."""
@@ -250,6 +299,24 @@ class DlqSession(Struct, frozen=True):
     ) -> Mapping[str, AttributeValue] | AwsFault | None:
         """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
         return read_item(self.services["dynamodb"], table, key)
+
+
+def _warn(queue: DeadLetterQueue) -> None:
+    if queue.max_receives:
+        output(stderr=True).print(
+            f"warning: {literal(queue.name)} has a redrive policy of its own: each command that looks at a message "
+            f"counts as one of {queue.max_receives} receives"
+        )
+
+
+def _tell(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        output(stderr=True).print(literal(sentence))
+
+
+def _tell_unreleased(found: OpenQueue) -> None:
+    if found.lease.unreleased:
+        _tell([describe_unreleased(found.lease)])
 
 
 def read_item(
