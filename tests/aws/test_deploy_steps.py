@@ -117,7 +117,8 @@ def test_tests_run_first(project: StackProject, clients: Mapping[str, Any]) -> N
     done = project.try_to_deploy("--yes", "--allow-failing", name)
 
     lines = refused.stderr.splitlines()
-    assert (refused.exit_code, json.loads(refused.stdout)["executed"]) == (1, False)
+    reported = json.loads(refused.stdout)
+    assert (refused.exit_code, reported["executed"], reported["account"]) == (1, False, ACCOUNT)
     assert (f"FAIL  {name}" in lines, "tests of the routes: 1 passed, 1 failed" in lines) == (True, True)
     assert last(refused) == (f"refused: tests of the routes fail; to go on in spite of them: --allow-failing '{name}'")
     assert (done.exit_code, f"FAIL  {name}" in done.stderr.splitlines()) == (0, True), done.output

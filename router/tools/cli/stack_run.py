@@ -1,11 +1,9 @@
 """The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
 
 import json
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any, Literal
 
 import click
@@ -50,9 +48,8 @@ from router.tools.deploy.changes import (
     leave_queue,
 )
 from router.tools.deploy.deleted_queues import (
-    NAME_SECONDS,
     deleted_queues,
-    seconds_until_free,
+    wait_for_names,
 )
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.live import LiveComparison
@@ -164,13 +161,7 @@ class StackRun(ABC):
         deleted = deleted_queues(self._stacks, deployment.stack, stack)
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
-            prepared = create_change_set(
-                self._stacks,
-                deployment.stack,
-                template,
-                deployment.parameters,
-                reverts_drift=self._reverts_drift,
-            )
+            prepared = self._propose(deployment, template)
         if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
             self._log(
                 "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
@@ -195,7 +186,7 @@ class StackRun(ABC):
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
-                self._wait_for_names({store.name for store in stores}, deleted)
+                wait_for_names({store.name for store in stores}, deleted, self._log)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
         except (
@@ -218,6 +209,15 @@ class StackRun(ABC):
         )
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
 
+    def _propose(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
+        return create_change_set(
+            self._stacks,
+            deployment.stack,
+            template,
+            deployment.parameters,
+            reverts_drift=self._reverts_drift,
+        )
+
     def _propose_alias(self, stack: Stack, old: TemplateVersion) -> PreparedChange:
         """Return the change that lets the mappings of a stack call an alias of what runs: a step before the change.
 
@@ -231,13 +231,7 @@ class StackRun(ABC):
 
     def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
         """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
-        prepared = create_change_set(
-            self._stacks,
-            deployment.stack,
-            template,
-            deployment.parameters,
-            reverts_drift=self._reverts_drift,
-        )
+        prepared = self._propose(deployment, template)
         # A later change makes this change set obsolete.
         if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
             discard(self._stacks, prepared)
@@ -422,15 +416,6 @@ class StackRun(ABC):
             f"uploaded the package to {where}" if uploaded else f"the package is already at {where}"
         )
 
-    def _wait_for_names(self, names: Iterable[str], deleted: Mapping[str, datetime]) -> None:
-        """Wait until SQS makes queues of names that it has deleted lately."""
-        if seconds := seconds_until_free(names, deleted):
-            self._log(
-                f"SQS makes a queue {NAME_SECONDS} seconds after one of that name was deleted: waiting {seconds:.0f} "
-                "seconds"
-            )
-            time.sleep(seconds)
-
     def _execute(
         self, prepared: PreparedChange, probe: VersionProbe | None = None
     ) -> DeploymentResult:
@@ -470,6 +455,7 @@ class StackRun(ABC):
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
             more: dict[str, Any] = {
+                "account": self._account,
                 "diff": diff,
                 "not_compared": self._unread,
                 "findings": findings,

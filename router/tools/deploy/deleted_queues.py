@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Create
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from router.runtime.aws.faults import DENIED
@@ -44,6 +44,18 @@ def seconds_until_free(names: Iterable[str], deleted: Mapping[str, datetime]) ->
     free = max(times).timestamp() + NAME_SECONDS
     # The clock of this machine may differ from that of AWS.
     return min(max(free - time.time(), 0), NAME_SECONDS)
+
+
+def wait_for_names(
+    names: Iterable[str], deleted: Mapping[str, datetime], log: Callable[[str], None]
+) -> None:
+    """Wait until SQS makes queues of these names."""
+    if seconds := seconds_until_free(names, deleted):
+        log(
+            f"SQS makes a queue {NAME_SECONDS} seconds after one of that name was deleted: waiting {seconds:.0f} "
+            "seconds"
+        )
+        time.sleep(seconds)
 
 
 def is_deleted_lately(reason: str) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.model import Place
 from router.runtime.config.secret_values import SecretValues
@@ -31,6 +32,7 @@ from tests.support.ops import DeploymentResult, PlannedChange, PropertyChange
 CAUSE = StackEvent(
     "1", datetime(2026, 1, 2, tzinfo=UTC), "LogGroup", "", "AWS::Logs::LogGroup", "CREATE_FAILED", "it exists already"
 )
+DELETED_LATELY = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,15 @@ CAUSE = StackEvent(
                     "the resources that were created are deleted again; the tables users, orders are kept, and the "
                     "next deployment imports them"
                 ),
+            ),
+        ),
+        (
+            DeploymentResult("UPDATE_ROLLBACK_COMPLETE", cause=structs.replace(CAUSE, reason=DELETED_LATELY)),
+            False,
+            (
+                f"the stack 'flows' could not be updated: LogGroup (AWS::Logs::LogGroup): {DELETED_LATELY}",
+                "the stack is rolled back to its previous state",
+                "deploy again in a minute: a queue of that name was deleted shortly before",
             ),
         ),
         (
