@@ -124,6 +124,16 @@ def test_tests_run_first(project: StackProject, clients: Mapping[str, Any]) -> N
     assert (done.exit_code, f"FAIL  {name}" in done.stderr.splitlines()) == (0, True), done.output
 
 
+def test_a_variable_without_a_value(project: StackProject) -> None:
+    """It is asked for; the tests would fail for it."""
+    project.write(TESTED.replace("{id: id, total: total}", "{id: id, total: total, mark: {value: '${MARK}'}}", 1))
+
+    done = project.try_to_deploy("--yes")
+
+    assert "the tests of the routes are not run without all variables: " in done.stderr
+    assert (done.exit_code, "no value for MARK: pass --parameter MARK=" in last(done)) == (2, True), done.output
+
+
 def test_plugins_that_do_not_start_here(project: StackProject) -> None:
     """The tests fail by that, and can be named."""
     plugin = (

@@ -204,7 +204,10 @@ def test_what_is_deployed_is_compared(deployed: Project, clients: Mapping[str, A
     reported = json.loads(done.stdout)
     codes = [each["code"] for each in reported["findings"] if each["severity"] == "error"]
     assert (done.exit_code, reported["executed"], codes) == (1, False, ["RT742", "RT743"])
-    assert last(done) == "compared what is deployed with the config: 2 errors"
+    assert done.stderr.splitlines()[-2:] == [
+        "compared what is deployed with the config: 2 errors",
+        "--revert-drift repairs what was changed by hand, where AWS can",
+    ]
 
 
 def test_a_sound_deployment(project: Project) -> None:
