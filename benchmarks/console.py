@@ -60,7 +60,7 @@ def main() -> None:
         browser.close()
 
 
-Interaction = tuple[str, Callable[[], None], Callable[[], None]]
+Interaction = tuple[str, Callable[[], object], Callable[[], None]]
 
 
 def interactions(page: Page, routes: int) -> list[Interaction]:
@@ -97,7 +97,7 @@ def interactions(page: Page, routes: int) -> list[Interaction]:
     ]
 
 
-def report(page: Page, label: str, act: Callable[[], None], shown: Callable[[], None]) -> None:
+def report(page: Page, label: str, act: Callable[[], object], shown: Callable[[], None]) -> None:
     """Do something, and print how long it took."""
     page.evaluate("() => { window.longest = 0; }")
     start = page.evaluate(NOW)

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from router.errors import UsageError
 from router.model import Record
-from router.tools.cli.dlq_options import DlqOptions, DlqSession
+from router.tools.cli.dlq_session import DlqOptions, DlqSession
 from tests.support.aws import Aws
 from tests.support.dlq import DeadLetterQueue, OpenQueue, UnknownNames
 from tests.support.memory import MemoryQueues, MemoryTables
