@@ -125,7 +125,7 @@ def test_tests_run_first(project: StackProject, clients: Mapping[str, Any]) -> N
 
 
 def test_a_variable_without_a_value(project: StackProject) -> None:
-    """It is asked for; the tests would fail for it."""
+    """The deployment wants one; the tests would fail without it."""
     project.write(TESTED.replace("{id: id, total: total}", "{id: id, total: total, mark: {value: '${MARK}'}}", 1))
 
     done = project.try_to_deploy("--yes")
