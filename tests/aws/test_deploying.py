@@ -674,7 +674,7 @@ def test_long_template(project: Project) -> None:
 
 
 def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--worker makes a service instead of the function, and puts no package anywhere."""
+    """--worker makes a service instead of the function, and keeps the package of its config."""
 
     def without_scaling(config: DeployableConfig, as_worker: bool) -> Document:
         # ministack's CloudFormation does not know these.
@@ -695,7 +695,7 @@ def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ({"service", "cluster", "queue", "table"} <= made, "function" in made, "uploaded" in done.stderr) == (
         True,
         False,
-        False,
+        True,
     )
 
 

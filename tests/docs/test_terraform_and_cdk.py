@@ -12,7 +12,8 @@ from tests.support.ops import make_document, read_for_deployment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "terraform-and-cdk.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-FUNCTION, WORKER = ("FunctionName", "FunctionArn", "RoleArn"), ("ClusterName", "ServiceName", "RoleArn")
+FUNCTION = ("FunctionName", "FunctionArn", "RoleArn")
+WORKER = ("ClusterName", "ServiceName", "TaskDefinitionArn", "RoleArn")
 
 
 @pytest.fixture

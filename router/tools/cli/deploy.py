@@ -114,7 +114,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
 
     parameters = read_assignments(given)
     services = connect_services(
-        ("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts")
+        ("cloudformation", "codedeploy", "dynamodb", "ecs", "lambda", "s3", "sqs", "sts")
     )
     run = DeployRun(
         DeployOptions(canary=read_canary(canary) if canary else None, **options),

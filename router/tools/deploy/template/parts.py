@@ -35,7 +35,8 @@ class Part(Struct, frozen=True):
         shown = ", ".join(self.names[:MANY_NAMES])
         left = len(self.names) - MANY_NAMES
         more = f" and {left} more" if left > 0 else ""
-        return f"{shown}{more}: {len(self.routes)} routes, {self.resources} resources"
+        routes = f"{len(self.routes)} route{'' if len(self.routes) == 1 else 's'}"
+        return f"{shown}{more}: {routes}, {self.resources} resources"
 
 
 class Split(Struct, frozen=True):

@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from router.runtime.config import spec
-from router.tools.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
+from router.tools.check.live.permissions import (
+    DECRYPT,
+    DESCRIBE,
+    POSTPONE,
+    READ,
+    SEND,
+    Needs,
+    needed,
+    postponing,
+)
 from router.tools.control_plane.deployed import (
     DeployedQueue,
     DeployedState,
@@ -26,6 +35,7 @@ from router.tools.deploy.template.expressions import Expression, Json, ref
 from router.tools.deploy.template.plan import StackPlan, key_texts
 
 BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ReadAndPostpone", (*READ, POSTPONE)),
     ("ReadQueues", READ),
     ("SendDeadLetters", SEND),
     ("DescribeTables", (DESCRIBE,)),
@@ -84,12 +94,19 @@ class _Permissions:
             for table in plan.tables.values()
         }
         self._seen = DeployedState(tables=tables, queues=queues)
+        # Of all routes: those of a queue may be in several groups.
+        self._postponing = frozenset() if plan.worker else postponing(self._config, self._compiled)
 
     def needs(self, routes: Sequence[str]) -> Needs:
         """Return the actions that some routes need, by ARN."""
         settings = {name: self._config.routes[name] for name in routes}
         queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
-        return needed(structs.replace(self._config, routes=settings), queues, self._seen)
+        return needed(
+            structs.replace(self._config, routes=settings),
+            queues,
+            self._seen,
+            self._postponing,
+        )
 
 
 def as_statements(needs: Needs) -> list[Statement]:

@@ -122,7 +122,7 @@ def test_more_than_a_stack_holds(make: Any, names: Any, worker: Any, fault: Any)
 
 def test_all_limits_at_once(make: Any) -> None:
     """Whoever shortens one thing need not run into the next limit."""
-    flows = config([f"flow-number-{number}-with-a-long-name" for number in range(150)])
+    flows = config([f"flow-number-{number}-with-a-long-name" for number in range(180)])
 
     with pytest.raises(UsageError) as raised:
         make(f"function: {{environment: {{MORE: {'x' * 5000}}}}}\n{flows}")
@@ -132,6 +132,7 @@ def test_all_limits_at_once(make: Any) -> None:
         "the function's environment variables have N bytes, and Lambda accepts N",
         "shorten function.environment, or let a plugin read a file",
         "the template has N resources, and CloudFormation accepts N",
+        "the template has N bytes, and CloudFormation accepts N",
         "a role can have N policies, and these routes need N",
         "split the config, and deploy a stack for each part",
     ]
@@ -142,14 +143,14 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
     flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
 
-    with pytest.raises(UsageError, match="the template has 208 parameters, and CloudFormation accepts 200"):
+    with pytest.raises(UsageError, match="the template has 211 parameters, and CloudFormation accepts 200"):
         make(flow, worker=True)
 
 
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most; a form with white space is longer than what is deployed."""
-    tags = ", ".join(f"t{number}: {'v' * 116}" for number in range(49))
+    tags = ", ".join(f"t{number}: {'v' * 108}" for number in range(49))
     names = [f"q{number}" for number in range(45)]
     queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
     routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
