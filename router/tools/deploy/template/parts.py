@@ -88,9 +88,12 @@ def find_split(
 
 def make_template(as_worker: bool) -> Callable[[DeployableConfig], Document]:
     """Return what makes the template that router deploy deploys of a config."""
-    if as_worker:
-        return lambda config: make_document(config, as_worker=True)
-    return lambda config: with_alias(make_document(config))
+
+    def make(config: DeployableConfig) -> Document:
+        document = make_document(config, as_worker)
+        return document if as_worker else with_alias(document)
+
+    return make
 
 
 def _namings(config: DeployableConfig) -> Iterator[tuple[str, Mapping[str, str]]]:
