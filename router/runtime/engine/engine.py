@@ -72,7 +72,7 @@ class CompiledRoute(Struct, frozen=True):
     map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
     plan_put: PlanPut | None = None
-    """Plans the put of the one item of a message as text, with the result of `map_items` and the write mode."""
+    """Plans the put or delete of the one item of a message as text, as `map_items` and the write mode do."""
     compile_typed: Callable[[], PlanTyped | None] | None = None
     """Returns what also decodes and validates. It costs some time, and is None for a schema that is not simple."""
     shape: Callable[[], str] = str

@@ -212,7 +212,7 @@ def _row(queue: QueueStatus) -> tuple[str, ...]:
     idle = queue.waiting == 0 == queue.in_flight and queue.oldest_seconds is None
     return (
         queue.queue,
-        _number(queue.waiting),
+        _number(queue.waiting) + (f" + {queue.delayed} delayed" if queue.delayed else ""),
         _number(queue.in_flight),
         "" if idle else oldest,
         letters,
