@@ -9,6 +9,7 @@ from router.runtime.deliver.metrics import (
     KINDS,
     METRICS_VARIABLE,
     NAMESPACE,
+    POSTPONED,
     QUEUE,
     ROUTE,
     SERVICE,
@@ -36,6 +37,7 @@ _WIDTH, _HEIGHT = 6, 6
 _COUNTED = [
     *map(of_kind, KINDS),
     CONFIGURATION_ERRORS,
+    POSTPONED,
 ]
 _Line = list[str | Json]
 
