@@ -135,13 +135,13 @@ def _with_text(
 ) -> CompiledRoute:
     """Return the route with what plans its puts or deletes as text, if they may be.
 
-    `schema` is what messages are validated with, None if that is nothing or has references.
+    `schema` is what messages are validated with, None if that is nothing or several files.
     """
     getters, write = mapped.getters, compiled.write
     if not can_be_text(getters, write):
         return compiled
 
-    def compile_typed() -> PlanTyped | None:
+    def compile_typed() -> tuple[PlanTyped, ...]:
         # A cold start, and a queue of few messages, do without the module.
         from router.runtime.program.typed import plan_typed
 
