@@ -29,6 +29,7 @@ class FastPaths:
     """
 
     def __init__(self) -> None:
+        self._shapes: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._compiled: dict[str, tuple[PlanTyped, ...]] = {}
         self._of_queues: dict[str, tuple[PlanTyped, ...]] = {}
@@ -41,7 +42,8 @@ class FastPaths:
             if route is None or route.compile_typed is None:
                 self._of_queues[name] = ()
                 return None
-            shape = route.shape()
+            # A large schema makes it long: it is made once.
+            shape = self._shapes.get(name) or self._shapes.setdefault(name, route.shape())
             if shape not in self._compiled:
                 seen = self._seen.get(shape, 0) + messages
                 self._seen[shape] = seen
@@ -49,6 +51,7 @@ class FastPaths:
                     return None
                 self._compiled[shape] = route.compile_typed()
             self._of_queues[name] = self._compiled[shape]
+            self._shapes.pop(name, None)
         typed = self._of_queues[name]
         return _fast_path(queue, typed) if typed else None
 

@@ -1,7 +1,7 @@
 """Decodes, validates and maps messages in one step.
 
 msgspec fills a struct from the text of a message, and checks types, lengths, bounds and choices while it does. What is
-left is asked of the library, value by value. The text of the item is written from the struct. A message that is refused
+left the library checks, value by value. The text of the item is written from the struct. A message that is refused
 is planned in the general way, which decides about it.
 
 Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md, docs/decisions/2026-11-30-a-schema-in-parts.md
@@ -221,9 +221,9 @@ _CHECK = re.compile(r"if not (c[0-9]+)\(\[(p[0-9]+)\]\): raise ValueError")
 
 
 def _together(lines: Sequence[str]) -> list[str]:
-    """Return lines that ask a check once for all values that it is asked for: it takes a list."""
-    asked = Counter(check for check, _ in _CHECK.findall("\n".join(lines)))
-    several = [check for check, times in asked.items() if times > 1]
+    """Return lines that call a check once for all its values: it takes a list."""
+    calls = Counter(check for check, _ in _CHECK.findall("\n".join(lines)))
+    several = [check for check, times in calls.items() if times > 1]
 
     def collect(found: re.Match[str]) -> str:
         return f"{found[1]}s.append({found[2]})" if found[1] in several else found[0]

@@ -37,7 +37,6 @@ _WIDTH, _HEIGHT = 6, 6
 _COUNTED = [
     *map(of_kind, KINDS),
     CONFIGURATION_ERRORS,
-    POSTPONED,
 ]
 _Line = list[str | Json]
 
@@ -173,7 +172,9 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         return
     # The router uses the name in the config.
     known = known_to_function(plan, queue)
-    for name in _COUNTED:
+    # A worker postpones nothing.
+    counted = _COUNTED if plan.worker else [*_COUNTED, POSTPONED]
+    for name in counted:
         label = (
             name.removeprefix("router_")
             .removeprefix("messages_")
