@@ -394,7 +394,12 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     put("MessageRouter", "router_retries_total", 5, {**own, "cause": "throttled"})
     put("MessageRouter", "router_retries_total", 2, {**own, "cause": "outage"})
     put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "orders", "table": "orders"})
-    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 900_000, {"TableName": f"{project.stack}-orders"})
+    index = "key: {id: S}, indexes: {by_total: {key: {total: N}}}"
+    project.write(CONFIG.replace("key: {id: S}", index))
+    table_name = {"TableName": f"{project.stack}-orders"}
+    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 600_000, table_name)
+    indexed = {**table_name, "GlobalSecondaryIndexName": "by_total"}
+    put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 300_000, indexed)
 
     done = project.run("status", "-c", str(project.config), "--json", STAGE=project.stack)
     shown_to_people = project.run("status", "-c", str(project.config), STAGE=project.stack)

@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.deploy`."""
 
-from router.tools.deploy import probe, stack_versions
+from router.tools.deploy import index_updates, probe, stack_versions
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
@@ -52,6 +52,7 @@ __all__ = [
     "delete_stack",
     "discard",
     "execute",
+    "index_updates",
     "keep_version",
     "make_document",
     "move_archive",
