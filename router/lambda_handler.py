@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
@@ -53,6 +53,9 @@ from router.runtime.engine.backoff import OutageBackoff
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program
 from router.runtime.program.precompiled import COMPILED_NAME
+
+if TYPE_CHECKING:
+    from router.runtime.deliver.otlp import FunctionTracer
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
@@ -105,6 +108,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
         if failed:
             failures += [each.record.message_id for each in failed]
             _set_visibility(queue, arn, failed, deadline)
+    if TRACER is not None:
+        TRACER.send(deadline.end)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -298,12 +303,25 @@ def _aws() -> Aws:
 def _delivery() -> Delivery:
     aws = _aws()
     writer = Writer(aws.tables, most_calls=MOST_CALLS)
-    return Delivery(PROGRAM, aws, writer=writer, options=DeliveryOptions(print_embedded))
+    options = DeliveryOptions(print_embedded, trace=TRACER.trace if TRACER else None)
+    return Delivery(PROGRAM, aws, writer=writer, options=options)
+
+
+def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
+    """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not any(env.get(name) for name in endpoints):
+        return None
+    # Only where traces are on.
+    from router.runtime.deliver.otlp import make_tracer
+
+    return make_tracer(env)
 
 
 PROGRAM = _load()
 # Lambda gives a function a whole processor while it is loaded, and less for an invocation.
 import_clients(fetches=PROGRAM.fetches)
+TRACER = _make_tracer(os.environ)
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

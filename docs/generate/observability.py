@@ -24,7 +24,12 @@ METRIC_MONTH = 0.30
 SETTINGS = ("queue", "route")
 FAULTS = ("RT806", "RT814")
 """The codes that each queue has in a month with some faults."""
-WHERE = {"both": "both", "worker": "worker", "route": "both, with `metrics: route`"}
+WHERE = {
+    "both": "both",
+    "worker": "worker",
+    "route": "both, with `metrics: route`",
+    "traces": "both, with [traces](#traces)",
+}
 
 
 def metrics_table() -> str:

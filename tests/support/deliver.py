@@ -17,6 +17,7 @@ from router.runtime.deliver.time_limits import (
     StartLimit,
     WaitBudget,
 )
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "TRIES",
     "WAIT_SHARE",
     "CoalescedWrites",
+    "Delivered",
     "Delivery",
     "DeliveryOptions",
     "FastPath",

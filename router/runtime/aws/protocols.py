@@ -112,7 +112,7 @@ class QueueAttributes(Struct, frozen=True):
 class OutgoingMessage(Struct, frozen=True):
     """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
 
-    `id` identifies it in the response only. `group_id` and `deduplication_id` are left out if empty.
+    `id` identifies it in the response only. `group_id`, `deduplication_id` and `trace_header` are left out if empty.
     """
 
     id: str
@@ -120,6 +120,8 @@ class OutgoingMessage(Struct, frozen=True):
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
     group_id: str = ""
     deduplication_id: str = ""
+    trace_header: str = ""
+    """The trace that it belongs to, as X-Ray writes it; SQS does not count its bytes."""
 
     @property
     def size(self) -> int:

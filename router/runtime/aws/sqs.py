@@ -209,6 +209,9 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
         entry["MessageGroupId"] = message.group_id
     if message.deduplication_id:
         entry["MessageDeduplicationId"] = message.deduplication_id
+    if message.trace_header:
+        header = {"DataType": "String", "StringValue": message.trace_header}
+        entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
     return entry
 
 

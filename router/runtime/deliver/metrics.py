@@ -14,8 +14,8 @@ from router.model import Outcome, OutcomeKind
 
 Unit = Literal["Count", "Seconds"]
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["both", "worker", "route"]
-"""Who has a metric: function and worker, the worker, or both with `telemetry: {metrics: route}`."""
+Source = Literal["both", "worker", "route", "traces"]
+"""Who has a metric: function and worker, the worker, or both with `telemetry: {metrics: route}` or traces."""
 
 NAMESPACE = "MessageRouter"
 """The CloudWatch namespace."""
@@ -83,6 +83,7 @@ WRITE_UNITS = "router_write_units_total"
 RECEIVES = "router_receives_total"
 PAUSES = "router_pauses_total"
 IN_FLIGHT = "router_messages_in_flight"
+SPANS_DROPPED = "router_spans_dropped_total"
 
 
 def of_kind(kind: str) -> str:
@@ -136,6 +137,9 @@ METRICS: Mapping[str, Metric] = {
     PAUSES: Metric("Pauses, as a queue or its tables failed or were throttled.", source="worker"),
     IN_FLIGHT: Metric("Messages that are worked on.", kind="gauge", source="worker"),
     **_ROUTES,
+    SPANS_DROPPED: Metric(
+        "Spans that were not sent: the endpoint fails, or time was up.", source="traces"
+    ),
     LINES_DROPPED: Metric(
         "Lines that a worker could not log because nobody read its log; `queue` is empty.",
         source="worker",

@@ -34,6 +34,7 @@ from router.runtime.deliver.metrics import (
     RETRIES,
     ROUTE,
     SERVICE,
+    SPANS_DROPPED,
     TABLE,
     WRITE_CALLS,
     WRITE_UNITS,
@@ -310,6 +311,11 @@ def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, objec
 def print_embedded(summary: Summary) -> None:
     """Print a batch's lines: CloudWatch reads the standard output of a Lambda function."""
     print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def print_dropped_spans(queue: str, number: int) -> None:
+    """Print that spans of a queue's batches were not sent."""
+    print(_line({QUEUE: queue}, {SPANS_DROPPED: number}), flush=True)  # noqa: T201 — for CloudWatch
 
 
 def ignore(summary: Summary) -> None:

@@ -16,7 +16,6 @@ from router.tools.cli.options import (
     json_option,
     yes_option,
 )
-from router.tools.cli.report import exit_on_findings
 
 
 @click.command("deploy")
@@ -92,6 +91,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
         )
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
+    from router.tools.cli.report import exit_on_findings
     from router.tools.control_plane.clients import connect_services
     from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.canary import read_canary

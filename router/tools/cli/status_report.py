@@ -190,12 +190,10 @@ def show_status(status: StatusReport) -> None:
         for each in status.tables
         if each.write_units
     ]
-    lines += [
-        f"dead letters of {queue.queue} by sender: "
-        + ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
-        for queue in status.queues
-        if queue.senders
-    ]
+    for queue in status.queues:
+        if queue.senders:
+            counts = ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
+            lines.append(f"dead letters of {queue.queue} by sender: {counts}")
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
         output().print(literal(line), soft_wrap=True)

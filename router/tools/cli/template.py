@@ -1,7 +1,10 @@
 """`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,20 +18,9 @@ from router.tools.cli.options import (
     variables_of_files,
     write_file,
 )
-from router.tools.cli.report import exit_on_findings
-from router.tools.deploy.archive import LeftOut
-from router.tools.deploy.secret_files import SecretFiles
-from router.tools.deploy.template.document import (
-    MAX_INLINE_BYTES,
-    DeployableConfig,
-    as_json,
-    as_yaml,
-    make_document,
-    read_for_deployment,
-)
-from router.tools.deploy.template.expressions import SET_BY_AWS
-from router.tools.deploy.template.operators import operator_policies
-from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
+
+if TYPE_CHECKING:
+    from router.tools.deploy.template.document import DeployableConfig
 
 FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
 
@@ -92,24 +84,34 @@ def command(
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
     """
-    with exit_on_findings(err=True):
-        read = read_for_deployment(config, _environment())
+    # What reads and checks a config for a template takes 0.2 s to import.
+    from router.tools.cli.report import exit_on_findings
+    from router.tools.deploy.template.document import read_for_deployment
+
+    # What is refused whatever the config says is refused before it is checked, which can take seconds.
     if form in ("docker", "systemd"):
-        text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
+        make = _worker_file(config.parent, form, wheel, index, allowed)
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
     else:
-        text = _template(read, form, worker)
-    _write(text, form, output)
+        make = partial(_template, form=form, worker=worker)
+    with exit_on_findings(err=True):
+        read = read_for_deployment(config, _environment())
+    _write(make(read), form, output)
 
 
 def _environment() -> dict[str, str]:
+    from router.tools.deploy.template.expressions import SET_BY_AWS
+
     # The region is a reference in the template, whatever it is here.
     region = {name: value for name, value in os.environ.items() if name in SET_BY_AWS}
     return {**region, **variables_of_files()}
 
 
-def _template(read: DeployableConfig, form: str, worker: bool) -> str:
+def _template(read: "DeployableConfig", form: str, worker: bool) -> str:
+    from router.tools.deploy.template.document import as_json, as_yaml, make_document
+    from router.tools.deploy.template.operators import operator_policies
+
     if form == "operator-policy":
         return as_yaml(operator_policies(read))
     document = make_document(read, worker)
@@ -118,6 +120,8 @@ def _template(read: DeployableConfig, form: str, worker: bool) -> str:
 
 def _write(text: str, form: str, path: Path | None) -> None:
     """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
+    from router.tools.deploy.template.document import MAX_INLINE_BYTES
+
     if path:
         write_file(path, text.encode())
     else:
@@ -132,17 +136,28 @@ def _write(text: str, form: str, path: Path | None) -> None:
 
 
 def _worker_file(
-    config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles
-) -> str:
-    """Return a Dockerfile, or a unit file; for an image, put the wheel beside the config and report files left out."""
-    folder = config.path.parent
+    folder: Path, form: str, wheel: Path | None, index: str, allowed: tuple[str, ...]
+) -> "Callable[[DeployableConfig], str]":
+    """Return what makes a Dockerfile or a unit file.
+
+    For an image, it puts the wheel beside the config, and reports files that are left out.
+    """
+    from router.tools.deploy.archive import LeftOut
+    from router.tools.deploy.secret_files import SecretFiles
+    from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
+
     program = find_program(folder, wheel, index)
     if form == "systemd":
-        return systemd_unit(config.path, config.variables, program)
+        return lambda config: systemd_unit(config.path, config.variables, program)
+    secrets = SecretFiles(allowed)
     secrets.require(folder)
-    left_out: list[LeftOut] = []
-    text = dockerfile(config, program, secrets, left_out)
-    program.place(folder)
-    for each in left_out:
-        click.echo(f"left out: {each.name}: {each.reason}", err=True)
-    return text
+
+    def make(config: "DeployableConfig") -> str:
+        left_out: list[LeftOut] = []
+        text = dockerfile(config, program, secrets, left_out)
+        program.place(folder)
+        for each in left_out:
+            click.echo(f"left out: {each.name}: {each.reason}", err=True)
+        return text
+
+    return make

@@ -52,7 +52,6 @@ from router.tools.deploy.targets import Arch, Python, Target
 
 HANDLER = "router.lambda_handler.handler"
 """The handler of the function."""
-OUTPUT = Path("dist/lambda.zip")
 
 
 class Contents(Struct, frozen=True):
@@ -86,7 +85,7 @@ def target_of(config: Config, arch: Arch | None = None, python: Python | None = 
 
 def build(
     config: Path,
-    output: Path = OUTPUT,
+    output: Path,
     choose_target: Callable[[Config], Target] = target_of,
     env: Mapping[str, str] = os.environ,
     report: Callable[[str], object] = lambda _: None,

@@ -236,7 +236,7 @@ def document_of(statements: Iterable[Statement], place: Callable[[str], Expressi
                 "Sid": each.sid,
                 "Effect": "Allow",
                 "Action": list(each.actions),
-                "Resource": [place(resource) for resource in each.resources],
+                "Resource": list(map(place, each.resources)),
             }
             for each in statements
         ],
