@@ -230,13 +230,13 @@ def test_waits_until_an_index_is_built() -> None:
         {"TableStatus": "UPDATING"},
         {"TableStatus": "ACTIVE", "GlobalSecondaryIndexes": [building | {"IndexStatus": "ACTIVE"}]},
     )
-    said: list[str] = []
+    sentences: list[str] = []
     paused: list[float] = []
 
     action = index_updates.IndexAction("create", "by_day", "orders", "TableOrders")
-    index_updates.wait_until_active(dynamodb, [action, action], said.append, paused.append)
+    index_updates.wait_until_active(dynamodb, [action, action], sentences.append, paused.append)
 
-    assert said == [
+    assert sentences == [
         "table 'orders': DynamoDB builds or deletes by_day",
         "table 'orders': DynamoDB builds or deletes the table",
     ]
@@ -266,7 +266,7 @@ def both(guarded: LocalAws) -> Iterator[tuple[str, tuple[Any, Any]]]:
     name = f"indexed-{uuid.uuid4().hex[:8]}"
     given = {"by_status": {"key": {"status": "S", "at": "N"}}, "by_x": {"key": {"x": "B", "status": "S"}}}
     table = msgspec.convert({"key": {"id": "S"}, "indexes": given}, spec.TableSettings)
-    dynamodb, _ = local_clients(guarded)
+    dynamodb: Any = local_clients(guarded)[0]
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",

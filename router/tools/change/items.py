@@ -257,15 +257,15 @@ def _indexes(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = (each.table_settings.indexes for each in (old, new))
     table = new.settings.table
     for name in {**before, **after}:
-        path, old_path = (("tables", each.settings.table, "indexes", name) for each in (new, old))
+        path, old_path = _index_path(new, name), _index_path(old, name)
         what = f"index '{name}' of table '{table}'"
         code = INDEX_REMOVED
         if name not in after:
-            path = ("tables", table)
+            path = _index_path(new)
             sentence = f"{what} is removed: its key was {_index_in_words(before[name])}"
         elif name not in before:
             code = INDEX_ADDED
-            old_path = ("tables", old.settings.table)
+            old_path = _index_path(old)
             sentence = f"{what} is new: its key is {_index_in_words(after[name])}"
         elif definition_of(before[name]) != definition_of(after[name]):
             was, is_ = (_index_in_words(each[name]) for each in (before, after))
@@ -273,6 +273,11 @@ def _indexes(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
         else:
             continue
         yield ConfigChange(code, sentence, path, old_path, new.name)
+
+
+def _index_path(route: RouteVersion, *index: str) -> Path:
+    """Return the path of an index in the config; without a name, of the table, which has no such index."""
+    return ("tables", route.settings.table, *(("indexes", *index) if index else ()))
 
 
 def _index_in_words(index: spec.TableIndex) -> str:

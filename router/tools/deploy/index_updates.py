@@ -25,10 +25,13 @@ _PAUSE = 5.0
 _ACTIVE = "ACTIVE"
 
 
+Verb = Literal["create", "delete"]
+
+
 class IndexAction(Struct, frozen=True):
     """The creation or deletion of an index of a table, which has a logical id."""
 
-    verb: Literal["create", "delete"]
+    verb: Verb
     index: str
     table: str
     id: str
@@ -104,7 +107,7 @@ def _actions(id_: str, table: str, before: Properties, after: Properties) -> Seq
     full = len(was) + len(created) > MAX_INDEXES
     first = [name for name in deleted if full or retyped & _attributes(was[name])]
     rest = [name for name in deleted if name not in first]
-    verbs = [("delete", first), ("create", created), ("delete", rest)]
+    verbs: list[tuple[Verb, list[str]]] = [("delete", first), ("create", created), ("delete", rest)]
     return [IndexAction(verb, name, table, id_) for verb, names in verbs for name in names]
 
 

@@ -41,8 +41,8 @@ def test_indexes(diff: Diff, old: dict[str, Any], new: dict[str, Any], found: di
     """New and removed ones, and another key or projection, which is another index."""
     report = diff(config(old), config(new))
 
-    said = {each.change.code.id: each.change.sentence for each in report.findings if each.change.code.id < "RT94"}
-    assert said == found
+    sentences = {each.change.code.id: each.change.sentence for each in report.findings if each.change.code.id < "RT94"}
+    assert sentences == found
 
 
 def test_messages_that_an_index_refuses(diff: Diff) -> None:

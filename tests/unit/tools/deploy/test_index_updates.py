@@ -90,8 +90,8 @@ def test_a_full_table() -> None:
 
 def test_units_are_those_of_the_table() -> None:
     """In a step the table has the billing of before."""
-    units = {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 2}}
-    more = {"ProvisionedThroughput": {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}}
+    units: Any = {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 2}}
+    more: Any = {"ProvisionedThroughput": {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}}
 
     provisioned = index_updates(template(T=table(**units)), template(T=table({**A, **more}, {**B, **more}, **more)))
     on_demand = index_updates(template(T=table()), template(T=table({**A, **more}, {**B, **more}, **more)))

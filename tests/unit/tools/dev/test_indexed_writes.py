@@ -60,8 +60,8 @@ def test_indexes(explain: Any, message: dict[str, Any], write: str, lines: list[
 
     assert (brief.exit_code, full.exit_code) == (0, 0)
     for done in (brief, full):
-        said = [line.strip().removeprefix("route r: ") for line in done.output.splitlines() if "index by" in line]
-        assert said == lines
+        sentences = [line.strip().removeprefix("route r: ") for line in done.output.splitlines() if "index by" in line]
+        assert sentences == lines
 
 
 def test_an_item_that_is_refused(explain: Any, tmp_path: Path) -> None:
