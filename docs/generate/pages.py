@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from docs.generate.checks import checks_page, code_pages, examples_file
+from docs.generate.checks import checks_page, code_pages, examples_file, runbooks_file
 from docs.generate.commands import commands_page
 from docs.generate.config import config_page
-from docs.generate.observability import observability_page
+from docs.generate.observability import lambda_page, observability_page
 from docs.generate.plugins import plugins_page, transforms_page
 from docs.generate.schemas import make_exact_schemas, make_published_schemas
 from router.runtime.program.load import load_program
@@ -55,12 +55,14 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/checks.md": checks_page,
     "docs/cli.md": commands_page,
     "docs/config.md": config_page,
+    "docs/lambda.md": lambda_page,
     "docs/observability.md": observability_page,
     "docs/transforms.md": transforms_page,
     "docs/plugins.md": plugins_page,
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/tools/check/examples.json": examples_file,
+    "router/tools/check/runbooks.json": runbooks_file,
     **{name: page_of_code(name) for name in all_code_pages()},
 }
 """The function that makes each file, by its path in the repository; the first file is read to make others."""

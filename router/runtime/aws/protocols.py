@@ -102,17 +102,19 @@ class WriteResponse(Struct, frozen=True):
 class QueueAttributes(Struct, frozen=True):
     """The attributes of a queue: its visibility timeout in seconds, and its `maxReceiveCount`.
 
-    `max_receive_count` is 0 without a redrive policy.
+    `max_receive_count` is 0 without a redrive policy. `in_flight` is SQS's count of messages that are invisible.
     """
 
     visibility: int
     max_receive_count: int = 0
+    in_flight: int = 0
 
 
 class OutgoingMessage(Struct, frozen=True):
     """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
 
-    `id` identifies it in the response only. `group_id`, `deduplication_id` and `trace_header` are left out if empty.
+    `id` identifies it in the response only. `group_id`, `deduplication_id`, `trace_header` and the `delay` in seconds
+    are left out if empty.
     """
 
     id: str
@@ -122,17 +124,21 @@ class OutgoingMessage(Struct, frozen=True):
     deduplication_id: str = ""
     trace_header: str = ""
     """The trace that it belongs to, as X-Ray writes it; SQS does not count its bytes."""
+    delay: int = 0
 
     @property
     def size(self) -> int:
         """The bytes as SQS counts them: the body, and the names, types and values of the attributes."""
-        size = _bytes(self.body)
+        size = 0
+        texts = [self.body]
         for name, attribute in self.message_attributes.items():
-            value = (
-                attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
-            )
-            size += _bytes(name) + _bytes(attribute["DataType"]) + _bytes(value)
-        return size
+            texts += (name, attribute["DataType"])
+            if "BinaryValue" in attribute:
+                size += len(attribute["BinaryValue"])
+            else:
+                texts.append(attribute["StringValue"])
+        # A body may hold half a surrogate pair, which has no UTF-8 of its own.
+        return size + len("".join(texts).encode(errors="surrogatepass"))
 
 
 class Tables(Protocol):
@@ -401,8 +407,3 @@ def read_key_schema(description: Mapping[str, Any]) -> KeySchema:
     return cast(
         "KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)
     )
-
-
-def _bytes(value: str | bytes) -> int:
-    # A body may hold half a surrogate pair, which has no UTF-8 of its own.
-    return len(value) if isinstance(value, bytes) else len(value.encode(errors="surrogatepass"))

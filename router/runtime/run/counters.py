@@ -64,7 +64,7 @@ _SPREAD: Mapping[str, Iterable[str]] = {CODE: _CODES, CAUSE: CAUSES}
 def _columns(labels: Labels) -> Iterator[Column]:
     """Yield the columns of the rows with these labels."""
     for name, metric in METRICS.items():
-        if name == LINES_DROPPED:
+        if name == LINES_DROPPED or metric.source == "function":
             continue
         if name == AGE and labels == (QUEUE,):
             yield from ((AGE, bound) for bound in _BOUNDS)

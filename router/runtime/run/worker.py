@@ -29,6 +29,7 @@ from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.runtime.run.counters import Counters, Totals
 from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
+from router.runtime.run.metric_lines import MetricLines, logs_metrics
 from router.runtime.run.monitoring import WorkerStatus, serve
 from router.runtime.run.polling import Count, Meters, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
@@ -114,6 +115,7 @@ class WorkerService:
         self._leases = Leases(self._aws.queues)
         self._counters = Counters(options.counters)
         self._tracer = start_tracing(env, self._counters.add)
+        self._metric_lines = MetricLines(self.totals) if logs_metrics(env) else None
         self._pool = self._new_pool(program)
         LINE_FIELDS["config"] = self._pool.config
 
@@ -143,6 +145,8 @@ class WorkerService:
                 self._control.start(self.status, self._request_stop)
             finished = self._stop(self._wait_for_stop())
         ended.set()
+        if self._metric_lines:
+            self._metric_lines.log()
         LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
         return 0 if finished else 1
 
@@ -184,6 +188,8 @@ class WorkerService:
             with suppress(Empty):
                 self._wake.get(timeout=POLL_SECONDS)
             self._pool.unblock()
+            if self._metric_lines:
+                self._metric_lines.log_if_due()
         return self._stopped_at
 
     def _begin_reload(self) -> None:

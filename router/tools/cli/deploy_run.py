@@ -11,11 +11,14 @@ from pathlib import Path
 
 import click
 
-from router.errors import RouterError, UsageError
+from router.errors import PluginError, RouterError, UsageError
+from router.runtime.config.environment import RT005
+from router.runtime.config.secret_values import SecretValues
 from router.tools.change.compare import side_by_side
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
 from router.tools.check.run import RULE_FAILED, examine
+from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
 from router.tools.cli.diff_report import render
 from router.tools.cli.stack_run import ChangeOptions, StackRun
@@ -23,11 +26,11 @@ from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
 from router.tools.control_plane.stacks import Stack
 from router.tools.deploy.archive import Archive
-from router.tools.deploy.build import build
+from router.tools.deploy.build import build, pack_config
 from router.tools.deploy.changes import TemplateVersion
+from router.tools.deploy.deployed_places import AccountRegion
 from router.tools.deploy.deployment import Deployment, make_deployment, read_package
 from router.tools.deploy.hidden_values import Previous
-from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import require_codedeploy
 from router.tools.deploy.stack import PreparedChange, must_create, require_own
 from router.tools.deploy.stack_versions import (
@@ -41,16 +44,29 @@ from router.tools.deploy.stack_versions import (
     previous_version,
     read_environment,
     read_package_of,
+    require_kept,
 )
-from router.tools.deploy.template.alias import function_reference, has_function, with_alias
+from router.tools.deploy.template.alarms import silent_alarms
+from router.tools.deploy.template.alias import has_function
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
-    make_document,
     read_for_deployment,
 )
-from router.tools.deploy.template.expressions import variables_of
+from router.tools.deploy.template.expressions import hidden_parameters, variables_of
+from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
+from router.tools.deploy.template.worker import (
+    IMAGE,
+    has_worker,
+    rolling,
+    with_rolling,
+)
+from router.tools.dev.compare import Difference
+from router.tools.dev.run_tests import Suite, Verdict
+
+_DIGEST = "@sha256:"
+"""What is between the repository and the digest of an image."""
 
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
@@ -60,6 +76,8 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     worker: bool
     allowed: tuple[str, ...]
     allow_breaking: bool
+    allow_failing: tuple[str, ...]
+    revert_drift: bool
     canary: Canary | None
 
 
@@ -76,11 +94,18 @@ class DeployRun(StackRun):
     ) -> None:
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
+        self._reverts_drift = options.revert_drift
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
+        self._hidden = SecretValues()
+        place = AccountRegion(self._account, self._stacks.region)
+        self._folder = DeployedFolder(config.parent, options, place, self._log)
 
     def _run(self, closing: ExitStack) -> int:
         # Checked before the build, which takes long.
+        if not self._folder.is_confirmed():
+            self._log("nothing was changed")
+            return self._report(Deployment(self._options.stack), (), 1)
         stack = self._stacks.find(self._options.stack)
         creates = must_create(stack)
         require_own(self._stacks, stack)
@@ -91,26 +116,31 @@ class DeployRun(StackRun):
             environment = self._hidden_values(stack, old.body)
             self._previous = previous_of(stack, old.body, environment)
             self._known = hidden_variables(old.body, environment)
+            self._hide(self._known)
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
+        if not self._passes_tests(config):
+            return self._report(Deployment(self._options.stack), (), 1)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
+        if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
+            self._log(
+                f"the image {deployment.values[IMAGE]} is named by a tag, which may name another image later: name it "
+                f"by its digest (REPOSITORY{_DIGEST}…), so that what runs has the configuration that is kept"
+            )
         if old.body:
             self._open_versions(closing)
+        if refusal := self._why_not_side_by_side(old):
+            self._log(refusal)
+            return self._report(deployment, (), 1)
         if self._deploys.canary:
-            if refusal := self._why_not_side_by_side(old):
-                self._log(refusal)
-                return self._report(deployment, (), 1)
             require_codedeploy(self._services["codedeploy"])
+        if has_worker(old.body) and self._deploys.worker:
+            deployment = self._replace_tasks(deployment, old)
         return self._change(self._with_routes(deployment, old), old, stack)
 
     def _open_versions(self, closing: ExitStack) -> None:
-        """Read what the function of the stack runs."""
-        if self._deploys.worker:
-            self._unread = (
-                "those of a worker are in its images; router diff compares them with a commit"
-            )
-            return
+        """Read what the function or the worker of the stack runs."""
         try:
             where = f"{STACK}{self._options.stack}"
             self._versions = open_versions(where, str(self._path), self._path, self._known, closing)
@@ -118,23 +148,76 @@ class DeployRun(StackRun):
             self._unread = str(error)
             self._drift = self._unread if isinstance(error, OtherPackageError) else ""
 
+    def _passes_tests(self, config: DeployableConfig) -> bool:
+        """Run the tests of the routes, show those that fail, and return whether the deployment goes on."""
+        unset = [str(each) for each in config.loaded.findings if each.code.id == RT005.id]
+        if unset:
+            # The deployment asks for a value, unless the stack keeps one that nobody can read.
+            self._log(f"the tests of the routes are not run without all variables: {unset[0]}")
+            return True
+        with self._console.status("running the tests of the routes"):
+            suite = Suite(self._path, self._known, loaded=config.loaded)
+            verdicts = [
+                _run_test(suite, route, name, index) for route, name, index in suite.names()
+            ]
+        failed = [each for each in verdicts if not each.passed]
+        for each in failed:
+            self._log(f"FAIL  {each.label}\n{each.text}")
+        if verdicts:
+            self._log(
+                f"tests of the routes: {len(verdicts) - len(failed)} passed, {len(failed)} failed"
+            )
+        refused = [each.label for each in failed if each.label not in self._deploys.allow_failing]
+        if refused:
+            options = " ".join(f"--allow-failing '{each}'" for each in refused)
+            self._log(f"refused: tests of the routes fail; to go on in spite of them: {options}")
+        return not refused
+
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
-        """Return why what the function runs and the config must not write at the same time, or ""."""
-        if not has_function(old.body):
+        """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
+        if self._deploys.canary and has_function(old.body):
+            if self._versions is None:
+                return f"refused: it is not known whether two versions may write side by side: {self._unread}"
+            advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+        elif has_worker(old.body) != self._deploys.worker:
+            advice = (
+                "the function and the worker write side by side while one replaces the other: deploy this change to "
+                "what runs first"
+            )
+        else:
             return ""
-        if self._versions is None:
-            return f"refused: it is not known whether two versions may write side by side: {self._unread}"
-        reasons = side_by_side(*self._versions)
-        advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+        reasons = side_by_side(*self._versions) if self._versions else ()
         return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
 
-    def _review(self) -> Sequence[str]:
+    def _replace_tasks(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
+        """Return a deployment whose old tasks stop first if both versions must not write at the same time.
+
+        Raises UsageError for the image that runs, named by its digest, with another config: it has the one of before.
+        """
+        image, kept = old.values.get(IMAGE, ""), old.values.get(CODE_KEY, "")
+        new = deployment.values
+        same_config = new[CODE_KEY] == kept
+        if kept and not same_config and _DIGEST in image and new[IMAGE] == image:
+            raise UsageError(
+                f"the image {image} runs already, with another configuration or for another version of the router: "
+                f"build an image of this configuration, push it, and name it by --parameter {IMAGE}=…"
+            )
+        if same_config and new[IMAGE] == image:
+            return deployment.with_body(with_rolling(deployment.template.body, rolling(old.body)))
+        return self._stop_first(deployment)
+
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         """Show the verdict about each route; a change that breaks something is refused where nobody is asked."""
+        if silent := silent_alarms(deployment.template.body, deployment.values):
+            self._log(
+                f"warning: nobody is notified by {len(silent)} of the alarms: give --parameter AlarmTopic=ARN of a "
+                "topic, or an alarm_topic to the owners"
+            )
         report = self._compare_routes()
         if report is None:
             return ()
         if not self._options.as_json:
-            show_routes(report, self._options.stack)
+            show_routes(report, self._options.stack, self._hidden)
         breaking = breaking_changes(report)
         if not breaking or not self._options.yes or self._deploys.allow_breaking:
             return ()
@@ -146,48 +229,46 @@ class DeployRun(StackRun):
         return "Some changes break something. " if report and breaking_changes(report) else ""
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
-        role = self._role_of_worker(prepared.stack_id) if self._deploys.worker else ""
-        function = (
-            ""
-            if self._deploys.worker
-            else function_reference(prepared.stack, deployment.template.body)
-        )
+        self._folder.remember()
+        comparison = self._live_comparison(deployment.template.body)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
             # The value of a hidden variable, which stays, need not be known: no resource depends on it.
-            report = examine(
-                self._path, env, LiveComparison(function, role=role), "warning", rules=()
-            )
+            report = examine(self._path, env, comparison, "warning", rules=())
         # Those about the config itself were shown before the deployment.
         about = [
             each
             for each in report.findings
             if each.code.id.startswith(LIVE) or each.code == RULE_FAILED
         ]
-        return self._show_findings(about)
-
-    def _role_of_worker(self, stack_id: str) -> str:
-        """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""
-        names = [
-            each.physical_id
-            for each in self._stacks.resources(stack_id)
-            if each.logical_id == "TaskRole"
-        ]
-        return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
+        code = self._show_findings(about)
+        if code and prepared.changes is None and not self._reverts_drift:
+            self._log("--revert-drift repairs what was changed by hand, where AWS can")
+        return code
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
-        package = None if self._deploys.worker else self._package(folder)
-        document = make_document(config, self._deploys.worker)
-        if not self._deploys.worker:
-            document = with_alias(document)
+        # What is too large for a stack is reported before the build, which takes long.
+        document = make_fitting(config, make_template(self._deploys.worker))
+        hidden = hidden_parameters(document.body)
+        variables = document.variables.items()
+        self._hide({name: self._env.get(name, "") for name, each in variables if each in hidden})
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        if self._deploys.worker:
+            package = pack_config(self._path, folder, self._known, self._deploys.allowed)
+        else:
+            package = self._package(folder)
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
         )
+
+    def _hide(self, variables: Mapping[str, str]) -> None:
+        """Show the names of variables instead of their values."""
+        for name, value in variables.items():
+            self._hidden.add(value, f"${{{name}}}")
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
@@ -212,6 +293,15 @@ class DeployRun(StackRun):
             self._untested = built.smoke_test.reason
             self._log(f"the import of the package was not tested on this machine: {self._untested}")
         return package
+
+
+def _run_test(suite: Suite, route: str, name: str, index: int) -> Verdict:
+    """Run a test; it fails if plugins cannot start here."""
+    try:
+        return suite.run_one(route, index)
+    except PluginError as error:
+        fault = Difference("plugins", "they start", str(error))
+        return Verdict(route, name, (fault,), index)
 
 
 class RollbackRun(StackRun):
@@ -242,6 +332,8 @@ class RollbackRun(StackRun):
                 f"it is now; router deploy with --parameter {name}=… changes it"
             )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
+        if has_worker(old.body) and has_worker(before.template):
+            deployment = self._stop_first(deployment)
         report = self._compare_routes()
         if report and not self._options.as_json:
             click.echo(render(report, "text", show_ignored=False))
@@ -250,11 +342,14 @@ class RollbackRun(StackRun):
     def _open_versions(
         self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack
     ) -> None:
-        """Read the config that runs and the one before; those of workers are in images."""
-        if CODE_KEY not in stack.parameters or CODE_KEY not in before.parameters:
-            self._unread = "those of a worker are in its images"
+        """Read the config that runs and the one before, if both were kept."""
+        try:
+            for version in (now, before):
+                require_kept(stack.name, version.parameters)
+        except UsageError as error:
+            self._unread = str(error)
             return
-        env = read_environment(stack, self._services["lambda"])
+        env = read_environment(stack, self._services)
         self._versions = (
             self._open("now", now, env, closing),
             self._open("before", before, env, closing),
@@ -268,7 +363,7 @@ class RollbackRun(StackRun):
             label, package, {**env, **variables_of(version.template, version.parameters)}, closing
         )
 
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         # The comparison was shown before the change set. Who goes back is in a hurry, and what is broken ran before.
         return ()
 

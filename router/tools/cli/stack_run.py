@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from router.model import Finding
 from router.runtime.printable import printable_lines
-from router.tools.change.compare import compare_versions
+from router.tools.change.compare import compare_versions, side_by_side
 from router.tools.change.consequences import LeftQueue, left_queues
 from router.tools.change.deployments import routes_by_resource
 from router.tools.change.report import DiffReport
@@ -46,6 +46,10 @@ from router.tools.deploy.changes import (
     in_order,
     leave_queue,
 )
+from router.tools.deploy.deleted_queues import (
+    deleted_queues,
+    wait_for_names,
+)
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.index_updates import IndexUpdate, index_updates
 from router.tools.deploy.live import LiveComparison
@@ -60,7 +64,6 @@ from router.tools.deploy.stack import (
     with_reason,
 )
 from router.tools.deploy.stack_versions import (
-    FUNCTION_NAME,
     keep_version,
     may_hide,
     read_environment,
@@ -68,6 +71,13 @@ from router.tools.deploy.stack_versions import (
 from router.tools.deploy.template.alias import function_reference, needs_alias
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MAX_ATTACHED
+from router.tools.deploy.template.worker import (
+    START_FIRST,
+    STOP_FIRST,
+    TASK_ROLE,
+    has_worker,
+    with_rolling,
+)
 from router.tools.dev.compare import to_json
 
 
@@ -88,13 +98,14 @@ class StackRun(ABC):
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
     why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
-    stack names, `_untested` why the package was not imported here. `_not_restored` are variables whose values a
-    rollback cannot restore.
+    stack names, `_reverts_drift` that what was changed by hand is repaired, `_untested` why the package was not
+    imported here. `_not_restored` are variables whose values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
     _unread = ""
     _drift = ""
+    _reverts_drift = False
     _untested = ""
     _how = ""
     _diff: DiffReport | None = None
@@ -119,6 +130,9 @@ class StackRun(ABC):
 
     def run(self) -> int:
         """Change the stack, and return the exit code; raises RouterError."""
+        self._log(
+            f"account {self._account}, region {self._stacks.region}, stack '{self._options.stack}'"
+        )
         with ExitStack() as closing:
             return self._run(closing)
 
@@ -134,26 +148,25 @@ class StackRun(ABC):
         return TemplateVersion(body, {**self._pseudo, **visible})
 
     def _hidden_values(self, stack: Stack, template: Mapping[str, Any]) -> dict[str, str]:
-        """Return the variables of a function that CloudFormation does not tell, as far as they can be read."""
-        if FUNCTION_NAME not in stack.outputs or not may_hide(template):
+        """Return the variables that CloudFormation does not tell, as far as the function or the tasks have them."""
+        if not may_hide(template):
             return {}
         try:
-            return read_environment(stack, self._services["lambda"])
+            return read_environment(stack, self._services)
         except AwsCallError as error:
-            self._log(f"the hidden values of the function are not known here: {error}")
+            self._log(f"the hidden values of the stack are not known here: {error}")
             return {}
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
         """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
-        require_free_names(
-            new_stores(old, deployment.template), self._services, self._log, self._how
-        )
+        stores = [*new_stores(old, deployment.template)]
+        require_free_names(stores, self._services, self._log, self._how)
+        deleted = deleted_queues(self._stacks, deployment.stack, stack)
         updates = index_updates(old, deployment.template)
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
-            prepared = create_change_set(
-                self._stacks, deployment.stack, template, deployment.parameters
-            )
+            prepared = self._propose(deployment, template)
+        self._tell_of_drift(prepared)
         if prepared.changes is None and self._drift:
             self._log(f"CloudFormation sees nothing to change, but {self._drift}")
             return self._report(deployment, (), 1)
@@ -177,6 +190,7 @@ class StackRun(ABC):
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
+                wait_for_names({store.name for store in stores}, deleted, self._log)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
         except (
@@ -197,11 +211,27 @@ class StackRun(ABC):
                     deployment, planned, self._finish(deployment, prepared, result), result
                 )
         if steps.before is not None:
-            prepared = steps.propose_last(deployment, template)
+            prepared = steps.check(self._propose(deployment, template))
         result = self._execute(
             prepared, VersionProbe(self._stacks, old.body, deployment.template.body)
         )
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _propose(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
+        return create_change_set(
+            self._stacks,
+            deployment.stack,
+            template,
+            deployment.parameters,
+            reverts_drift=self._reverts_drift,
+        )
+
+    def _tell_of_drift(self, prepared: PreparedChange) -> None:
+        if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
+            self._log(
+                "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
+                "AWS and boto3 have to know"
+            )
 
     def _tell_updates(self, updates: Sequence[IndexUpdate]) -> None:
         if len(updates) > 1:
@@ -222,6 +252,17 @@ class StackRun(ABC):
         found = [routes_by_resource(*both) for both in zip(self._versions, templates, strict=True)]
         return structs.replace(deployment, routes={**found[0], **found[1], **deployment.routes})
 
+    def _stop_first(self, deployment: Deployment) -> Deployment:
+        """Return a deployment whose service stops its old tasks first if both configs must not write side by side."""
+        if self._versions:
+            reasons = side_by_side(*self._versions)
+        else:
+            reasons = (f"it is not known whether both versions may write: {self._unread}",)
+        for reason in reasons:
+            self._log(f"the old tasks stop before new ones start: {reason}")
+        percents = STOP_FIRST if reasons else START_FIRST
+        return deployment.with_body(with_rolling(deployment.template.body, percents))
+
     def _warn_of_policies(self, count: int) -> None:
         if count > MAX_ATTACHED:
             self._log(
@@ -234,7 +275,7 @@ class StackRun(ABC):
         """Compare what is deployed with what was to be, and return the exit code."""
 
     @abstractmethod
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         """Show what changes for messages, and return why the change is refused."""
 
     def _compare_routes(self) -> DiffReport | None:
@@ -255,10 +296,19 @@ class StackRun(ABC):
         loaded = version.loaded
         known = set(loaded.findings)
         with self._console.status("comparing what is deployed with the config"):
-            LiveComparison(function_reference(self._options.stack, template))(loaded)
+            self._live_comparison(template)(loaded)
         ignored = {each.finding for each in ignore_findings(loaded, frozenset(), live=True)}
         about = [each for each in loaded.findings if each not in known and each not in ignored]
         return self._show_findings(map(version.relabel, about))
+
+    def _live_comparison(self, template: Mapping[str, Any]) -> LiveComparison:
+        """Return the comparison with what a template has deployed: with its function, or the role of its tasks."""
+        stack = self._options.stack
+        if not has_worker(template):
+            return LiveComparison(function_reference(stack, template))
+        resources = self._stacks.resources(stack)
+        (name,) = (each.physical_id for each in resources if each.logical_id == TASK_ROLE)
+        return LiveComparison("", role=f"arn:{self._partition}:iam::{self._account}:role/{name}")
 
     def _show_findings(self, found: Iterable[Finding]) -> int:
         """Print the errors and warnings about what is deployed, and how many there are; return the exit code."""
@@ -299,7 +349,7 @@ class StackRun(ABC):
             show_changes(planned)
         for line in show_parameters(deployment.changes):
             self._log(line)
-        refusals = [*self._review()]
+        refusals = [*self._review(deployment)]
         lost = [each for each in planned if each.loses]
         if options.dry_run:
             return self._end_dry_run(old)
@@ -424,6 +474,7 @@ class StackRun(ABC):
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
             more: dict[str, Any] = {
+                "account": self._account,
                 "diff": diff,
                 "not_compared": self._unread,
                 "findings": findings,

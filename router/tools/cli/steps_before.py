@@ -9,7 +9,7 @@ from rich.console import Console
 from router.errors import UsageError
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
-from router.tools.control_plane.stacks import Stack, Stacks, StackTemplate
+from router.tools.control_plane.stacks import Stack, Stacks
 from router.tools.deploy.changes import TemplateVersion
 from router.tools.deploy.deployment import Deployment
 from router.tools.deploy.index_updates import IndexUpdate, wait_until_active
@@ -86,22 +86,16 @@ class StepsBefore:
         step = Deployment(stack.name, body, kept, {}, {}, None).upload_template(self._artifacts)
         prepared = create_change_set(self._stacks, stack.name, step, kept)
         if self.before is not None:
-            self._require_before(prepared)
+            self.check(prepared)
         self.before, self._done = json.loads(body), done
         return prepared
 
-    def propose_last(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
-        """Return the change after those before it; raises UsageError if somebody else changed the stack."""
-        prepared = create_change_set(
-            self._stacks, deployment.stack, template, deployment.parameters
-        )
-        self._require_before(prepared)
-        return prepared
-
-    def _require_before(self, prepared: PreparedChange) -> None:
+    def check(self, prepared: PreparedChange) -> PreparedChange:
+        """Return a change after those before it; raises UsageError if somebody else changed the stack."""
         # A later change makes this change set obsolete.
         if self._stacks.template(prepared.stack_id) != self.before:
             discard(self._stacks, prepared)
             raise UsageError(
                 f"another deployment has changed the stack '{prepared.stack}' meanwhile; {self._done}: deploy again"
             )
+        return prepared

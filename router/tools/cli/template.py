@@ -1,7 +1,7 @@
-"""`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
+"""`router template`: print the CloudFormation template of a config, or files that run its worker elsewhere."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from router.tools.cli.options import (
 if TYPE_CHECKING:
     from router.tools.deploy.template.document import DeployableConfig
 
-FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
+FORMATS = ("yaml", "json", "docker", "systemd", "kubernetes", "operator-policy")
 
 
 @click.command("template")
@@ -38,7 +38,8 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
     type=click.Choice(FORMATS),
     default="yaml",
     show_default=True,
-    help="CloudFormation as YAML or JSON; a Dockerfile or systemd unit, for a worker; or policies for people.",
+    help="CloudFormation as YAML or JSON; a Dockerfile, systemd unit or manifests of Kubernetes, for a worker; or "
+    "policies for people.",
 )
 @click.option(
     "--wheel",
@@ -71,6 +72,9 @@ def command(
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
 
+    Manifests of Kubernetes have the Deployment of that image, which KEDA scales by the backlog of the queues. Variables
+    have their defaults, or the values of --env-file. The region of the queues is AWS_REGION.
+
     operator-policy is a template of IAM policies, one for each command of `router dlq`, for the people who use it.
 
     Exit code 0: printed; 1: the config has errors; 2: could not run.
@@ -80,6 +84,7 @@ def command(
       router template > stack.yaml
       router template --format json -o stack.json
       router template --worker > worker.yaml
+      AWS_REGION=eu-west-1 router template --format kubernetes -o worker.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
@@ -88,15 +93,18 @@ def command(
     from router.tools.cli.report import exit_on_findings
     from router.tools.deploy.template.document import read_for_deployment
 
+    env = _environment()
     # What is refused whatever the config says is refused before it is checked, which can take seconds.
     if form in ("docker", "systemd"):
         make = _worker_file(config.parent, form, wheel, index, allowed)
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    elif form == "kubernetes":
+        make = partial(_manifests, env=env)
     else:
         make = partial(_template, form=form, worker=worker)
     with exit_on_findings(err=True):
-        read = read_for_deployment(config, _environment())
+        read = read_for_deployment(config, env)
     _write(make(read), form, output)
 
 
@@ -108,19 +116,26 @@ def _environment() -> dict[str, str]:
     return {**region, **variables_of_files()}
 
 
+def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
+    from router.tools.deploy.template.kubernetes import kubernetes_manifests
+
+    return kubernetes_manifests(read, env)
+
+
 def _template(read: "DeployableConfig", form: str, worker: bool) -> str:
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
+    from router.tools.deploy.template.parts import make_fitting
 
     if form == "operator-policy":
         return as_yaml(operator_policies(read))
-    document = make_document(read, worker)
+    document = make_fitting(read, partial(make_document, as_worker=worker))
     return as_json(document) if form == "json" else as_yaml(document)
 
 
 def _write(text: str, form: str, path: Path | None) -> None:
     """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
-    from router.tools.deploy.template.document import MAX_INLINE_BYTES
+    from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 
     if path:
         write_file(path, text.encode())

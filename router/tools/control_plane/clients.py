@@ -17,7 +17,8 @@ TIMEOUT = 60
 """Seconds to wait for a response: uploading an object of 50 MB takes longer than what only reads."""
 WAITING = "ApproximateNumberOfMessages"
 IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
-_COUNTS = (WAITING, IN_FLIGHT, "ApproximateNumberOfMessagesDelayed")
+DELAYED = "ApproximateNumberOfMessagesDelayed"
+_COUNTS = (WAITING, IN_FLIGHT, DELAYED)
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 _CHUNK = 1024 * 1024
@@ -59,6 +60,11 @@ class ServiceClient:
     def place(self) -> str:
         """The region and the endpoint that are called, for errors."""
         return f" in {self.region} at {self._client.meta.endpoint_url}"
+
+    def takes(self, operation: str, parameter: str) -> bool:
+        """Whether this version of boto3 knows a parameter of an operation."""
+        shape = self._client.meta.service_model.operation_model(operation).input_shape
+        return parameter in shape.members
 
     def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Call an operation by AWS's name for it, such as `DescribeStacks`; raises AwsCallError."""
