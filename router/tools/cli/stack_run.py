@@ -38,7 +38,7 @@ from router.tools.control_plane.clients import (
     count_messages,
     find_queue,
 )
-from router.tools.control_plane.stacks import Stack, Stacks
+from router.tools.control_plane.stacks import Stack, Stacks, StackTemplate
 from router.tools.deploy.changes import (
     PlannedChange,
     TemplateVersion,
