@@ -21,6 +21,7 @@ _STRUCTS: dict[Any, str] = {
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
     spec.TableSettings: "Tables",
+    spec.TableIndex: "Indexes",
     spec.Capacity: "Provisioned capacity",
     spec.CapacityRange: "Capacity units",
     spec.OwnerSettings: "Owners",

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import UNSET, Meta, defstruct, field, structs
 
 from router.runtime.config.spec_resources import (
-    Capacity,
-    CapacityRange,
     Description,
     EventSourceMapping,
     FunctionSettings,
@@ -20,10 +18,10 @@ from router.runtime.config.spec_resources import (
     RedactedAttribute,
     RetrySettings,
     S3Pointer,
-    TableSettings,
     Tags,
     Worker,
 )
+from router.runtime.config.spec_tables import Capacity, CapacityRange, TableIndex, TableSettings
 from router.runtime.config.spec_tests import ReceivedMessage, StoredItems, Test
 from router.runtime.config_types import (
     MAX_TAGS,
@@ -59,6 +57,7 @@ __all__ = [
     "RouteSettings",
     "S3Pointer",
     "StoredItems",
+    "TableIndex",
     "TableSettings",
     "Test",
     "Worker",

@@ -125,16 +125,17 @@ def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
 def _template(read: "DeployableConfig", form: str, worker: bool) -> str:
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
+    from router.tools.deploy.template.parts import make_fitting
 
     if form == "operator-policy":
         return as_yaml(operator_policies(read))
-    document = make_document(read, worker)
+    document = make_fitting(read, partial(make_document, as_worker=worker))
     return as_json(document) if form == "json" else as_yaml(document)
 
 
 def _write(text: str, form: str, path: Path | None) -> None:
     """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
-    from router.tools.deploy.template.document import MAX_INLINE_BYTES
+    from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 
     if path:
         write_file(path, text.encode())

@@ -37,7 +37,6 @@ _WIDTH, _HEIGHT = 6, 6
 _COUNTED = [
     *map(of_kind, KINDS),
     CONFIGURATION_ERRORS,
-    POSTPONED,
 ]
 _Line = list[str | Json]
 
@@ -149,6 +148,15 @@ def _tables(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": f"{name}: units"}]
         throttled = {"label": f"{name}: throttled", "yAxis": "right"}
         yield ["AWS/DynamoDB", "WriteThrottleEvents", *table, throttled]
+        for index in plan.config.tables[name].indexes:
+            yield from _index(f"{name}, {index}", [*table, "GlobalSecondaryIndexName", index])
+
+
+def _index(name: str, index: list[str]) -> Iterator[_Line]:
+    """Yield the metrics of an index, which are not in those of its table."""
+    yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *index, {"label": f"{name}: units"}]
+    throttled = {"label": f"{name}: throttled", "yAxis": "right"}
+    yield ["AWS/DynamoDB", "WriteThrottleEvents", *index, throttled]
 
 
 def _routes(plan: StackPlan, queue: PlannedQueue) -> Iterator[Expression]:
@@ -173,7 +181,9 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         return
     # The router uses the name in the config.
     known = known_to_function(plan, queue)
-    for name in _COUNTED:
+    # A worker postpones nothing.
+    counted = _COUNTED if plan.worker else [*_COUNTED, POSTPONED]
+    for name in counted:
         label = (
             name.removeprefix("router_")
             .removeprefix("messages_")
