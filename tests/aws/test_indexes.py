@@ -119,7 +119,7 @@ def test_a_table_with_indexes(project: Project, clients: Mapping[str, Any]) -> N
 
 
 def test_indexes_change_one_by_one(project: Project, clients: Mapping[str, Any]) -> None:
-    """Two new ones and a removed one take three updates, which are told before."""
+    """Two new ones and a removed one take three updates, and that is said before."""
     project.write(", indexes: {by_day: {key: {day: S}}}")
     project.deploy()
     project.write(TWO)

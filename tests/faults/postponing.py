@@ -3,7 +3,7 @@
 import runpy
 from pathlib import Path
 
-from router.runtime.deliver import postponing
+from tests.support.deliver import postponing
 
 postponing.IN_FLIGHT_MOST = -1
 postponing.SHORTEST_DELAY, postponing.LONGEST_DELAY = 1, 3

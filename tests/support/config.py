@@ -8,7 +8,7 @@ from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.config.include import MAX_ENTRIES
 from router.runtime.config.merge import with_defaults
 from router.runtime.config.schema import config_schema
-from router.runtime.config.secret_values import WRITTEN, find_secret
+from router.runtime.config.secret_values import WRITTEN, SecretValues, find_secret
 from router.runtime.config.source import parse_text, read_config
 from router.runtime.config.spec import Attribute
 from router.runtime.config_types import Expression
@@ -34,6 +34,7 @@ __all__ = [
     "Attribute",
     "ConfigFault",
     "Findings",
+    "SecretValues",
     "config_schema",
     "find_references",
     "find_secret",

@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.runtime.deliver`."""
 
+from router.runtime.deliver import postponing
 from router.runtime.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
 from router.runtime.deliver.delivery import TOO_COSTLY, Delivery, DeliveryOptions
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
@@ -55,6 +56,7 @@ __all__ = [
     "log_batch",
     "log_result",
     "postpone",
+    "postponing",
     "send_dead_letters",
     "with_failure",
 ]

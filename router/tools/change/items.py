@@ -3,7 +3,7 @@
 They write at the same time while a deployment shifts traffic.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -281,9 +281,13 @@ def _index_path(route: RouteVersion, *index: str) -> Path:
 
 
 def _index_in_words(index: spec.TableIndex) -> str:
-    parts = (", ".join(name for name, _ in part) for part in (index.partition_key, index.sort_key))
-    key = "; ".join(filter(None, parts))
+    partition, sort = (_names(part) for part in (index.partition_key, index.sort_key))
+    key = f"{partition}; {sort}" if sort else partition
     return f"({key}), with {_text(index.projection)}"
+
+
+def _names(key: Iterable[tuple[str, object]]) -> str:
+    return ", ".join(name for name, _ in key)
 
 
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

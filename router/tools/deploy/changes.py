@@ -197,11 +197,10 @@ def describe_loss(
 
 
 def _removed_indexes(change: PropertyChange) -> Iterator[str]:
-    before, after = (
-        {each["IndexName"] for each in of or ()} for of in (change.before, change.after)
-    )
-    for name in sorted(before - after):
-        yield f"DELETES the index '{name}': queries of it fail"
+    left = [each["IndexName"] for each in change.after or ()]
+    for index in change.before or ():
+        if index["IndexName"] not in left:
+            yield f"DELETES the index '{index['IndexName']}': queries of it fail"
 
 
 def _expiring(specification: Any) -> str:

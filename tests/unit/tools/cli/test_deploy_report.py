@@ -8,7 +8,6 @@ import pytest
 from msgspec import structs
 
 from router.model import Place
-from router.runtime.config.secret_values import SecretValues
 from router.tools.cli.deploy_report import (
     as_record,
     dashboard_link,
@@ -27,6 +26,7 @@ from tests.support.change import (
     DiffReport,
     RouteReport,
 )
+from tests.support.config import SecretValues
 from tests.support.ops import DeploymentResult, PlannedChange, PropertyChange
 
 CAUSE = StackEvent(
