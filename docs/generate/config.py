@@ -20,6 +20,7 @@ _STRUCTS: dict[Any, str] = {
     spec.RedactedAttribute: "Redacted message attributes",
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
+    spec.Pollers: "Pollers",
     spec.TableSettings: "Tables",
     spec.Capacity: "Provisioned capacity",
     spec.CapacityRange: "Capacity units",
@@ -33,6 +34,7 @@ _STRUCTS: dict[Any, str] = {
     spec.ReceivedMessage: "Messages of a test",
     spec.StoredItems: "Stored items",
     spec.FunctionSettings: "The function",
+    spec.Vpc: "The function's network",
     spec.Worker: "The worker",
     spec.Telemetry: "Telemetry",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, defstruct, field, structs
 
+from router.runtime.config.spec_access import Pollers, Vpc
 from router.runtime.config.spec_resources import (
     Capacity,
     CapacityRange,
@@ -52,6 +53,7 @@ __all__ = [
     "Included",
     "MergeSettings",
     "OwnerSettings",
+    "Pollers",
     "Queue",
     "ReceivedMessage",
     "RedactedAttribute",
@@ -61,6 +63,7 @@ __all__ = [
     "StoredItems",
     "TableSettings",
     "Test",
+    "Vpc",
     "Worker",
     "WriteSettings",
 ]

@@ -52,6 +52,7 @@ _FUNCTION, _VERSION_LABEL = "AWS::Lambda::Function", "Description"
 """The property of the function that names its version; it changes with each other one."""
 _QUEUE = "Queue"
 OF_A_QUEUE = (
+    "Access",
     "AgeAlarm",
     "RetriesAlarm",
     "StalledAlarm",

@@ -18,6 +18,7 @@ from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.check.rules.queues import receives_of
 from router.tools.deploy.template import fill
+from router.tools.deploy.template.access import access_resources
 from router.tools.deploy.template.expressions import (
     STACK,
     Expression,
@@ -47,6 +48,7 @@ def stored_resources(plan: StackPlan) -> dict[str, Json]:
     queues = [each for each in plan.queues.values() if each.made]
     return {
         **{queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in queues},
+        **access_resources(plan),
         **{table.id: _table(table) for table in plan.tables.values() if table.made},
     }
 
@@ -234,4 +236,9 @@ def _mapping(queue: PlannedQueue, policies: Sequence[str]) -> Json:
         properties["MaximumBatchingWindowInSeconds"] = queue.window
     if isinstance(maximum, int):
         properties["ScalingConfig"] = {"MaximumConcurrency": maximum}
+    if pollers := queue.settings.lambda_.pollers:
+        properties["ProvisionedPollerConfig"] = {
+            "MinimumPollers": pollers.min,
+            "MaximumPollers": pollers.max,
+        }
     return resource("Lambda::EventSourceMapping", properties) | {"DependsOn": list(policies)}
