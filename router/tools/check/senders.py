@@ -165,9 +165,7 @@ def grants_of(policy: Mapping[str, Any], account: str) -> frozenset[Grant]:
     found = set()
     for statement in _listed(policy.get("Statement")):
         found.update(_grants_of_statement(statement))
-    return frozenset(
-        each for each in found if (each.effect, each.principal) != ("Allow", account)
-    )
+    return frozenset(each for each in found if (each.effect, each.principal) != ("Allow", account))
 
 
 def read_policy(text: str) -> Mapping[str, Any]:

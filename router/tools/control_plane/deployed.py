@@ -144,17 +144,17 @@ class DeployedState(Struct, frozen=True):
     """All that was read.
 
     `tables` are by their name in the config, `queues` by their reference (name, URL or ARN), `mappings` by the queue's
-    name in the config, `functions` and `subscriptions` by the ARN of the function or topic. `principal` is the one whose permissions `decisions` are about; "" if it is
-    not known, or has all permissions.
+    name in the config, `functions` and `subscriptions` by the ARN of the function or topic. `principal` is the one
+    whose permissions `decisions` are about; "" if it is not known, or has all permissions.
     """
 
     tables: Mapping[str, DeployedTable | Unanswered] = {}
     queues: Mapping[str, DeployedQueue | Unanswered] = {}
     mappings: Mapping[str, tuple[DeployedMapping, ...] | Unanswered] = {}
     functions: Mapping[str, DeployedFunction | Unanswered] = {}
-    subscriptions: Mapping[str, tuple[DeployedSubscription, ...] | Unanswered] = {}
     principal: str | Unanswered = ""
     decisions: tuple[Decision | Unanswered, ...] = ()
+    subscriptions: Mapping[str, tuple[DeployedSubscription, ...] | Unanswered] = {}
 
 
 def function_name(arn: str) -> str:

@@ -109,7 +109,9 @@ class _Survey:
         ]
         functions = {**functions, **self._get_all(self._live.function, arns)}
         subscriptions = self._read_subscriptions(queues)
-        seen = DeployedState(tables, queues, mappings, functions, subscriptions, principal)
+        seen = DeployedState(
+            tables, queues, mappings, functions, principal, subscriptions=subscriptions
+        )
         return structs.replace(seen, decisions=self._decide(seen))
 
     def _get_all(self, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from router.codes import declare
 from router.model import Path
-from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found
@@ -36,8 +35,8 @@ OTHER_POLICY = declare(
 OTHER_DELIVERY = declare(
     "RT737",
     "a topic that delivers in another form, or not at all",
-    "SNS wraps a message into its envelope, unless the subscription has raw message delivery. A message in another form "
-    "than `envelope` says is rejected, or stored with its envelope.",
+    "SNS wraps a message into its envelope, unless the subscription has raw message delivery. A message in another "
+    "form than `envelope` says is rejected, or stored with its envelope.",
     severity="warning",
 )
 NO_TLS = declare(

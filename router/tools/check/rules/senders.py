@@ -14,14 +14,13 @@ NO_SENDER = declare(
     "RT247",
     "a sender that a queue cannot have",
     "The policy of the queue names each sender: the service that acts for a topic, rule or bucket, or an identity of "
-    "IAM. A wildcard would let others send, and AWS delivers nothing from a bucket, or from a standard topic, to a FIFO "
-    "queue.",
+    "IAM. A wildcard would let others send. AWS delivers nothing from a bucket or a standard topic to a FIFO queue.",
 )
 NOBODY_SENDS = declare(
     "RT248",
     "an envelope whose service may not send",
-    "SNS and EventBridge send to a queue only if its policy allows it. The policy that the stack gives the queue allows "
-    "its `senders` only, and replaces any other policy.",
+    "SNS and EventBridge send to a queue only if its policy allows it. The policy that the stack gives the queue "
+    "allows its `senders` only, and replaces any other policy.",
     "warning",
 )
 KEY_NEEDS = declare(
@@ -84,8 +83,7 @@ def check_keys_of_senders(subject: Subject) -> Iterator[Found]:
         services = [SERVICES[kind] for kind in kinds if kind in SERVICES]
         if queue.kms_key and services and is_created(queue, name):
             who = " and ".join(services)
-            sentence = (
-                f"the policy of the KMS key of queue '{name}' must allow {who} kms:GenerateDataKey and kms:Decrypt"
-            )
-            advice = "with aws:SourceArn and aws:SourceAccount of the senders as conditions, where the service sets them"
+            needed = "kms:GenerateDataKey and kms:Decrypt"
+            sentence = f"the policy of the KMS key of queue '{name}' must allow {who} {needed}"
+            advice = "add a statement to the policy of the key; docs/deploy.md shows it"
             yield Found(KEY_NEEDS, sentence, ("queues", name, "kms_key"), advice)

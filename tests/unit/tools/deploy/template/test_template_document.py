@@ -85,12 +85,12 @@ def test_both_forms_say_the_same(make: Any, worker: Any) -> None:
 
 
 def test_many_flows(make: Any, resolve: Any) -> None:
-    """Eighty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
-    document = make(config([f"flow-number-{number}" for number in range(80)]))
+    """Sixty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
+    document = make(config([f"flow-number-{number}" for number in range(60)]))
 
     template = resolve(document)
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
-    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 8 + len(policies), True)
+    assert (len(document.body["Resources"]), len(policies) <= 10) == (60 * 8 + 8 + len(policies), True)
     alarms = template.resources("CloudWatch::Alarm")
     assert {name for name in alarms if name.startswith(("Retries", "Stalled", "InFlight"))} == {"RetriesAlarm"}
     assert [each.get("Expression") for each in alarms["RetriesAlarm"]["Metrics"]] == [
@@ -101,13 +101,13 @@ def test_many_flows(make: Any, resolve: Any) -> None:
             for kind in ("retry", "written")
         ),
     ]
-    assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
+    assert [len(template.allowed()), len(template.widgets())] == [180, 4 * 61]
 
 
 @pytest.mark.parametrize(
     ("names", "worker", "fault"),
     [
-        (84, False, "the template has 51[0-9] resources, and CloudFormation accepts 500; split the config"),
+        (63, False, "the template has 51[0-9] resources, and CloudFormation accepts 500; split the config"),
         (51, True, "a service can scale on 50 queues, and the config has 51; split the config"),
     ],
 )
