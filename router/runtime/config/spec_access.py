@@ -58,11 +58,18 @@ class Vpc(Spec, frozen=True, kw_only=True):
 
     subnets: Annotated[
         tuple[str, ...],
-        Meta(min_length=1, max_length=16, description="Its subnets.", examples=[["subnet-1"]]),
+        Meta(
+            min_length=1, max_length=16, description="Its subnets.", examples=[["subnet-0a1b2c3d"]]
+        ),
     ]
     security_groups: Annotated[
         tuple[str, ...],
-        Meta(min_length=1, max_length=5, description="Its security groups.", examples=[["sg-1"]]),
+        Meta(
+            min_length=1,
+            max_length=5,
+            description="Its security groups.",
+            examples=[["sg-0a1b2c3d"]],
+        ),
     ]
 
 

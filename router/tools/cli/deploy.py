@@ -14,6 +14,7 @@ from router.tools.cli.options import (
     config_option,
     confirm_option,
     json_option,
+    template_options,
     yes_option,
 )
 from router.tools.cli.report import exit_on_findings
@@ -48,6 +49,14 @@ from router.tools.cli.report import exit_on_findings
 @click.option(
     "--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function."
 )
+@template_options
+@click.option(
+    "--role-arn",
+    "role",
+    default="",
+    metavar="ARN",
+    help="The role by which CloudFormation changes the stack.  [default: that of the last change]",
+)
 @allow_file_option
 @click.option(
     "--canary",
@@ -64,7 +73,15 @@ from router.tools.cli.report import exit_on_findings
 )
 @yes_option
 @json_option
-def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
+def command(
+    config: Path,
+    given: tuple[str, ...],
+    canary: str | None,
+    tag: tuple[str, ...],
+    boundary: str,
+    patch: tuple[Path, ...],
+    **options: Any,
+) -> None:
     """Check and build the config, show what would change in AWS, and change it.
 
     The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
@@ -95,13 +112,17 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     from router.tools.control_plane.clients import connect_services
     from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.canary import read_canary
+    from router.tools.deploy.template.options import BOUNDARY, read_options
 
     parameters = read_assignments(given)
+    # As a parameter it stays when the stack is changed again.
+    parameters |= {BOUNDARY: boundary} if boundary else {}
+    asked = read_options(tag, "", patch)
     services = connect_services(
         ("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts")
     )
     run = DeployRun(
-        DeployOptions(canary=read_canary(canary) if canary else None, **options),
+        DeployOptions(canary=read_canary(canary) if canary else None, template=asked, **options),
         services,
         config,
         parameters,

@@ -21,7 +21,7 @@ from router.tools.cli.diff_report import render
 from router.tools.cli.stack_run import ChangeOptions, StackRun
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
-from router.tools.control_plane.stacks import Stack
+from router.tools.control_plane.stacks import Stack, StackSettings
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.build import build
 from router.tools.deploy.changes import TemplateVersion
@@ -50,7 +50,9 @@ from router.tools.deploy.template.document import (
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import variables_of
+from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
+from router.tools.deploy.template.tags import tags_of_stack
 
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
@@ -61,6 +63,8 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     allowed: tuple[str, ...]
     allow_breaking: bool
     canary: Canary | None
+    template: TemplateOptions
+    role: str
 
 
 class DeployRun(StackRun):
@@ -93,6 +97,10 @@ class DeployRun(StackRun):
             self._known = hidden_variables(old.body, environment)
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
+        before = stack.tags if stack and old.body else {}
+        tags = tags_of_stack(config, self._deploys.template.tags, before)
+        self._stacks.settings = StackSettings(tags, self._deploys.role)
+        self._artifacts.tags = tags
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
         if old.body:
@@ -184,6 +192,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        document = with_options(document, config, self._deploys.template, self._stacks.region)
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from router.tools.cli.options import (
     allow_file_option,
     config_option,
     output_option,
+    template_options,
     variables_of_files,
     write_file,
 )
@@ -28,6 +30,7 @@ from router.tools.deploy.template.document import (
 )
 from router.tools.deploy.template.expressions import SET_BY_AWS
 from router.tools.deploy.template.operators import operator_policies
+from router.tools.deploy.template.options import TemplateOptions, read_options, with_options
 from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
 
 FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
@@ -59,6 +62,7 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
     metavar="URL",
     help="With docker and systemd: install the router from this index.",
 )
+@template_options
 @allow_file_option
 @output_option(help="The file.  [default: stdout]")
 def command(
@@ -69,12 +73,18 @@ def command(
     index: str,
     allowed: tuple[str, ...],
     output: Path | None,
+    **more: Any,
 ) -> None:
     """Print the CloudFormation template of a config: queues, tables, function, role, mappings, alarms, dashboard.
 
     Queues and tables with `managed: false`, or given by ARN or URL, are referred to but not created. Variables of the
     config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
     they have their defaults, or the values of --env-file. The environment does not matter.
+
+    --tag, --permissions-boundary and --patch are of CloudFormation's formats. A patch is a YAML file of parts of the
+    template: its mappings are merged, anything else replaces what is there, and null removes it. Under Resources,
+    a type of resources stands for each resource of that type. What cfn-lint finds, if it is installed, is shown
+    at its line of the patch.
 
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
@@ -88,10 +98,14 @@ def command(
       router template > stack.yaml
       router template --format json -o stack.json
       router template --worker > worker.yaml
+      router template --tag stage=prod --patch tracing.yaml > stack.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
     """
+    options = read_options(**more)
+    if options != TemplateOptions() and form not in ("yaml", "json"):
+        raise UsageError("--tag, --permissions-boundary and --patch are for CloudFormation")
     with exit_on_findings(err=True):
         read = read_for_deployment(config, _environment())
     if form in ("docker", "systemd"):
@@ -99,7 +113,7 @@ def command(
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
     else:
-        text = _template(read, form, worker)
+        text = _template(read, form, worker, options)
     _write(text, form, output)
 
 
@@ -109,10 +123,10 @@ def _environment() -> dict[str, str]:
     return {**region, **variables_of_files()}
 
 
-def _template(read: DeployableConfig, form: str, worker: bool) -> str:
+def _template(read: DeployableConfig, form: str, worker: bool, options: TemplateOptions) -> str:
     if form == "operator-policy":
         return as_yaml(operator_policies(read))
-    document = make_document(read, worker)
+    document = with_options(make_document(read, worker), read, options)
     return as_json(document) if form == "json" else as_yaml(document)
 
 

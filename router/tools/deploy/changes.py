@@ -22,6 +22,9 @@ _RETENTION_PERIOD = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600
 """Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
 _TIME_TO_LIVE = "TimeToLiveSpecification"
+_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
+_PROTECTION = "DeletionProtectionEnabled"
+_RECOVERY = "PointInTimeRecoverySpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
 Verb = Literal[
@@ -93,6 +96,11 @@ class TemplateVersion(Struct, frozen=True):
         properties = self.body.get("Resources", {}).get(logical_id, {}).get("Properties", {})
         return {name: self.resolve(value) for name, value in properties.items()}
 
+    def attributes(self, logical_id: str) -> Mapping[str, Any]:
+        """Return the attributes of a resource that decide what becomes of it later."""
+        resource = self.body.get("Resources", {}).get(logical_id, {})
+        return {name: resource[name] for name in _POLICIES if name in resource}
+
     def resolve(self, value: Any) -> Any:
         """Return a value of the template with the values of parameters in it, as far as these give it."""
         match value:
@@ -120,6 +128,10 @@ def compare_properties(
 ) -> tuple[PropertyChange, ...]:
     """Return the properties of a resource that differ, in the order of the new template."""
     before, after = old.properties(logical_id), new.properties(logical_id)
+    before, after = (
+        {**properties, **each.attributes(logical_id)}
+        for properties, each in ((before, old), (after, new))
+    )
     names = dict.fromkeys([*after, *before])
     return tuple(
         PropertyChange(name, before.get(name), after.get(name))
@@ -150,6 +162,8 @@ def describe_loss(
                     f"EXPIRES items by their '{after}'"
                     + (f" instead of '{before}'" if before else "")
                 )
+        elif type_ == TABLE and (weaker := _weaker_protection(change)):
+            losses.append(weaker)
         elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in (
             "",
             previous_key,
@@ -160,6 +174,28 @@ def describe_loss(
                 f"{keys.advice} ({KEY_CHANGED.id})"
             )
     return "; ".join(losses)
+
+
+def _weaker_protection(change: PropertyChange) -> str:
+    """Return what protects the items of a table no more, or "". The router's own templates never change that."""
+    match change.name:
+        case name if name in _POLICIES and change.before == "Retain":
+            return f"LETS AWS delete the table with its items: {name} is {change.after or 'Delete'}"
+        case name if name == _PROTECTION and _is_true(change.before):
+            return "ALLOWS the table to be deleted: it has no deletion protection any more"
+        case name if name == _RECOVERY and _recovers(change.before) and not _recovers(change.after):
+            return "DELETES the backups of point-in-time recovery"
+        case _:
+            return ""
+
+
+def _recovers(specification: Any) -> bool:
+    enabled = isinstance(specification, Mapping) and specification.get("PointInTimeRecoveryEnabled")
+    return _is_true(enabled)
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
 
 
 def _expiring(specification: Any) -> str:

@@ -184,12 +184,29 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
     function["Environment"] = {
         "Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}
     }
+    if settings.reserved_concurrency is not None:
+        function["ReservedConcurrentExecutions"] = settings.reserved_concurrency
+    if settings.vpc is not None:
+        function["VpcConfig"] = {
+            "SubnetIds": _texts(plan, "subnets", settings.vpc.subnets),
+            "SecurityGroupIds": _texts(plan, "security_groups", settings.vpc.security_groups),
+        }
+        role = resources["Role"]["Properties"]
+        role["Policies"] = [*role["Policies"], *yaml.safe_load(fill("network.yaml"))]
     mappings = {
         f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes))
         for queue in plan.read
     }
     resources |= {**policies.resources, **mappings}
     return part
+
+
+def _texts(plan: StackPlan, name: str, values: Sequence[str]) -> list[Expression]:
+    """Return the values of a setting of the function's network."""
+    return [
+        sub(plan.substitutions.at(("function", "vpc", name, index), value))
+        for index, value in enumerate(values)
+    ]
 
 
 def environment(plan: StackPlan) -> dict[str, str]:
