@@ -34,7 +34,7 @@ _STRUCTS: dict[Any, str] = {
     spec.ReceivedMessage: "Messages of a test",
     spec.StoredItems: "Stored items",
     spec.FunctionSettings: "The function",
-    spec.Vpc: "The function's network",
+    spec.Vpc: "Networks",
     spec.Worker: "The worker",
     spec.Telemetry: "Telemetry",
 }

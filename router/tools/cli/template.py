@@ -82,7 +82,7 @@ def command(
     they have their defaults, or the values of --env-file. The environment does not matter.
 
     --tag, --permissions-boundary and --patch are of CloudFormation's formats. A patch is a YAML file of parts of the
-    template: its mappings are merged, anything else replaces what is there, and null removes it. Under Resources,
+    template: its mappings are merged, anything else replaces the previous value, and null removes it. Under Resources,
     a type of resources stands for each resource of that type. What cfn-lint finds, if it is installed, is shown
     at its line of the patch.
 

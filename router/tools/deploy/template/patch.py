@@ -1,6 +1,6 @@
 """Patches of a template: files of the user's that are merged into it, so that every property of AWS is in reach.
 
-Mappings are merged, anything else replaces what is there, and null removes it, as by RFC 7396
+Mappings are merged, anything else replaces the previous value, and null removes it, as by RFC 7396
 (https://www.rfc-editor.org/rfc/rfc7396). A function such as `Ref` is a value, not a mapping to merge into. Under
 `Resources`, a type of resources stands for each resource of that type.
 """
