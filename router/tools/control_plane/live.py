@@ -187,7 +187,16 @@ class Live:
     def decide(
         self, principal: str, resource: str, actions: Sequence[str]
     ) -> Decision | Unanswered:
-        """Return which of the actions on a resource the policies of a principal do not allow."""
+        """Return which of the actions on a resource the policies of a principal do not allow.
+
+        A key is used by SQS, DynamoDB or S3 on behalf of the principal; policies name all of them or none.
+        """
+        via = f"sqs.{self._clients['sqs'].meta.region_name}.amazonaws.com"
+        context = {
+            "ContextKeyName": "kms:ViaService",
+            "ContextKeyValues": [via],
+            "ContextKeyType": "string",
+        }
         results = self._read(
             "iam",
             "SimulatePrincipalPolicy",
@@ -196,6 +205,7 @@ class Live:
             PolicySourceArn=principal,
             ActionNames=list(actions),
             ResourceArns=[resource],
+            **({"ContextEntries": [context]} if resource.split(":")[2:3] == ["kms"] else {}),
         )
         if isinstance(results, Unanswered):
             return results

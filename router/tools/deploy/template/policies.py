@@ -48,6 +48,12 @@ MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _QUEUE_BITS, _ROUTE_BITS = 32, 64
 """How many bits of the hashes of a route's queue and of its name place it in a group."""
 VERSION = "2012-10-17"
+_KMS = "kms:"
+VIA_SERVICE: Json = {
+    "Condition": {"StringLike": {"kms:ViaService": ["dynamodb.*", "s3.*", "sqs.*"]}}
+}
+"""Keys are used by the services on behalf of the role, never by the role itself. A region and the domain of AWS follow:
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service"""
 _LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
 _LONG_VARIABLE = 32
 """Characters that a variable is taken to have, beside matching of AWS."""
@@ -237,6 +243,7 @@ def document_of(statements: Iterable[Statement], place: Callable[[str], Expressi
                 "Effect": "Allow",
                 "Action": list(each.actions),
                 "Resource": [place(resource) for resource in each.resources],
+                **(VIA_SERVICE if all(action.startswith(_KMS) for action in each.actions) else {}),
             }
             for each in statements
         ],
