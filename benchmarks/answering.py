@@ -188,11 +188,9 @@ class Answers:
         busy = time.process_time() - self._busy_from
         # The batches of an invocation are often those of the one before, and are then parsed once.
         written = Counter(self._kept[b"batchwriteitem"])
-        lines = [
-            line
-            for content, times in written.items()
-            for line in [canonical_item(table, read_item(item)) for table, item in _batch_items(content)] * times
-        ]
+        lines = []
+        for content, times in written.items():
+            lines += [canonical_item(table, read_item(item)) for table, item in _batch_items(content)] * times
         lines += [canonical_item(table, read_item(item)) for table, item in _put_items(self._kept[b"putitem"])]
         return {
             "calls": {operation.decode(): count for operation, count in sorted(self.calls.items())},

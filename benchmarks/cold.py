@@ -89,7 +89,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
                     _add(figures, CASE, program, values)
             loaded = start(LOADED, _OF_LOADED, LEAST_OF)
             for program in _OF_LOADED:
-                least = [min(values) for values in zip(*(started[program] for started in loaded), strict=True)]
+                starts = [started[program] for started in loaded]
+                least = [min(values) for values in zip(*starts, strict=True)]
                 _add(figures, LOADED, program, least)
     return dict(zip((CPU, CLOCK, MEMORY), figures, strict=True))
 

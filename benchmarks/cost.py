@@ -222,9 +222,8 @@ def of_monitoring() -> Iterator[str]:
     most = len([each for each in METRICS.values() if each.labels == (QUEUE,) and each.source == "both"])
     month = queues * usual * METRIC_MONTH + alarm_metrics * ALARM_MONTH + DASHBOARD_MONTH
     line = len(embedded(summary).encode())
-    in_log, by_request = (
-        [MILLION / batch * each for batch in (1000, 10)] for each in (line / 1e9 * LOG_GB, METRIC_REQUESTS / MILLION)
-    )
+    in_log = [MILLION / batch * (line / 1e9 * LOG_GB) for batch in (1000, 10)]
+    by_request = [MILLION / batch * (METRIC_REQUESTS / MILLION) for batch in (1000, 10)]
     yield ""
     yield (
         f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for each metric of an alarm "

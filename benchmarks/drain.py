@@ -120,7 +120,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         SCALING: Figures("messages a second", 1),
     }
     cases = (*cases_of(quick=quick), *(() if quick else PAIR))
-    digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases)}}
+    counts = {FEW, *(case.count for case in cases)}
+    digests = {count: expected_digest(SIZE, count) for count in counts}
     with TemporaryDirectory() as folder, serve_fast(Path(folder) / "server") as fast:
         missing = node.install(Path(folder))
         figures[CPU].missing = {"sqs-consumer on Node": missing} if missing else {}

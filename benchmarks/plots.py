@@ -110,7 +110,8 @@ def _function(results: Results) -> Any:
     figure, (left, middle, right) = plt.subplots(
         1, 3, figsize=(11.5, 3.9), layout="constrained", width_ratios=(4, 4, 3)
     )
-    plain, secure = ([case for case in function.THOUSAND if case.secure == tls] for tls in (False, True))
+    plain = [case for case in function.THOUSAND if not case.secure]
+    secure = [case for case in function.THOUSAND if case.secure]
     _line(left, wall, plain, function.ROUTER, "latency", label="router")
     _line(left, fresh, secure, function.ROUTER, "latency", label="router, first batch, by TLS", color=SKY)
     _line(left, wall, plain, function.BATCH_WRITER, "latency", label=word(function.BATCH_WRITER))

@@ -249,7 +249,10 @@ def stages(results: Results) -> Rows:
     assert results.stages
     sizes = list(results.stages)
     names = list(results.stages[sizes[0]])
-    rows = [(name, *(_number(results.stages[size][name] * 1e6) for size in sizes)) for name in names]
+    rows = []
+    for name in names:
+        times = [_number(results.stages[size][name] * 1e6) for size in sizes]
+        rows.append((name, *times))
     return Rows(STAGES, ("stage", *(f"{size}, µs" for size in sizes)), rows)
 
 

@@ -16,7 +16,7 @@ from requirements.install import HERE, LAYERS
 WANTED = {
     "worker": ["--extra", "worker", "--group", "build"],
     "demo": ["--extra", "local"],
-    "tests": ["--extra", "console", "--group", "tests"],
+    "tests": ["--extra", "console", "--extra", "otel", "--group", "tests"],
     "browser": ["--group", "browser"],
     "bench": ["--group", "bench"],
     "lint": ["--group", "lint"],

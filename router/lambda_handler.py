@@ -21,9 +21,10 @@ import_stubs.import_libraries()
 import base64
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from math import inf
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
@@ -32,7 +33,7 @@ from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
 from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
-from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault
+from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault, QueueAttributes
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
@@ -44,6 +45,7 @@ from router.runtime.deliver.telemetry import (
     log_batch,
     log_result,
     print_embedded,
+    report_postponed,
     set_up_logging,
 )
 from router.runtime.deliver.time_limits import FixedDeadline
@@ -54,10 +56,13 @@ from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program
 from router.runtime.program.precompiled import COMPILED_NAME
 
+if TYPE_CHECKING:
+    from router.runtime.deliver.otlp import FunctionTracer
+
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
-_max_receive_counts: dict[str, int] = {}
-"""Those of the redrive policies of queues by URL, which are read when a message first meets an outage."""
+_attributes: dict[str, tuple[float, QueueAttributes]] = {}
+"""Those of queues by URL, and when they were read: only if a message meets an outage."""
 ANSWER_SECONDS = 0.2
 """Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
 ANSWER_SECONDS_EACH = 0.0002
@@ -103,8 +108,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
             each for each in delivery.deliver(queue, records, deadline) if not each.acknowledged
         ]
         if failed:
-            failures += [each.record.message_id for each in failed]
-            _set_visibility(queue, arn, failed, deadline)
+            kept = _set_visibility(queue, arn, failed, deadline)
+            failures += [each.record.message_id for each in kept]
+    if TRACER is not None:
+        TRACER.send(deadline.end)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -209,17 +216,23 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_visibility(
     queue: CompiledQueue, arn: str, failed: Sequence[Delivered], deadline: FixedDeadline
-) -> None:
-    """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
+) -> Sequence[Delivered]:
+    """Set when failed messages become visible: always if they met an outage, else if the queue opts in.
+
+    Return those that stay on the queue: in an outage with many messages in flight others are postponed.
+    """
     outage = [each for each in failed if is_infrastructure_failure(each.outcome)]
     chosen = failed if queue.backoff.in_lambda else outage
     if not chosen:
-        return
+        return failed
     url = _aws().queues.url(arn, deadline.end - boottime())
     if isinstance(url, AwsFault):
         faults = [url]
     else:
-        queue = _with_redrive_policy(queue, url, deadline) if outage else queue
+        if outage:
+            queue, postponed = _postpone(queue, url, outage, deadline)
+            failed = [each for each in failed if each.record.message_id not in postponed]
+            chosen = [each for each in chosen if each.record.message_id not in postponed]
         faults = [
             *_delivery().set_visibility(queue, url, chosen, deadline.end - boottime()).values()
         ]
@@ -227,17 +240,52 @@ def _set_visibility(
         # The messages become visible after the visibility timeout of their queue.
         fields = {"queue": queue.name, "error": faults[0].code}
         LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
+    return failed
 
 
-def _with_redrive_policy(queue: CompiledQueue, url: str, deadline: FixedDeadline) -> CompiledQueue:
-    """Return a queue with the `maxReceiveCount` of its redrive policy, or unchanged if that cannot be read."""
-    if url not in _max_receive_counts:
-        found = _aws().queues.attributes(url, deadline.end - boottime())
-        if isinstance(found, AwsFault):
-            return queue
-        _max_receive_counts[url] = found.max_receive_count
-    outage = structs.replace(queue.outage, max_receive_count=_max_receive_counts[url])
-    return structs.replace(queue, outage=outage)
+def _postpone(
+    queue: CompiledQueue, url: str, outage: Sequence[Delivered], deadline: FixedDeadline
+) -> tuple[CompiledQueue, frozenset[str]]:
+    """Postpone messages that met an outage, if there are many; return the ids of those.
+
+    Return the queue with the `maxReceiveCount` of its redrive policy, or unchanged if its attributes cannot be read.
+    """
+    # A cold start does without it.
+    from router.runtime.deliver import postponing
+
+    can_postpone = postponing.can_postpone(queue, PROGRAM.config)
+    found = _read_attributes(url, postponing.COUNT_SECONDS if can_postpone else inf, deadline)
+    if found is None:
+        return queue, frozenset()
+    waits = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
+    queue = structs.replace(queue, outage=waits)
+    if not can_postpone:
+        return queue, frozenset()
+    postponed = postponing.postpone(
+        _aws().queues,
+        queue,
+        url,
+        outage,
+        found.in_flight,
+        deadline.end - boottime(),
+        PROGRAM.hash,
+    )
+    if postponed:
+        report_postponed(queue.name, len(postponed), found.in_flight)
+    return queue, postponed
+
+
+def _read_attributes(url: str, seconds: float, deadline: FixedDeadline) -> QueueAttributes | None:
+    """Return the attributes of a queue, which are `seconds` old at most; None if they cannot be read."""
+    read_at, found = _attributes.get(url, (-inf, None))
+    now = boottime()
+    if found is None or now - read_at > seconds:
+        response = _aws().queues.attributes(url, deadline.end - now)
+        if isinstance(response, AwsFault):
+            return found
+        found = response
+        _attributes[url] = now, found
+    return found
 
 
 def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> list[str]:
@@ -298,12 +346,25 @@ def _aws() -> Aws:
 def _delivery() -> Delivery:
     aws = _aws()
     writer = Writer(aws.tables, most_calls=MOST_CALLS)
-    return Delivery(PROGRAM, aws, writer=writer, options=DeliveryOptions(print_embedded))
+    options = DeliveryOptions(print_embedded, trace=TRACER.trace if TRACER else None)
+    return Delivery(PROGRAM, aws, writer=writer, options=options)
+
+
+def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
+    """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not any(env.get(name) for name in endpoints):
+        return None
+    # Only where traces are on.
+    from router.runtime.deliver.otlp import make_tracer
+
+    return make_tracer(env)
 
 
 PROGRAM = _load()
 # Lambda gives a function a whole processor while it is loaded, and less for an invocation.
 import_clients(fetches=PROGRAM.fetches)
+TRACER = _make_tracer(os.environ)
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

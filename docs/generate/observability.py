@@ -6,12 +6,13 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import structs
 
 from docs.generate.nights import nights_table
+from docs.generate.outages import outages_table
 from router.model import OutcomeKind, Summary
 from router.runtime.config.spec import Config
 from router.runtime.deliver.metrics import AGES, CAUSES, METRICS, Metric
@@ -19,12 +20,19 @@ from router.runtime.deliver.telemetry import embedded
 from router.runtime.program.load import load_program
 
 PAGE = Path(__file__).parents[1] / "observability.md"
+LAMBDA_PAGE = PAGE.with_name("lambda.md")
 METRIC_MONTH = 0.30
 """Dollars for a metric a month, of the first 10,000: https://aws.amazon.com/cloudwatch/pricing/"""
 SETTINGS = ("queue", "route")
 FAULTS = ("RT806", "RT814")
 """The codes that each queue has in a month with some faults."""
-WHERE = {"both": "both", "worker": "worker", "route": "both, with `metrics: route`"}
+WHERE = {
+    "both": "both",
+    "function": "function",
+    "worker": "worker",
+    "route": "both, with `metrics: route`",
+    "traces": "both, with [traces](#traces)",
+}
 
 
 def metrics_table() -> str:
@@ -99,6 +107,15 @@ def sizes_of(config: Config) -> tuple[int, int, int]:
     return len(queues), len(config.routes), len(config.tables)
 
 
+def with_parts(text: str, parts: Iterable[tuple[str, str]]) -> str:
+    """Return a page in which what is made has the place of its name."""
+    for name, made in parts:
+        before, _, rest = text.partition(f"<!-- {name}: made by `make docs` -->\n")
+        _, end, after = rest.partition(f"<!-- end of {name} -->\n")
+        text = f"{before}<!-- {name}: made by `make docs` -->\n\n{made}\n\n{end}{after}"
+    return text
+
+
 def parts() -> Iterator[tuple[str, str]]:
     """Yield what is made of the page, by the name of its place."""
     yield "metrics", metrics_table()
@@ -108,12 +125,12 @@ def parts() -> Iterator[tuple[str, str]]:
 
 def observability_page() -> str:
     """Return the page with its made parts."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, made in parts():
-        before, _, rest = text.partition(f"<!-- {name}: made by `make docs` -->\n")
-        _, end, after = rest.partition(f"<!-- end of {name} -->\n")
-        text = f"{before}<!-- {name}: made by `make docs` -->\n\n{made}\n\n{end}{after}"
-    return text
+    return with_parts(PAGE.read_text(encoding="utf-8"), parts())
+
+
+def lambda_page() -> str:
+    """Return the page on Lambda with its made part."""
+    return with_parts(LAMBDA_PAGE.read_text(encoding="utf-8"), [("outages", outages_table())])
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import msgspec
 from docs.generate.checks import checks_page, code_pages, examples_file
 from docs.generate.commands import commands_page
 from docs.generate.config import config_page
-from docs.generate.observability import observability_page
+from docs.generate.observability import lambda_page, observability_page
 from docs.generate.plugins import plugins_page, transforms_page
 from docs.generate.schemas import make_exact_schemas, make_published_schemas
 from router.runtime.program.load import load_program
@@ -55,6 +55,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/checks.md": checks_page,
     "docs/cli.md": commands_page,
     "docs/config.md": config_page,
+    "docs/lambda.md": lambda_page,
     "docs/observability.md": observability_page,
     "docs/transforms.md": transforms_page,
     "docs/plugins.md": plugins_page,

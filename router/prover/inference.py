@@ -134,11 +134,20 @@ def of_path(messages: Messages, steps: Steps | None) -> Value:
     """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return _NOTHING_KNOWN
-    messages = messages.about(steps)
     known: Value | None = messages.inferred.get(steps)
+    if known is not None:
+        return known
+    part, inside = messages.about(steps)
+    known = part.inferred.get(inside)
     if known is None:
-        known = messages.keep(messages.inferred, steps, _at(messages, steps))
-    return known
+        known = part.keep(part.inferred, inside, _at(part, inside))
+    if part is messages:
+        return known
+    named = replace(known, origin=steps, lacking=steps, elements=(*steps, EACH))
+    # What is not kept of a part is asked again, when there is time.
+    if inside in part.inferred:
+        messages.inferred[steps] = named
+    return named
 
 
 def _at(messages: SchemaProver, steps: Steps) -> Value:

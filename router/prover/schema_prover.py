@@ -28,7 +28,7 @@ from router.prover.predicates import (
     there,
     wherever,
 )
-from router.prover.splitting import PropertySchema, SplitSchema, names_of
+from router.prover.splitting import PROPERTY, PropertySchema, SplitSchema, names_of
 from router.prover.subschema_walker import ALL_TYPES
 from router.prover.value_generation import MISSING
 
@@ -140,13 +140,13 @@ class SchemaProver:
         found.not_shared = self.not_shared
         return found
 
-    def about(self, steps: Steps) -> "SchemaProver":
-        """Return what decides about the values at a path.
+    def about(self, steps: Steps) -> "tuple[SchemaProver, Steps]":
+        """Return what decides about the values at a path, and the path in its messages.
 
         It is a part of the schema, which others share, or all of it.
         """
         if not steps or self.parts is None:
-            return self
+            return self, steps
         name = steps[0]
         found = self._about.get(name)
         if found is None:
@@ -154,12 +154,13 @@ class SchemaProver:
             found = (part and self.parts.find(part)) or self
             found._is_part = found is not self
             self._about[name] = found
-        if found is not self:
-            # What is not known yet is proved in the time of who asks.
-            found._budget = self._budget
-            found._search = self._search
-            found._growing = self._growing
-        return found
+        if found is self:
+            return self, steps
+        # What is not known yet is proved in the time of who asks.
+        found._budget = self._budget
+        found._search = self._search
+        found._growing = self._growing
+        return found, (PROPERTY, *steps[1:])
 
     def part(self, name: str) -> PropertySchema | None:
         """Return the part of the schema about a property.
@@ -279,9 +280,9 @@ class SchemaProver:
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         """Whether each value at a path, if there is one, satisfies `leaf`."""
-        part = self.about(steps)
+        part, inside = self.about(steps)
         if part is not self:
-            return part.holds_at(steps, leaf)
+            return part.holds_at(inside, leaf)
 
         def is_refuted(one: DepthwiseProver) -> bool:
             return one.refutes(steps, leaf)
@@ -303,9 +304,9 @@ class SchemaProver:
 
         No message is sought that does not.
         """
-        part = self.about(steps)
+        part, inside = self.about(steps)
         if part is not self:
-            return part.proves_at(steps, leaf)
+            return part.proves_at(inside, leaf)
         if self._is_free(steps):
             return False
         answer = self._holds_at(steps, leaf)
@@ -327,9 +328,9 @@ class SchemaProver:
 
         In a list, there is one in each of its elements.
         """
-        part = self.about(steps)
+        part, inside = self.about(steps)
         if part is not self:
-            return part.present(steps)
+            return part.present(inside)
         start = in_element(steps)
         answer = self._holds_at(steps[:start], there(steps[start:], SOME_VALUE))
         return self._decide(
@@ -347,9 +348,9 @@ class SchemaProver:
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Return for each of TYPES whether a value at a path can have it."""
-        part = self.about(steps)
+        part, inside = self.about(steps)
         if part is not self:
-            return part.types(steps)
+            return part.types(inside)
         if steps in self._types:
             return self._types[steps]
         return self.keep(self._types, steps, self._types_at(steps))

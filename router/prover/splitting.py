@@ -3,7 +3,8 @@
 Routes share what is proved of equal parts. Whether a message is valid is decided for
 each property alone, if the schema says no more of messages than the schemas of their
 properties, and which there must be. All that can be at a property in a message of such
-a part can be there in a message of the whole, if there is one.
+a part can be there in a message of the whole, if there is one. The name of the property
+does not matter for that, so that it is the same in all parts.
 """
 
 import re
@@ -39,10 +40,12 @@ _REFERENCES = (b'"$ref"', b'"$dynamicRef"', b'"$recursiveRef"')
 # ten bytes itself.
 _DEMANDING = re.compile(rb'"(?:minItems|minProperties|pattern|minLength":[0-9]{3})')
 _MOST_SMALL = 2048
+PROPERTY = "property"
+"""The name of the property in a part."""
 
 
 class PropertySchema(Struct, frozen=True):
-    """The part of a schema about one property, as JSON, and the predicates about it."""
+    """The part of a schema about one property, PROPERTY, as JSON, and the predicates about it."""
 
     draft: int
     schema: bytes
@@ -104,15 +107,15 @@ class SplitSchema(Struct, frozen=True):
         content = self.content
         kept = {"$schema": content["$schema"], "type": "object"}
         if name in content.get("required", ()):
-            kept["required"] = [name]
+            kept["required"] = [PROPERTY]
         if name in content.get("properties", {}):
-            kept["properties"] = {name: content["properties"][name]}
+            kept["properties"] = {PROPERTY: content["properties"][name]}
         elif "additionalProperties" in content:
             kept["additionalProperties"] = content["additionalProperties"]
         text = ENCODER.encode(kept)
         if any(keyword in text for keyword in _REFERENCES):
             return None
-        predicates = [each for about, each in self.predicates if about == name]
+        predicates = [_renamed(each) for about, each in self.predicates if about == name]
         return PropertySchema(self.draft, text, ENCODER.encode(all_of(predicates)))
 
 
@@ -164,3 +167,20 @@ def names_of(predicate: Schema) -> set[str] | None:
         elif key != "type" or value != "object":
             return None
     return found
+
+
+def _renamed(predicate: Schema) -> Schema:
+    """Return a predicate about one property as one about PROPERTY."""
+    renamed: Schema = {}
+    for key, value in predicate.items():
+        if key == "required":
+            renamed[key] = [PROPERTY] * len(value)
+        elif key == "properties":
+            renamed[key] = dict(zip([PROPERTY], value.values(), strict=True))
+        elif key == "not":
+            renamed[key] = _renamed(value)
+        elif key == "type":
+            renamed[key] = value
+        else:
+            renamed[key] = list(map(_renamed, value))
+    return renamed

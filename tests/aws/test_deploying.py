@@ -404,6 +404,7 @@ def test_new_route(deployed: Project) -> None:
         *[(True, "alarm")] * 5,
         (True, "event source mapping"),
         (True, "managed policy"),
+        *[(True, "queue policy")] * 2,
     ]
 
 
@@ -669,7 +670,7 @@ def test_long_template(project: Project) -> None:
 
 
 def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--worker makes a service instead of the function, and puts no package anywhere."""
+    """--worker makes a service instead of the function, and keeps the package of its config."""
 
     def without_scaling(config: DeployableConfig, as_worker: bool) -> Document:
         # ministack's CloudFormation does not know these.
@@ -690,7 +691,7 @@ def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ({"service", "cluster", "queue", "table"} <= made, "function" in made, "uploaded" in done.stderr) == (
         True,
         False,
-        False,
+        True,
     )
 
 

@@ -285,7 +285,7 @@ def test_without_the_variables_of_the_function(unchanged: StackProject, monkeypa
     tagged = deploy(unchanged, "--dry-run")
     unchanged.write(HIDDEN)
 
-    line = "the hidden values of the function are not known here: "
+    line = "the hidden values of the stack are not known here: "
     assert (same.exit_code, same.stderr.startswith(line)) == (0, True), same.output
     not_compared = {"before": "(not shown)", "after": "(not compared)"}
     assert json.loads(as_json.stdout)["parameters"]["MARK"] == not_compared

@@ -23,8 +23,11 @@ from router.runtime.aws.protocols import Aws, AwsFault, Objects, QueueAttributes
 from router.tools.control_plane.clients import ServiceClient
 from router.tools.control_plane.stacks import Stacks, StackTemplate
 from tests.support.deliver import (
+    IN_FLIGHT_MOST,
     Delivery,
     FixedDeadline,
+    can_postpone,
+    postpone,
 )
 from tests.support.dev import LocalAws, for_embedded_aws, in_batches
 from tests.support.ops import create_change_set, execute, make_document, read_for_deployment, read_result
@@ -168,6 +171,7 @@ class Deployed:
             "all-writes": [*several, {"how": "put", "later": True}, {"how": "put"}],
             "together": [{"id": id_}],
             "large": [pointer],
+            "senders": [{"id": id_}, {"id": id_, "later": True}],
         }
 
     def _route(self, aws: Aws, delivery: Delivery, name: str, bodies: list[Any]) -> Any:
@@ -190,7 +194,10 @@ class Deployed:
         texts = [json.dumps(body) for body in bodies]
         outcomes = sorted((texts.index(each.record.body), each.outcome.kind, each.outcome.reason) for each in delivered)
         failed = len(aws.queues.delete(url, done, 60)), len(delivery.set_visibility(queue, url, delivered, 60))
-        return outcomes, failed, attributes
+        if not can_postpone(queue, self.program.config):
+            return outcomes, failed, attributes, 0
+        postponed = postpone(aws.queues, queue, url, delivered[:1], IN_FLIGHT_MOST + 1, 60, self.program.hash)
+        return outcomes, failed, attributes, len(postponed)
 
     def _tables(self) -> list[str]:
         return [table.name or name for name, table in self.program.config.tables.items()]
@@ -210,8 +217,8 @@ class Deployed:
         for name in KEYS:
             secret = self.clients["kms"].encrypt(KeyId=self.names[name], Plaintext=b"m")["CiphertextBlob"]
             found.append(refusal(kms.decrypt, KeyId=self.names[name], CiphertextBlob=secret))
-        found.append(refusal(kms.generate_data_key, KeyId=self.names["LETTERS_KEY"], KeySpec="AES_256"))
-        return found
+        sending = [self.names[name] for name in ("KEY", "LETTERS_KEY")]
+        return found + [refusal(kms.generate_data_key, KeyId=key, KeySpec="AES_256") for key in sending]
 
     def _list_payloads(self) -> str:
         """What S3 asks for before it tells that an object does not exist; this server tells anybody."""
@@ -253,15 +260,16 @@ def restored(deployed: Deployed) -> Iterator[None]:
 
 def test_all_that_the_router_does(deployed: Deployed, whole: dict[str, Any]) -> None:
     """With the role of the template each message ends as it should, and nothing is refused."""
-    outcomes, failed, attributes = whole["all-writes"]
+    outcomes, failed, attributes, postponed = whole["all-writes"]
 
     assert [each for each in outcomes if each[1] != "written"] == [
         (len(WAYS), "retry", "not now"),
         (len(WAYS) + 1, "rejected", f"table '{deployed.stack}-puts': key attribute 'id' is missing"),
     ]
     assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 10))
+    assert postponed == 1
     assert [whole[name][0][0][1] for name in ("together", "large")] == ["written", "written"]
-    assert (set(whole["keys"]), whole["log"], whole["encryption"]) == ({False}, ["", ""], ["", "", "", ""])
+    assert (set(whole["keys"]), whole["log"], whole["encryption"]) == ({False}, ["", ""], ["", "", "", "", ""])
     assert whole["payloads"] == ""
 
 
@@ -328,7 +336,7 @@ def test_no_wildcard() -> None:
         ("dynamodb", "delete_table", {"TableName": "{p}-puts"}),
         ("dynamodb", "update_table", {"TableName": "{p}-puts", "DeletionProtectionEnabled": False}),
         ("sqs", "purge_queue", {"QueueUrl": "{q}-all-writes"}),
-        ("sqs", "send_message", {"QueueUrl": "{q}-all-writes", "MessageBody": "m"}),
+        ("sqs", "send_message", {"QueueUrl": "{q}-senders", "MessageBody": "m"}),
         ("sqs", "receive_message", {"QueueUrl": "{q}-letters"}),
         ("sqs", "delete_queue", {"QueueUrl": "{q}-all-writes"}),
         ("sqs", "set_queue_attributes", {"QueueUrl": "{q}-all-writes", "Attributes": {"VisibilityTimeout": "1"}}),
@@ -336,7 +344,7 @@ def test_no_wildcard() -> None:
         ("s3", "delete_object", {"Bucket": "{p}-payloads", "Key": "k"}),
         ("s3", "list_objects_v2", {"Bucket": "{p}-others"}),
         ("s3", "get_object", {"Bucket": "{p}-others", "Key": "k"}),
-        ("kms", "generate_data_key", {"KeyId": "{KEY}", "KeySpec": "AES_256"}),
+        ("kms", "generate_data_key", {"KeyId": "{TABLE_KEY}", "KeySpec": "AES_256"}),
         ("kms", "disable_key", {"KeyId": "{KEY}"}),
         ("logs", "create_log_group", {"logGroupName": "{p}"}),
         ("logs", "create_log_stream", {"logGroupName": "{p}", "logStreamName": "s"}),
@@ -347,7 +355,11 @@ def test_no_wildcard() -> None:
 def test_nothing_else(deployed: Deployed, service: str, operation: str, parameters: dict[str, Any]) -> None:
     """Actions that the router never uses are refused."""
     queues = deployed.clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-letters")["QueueUrl"]
-    names = {"{p}": deployed.stack, "{q}": queues.removesuffix("-letters"), "{KEY}": deployed.names["KEY"]}
+    names = {
+        "{p}": deployed.stack,
+        "{q}": queues.removesuffix("-letters"),
+        **{f"{{{key}}}": deployed.names[key] for key in KEYS},
+    }
     filled = json.dumps(parameters)
     for place, name in names.items():
         filled = filled.replace(place, name)

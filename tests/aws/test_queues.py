@@ -53,6 +53,21 @@ def test_receive(aws: Aws, sqs: Any, queue: str) -> None:
     assert {"SentTimestamp", "ApproximateFirstReceiveTimestamp", "SenderId"} <= record.attributes.keys()
 
 
+HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+def test_trace_header(scripted: Any, scripted_aws: Aws) -> None:
+    """The trace of a message stays with it; the local servers drop it from batches."""
+    messages = [OutgoingMessage("1", "body", trace_header=HEADER), OutgoingMessage("2", "body")]
+    scripted_aws.queues.send("http://127.0.0.1/1/q", messages, 60)
+
+    (asked,) = scripted.asked
+    assert [entry.get("MessageSystemAttributes") for entry in asked["Entries"]] == [
+        {"AWSTraceHeader": {"DataType": "String", "StringValue": HEADER}},
+        None,
+    ]
+
+
 def test_receive_nothing(aws: Aws, queue: str) -> None:
     """An empty queue has no messages."""
     assert aws.queues.receive(queue, 10, 0, 30) == []

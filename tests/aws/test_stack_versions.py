@@ -102,7 +102,7 @@ def test_between_two_stacks(project: StackProject, tmp_path: Path, inside: Insid
 
 
 def test_the_stack_of_a_worker(tmp_path: Path, inside: Inside, guarded: LocalAws, clients: Mapping[str, Any]) -> None:
-    """Its config cannot be read: the sentence says what to compare with instead."""
+    """One whose config was not kept cannot be read: the sentence says what to compare with instead."""
     project = StackProject(tmp_path, inside, guarded)
     template = {
         "Description": f"{DESCRIPTION} routes.yaml",
@@ -116,9 +116,9 @@ def test_the_stack_of_a_worker(tmp_path: Path, inside: Inside, guarded: LocalAws
     code, text = diff(project)
 
     reason = (
-        f"the stack '{project.stack}' runs the worker, whose config is in its image, so that stack:{project.stack} "
-        "cannot be read; name the commit that the image was built from (git:REF), or its compiled config (router "
-        "compile)"
+        f"the configuration of the worker of the stack '{project.stack}' was not kept beside its image; router deploy "
+        "--worker keeps it; until then name the commit that the image was built from (git:REF), or its compiled config "
+        "(router compile)"
     )
     assert (code, text) == (2, f"router: {reason}\n")
 

@@ -88,6 +88,7 @@ def test_all_is_well(project: StackProject) -> None:
                     "name": f"{project.stack}-orders",
                     "waiting": 0,
                     "in_flight": 0,
+                    "delayed": 0,
                     "oldest_seconds": None,
                     "dead_letter_queue": f"{project.stack}-orders-dlq",
                     "dead_letters": 0,
@@ -95,6 +96,7 @@ def test_all_is_well(project: StackProject) -> None:
                     "receivers": [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
                     "unknown": [],
                     "retries": {},
+                    "postponed": 0,
                     "failing_routes": {},
                     "retried_since": "",
                     "senders": None,
@@ -378,7 +380,7 @@ def test_cannot(project: StackProject, words: tuple[str, ...], sentence: str) ->
 
 
 def test_why_and_since_when_messages_are_retried(project: StackProject, clients: Mapping[str, Any]) -> None:
-    """By cause and route, as the function counts them; what its tables cost; and that it was changed shortly before."""
+    """By cause and route, and how many are postponed; what its tables cost; that it was changed shortly before."""
     project.write(f"{CONFIG}telemetry: {{metrics: route}}\n")
     own = {"service": project.stack, "queue": "orders"}
 
@@ -394,6 +396,8 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     put("MessageRouter", "router_retries_total", 5, {**own, "cause": "throttled"})
     put("MessageRouter", "router_retries_total", 2, {**own, "cause": "outage"})
     put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "orders", "table": "orders"})
+    put("MessageRouter", "router_postponed_total", 6, own)
+    send(clients, f"{project.stack}-orders", DelaySeconds=900)
     put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 900_000, {"TableName": f"{project.stack}-orders"})
 
     done = project.run("status", "-c", str(project.config), "--json", STAGE=project.stack)
@@ -406,11 +410,15 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
         {"throttled": 5, "outage": 2},
         {"orders": 7},
     )
+    assert (queue["waiting"], queue["delayed"], queue["postponed"]) == (0, 1, 6)
+    assert "0 + 1 delayed" in shown_to_people.stdout
     assert datetime.now(UTC) - datetime.fromisoformat(queue["retried_since"]) < timedelta(minutes=10)
     assert (table["write_units"], table["dollars_an_hour"]) == (900_000, 2.25)
     assert (
         f"messages of queue orders are retried since {queue['retried_since']}: throttled 5, outage 2; "
-        f"by route: orders 7; function {project.stack}:live was changed at {function['changed']}"
+        "by route: orders 7; postponed in the last 15 minutes, since many are in flight: 6; "
+        "delayed now, and will return by themselves: 1; "
+        f"function {project.stack}:live was changed at {function['changed']}"
     ) in shown["attention"]
     assert "table orders: 900000 write units in 15 minutes, $2.25 an hour on demand" in shown_to_people.stdout
 

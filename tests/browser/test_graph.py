@@ -81,9 +81,10 @@ def test_routes_that_share_a_table(tmp_path: Path, console: Start, open_page: Op
     expect(details.get_by_role("listitem")).to_contain_text("in order, 'b' replaces the item, and erases 'a' of 'a'")
 
 
-def test_what_runs_beside_a_name(tmp_path: Path, console: Start, open_page: Open) -> None:
-    """It ends before the next column; what has no space there is in the name of the node and in the details."""
-    (tmp_path / "routes.yaml").write_text(MANY.partition("routes:")[0] + ROUTE, encoding="utf-8")
+def test_what_runs_in_a_node(tmp_path: Path, console: Start, open_page: Open) -> None:
+    """All outcomes at once, within the node that they are of; those of routes if the metrics are by route."""
+    queues = "telemetry: {metrics: route}\nqueues: {q: {dead_letter: q-dlq}}\n"
+    (tmp_path / "routes.yaml").write_text(MANY.partition("routes:")[0] + queues + ROUTE, encoding="utf-8")
     running = console("--local")
     endpoint = re.findall(r"http://127\.0\.0\.1:\d+", (tmp_path / "console.log").read_text())[0]
     _, sqs = clients(LocalAws(endpoint))
@@ -93,15 +94,17 @@ def test_what_runs_beside_a_name(tmp_path: Path, console: Start, open_page: Open
 
     page = open_page(running, "routes")
 
-    queue = page.get_by_role("button", name=re.compile("Queue q; 0 waiting, .* written"))
+    queue = page.get_by_role("button", name=re.compile("Queue q; 0 waiting, .*written 1, rejected 1"))
     expect(queue).to_have_count(1)
-    label, route = queue.locator(".live").bounding_box(), page.get_by_role("button", name="Route r").bounding_box()
-    assert label
-    assert route
-    assert (queue.locator(".live").text_content(), label["x"] + label["width"] < route["x"]) == (
-        "0 waiting",
-        True,
-    )
+    expect(page.get_by_role("button", name="Dead-letter queue q-dlq; 1 message")).to_have_count(1)
+    expect(page.get_by_role("button", name="Route r; written 1")).to_have_count(1)
+    box = queue.locator("rect").bounding_box()
+    assert box
+    for line in queue.locator(".live").all():
+        text = line.bounding_box()
+        assert text
+        assert box["x"] < text["x"] < text["x"] + text["width"] < box["x"] + box["width"]
+        assert text["y"] + text["height"] <= box["y"] + box["height"]
 
 
 def test_groups(large: RunningConsole, open_page: Open) -> None:

@@ -42,3 +42,21 @@ def test_edit_see_a_finding_fix_it_see_the_item(tmp_path: Path, console: Start, 
     expect(page.get_by_text("Saved routes.yaml")).to_be_visible()
 
     assert (unsaved, (tmp_path / "routes.yaml").read_text()) == (before, before.replace("a message", "the first"))
+
+
+def test_a_project_from_a_pasted_message(tmp_path: Path, console: Start, open_page: Open) -> None:
+    """Without a config, the page asks for messages first; then it is the console of what they made."""
+    page = open_page(console())
+    expect(page.get_by_role("heading", name="There is no routes.yaml yet")).to_be_visible()
+    expect(page.get_by_role("tab")).to_have_count(0)
+
+    page.get_by_label("Messages, as JSON").fill("no JSON")
+    page.get_by_role("button", name="Make a project").click()
+    expect(page.get_by_role("alert")).to_contain_text("JSON")
+    page.get_by_label("Messages, as JSON").fill(json.dumps(SAMPLE))
+    page.get_by_role("textbox", name="Key").fill("order_id")
+    page.get_by_role("button", name="Make a project").click()
+
+    checked(page)
+    expect(page.get_by_label(RESULTS)).to_contain_text("written")
+    assert (tmp_path / "routes.yaml").exists()

@@ -52,7 +52,7 @@ def live(console: RunningConsole) -> Any:
 
 def counted(status: Any, messages: int) -> Any:
     """The status once so many messages have their outcomes, and the rejected ones are on the dead-letter queue."""
-    outcomes = status["outcomes"].get("users", {})
+    outcomes = status["outcomes"]["queue"].get("users", {})
     arrived = status["queues"][0]["dead_letters"] >= outcomes.get("rejected", 0)
     return status if sum(outcomes.values()) == messages and arrived else None
 
@@ -75,9 +75,9 @@ def test_on_the_embedded_aws(folder: Path, wait: Wait) -> None:
         again = wait(lambda: counted(live(console), 1))["outcomes"]
 
     (queue,) = found["queues"]
-    assert again == {"users": {"written": 1}}
+    assert again == {"queue": {"users": {"written": 1}}, "route": {"users": {"written": 1}}}
     assert (found["outcomes"], queue["waiting"], queue["dead_letters"], found["minutes"], found["unknown"]) == (
-        {"users": {"written": 1, "rejected": 1}},
+        {"queue": {"users": {"written": 1, "rejected": 1}}, "route": {"users": {"written": 1}}},
         0,
         1,
         0,
@@ -108,8 +108,8 @@ def test_on_the_aws_of_the_environment(folder: Path, aws: LocalAws) -> None:
 
     (queue,) = found["queues"]
     assert (setting, found["outcomes"], queue["waiting"], found["minutes"], found["tables"]) == (
-        {"config": "routes.yaml", "target": "aws", "writes": False},
-        {"users": {"written": 7}},
+        {"config": "routes.yaml", "is_there": True, "target": "aws", "writes": False},
+        {"queue": {"users": {"written": 7}}, "route": {}},
         1,
         15,
         [{"table": "users", "throttled": 0, "write_units": 0}],
@@ -137,11 +137,27 @@ def test_writing_needs_aws(router: Any, folder: Path) -> None:
     assert (done.returncode, "--write needs --aws" in done.stderr) == (2, True)
 
 
-def test_without_a_config(router: Any) -> None:
-    """The command says what is missing."""
-    done = router("console")
+@pytest.mark.parametrize("words", [("routes.yaml",), ("--local",), ("--aws",)])
+def test_without_a_config(router: Any, words: tuple[str, ...]) -> None:
+    """A config that is named, or that runs, must be there."""
+    done = router("console", *words)
 
     assert (done.returncode, "there is no routes.yaml here" in done.stderr) == (2, True)
+
+
+def test_a_config_that_is_made(tmp_path: Path) -> None:
+    """Messages become a project, as with `router new`; a config that is there is never touched."""
+    samples = '{"id": "a", "total": 1}\n{"id": "b", "total": 2}'
+    with running_console(tmp_path) as console:
+        before = console.call("setting").json["is_there"]
+        bad = console.call("first_run/new", {"samples": "no JSON", "queue": "orders"})
+        made = console.call("first_run/new", {"samples": samples, "queue": "orders", "key": "id"})
+        again = console.call("first_run/new", {"samples": samples, "queue": "orders"})
+        checked = console.call("edit/check", {}).json
+
+    assert (before, bad.status, made.status, again.status) == (False, 400, 200, 409)
+    assert "JSON" in bad.json["message"]
+    assert (checked["findings"], (tmp_path / "routes.yaml").exists()) == ([], True)
 
 
 def test_the_browser_that_is_opened(folder: Path, wait: Wait) -> None:

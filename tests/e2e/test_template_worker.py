@@ -1,4 +1,4 @@
-"""The worker, started by exactly the command that the Dockerfile, and the unit of systemd, have in them."""
+"""The worker, started by exactly the command that the Dockerfile, the unit of systemd and the manifests have."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from router.model import Table
 from tests.e2e.conftest import free_port
@@ -24,7 +25,7 @@ tables: {things: {key: {id: S}}}
 routes: {r: {queue: q, table: things, schema: schemas/thing.json}}
 """
 SCHEMA = (
-    '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}}}'
+    '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 10}}}'
 )
 
 
@@ -64,13 +65,24 @@ def systemd(text: str) -> tuple[list[str], list[str], str]:
     return shlex.split(settings["ExecStart"]), shlex.split(settings["ExecReload"]), settings["WorkingDirectory"]
 
 
-@pytest.mark.parametrize("form", ["docker", "systemd"])
+def kubernetes(text: str) -> tuple[list[str], list[str], str]:
+    """The command of the pods, a command that probes them as the kubelet does, and the folder of their image."""
+    (pod,) = (each["spec"]["template"]["spec"] for each in yaml.safe_load_all(text) if each["kind"] == "Deployment")
+    (container,) = pod["containers"]
+    path, port = container["livenessProbe"]["httpGet"]["path"], container["ports"][0]["containerPort"]
+    probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{path}', timeout=60)"
+    return container["command"], ["/opt/router/bin/python", "-c", probe], "/srv/router"
+
+
+@pytest.mark.parametrize("form", ["docker", "systemd", "kubernetes"])
 def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, wait: Callable[..., Any]) -> None:
     """It stores a message, shows its health, loads its config again, writes no file, and ends within its time."""
-    places = {"docker": "srv/router", "systemd": "etc/message-router"}
-    index = ("--index", "https://packages.example.com/simple")
-    text = router("template", "--format", form, *index, cwd=root / places[form]).stdout
-    command, beside, folder = {"docker": docker, "systemd": systemd}[form](text)
+    place = "etc/message-router" if form == "systemd" else "srv/router"
+    index = ("--index", "https://packages.example.com/simple") if form != "kubernetes" else ()
+    text = router(
+        "template", "--format", form, *index, cwd=root / place, env=os.environ | {"AWS_REGION": "eu-west-1"}
+    ).stdout
+    command, beside, folder = {"docker": docker, "systemd": systemd, "kubernetes": kubernetes}[form](text)
     port = free_port()
     # The paths are those of another machine, and somebody else may listen on the port of this one.
     here = {"/opt/router/bin": str(Path(sys.executable).parent), "/srv": f"{root}/srv", "/etc": f"{root}/etc"}
@@ -109,6 +121,6 @@ def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, 
         finally:
             process.kill()
     assert (item, code, sorted(root.rglob("*"))) == ({"id": {"S": form}}, 0, files), log.read_text()
-    if form == "docker":
+    if form != "systemd":
         ended = subprocess.run(list(map(mapped, beside)), env=os.environ, capture_output=True)
         assert (healthy.returncode, ended.returncode) == (0, 1), healthy.stderr

@@ -173,6 +173,23 @@ def test_work_as_one(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     assert stack.lines(level="ERROR") == []
 
 
+def test_metrics_for_cloudwatch(stack: WorkerStack, wait: Callable[..., Any]) -> None:
+    """Each process logs what it counted, in the embedded metric format, at the latest when it stops."""
+    stack.environment["ROUTER_METRICS"] = "cloudwatch"
+    with stack.running():
+        stack.send(40)
+        wait(lambda: stack.items() == 40 and stack.left() == 0, "the items")
+        code = stack.stop()
+
+    lines = stack.lines(message="metrics", queue="work", service="message-router")
+    written = [line.get("router_messages_written_total", 0) for line in lines]
+    directives = [line["_aws"]["CloudWatchMetrics"] for line in lines]
+    assert (code, sum(written)) == (0, 40), lines
+    assert [(each["Namespace"], each["Dimensions"]) for (each,) in directives] == [
+        ("MessageRouter", [["service", "queue"]])
+    ] * len(lines)
+
+
 def test_killed(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     """One that is killed is started again, nothing is lost, and what it had counted still counts."""
     with stack.running():

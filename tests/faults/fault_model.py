@@ -22,9 +22,12 @@ QueueMessages = tuple[str, list[str], list[str]]
 class Model:
     """The messages sent so far, in waves, and the expected contents of all tables after their processing."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, keys: int = KEYS) -> None:
+        """Versioned items, counters and groups have so many `keys` each."""
         self._random = random.Random(seed)
-        self._wave = 0
+        self._keys = keys
+        self._wave = self._counted = 0
+        self._inserted: list[str] = []
         self.sent = 0
         self.puts: dict[str, Item] = {}
         self.inserts: dict[str, Item] = {}
@@ -70,17 +73,18 @@ class Model:
         """Yield new items, and duplicates of items of earlier waves, which must not replace them."""
         for number in range(count):
             item: Item = {"id": f"i{self._wave}-{number}", "value": self._random.randrange(10**9)}
-            if number % 2 and self.inserts:
-                item["id"] = self._random.choice(sorted(self.inserts))
+            if number % 2 and self._inserted:
+                item["id"] = self._random.choice(self._inserted)
             if item["id"].startswith(f"i{self._wave}-"):
                 if item["id"] in self.inserts:
                     continue
                 self.inserts[item["id"]] = item
+                self._inserted.append(item["id"])
             yield item
 
     def _versions(self, count: int) -> Iterator[Item]:
         for _ in range(count):
-            id_ = f"v{self._random.randrange(KEYS)}"
+            id_ = f"v{self._random.randrange(self._keys)}"
             item = {"id": id_, "version": self._random.randrange(10**6), "value": id_}
             if item["version"] > self.versions.get(id_, {}).get("version", -1):
                 self.versions[id_] = item
@@ -88,8 +92,8 @@ class Model:
 
     def _counts(self, count: int) -> Iterator[Item]:
         for _ in range(count):
-            number = sum(len(log) for log in self.logs.values())
-            id_ = f"c{self._random.randrange(KEYS)}"
+            number, self._counted = self._counted, self._counted + 1
+            id_ = f"c{self._random.randrange(self._keys)}"
             amount = self._random.randint(1, 99)
             self.totals[id_] += amount
             self.logs.setdefault(id_, []).append(number)
@@ -103,7 +107,7 @@ class Model:
 
     def _grouped(self, count: int) -> Iterator[Item]:
         for _ in range(count):
-            id_ = f"g{self._random.randrange(KEYS)}"
+            id_ = f"g{self._random.randrange(self._keys)}"
             numbers = self.groups.setdefault(id_, [])
             numbers.append(len(numbers))
             yield {"id": id_, "number": numbers[-1]}

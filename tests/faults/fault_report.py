@@ -33,8 +33,8 @@ In other runs something happens to the worker while it works:
 
 - It is ended with SIGKILL or SIGTERM, and restarted.
 - It reloads its configuration (SIGHUP).
-- One of two workers is paused (SIGSTOP) for longer than the visibility timeout, in a long poll or at a random point of
-  its work, so that the other one continues with its messages.
+- One of several workers is paused (SIGSTOP) for longer than the visibility timeout, in a long poll or at a random point
+  of its work, so that the others continue with its messages.
 - Hot keys: each write of some items is throttled, or is returned as unprocessed, until all other messages are written.
 - Hostile messages, which cost seconds or gigabytes unless work is [bounded](limits.md), are sent among good ones.
 

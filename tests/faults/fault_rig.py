@@ -249,6 +249,10 @@ class RigFunction:
         failed: list[str] = json.loads(line)
         return failed
 
+    def kill(self) -> None:
+        """Kill it: an invocation that runs fails."""
+        self._process.kill()
+
 
 @contextmanager
 def running_function(rig: Rig, log: Path, *, hasty: bool = True) -> Iterator[RigFunction]:

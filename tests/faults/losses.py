@@ -1,34 +1,52 @@
 """Nothing is lost under faults, and what is lost is found: `make verify-losses`.
 
-Messages of all modes go through the Lambda handler while some of its calls fail, and are delivered again now and
-then. The source is kept. `router verify` then says that no message is missing or different. Then losses are planted in
+Messages of all modes go in waves through a worker and through the Lambda handler, in turn, while some of their calls
+fail. The worker is killed once in each wave, the function now and then; some batches of the function are delivered
+again. The source is kept. `router verify` then says that no message is missing or different. Then losses are planted in
 the tables, one of a kind after another, and `router verify` finds each of them, by route and key, and nothing else.
 """
 
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from itertools import cycle, islice
 from pathlib import Path
+from threading import Timer
 from typing import Any, NamedTuple
 
-from tests.faults.fault_model import Model
+from tests.faults.fault_model import KEYS, Model
 from tests.faults.fault_proxy import FaultPlan, fault_proxy
-from tests.faults.fault_rig import FLOWS, Rig, RigFunction, lambda_record, running_function
+from tests.faults.fault_rig import (
+    FLOWS,
+    Rig,
+    RigFunction,
+    lambda_record,
+    running_function,
+    running_worker,
+    wait_until,
+)
 from tests.support.dev import local_aws
 
 WAVE = 2000
+WAVE_SECONDS = 600
+MESSAGES_OF_A_KEY = 1000
+"""Of all kinds, about: the list of a counter stays small."""
 BATCH = 100
 RATE = 0.03
 """The share of calls that fail."""
 AGAIN = 0.05
 """The share of batches that are delivered once more."""
+KILLED = 0.02
+"""The share of batches in which the function is killed, within so many seconds."""
+KILL_SECONDS = 0.1
 REGION, ACCOUNT = "us-east-1", "000000000000"
 Key = dict[str, Any]
 Record = dict[str, Any]
@@ -139,43 +157,78 @@ class Tables:
 
 
 class Feeder:
-    """Sends waves through the function, and keeps what it sends."""
+    """Sends waves through the worker and the function, and keeps what it sends."""
 
-    def __init__(self, rig: Rig, function: RigFunction, source: Path, chance: random.Random) -> None:
+    def __init__(self, rig: Rig, folder: Path, source: Path, chance: random.Random) -> None:
+        self.kills = 0
         self._rig = rig
-        self._function = function
+        self._folder = folder
         self._source = source
         self._chance = chance
 
-    def feed(self, model: Model, size: int) -> None:
-        """Deliver a wave until all is acknowledged."""
-        with self._source.open("a", encoding="utf-8") as file:
+    def feed_worker(self, model: Model, size: int) -> None:
+        """Send a wave to the queues, and kill the worker once, until all is acknowledged."""
+        with running_worker(self._rig, self._folder / "worker.log") as worker:
             for queue, bodies, groups in model.wave(size):
-                messages = [self._message(queue, body) for body in bodies]
-                for message in messages:
-                    file.write(json.dumps(message) + "\n")
+                ids = self._rig.send(queue, bodies, groups)
+                self._keep(self._message(queue, body, id_) for id_, body in zip(ids, bodies, strict=True))
+            mark, killed = self._chance.randrange(size), False
+
+            def look() -> bool:
+                nonlocal killed
+                left = self._rig.left()
+                if not killed and left <= mark:
+                    worker.restart()
+                    killed = True
+                return not left
+
+            wait_until(look, WAVE_SECONDS, "the end of a wave")
+        self.kills += killed
+
+    def feed_function(self, model: Model, size: int) -> None:
+        """Deliver a wave until all is acknowledged."""
+        with ExitStack() as stack:
+            function = self._start(stack)
+            for queue, bodies, groups in model.wave(size):
+                messages = [self._message(queue, body, str(uuid.uuid4())) for body in bodies]
+                self._keep(messages)
                 records = [lambda_record({"ReceiptHandle": "none", **each}, self._name(queue)) for each in messages]
                 for record, group in zip(records, groups, strict=False):
                     record["attributes"] = {**record["attributes"], "MessageGroupId": group}
-                self._deliver(records, again=not groups)
+                while records:
+                    batch, records = records[:BATCH], records[BATCH:]
+                    if self._chance.random() < KILLED:
+                        self._kill(function, batch)
+                        function = self._start(stack)
+                    failed = {*function.invoke(batch)}
+                    # What failed comes first: a FIFO queue requires that order.
+                    records = [each for each in batch if each["messageId"] in failed] + records
+                    if not groups and self._chance.random() < AGAIN:
+                        records += batch
+
+    def _start(self, stack: ExitStack) -> RigFunction:
+        return stack.enter_context(running_function(self._rig, self._folder / "function.log"))
+
+    def _kill(self, function: RigFunction, batch: list[Record]) -> None:
+        """Kill the function within an invocation, which Lambda then repeats as a whole."""
+        Timer(self._chance.random() * KILL_SECONDS, function.kill).start()
+        with suppress(AssertionError, OSError):
+            while True:
+                function.invoke(batch)
+        self.kills += 1
 
     def _name(self, queue: str) -> str:
         return f"{self._rig.prefix}-{queue}"
 
-    def _message(self, queue: str, body: str) -> Record:
+    def _message(self, queue: str, body: str, id_: str) -> Record:
         now = str(time.time_ns() // 1_000_000)
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self._name(queue)}"
         attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": now, "DeadLetterQueueSourceArn": arn}
-        return {"MessageId": str(uuid.uuid4()), "Body": body, "Attributes": attributes}
+        return {"MessageId": id_, "Body": body, "Attributes": attributes}
 
-    def _deliver(self, records: list[Record], *, again: bool) -> None:
-        while records:
-            batch, records = records[:BATCH], records[BATCH:]
-            failed = {*self._function.invoke(batch)}
-            # What failed comes first: a FIFO queue requires that order.
-            records = [each for each in batch if each["messageId"] in failed] + records
-            if again and self._chance.random() < AGAIN:
-                records += batch
+    def _keep(self, messages: Iterable[Record]) -> None:
+        with self._source.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(message) + "\n" for message in messages)
 
 
 def verify(rig: Rig, server: Any, source: Path) -> tuple[int, Any]:
@@ -204,22 +257,24 @@ def found_in(report: Any) -> set[Lost]:
 
 def run(messages: int, losses: int, seed: int, folder: Path, minutes: float = 60) -> bool:
     """Run it once, with the messages of so many minutes at most; return whether all is as it should be."""
-    chance, model = random.Random(seed), Model(seed)
+    chance, model = random.Random(seed), Model(seed, max(KEYS, messages // MESSAGES_OF_A_KEY))
     source = folder / "source.jsonl"
     started = time.monotonic()
     with local_aws() as server, fault_proxy(server.endpoint, FaultPlan(seed, RATE)) as proxy:
         rig = Rig(server, proxy.endpoint, f"losses-{uuid.uuid4().hex[:8]}", FLOWS, 3, "direct")
-        with running_function(rig, folder / "log") as function:
-            feeder = Feeder(rig, function, source, chance)
-            end = started + minutes * 60
-            while model.sent < messages and time.monotonic() < end:
-                feeder.feed(model, min(WAVE, messages))
+        feeder = Feeder(rig, folder, source, chance)
+        end = started + minutes * 60
+        ways = cycle((feeder.feed_worker, feeder.feed_function))
+        while model.sent < messages and time.monotonic() < end:
+            next(ways)(model, min(WAVE, messages))
         faults = proxy.journal.faults.total()
-        print(f"{model.sent} messages, {faults} faults of calls, {time.monotonic() - started:.0f} s", flush=True)
+        text = f"{model.sent:,} messages, {faults:,} faults of calls, {feeder.kills} kills"
+        print(f"{text}, {time.monotonic() - started:.0f} s", flush=True)
         fed = time.monotonic()
         code, report = verify(rig, server, source)
         text = f"verify: {report['fates']}, {report['lost']} lost, exit code {code}"
-        print(f"{text}, {time.monotonic() - fed:.0f} s", flush=True)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"{text}, {time.monotonic() - fed:.0f} s; the largest process had {used:.0f} MiB", flush=True)
         if code or report["lost"]:
             print(json.dumps(report["findings"], indent=1)[:5000])
             return False

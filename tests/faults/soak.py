@@ -41,6 +41,7 @@ class Scene(NamedTuple):
     disturbance: Literal["", "kill", "stop", "reload", "pause", "hot keys", "hostile"] = ""
     visibility: int = 3
     transport: str = "direct"
+    workers: int = 1
 
 
 SCENES = (
@@ -51,8 +52,9 @@ SCENES = (
     Scene("worker, killed, and calls break", 0.1, disturbance="kill"),
     Scene("worker, stopped (SIGTERM)", 0, disturbance="stop", visibility=20),
     Scene("worker, reloaded (SIGHUP), and calls break", 0.1, disturbance="reload"),
-    Scene("two workers, one of them paused (SIGSTOP)", 0, disturbance="pause"),
-    Scene("two workers, one of them paused, and calls break", 0.1, disturbance="pause"),
+    Scene("two workers, one of them paused (SIGSTOP)", 0, disturbance="pause", workers=2),
+    Scene("two workers, one of them paused, and calls break", 0.1, disturbance="pause", workers=2),
+    Scene("four workers, one of them paused, and calls break", 0.1, disturbance="pause", workers=4),
     Scene("worker, hot keys", 0, disturbance="hot keys"),
     Scene("worker, hostile messages", 0, disturbance="hostile", visibility=20),
     Scene(dlq_soak.NAME, dlq_soak.RATE, "redrive", "kill"),
@@ -157,8 +159,7 @@ def _program(scene: Scene, rig: Rig, plan: FaultPlan, chance: random.Random) -> 
             yield feed
             return
         workers = [
-            stack.enter_context(running_worker(rig, Path(folder, f"log-{number}")))
-            for number in range(2 if scene.disturbance == "pause" else 1)
+            stack.enter_context(running_worker(rig, Path(folder, f"log-{number}"))) for number in range(scene.workers)
         ]
         yield _wave(scene, rig, workers, plan, chance)
         for worker in workers:

@@ -1,8 +1,10 @@
 """A FIFO queue whose worker loses the lease of a message while another worker goes on with its group."""
 
+import json
 import random
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from tests.faults.fault_model import Model, check_tables
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, Kind, fault_proxy
 from tests.faults.fault_rig import Rig, running_worker, wait_until
-from tests.faults.fault_runs import run_paused
+from tests.faults.fault_runs import PAUSE_SECONDS, run_paused
 from tests.faults.fifo_history import find_violations, read_history
 from tests.support.dev import LocalAws
 
@@ -117,6 +119,35 @@ def test_two_workers(ministack: LocalAws, name: str, tmp_path: Path) -> None:
 
         check_tables(model, rig)
         assert model.find_disorder(proxy.journal.calls()) == []
+
+
+def test_four_workers(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Four workers share one queue while calls break and one is paused in a long poll: each group keeps its order."""
+    groups = {f"g{number}": list(range(12)) for number in range(8)}
+    messages = [(group, number) for number in range(12) for group in groups]
+    with fault_proxy(ministack.endpoint, FaultPlan(seed=4, rate=0.1)) as proxy, ExitStack() as stack:
+        rig = Rig(ministack, proxy.endpoint, name)
+        logs = [tmp_path / str(number) for number in range(4)]
+        workers = [stack.enter_context(running_worker(rig, log, 1, *OPTIONS)) for log in logs]
+        workers[0].pause()
+        rig.send(
+            "groups.fifo",
+            [json.dumps({"id": group, "number": number}) for group, number in messages],
+            [group for group, _ in messages],
+        )
+        time.sleep(PAUSE_SECONDS)
+        workers[0].resume()
+        wait_until(lambda: not rig.left(), 120, "an empty queue")
+        assert [worker.stop() for worker in workers] == [0] * 4
+        shares = [
+            sum(line["counts"].get("written", 0) for line in worker.lines() if line["message"] == "batch done")
+            for worker in workers
+        ]
+        history = read_history(groups, proxy.journal.calls(), "latest")
+
+    assert find_violations(history) == []
+    assert {item["id"]: int(item["number"]) for item in rig.items("latest")} == dict.fromkeys(groups, 11)
+    assert sum(share > 0 for share in shares) > 1, shares
 
 
 class SlowWrites(FaultPlan):

@@ -12,9 +12,11 @@ from pathlib import Path
 from pstats import Stats
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.check import examine
+from tests.support.cli import app
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "benchmarks" / "counting_check.py"
@@ -23,6 +25,8 @@ ROUTE = {"instructions": 54_000, "calls": 4_050}
 """One more of many routes, each with a queue, a schema and nine attributes of its own."""
 SAMPLE = {"instructions": 3_257_500, "modules": 153}
 """A run on the config of this repository, with its imports."""
+HELP_MODULES = 8
+"""What `--help` of a command imports more than that of the program: the command, its options, and their completion."""
 HEADROOM = 1.05 if sys.version_info[:2] == (3, 11) else 1.5
 """Other versions of Python have other instructions, of which they need more or fewer."""
 
@@ -87,6 +91,42 @@ def test_the_work_grows_with_the_routes_of_one_queue(match: str, tmp_path: Path)
     assert many - some == pytest.approx(2 * (some - few), rel=0.1)
 
 
+def proofs_for(count: int, folder: Path) -> int:
+    """The proofs of the library for so many schemas of one shape, each with names of its own."""
+    routes = {
+        f"route-{number}": {
+            "queue": "q",
+            "table": "table",
+            "when": f"type == 't{number}'",
+            "schema": {
+                "type": "object",
+                "required": [f"id{number}", "type"],
+                "properties": {
+                    f"id{number}": {"type": "string", "minLength": 1, "maxLength": 9},
+                    "type": {"const": f"t{number}"},
+                    f"n{number}": {"type": "number", "minimum": 0},
+                },
+            },
+            "item": {"id": f"id{number}", "n": {"from": f"n{number}", "type": "N"}},
+        }
+        for number in range(count)
+    }
+    path = folder / "routes.yaml"
+    config = {"version": 1, "tables": {"table": {"key": {"id": "S"}}}, "routes": routes}
+    path.write_text(json.dumps(config))
+    profile = Profile()
+    profile.runcall(examine, path, {})
+    stats: Any = Stats(profile)
+    return sum(each[1] for (_, _, name), each in stats.stats.items() if "'covers'" in name)
+
+
+def test_equal_parts_of_schemas_are_proved_once(tmp_path: Path) -> None:
+    """Whatever the properties are called."""
+    few, many = proofs_for(10, tmp_path), proofs_for(20, tmp_path)
+
+    assert (few > 0, many) == (True, few)
+
+
 def modules_after(*words: str) -> list[str]:
     """The modules that a process has imported when a command ends."""
     program = (
@@ -95,14 +135,34 @@ def modules_after(*words: str) -> list[str]:
     )
     command = [sys.executable, "-c", program, *words]
 
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout.split()
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout
+    return printed.splitlines()[-1].split()
 
 
-def test_the_help_is_shown_without_the_rules() -> None:
-    """Nor does completion import them."""
-    modules = modules_after("check", "--help")
+def every_command(command: click.Command, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The words of a command, and of those below it."""
+    found = [words]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below
+            found += every_command(below, (*words, name))
+    return found
 
-    assert ("router.tools.cli.check" in modules, "router.tools.check" in modules) == (True, False)
+
+@pytest.fixture(scope="module")
+def helped() -> set[str]:
+    """The modules that the help of the program itself imports."""
+    return set(modules_after("--help"))
+
+
+@pytest.mark.parametrize("words", every_command(app), ids=" ".join)
+def test_help_is_shown_without_the_work(helped: set[str], words: tuple[str, ...]) -> None:
+    """A command imports its options for it, and nothing of what it does."""
+    more = set(modules_after(*words, "--help")) - helped
+
+    assert len(more) <= HELP_MODULES, sorted(more)
 
 
 def test_nothing_is_made_by_chance_for_a_config_that_is_proved() -> None:

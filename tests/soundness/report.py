@@ -119,6 +119,9 @@ _HEADS = (
     "not decided",
 )
 
+_SHARES = _HEADS.index("configs not decided")
+"""Where the columns of what is not decided begin."""
+
 
 class CheckCosts:
     """What checking each schema of a kind alone took."""
@@ -185,7 +188,7 @@ def update_documented(tally: TrialTally, seed: int) -> None:
         tally.false,
         tally.unconfirmed,
     )
-    row = [*(f"{number:,}" for number in numbers), *tally.row()[-2:]]
+    row = [*(f"{number:,}" for number in numbers), *tally.row()[_SHARES:]]
     _write_between(DOCUMENTED, [_table(_DOCUMENTED_HEADS, [row])], seed)
 
 
@@ -197,8 +200,7 @@ _DOCUMENTED_HEADS = (
     "silent and wrong",
     "false",
     "not confirmed",
-    "claims",
-    "not decided",
+    *_HEADS[_SHARES:],
 )
 
 

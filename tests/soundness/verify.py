@@ -25,7 +25,7 @@ from time import monotonic
 from typing import Any
 
 import yaml
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.errors import ConfigError
 from router.model import Record, Table
@@ -198,10 +198,33 @@ def _sorted(value: Any) -> Any:
     return {"SS": sorted(value["SS"])} if "SS" in value else value
 
 
+class Step(Struct, frozen=True, eq=False):
+    """What is made at once: the writes of an atomic message, or one write, after an earlier one of the same item."""
+
+    sent: Sent
+    after: int | None = None
+
+
+def steps(program: Program, messages: Sequence[Sent]) -> list[Step]:
+    """All steps of messages. Another message may come between two of them."""
+    found = []
+    for sent in messages:
+        if program.queue(sent.queue).atomic:
+            found.append(Step(sent))
+            continue
+        last: dict[object, int] = {}
+        for write in sent.planned.writes:
+            one = structs.replace(sent, planned=structs.replace(sent.planned, writes=[write]))
+            found.append(Step(one, last.get(write.identity)))
+            last[write.identity] = len(found) - 1
+    return found
+
+
 def states(start: World, messages: Sequence[Sent], redeliveries: int) -> Iterator[str]:
     """All states that messages can leave, in any order, with redeliveries and expiry, as text."""
     seen = set()
-    left = [(start, frozenset(range(len(messages))), frozenset[int](), redeliveries)]
+    made = steps(start.program, messages)
+    left = [(start, frozenset(range(len(made))), frozenset[int](), redeliveries)]
     while left:
         world, waiting, done, again = left.pop()
         place = (world.snapshot(), waiting, again)
@@ -217,12 +240,14 @@ def states(start: World, messages: Sequence[Sent], redeliveries: int) -> Iterato
             other.store(key, None)
             left.append((other, waiting, done, again))
         for number in waiting:
+            if made[number].after in waiting:
+                continue
             other = world.copy()
-            other.deliver(messages[number])
+            other.deliver(made[number].sent)
             left.append((other, waiting - {number}, done | {number}, again))
         for number in done if again else ():
             other = world.copy()
-            other.deliver(messages[number])
+            other.deliver(made[number].sent)
             left.append((other, waiting, done, again - 1))
 
 

@@ -4,8 +4,9 @@ from router.runtime.deliver.dead_letters import describe_failure, send_dead_lett
 from router.runtime.deliver.delivery import TOO_COSTLY, Delivery, DeliveryOptions
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
-from router.runtime.deliver.metrics import LINES_DROPPED, METRICS
-from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
+from router.runtime.deliver.metrics import AGES, LINES_DROPPED, METRICS
+from router.runtime.deliver.postponing import IN_FLIGHT_MOST, can_postpone, postpone
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, embedded, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,
@@ -17,10 +18,13 @@ from router.runtime.deliver.time_limits import (
     StartLimit,
     WaitBudget,
 )
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
+    "AGES",
     "COMPILE_AFTER",
+    "IN_FLIGHT_MOST",
     "KEY_SECONDS",
     "LINES_DROPPED",
     "LOGGER",
@@ -34,6 +38,7 @@ __all__ = [
     "TRIES",
     "WAIT_SHARE",
     "CoalescedWrites",
+    "Delivered",
     "Delivery",
     "DeliveryOptions",
     "FastPath",
@@ -44,9 +49,12 @@ __all__ = [
     "Transaction",
     "WaitBudget",
     "Writer",
+    "can_postpone",
     "describe_failure",
+    "embedded",
     "log_batch",
     "log_result",
+    "postpone",
     "send_dead_letters",
     "with_failure",
 ]

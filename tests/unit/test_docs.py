@@ -431,7 +431,7 @@ def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:
     }
     queues = sample.engine.queues.values()
     assert named == {
-        "ReadQueues": [queue.reference for queue in queues],
+        "ReadAndPostpone": [queue.reference for queue in queues],
         "SendDeadLetters": [queue.dead_letter for queue in queues],
         "WriteTables": [table.name or name for name, table in sample.config.tables.items()],
     }

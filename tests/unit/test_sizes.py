@@ -1,4 +1,4 @@
-"""The sizes of modules and functions, and the names of classes."""
+"""The sizes of modules, functions and expressions, and the names of classes."""
 
 import ast
 from collections import Counter
@@ -14,6 +14,7 @@ TREES = {
 }
 MODULE_LINES = 500
 FUNCTION_LINES = 60
+COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -35,3 +36,19 @@ def test_a_class_name_occurs_once() -> None:
     names = Counter(node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def nested(tree: ast.AST) -> list[int]:
+    """The lines of comprehensions that have another one inside."""
+    found = []
+    for node in ast.walk(tree):
+        inner = [each for each in ast.walk(node) if isinstance(each, COMPREHENSIONS)]
+        if isinstance(node, COMPREHENSIONS) and len(inner) > 1:
+            found.append(node.lineno)
+    return found
+
+
+def test_a_comprehension_has_no_other_one_inside() -> None:
+    """One says one thing: what it is made of has a name of its own."""
+    assert nested(ast.parse("a = [b for b in (c for c in d)]\ne = [f for f in g]")) == [1]
+    assert {module: lines for module, tree in TREES.items() if (lines := nested(tree))} == {}

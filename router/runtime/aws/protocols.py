@@ -102,17 +102,19 @@ class WriteResponse(Struct, frozen=True):
 class QueueAttributes(Struct, frozen=True):
     """The attributes of a queue: its visibility timeout in seconds, and its `maxReceiveCount`.
 
-    `max_receive_count` is 0 without a redrive policy.
+    `max_receive_count` is 0 without a redrive policy. `in_flight` is SQS's count of messages that are invisible.
     """
 
     visibility: int
     max_receive_count: int = 0
+    in_flight: int = 0
 
 
 class OutgoingMessage(Struct, frozen=True):
     """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
 
-    `id` identifies it in the response only. `group_id` and `deduplication_id` are left out if empty.
+    `id` identifies it in the response only. `group_id`, `deduplication_id`, `trace_header` and the `delay` in seconds
+    are left out if empty.
     """
 
     id: str
@@ -120,6 +122,9 @@ class OutgoingMessage(Struct, frozen=True):
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
     group_id: str = ""
     deduplication_id: str = ""
+    trace_header: str = ""
+    """The trace that it belongs to, as X-Ray writes it; SQS does not count its bytes."""
+    delay: int = 0
 
     @property
     def size(self) -> int:

@@ -26,6 +26,7 @@ from router.runtime.aws.protocols import (
 from router.runtime.aws.references import queue_name
 
 BATCH_ENTRIES = 10
+_IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 _POSITIONS = tuple(map(str, range(BATCH_ENTRIES)))
 _hash = partial(md5, usedforsecurity=False)
 """SQS's MD5 detects accidental damage; systems that forbid MD5 for secrets allow it for that."""
@@ -76,7 +77,7 @@ class SqsQueues:
 
     def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         """Call GetQueueAttributes."""
-        names = ["VisibilityTimeout", "RedrivePolicy"]
+        names = ["VisibilityTimeout", "RedrivePolicy", _IN_FLIGHT]
         response = self._call(
             "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names}, timeout
         )
@@ -84,7 +85,11 @@ class SqsQueues:
             return response
         try:
             found = response["Attributes"]
-            return QueueAttributes(int(found["VisibilityTimeout"]), max_receive_count(found))
+            return QueueAttributes(
+                int(found["VisibilityTimeout"]),
+                max_receive_count(found),
+                int(found.get(_IN_FLIGHT, 0)),
+            )
         except (KeyError, TypeError, ValueError):
             return UNREADABLE
 
@@ -209,6 +214,11 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
         entry["MessageGroupId"] = message.group_id
     if message.deduplication_id:
         entry["MessageDeduplicationId"] = message.deduplication_id
+    if message.trace_header:
+        header = {"DataType": "String", "StringValue": message.trace_header}
+        entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
+    if message.delay:
+        entry["DelaySeconds"] = message.delay
     return entry
 
 

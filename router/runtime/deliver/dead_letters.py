@@ -1,5 +1,6 @@
 """Sends dead letters: the unchanged message, with the reason as a message attribute."""
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -25,6 +26,10 @@ MAX_ATTRIBUTES = 10
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Of body and attributes together:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+_TRACE_HEADER = r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;[A-Za-z]+=[^;=\s]*)*"
+"""https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+
+A text: a cold start does without the compilation."""
 _LATE = Outcome(
     "retry",
     codes.NOT_STARTED.id,
@@ -105,7 +110,17 @@ def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:
         # A standard queue keeps the group too: with fair queues it names the tenant.
         group_id=record.group_id or own_id,
         deduplication_id=own_id,
+        trace_header=trace_header(record),
     )
+
+
+def trace_header(record: Record) -> str:
+    """Return the trace that a record belongs to, as X-Ray writes it; "" if SQS reports none.
+
+    SQS refuses a message with one that is malformed, as one that somebody wrote to try the function can be.
+    """
+    header = record.attributes.get("AWSTraceHeader", "")
+    return header if re.fullmatch(_TRACE_HEADER, header) else ""
 
 
 def with_failure(message: OutgoingMessage, failed: FailedMessage) -> OutgoingMessage:

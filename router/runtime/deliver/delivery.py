@@ -55,6 +55,7 @@ from router.runtime.program.load import Program
 
 if TYPE_CHECKING:
     from router.runtime.deliver.route_counts import RouteCounts
+    from router.runtime.deliver.traces import TraceBatch
 
 MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
 """The memory that the items of a batch may take before the first are written.
@@ -89,12 +90,14 @@ class DeliveryOptions(Struct, frozen=True):
 
     `meter` is called for each batch. Without `sends_dead_letters` a rejected message is not
     acknowledged. Without `interruptible`, KeyboardInterrupt is an exception of a plugin: that is for
-    callers in which no signal raises it.
+    callers in which no signal raises it. `trace` is called with each batch after its last messages are
+    acknowledged, if traces are on.
     """
 
     meter: Meter = ignore
     sends_dead_letters: bool = True
     interruptible: bool = False
+    trace: "TraceBatch | None" = None
 
 
 DEFAULT_OPTIONS = DeliveryOptions()
@@ -187,13 +190,18 @@ class Delivery:
             batch.routes = RouteCounts()
         count = len(distinct)
         results: list[Delivered] = []
+        seconds = 0.0
         for part in self._deliver(batch):
             results += part
             self._report(queue, part)
             if len(results) == count:
                 # Before the last messages are acknowledged.
-                self._summarize(batch, results, self._clock() - started)
+                seconds = self._clock() - started
+                self._summarize(batch, results, seconds)
             yield part
+        if self._options.trace is not None:
+            since = time.time() - (self._clock() - started)
+            self._options.trace(queue, results, since, seconds)
 
     def set_visibility(
         self,

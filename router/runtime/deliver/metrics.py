@@ -14,11 +14,13 @@ from router.model import Outcome, OutcomeKind
 
 Unit = Literal["Count", "Seconds"]
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["both", "worker", "route"]
-"""Who has a metric: function and worker, the worker, or both with `telemetry: {metrics: route}`."""
+Source = Literal["both", "function", "worker", "route", "traces"]
+"""Who has a metric: function and worker, one of them, or both with `telemetry: {metrics: route}` or traces."""
 
 NAMESPACE = "MessageRouter"
 """The CloudWatch namespace."""
+METRICS_VARIABLE, CLOUDWATCH = "ROUTER_METRICS", "cloudwatch"
+"""The environment variable that says where the metrics of a worker go besides `/metrics`, and a value of it."""
 SERVICE = "service"
 """A dimension, in Prometheus a label: what `service_name` returns."""
 QUEUE = "queue"
@@ -78,11 +80,13 @@ AGE = "router_message_age_seconds"
 OUTCOMES = "router_outcomes_total"
 DEAD_LETTERS = "router_dead_letters_total"
 RETRIES = "router_retries_total"
+POSTPONED = "router_postponed_total"
 WRITE_CALLS = "router_write_calls_total"
 WRITE_UNITS = "router_write_units_total"
 RECEIVES = "router_receives_total"
 PAUSES = "router_pauses_total"
 IN_FLIGHT = "router_messages_in_flight"
+SPANS_DROPPED = "router_spans_dropped_total"
 
 
 def of_kind(kind: str) -> str:
@@ -127,6 +131,11 @@ METRICS: Mapping[str, Metric] = {
     OUTCOMES: Metric("Messages that are not `written`, by code.", (QUEUE, CODE)),
     DEAD_LETTERS: Metric("Dead letters that were sent, by code.", (QUEUE, CODE)),
     RETRIES: Metric("Messages that ended as `retry`, by cause.", (QUEUE, CAUSE)),
+    POSTPONED: Metric(
+        "Messages of which a copy was sent to their queue with a delay, as they met an outage while "
+        "many were in flight.",
+        source="function",
+    ),
     WRITE_UNITS: Metric(
         "Write units that DynamoDB says were consumed, of a transaction for its first table: of "
         "tables with `write_units`, with `metrics: route` of all.",
@@ -136,6 +145,9 @@ METRICS: Mapping[str, Metric] = {
     PAUSES: Metric("Pauses, as a queue or its tables failed or were throttled.", source="worker"),
     IN_FLIGHT: Metric("Messages that are worked on.", kind="gauge", source="worker"),
     **_ROUTES,
+    SPANS_DROPPED: Metric(
+        "Spans that were not sent: the endpoint fails, or time was up.", source="traces"
+    ),
     LINES_DROPPED: Metric(
         "Lines that a worker could not log because nobody read its log; `queue` is empty.",
         source="worker",

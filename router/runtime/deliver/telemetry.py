@@ -30,10 +30,12 @@ from router.runtime.deliver.metrics import (
     METRICS,
     NAMESPACE,
     OUTCOMES,
+    POSTPONED,
     QUEUE,
     RETRIES,
     ROUTE,
     SERVICE,
+    SPANS_DROPPED,
     TABLE,
     WRITE_CALLS,
     WRITE_UNITS,
@@ -272,19 +274,24 @@ def embedded(summary: Summary) -> str:
 def _line(
     labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
 ) -> str:
+    return msgspec.json.encode(embedded_fields(labels, values, alone)).decode()
+
+
+def embedded_fields(
+    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
+) -> dict[str, object]:
     """Return a line with metrics; `alone` are those that are measured by service alone, too."""
     directives = [_directive([SERVICE, *labels], values)]
     if alone:
         directives.append(_directive([SERVICE], alone))
     now = int(time.time() * 1000)
-    line: dict[str, object] = {
+    return {
         "_aws": {"Timestamp": now, "CloudWatchMetrics": directives},
         **_passing(now),
         SERVICE: service_name(),
         **labels,
         **values,
     }
-    return msgspec.json.encode(line).decode()
 
 
 def _passing(now_ms: int) -> Mapping[str, object]:
@@ -310,6 +317,18 @@ def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, objec
 def print_embedded(summary: Summary) -> None:
     """Print a batch's lines: CloudWatch reads the standard output of a Lambda function."""
     print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def print_dropped_spans(queue: str, number: int) -> None:
+    """Print that spans of a queue's batches were not sent."""
+    print(_line({QUEUE: queue}, {SPANS_DROPPED: number}), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def report_postponed(queue: str, count: int, in_flight: int) -> None:
+    """Log and measure the messages of a queue that were postponed in an outage."""
+    fields = {"queue": queue, "count": count, "in_flight": in_flight}
+    LOGGER.warning("messages are postponed", extra={"fields": fields})
+    print(_line({QUEUE: queue}, {POSTPONED: count}), flush=True)  # noqa: T201 — for CloudWatch
 
 
 def ignore(summary: Summary) -> None:

@@ -64,7 +64,7 @@ _SPREAD: Mapping[str, Iterable[str]] = {CODE: _CODES, CAUSE: CAUSES}
 def _columns(labels: Labels) -> Iterator[Column]:
     """Yield the columns of the rows with these labels."""
     for name, metric in METRICS.items():
-        if name == LINES_DROPPED:
+        if name == LINES_DROPPED or metric.source == "function":
             continue
         if name == AGE and labels == (QUEUE,):
             yield from ((AGE, bound) for bound in _BOUNDS)
@@ -82,9 +82,13 @@ _ROWS: Mapping[str, Sequence[Column]] = {
     ROUTE: [*_columns((QUEUE, ROUTE, TABLE))],
 }
 """The columns of each kind of row."""
-_POSITIONS = {
-    kind: {column: at for at, column in enumerate(columns)} for kind, columns in _ROWS.items()
-}
+
+
+def _positions(columns: Sequence[Column]) -> Mapping[Column, int]:
+    return {column: at for at, column in enumerate(columns)}
+
+
+_POSITIONS = {kind: _positions(columns) for kind, columns in _ROWS.items()}
 _Row = tuple[str, ...]
 """What names a row: its kind, and the values of its labels."""
 

@@ -64,7 +64,8 @@ class ReceiverPool:
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
-        delivery = Delivery(program, aws, options=DeliveryOptions(meters.batch))
+        options = DeliveryOptions(meters.batch, trace=meters.trace)
+        delivery = Delivery(program, aws, options=options)
         context = ReceiverContext(
             aws.queues, delivery, leases, self._stop, tuning, count=meters.count
         )

@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from router.errors import ConfigError, RouterError, UsageError
+from router.errors import ConfigError, MissingExtra, RouterError, UsageError
 from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
@@ -28,10 +29,14 @@ from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.runtime.run.counters import Counters, Totals
 from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
+from router.runtime.run.metric_lines import MetricLines, logs_metrics
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.polling import Meters, PolledQueue
+from router.runtime.run.polling import Count, Meters, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
+
+if TYPE_CHECKING:
+    from router.runtime.run.sdk_traces import WorkerTracer
 
 POLL_SECONDS = 0.5
 FILES_PER_RECEIVER = 2 * DEFAULT_TUNING.batch_messages // MAX_MESSAGES + 1 + CONCURRENT_CALLS
@@ -109,6 +114,8 @@ class WorkerService:
         self._aws = connect(receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
         self._counters = Counters(options.counters)
+        self._tracer = start_tracing(env, self._counters.add)
+        self._metric_lines = MetricLines(self.totals) if logs_metrics(env) else None
         self._pool = self._new_pool(program)
         LINE_FIELDS["config"] = self._pool.config
 
@@ -138,6 +145,8 @@ class WorkerService:
                 self._control.start(self.status, self._request_stop)
             finished = self._stop(self._wait_for_stop())
         ended.set()
+        if self._metric_lines:
+            self._metric_lines.log()
         LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
         return 0 if finished else 1
 
@@ -179,6 +188,8 @@ class WorkerService:
             with suppress(Empty):
                 self._wake.get(timeout=POLL_SECONDS)
             self._pool.unblock()
+            if self._metric_lines:
+                self._metric_lines.log_if_due()
         return self._stopped_at
 
     def _begin_reload(self) -> None:
@@ -226,6 +237,8 @@ class WorkerService:
                 LOGGER.error("a plugin hangs in router_stop: it is not waited for")
             except NoThreadError as error:
                 LOGGER.error("cannot call router_stop of the plugins: %s", error)
+        if self._tracer:
+            self._tracer.stop(end - boottime())
         return len(finished) == len(pools)
 
     def _reload(self) -> None:
@@ -302,7 +315,11 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            Meters(self._counters.record, self._counters.add),
+            Meters(
+                self._counters.record,
+                self._counters.add,
+                self._tracer.trace if self._tracer else None,
+            ),
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
@@ -337,6 +354,30 @@ def _tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+
+
+def start_tracing(env: Mapping[str, str], count: Count) -> "WorkerTracer | None":
+    """Return what traces batches, if a variable of OpenTelemetry names an endpoint.
+
+    A worker without traces is better than none: what is missing or wrong is logged.
+    """
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not any(env.get(name) for name in endpoints):
+        return None
+    from router.runtime.deliver.traces import is_on
+
+    if not is_on(env):
+        return None
+    try:
+        # The SDK takes a second to import.
+        from router.runtime.run.sdk_traces import WorkerTracer
+
+        return WorkerTracer(env, count)
+    except ImportError:
+        LOGGER.warning("no traces: %s", MissingExtra("OpenTelemetry", "otel"))
+    except ValueError as error:
+        LOGGER.warning("no traces: %s", error)
+    return None
 
 
 def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:

@@ -78,7 +78,10 @@ class Subject(Struct, frozen=True, dict=True):
         from router.tools.check.analysis.key_meetings import meetings_of
 
         by_name = {route.name: route for route in self.routes}
-        sharing = [[by_name[name] for name in names] for names in tables.values()]
+        sharing = []
+        for names in tables.values():
+            routes = [by_name[name] for name in names]
+            sharing.append(routes)
         return tuple(meetings_of(sharing, self.program))
 
     @cached_property

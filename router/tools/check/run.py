@@ -288,11 +288,10 @@ def is_about(ignore: spec.Ignore, where: Path, paths: Collection[Path], findings
         # findings of another.
         return False
     names = [".".join(map(str, path)) for path in paths]
-    return all(
-        any(f"{name}.".startswith(f"{part}.") for name in names)
-        for part in (ignore.at, ignore.and_)
-        if part
-    )
+    for part in (ignore.at, ignore.and_):
+        if part and not any(f"{name}.".startswith(f"{part}.") for name in names):
+            return False
+    return True
 
 
 def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:

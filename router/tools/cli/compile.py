@@ -3,19 +3,16 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.errors import UsageError
-from router.runtime.config.environment import REDACT_KEY
-from router.runtime.config.merge import relocate_plugin
 from router.runtime.printable import printable
-from router.runtime.program.precompiled import Opened, unpack
-from router.tools.check.run import examine
-from router.tools.check.variables import redacts, variables_in
 from router.tools.cli.options import choose_config, config_argument, output_option, write_file
-from router.tools.cli.report import count_findings, show_findings
-from router.tools.deploy.precompile import precompile
+
+if TYPE_CHECKING:
+    from router.runtime.program.precompiled import Opened
 
 
 @click.command("compile")
@@ -35,6 +32,11 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
       router compile -o routes.compiled.json
       router compile flows/routes.yaml --output flows/routes.compiled.json
     """
+    from router.runtime.program.precompiled import unpack
+    from router.tools.check.run import examine
+    from router.tools.cli.report import count_findings, show_findings
+    from router.tools.deploy.precompile import precompile
+
     path = choose_config(file, config)
     if output.exists() and output.samefile(path):
         raise UsageError(f"{output} is the config itself: give another file with -o")
@@ -50,8 +52,12 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
         click.echo(f"  {label:<9}  {printable(', '.join(names)) or 'none'}")
 
 
-def _contents(compiled: Opened) -> dict[str, list[str]]:
+def _contents(compiled: "Opened") -> dict[str, list[str]]:
     """Return the names of what a compiled config has, and of the variables and plugins that a start needs."""
+    from router.runtime.config.environment import REDACT_KEY
+    from router.runtime.config.merge import relocate_plugin
+    from router.tools.check.variables import redacts, variables_in
+
     files = compiled.files.files
     variables = {name for file in files for name in variables_in(file.data, file.references)}
     variables |= {REDACT_KEY for file in files if redacts(file.data)}

@@ -3,16 +3,19 @@
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.errors import RouterError
-from router.runtime.config import spec
+
+if TYPE_CHECKING:
+    from router.runtime.config import spec
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
-def _complete(names_of: Callable[[spec.Config], Iterable[str]]) -> Complete:
+def _complete(names_of: Callable[["spec.Config"], Iterable[str]]) -> Complete:
     """Return the completion of a name of the config; without one that can be read, there are no names."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -41,11 +44,11 @@ def _config_of(context: click.Context) -> Path | None:
     return given or next(map(Path, context.args), DEFAULT_CONFIG)
 
 
-def _queues(config: spec.Config) -> Iterable[str]:
+def _queues(config: "spec.Config") -> Iterable[str]:
     return (*config.queues, *(route.queue for route in config.routes.values()))
 
 
-def _owners(config: spec.Config) -> Iterable[str]:
+def _owners(config: "spec.Config") -> Iterable[str]:
     queues = (queue.owner for queue in config.queues.values())
     tables = (table.owner for table in config.tables.values())
     routes = (route.owner for route in config.routes.values())

@@ -2,18 +2,17 @@
 
 import os
 import socket
-import webbrowser
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.tools.cli.options import choose_config, config_argument
-from router.tools.console.server import Access, serve
-from router.tools.console.workspace import Target, opened
-from router.tools.dev.guard import ADDRESS
-from router.tools.dev.local import local_target, require_port
+
+if TYPE_CHECKING:
+    from router.tools.console.workspace import Target
 
 
 @click.command("console")
@@ -41,13 +40,14 @@ def command(
     config: Path | None,
     port: int,
     no_browser: bool,
-    target: Target | None,
+    target: "Target | None",
     writes: bool,
 ) -> None:
     """Show a config, its routes, dead letters and changes on a page in the browser, on the loopback address.
 
-    The page shows files only, unless --local or --aws is given. The URL that is printed has a token, without which
-    nothing is shown; a user who has it can read and save the config. Ctrl-C ends it.
+    The page shows files only, unless --local or --aws is given; without a routes.yaml, it makes one from messages. The
+    URL that is printed has a token, without which nothing is shown; a user who has it can read and save the config.
+    Ctrl-C ends it.
     Exit code 0: it was stopped; 2: it could not run.
 
     \b
@@ -59,7 +59,16 @@ def command(
     """
     if writes and target != "aws":
         raise click.UsageError("--write needs --aws")
-    chosen = choose_config(file, config)
+    # The server, and all that the page shows, take 0.3 s to import.
+    import webbrowser
+
+    from router.tools.console.server import Access, serve
+    from router.tools.console.workspace import opened
+    from router.tools.dev.guard import ADDRESS
+    from router.tools.dev.local import local_target, require_port
+
+    is_first = target is None and file is None and config is None
+    chosen = choose_config(file, config, may_be_missing=is_first)
     if port:
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:

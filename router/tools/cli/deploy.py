@@ -17,7 +17,6 @@ from router.tools.cli.options import (
     template_options,
     yes_option,
 )
-from router.tools.cli.report import exit_on_findings
 
 
 @click.command("deploy")
@@ -109,6 +108,7 @@ def command(
         )
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
+    from router.tools.cli.report import exit_on_findings
     from router.tools.control_plane.clients import connect_services
     from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.canary import read_canary
@@ -119,7 +119,7 @@ def command(
     parameters |= {BOUNDARY: boundary} if boundary else {}
     asked = read_options(tag, "", patch)
     services = connect_services(
-        ("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts")
+        ("cloudformation", "codedeploy", "dynamodb", "ecs", "lambda", "s3", "sqs", "sts")
     )
     run = DeployRun(
         DeployOptions(canary=read_canary(canary) if canary else None, template=asked, **options),

@@ -23,11 +23,10 @@ from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
 from router.tools.control_plane.stacks import Stack, StackSettings
 from router.tools.deploy.archive import Archive
-from router.tools.deploy.build import build
+from router.tools.deploy.build import build, pack_config
 from router.tools.deploy.changes import TemplateVersion
 from router.tools.deploy.deployment import Deployment, make_deployment, read_package
 from router.tools.deploy.hidden_values import Previous
-from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import require_codedeploy
 from router.tools.deploy.stack import PreparedChange, must_create, require_own
 from router.tools.deploy.stack_versions import (
@@ -41,8 +40,9 @@ from router.tools.deploy.stack_versions import (
     previous_version,
     read_environment,
     read_package_of,
+    require_kept,
 )
-from router.tools.deploy.template.alias import function_reference, has_function, with_alias
+from router.tools.deploy.template.alias import has_function, with_alias
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
@@ -53,6 +53,15 @@ from router.tools.deploy.template.expressions import variables_of
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
 from router.tools.deploy.template.tags import tags_of_stack
+from router.tools.deploy.template.worker import (
+    IMAGE,
+    has_worker,
+    rolling,
+    with_rolling,
+)
+
+_DIGEST = "@sha256:"
+"""What is between the repository and the digest of an image."""
 
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
@@ -103,22 +112,24 @@ class DeployRun(StackRun):
         self._artifacts.tags = tags
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
+        if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
+            self._log(
+                f"the image {deployment.values[IMAGE]} is named by a tag, which may name another image later: name it "
+                f"by its digest (REPOSITORY{_DIGEST}…), so that what runs has the configuration that is kept"
+            )
         if old.body:
             self._open_versions(closing)
+        if refusal := self._why_not_side_by_side(old):
+            self._log(refusal)
+            return self._report(deployment, (), 1)
         if self._deploys.canary:
-            if refusal := self._why_not_side_by_side(old):
-                self._log(refusal)
-                return self._report(deployment, (), 1)
             require_codedeploy(self._services["codedeploy"])
+        if has_worker(old.body) and self._deploys.worker:
+            deployment = self._replace_tasks(deployment, old)
         return self._change(self._with_routes(deployment, old), old, stack)
 
     def _open_versions(self, closing: ExitStack) -> None:
-        """Read what the function of the stack runs."""
-        if self._deploys.worker:
-            self._unread = (
-                "those of a worker are in its images; router diff compares them with a commit"
-            )
-            return
+        """Read what the function or the worker of the stack runs."""
         try:
             where = f"{STACK}{self._options.stack}"
             self._versions = open_versions(where, str(self._path), self._path, self._known, closing)
@@ -127,14 +138,37 @@ class DeployRun(StackRun):
             self._drift = self._unread if isinstance(error, OtherPackageError) else ""
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
-        """Return why what the function runs and the config must not write at the same time, or ""."""
-        if not has_function(old.body):
+        """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
+        if self._deploys.canary and has_function(old.body):
+            if self._versions is None:
+                return f"refused: it is not known whether two versions may write side by side: {self._unread}"
+            advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+        elif has_worker(old.body) != self._deploys.worker:
+            advice = (
+                "the function and the worker write side by side while one replaces the other: deploy this change to "
+                "what runs first"
+            )
+        else:
             return ""
-        if self._versions is None:
-            return f"refused: it is not known whether two versions may write side by side: {self._unread}"
-        reasons = side_by_side(*self._versions)
-        advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+        reasons = side_by_side(*self._versions) if self._versions else ()
         return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
+
+    def _replace_tasks(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
+        """Return a deployment whose old tasks stop first if both versions must not write at the same time.
+
+        Raises UsageError for the image that runs, named by its digest, with another config: it has the one of before.
+        """
+        image, kept = old.values.get(IMAGE, ""), old.values.get(CODE_KEY, "")
+        new = deployment.values
+        same_config = new[CODE_KEY] == kept
+        if kept and not same_config and _DIGEST in image and new[IMAGE] == image:
+            raise UsageError(
+                f"the image {image} runs already, with another configuration or for another version of the router: "
+                f"build an image of this configuration, push it, and name it by --parameter {IMAGE}=…"
+            )
+        if same_config and new[IMAGE] == image:
+            return deployment.with_body(with_rolling(deployment.template.body, rolling(old.body)))
+        return self._stop_first(deployment)
 
     def _review(self) -> Sequence[str]:
         """Show the verdict about each route; a change that breaks something is refused where nobody is asked."""
@@ -154,18 +188,11 @@ class DeployRun(StackRun):
         return "Some changes break something. " if report and breaking_changes(report) else ""
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
-        role = self._role_of_worker(prepared.stack_id) if self._deploys.worker else ""
-        function = (
-            ""
-            if self._deploys.worker
-            else function_reference(prepared.stack, deployment.template.body)
-        )
+        comparison = self._live_comparison(deployment.template.body)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
             # The value of a hidden variable, which stays, need not be known: no resource depends on it.
-            report = examine(
-                self._path, env, LiveComparison(function, role=role), "warning", rules=()
-            )
+            report = examine(self._path, env, comparison, "warning", rules=())
         # Those about the config itself were shown before the deployment.
         about = [
             each
@@ -174,17 +201,11 @@ class DeployRun(StackRun):
         ]
         return self._show_findings(about)
 
-    def _role_of_worker(self, stack_id: str) -> str:
-        """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""
-        names = [
-            each.physical_id
-            for each in self._stacks.resources(stack_id)
-            if each.logical_id == "TaskRole"
-        ]
-        return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
-
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
-        package = None if self._deploys.worker else self._package(folder)
+        if self._deploys.worker:
+            package = pack_config(self._path, folder, self._known, self._deploys.allowed)
+        else:
+            package = self._package(folder)
         document = make_document(config, self._deploys.worker)
         if not self._deploys.worker:
             document = with_alias(document)
@@ -251,6 +272,8 @@ class RollbackRun(StackRun):
                 f"it is now; router deploy with --parameter {name}=… changes it"
             )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
+        if has_worker(old.body) and has_worker(before.template):
+            deployment = self._stop_first(deployment)
         report = self._compare_routes()
         if report and not self._options.as_json:
             click.echo(render(report, "text", show_ignored=False))
@@ -259,11 +282,14 @@ class RollbackRun(StackRun):
     def _open_versions(
         self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack
     ) -> None:
-        """Read the config that runs and the one before; those of workers are in images."""
-        if CODE_KEY not in stack.parameters or CODE_KEY not in before.parameters:
-            self._unread = "those of a worker are in its images"
+        """Read the config that runs and the one before, if both were kept."""
+        try:
+            for version in (now, before):
+                require_kept(stack.name, version.parameters)
+        except UsageError as error:
+            self._unread = str(error)
             return
-        env = read_environment(stack, self._services["lambda"])
+        env = read_environment(stack, self._services)
         self._versions = (
             self._open("now", now, env, closing),
             self._open("before", before, env, closing),

@@ -1,41 +1,18 @@
 """`router dlq`: list, show, rehearse, redrive, export and drop the messages on dead-letter queues."""
 
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.errors import UsageError
-from router.runtime.aws.faults import DENIED
-from router.tools.cli.dlq_options import (
-    DlqOptions,
-    DlqSession,
-    open_session,
-    selection_options,
-    stop_on_sigterm,
-)
-from router.tools.cli.dlq_report import (
-    causes_as_json,
-    count,
-    counts_as_json,
-    message_as_json,
-    none_selected,
-    print_causes,
-    print_counts,
-    print_message,
-)
+from router.tools.cli.dlq_options import selection_options, stop_on_sigterm
 from router.tools.cli.options import FILE, NEW_FILE, json_option, yes_option
-from router.tools.cli.terminal import confirm_by_typing
-from router.tools.dev.compare import to_json
-from router.tools.dlq.messages import DlqMessage, Property, count_by, count_causes
-from router.tools.dlq.queues import OpenQueue
-from router.tools.dlq.spool import write_messages
 
+if TYPE_CHECKING:
+    from router.tools.dlq.messages import Property
+
+_PROPERTIES: tuple["Property", ...] = ("sender", "route", "code", "config")
 _values_option = click.option(
     "--values", is_flag=True, help="Show values; they are hidden otherwise."
 )
@@ -63,11 +40,11 @@ def command() -> None:
 @click.option(
     "--by",
     "property_",
-    type=click.Choice(get_args(Property)),
+    type=click.Choice(_PROPERTIES),
     help="Count by the sender, the route, the code, or the config that rejected them, by its hash.",
 )
 @json_option
-def list_(property_: Property | None, as_json: bool, **options: Any) -> None:
+def list_(property_: "Property | None", as_json: bool, **options: Any) -> None:
     """Count the messages by code, route, place and reason, each with the oldest, the newest and an example.
 
     Exit code 0: there are no messages; 1: there are some, also if another consumer has them; 2: could not run.
@@ -78,32 +55,10 @@ def list_(property_: Property | None, as_json: bool, **options: Any) -> None:
       router dlq list --by sender
       router dlq list --queue orders --since 2h --json
     """
-    session = open_session(DlqOptions(**options))
-    total = 0
-    found = []
-    with session.each_opened() as each_opened:
-        for opened in each_opened:
-            if property_:
-                messages = (
-                    session.redacted(opened.queue, message) for message in opened.spool.selected()
-                )
-                counts = count_by(property_, messages)
-                total += sum(each.count for each in counts) + opened.elsewhere
-                found.append(counts_as_json(opened.queue.name, property_, counts, opened.unseen))
-                if not as_json:
-                    print_counts(opened.queue.name, property_, counts, opened.elsewhere)
-                continue
-            causes = count_causes(
-                (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
-                for message in opened.spool.selected()
-            )
-            total += sum(each.count for each in causes) + opened.elsewhere
-            found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
-            if not as_json:
-                print_causes(opened.queue.name, causes, opened.elsewhere)
-    if as_json:
-        click.echo(to_json(found, indent=2))
-    sys.exit(total > 0)
+    from router.tools.cli.dlq_run import run_list
+    from router.tools.cli.dlq_session import DlqOptions
+
+    sys.exit(run_list(DlqOptions(**options), property_, as_json=as_json))
 
 
 @command.command("show", short_help="Show one message, and why it failed.")
@@ -119,23 +74,11 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
       router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11
       router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --values
     """
-    session = open_session(DlqOptions(**{**options, "ids": (message_id,), "limit": 1}))
-    elsewhere = 0
-    with session.each_opened() as each_opened:
-        for opened in each_opened:
-            elsewhere += opened.elsewhere
-            for message in opened.spool.selected():
-                queue = message.find_queue(session.program, opened.queue.reference)
-                shown = session.redacted(opened.queue, message)
-                known = None if values else session.names([queue] if queue else [])
-                if as_json:
-                    click.echo(to_json(message_as_json(shown, queue, known), indent=2))
-                else:
-                    print_message(shown, queue, known)
-                return
-    names = ", ".join(queue.name for queue in session.queues)
-    more = f"; about {count(elsewhere)} could not be looked at" if elsewhere else ""
-    raise UsageError(f"there is no visible message with the id '{message_id}' on {names}{more}")
+    from router.tools.cli.dlq_run import run_show
+    from router.tools.cli.dlq_session import DlqOptions
+
+    selected = DlqOptions(**{**options, "ids": (message_id,), "limit": 1})
+    run_show(selected, message_id, values=values, as_json=as_json)
 
 
 @command.command("rehearse", short_help="Run the messages with nothing sent.")
@@ -157,6 +100,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
     from router.tools.cli.dlq_rehearse import run_rehearse
+    from router.tools.cli.dlq_session import DlqOptions
 
     sys.exit(run_rehearse(DlqOptions(**options), diff=diff, values=values, as_json=as_json))
 
@@ -200,6 +144,7 @@ def redrive(**options: Any) -> None:
       router dlq redrive --from dropped.jsonl
     """
     from router.tools.cli.dlq_redrive import RedriveOptions, run_redrive
+    from router.tools.cli.dlq_session import DlqOptions
 
     own = {name: options.pop(name) for name in RedriveOptions.__struct_fields__}
     sys.exit(run_redrive(DlqOptions(**options), RedriveOptions(**own)))
@@ -220,21 +165,10 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
     Examples:
       router dlq export -o dead.jsonl --queue orders
     """
-    session = open_session(DlqOptions(**options))
-    elsewhere = 0
+    from router.tools.cli.dlq_run import run_export
+    from router.tools.cli.dlq_session import DlqOptions
 
-    def exported(each_opened: Iterator[OpenQueue]) -> Iterator[DlqMessage]:
-        nonlocal elsewhere
-        for opened in each_opened:
-            elsewhere += opened.elsewhere
-            yield from _exported(session, opened)
-
-    with session.each_opened() as each_opened:
-        number = write_messages(path, exported(each_opened))
-    click.echo(f"exported {count(number)} to {path}", err=True)
-    if as_json:
-        click.echo(to_json({"file": str(path), "messages": number}, indent=2))
-    sys.exit(elsewhere > 0)
+    sys.exit(run_export(DlqOptions(**options), path, as_json=as_json))
 
 
 @command.command("drop", short_help="Export the messages, and delete them.")
@@ -259,46 +193,7 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
       router dlq drop --code RT801 --since 1d
       router dlq drop --id 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --yes
     """
-    session = open_session(DlqOptions(**options))
-    path = path or Path(f"dropped-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
-    left = 0
-    dropped = []
-    with session.each_opened() as each_opened:
-        for position, opened in enumerate(each_opened):
-            file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
-            number = write_messages(file, _exported(session, opened))
-            left += opened.elsewhere
-            if not number:
-                file.unlink()
-                click.echo(none_selected(opened.queue.name, opened.elsewhere), err=True)
-                continue
-            what = f"{count(number)} of {opened.queue.name}"
-            click.echo(f"exported {what} to {file}", err=True)
-            if not yes and not confirm_by_typing(str(number), f"This deletes {what}."):
-                click.echo("nothing was deleted", err=True)
-                sys.exit(1)
-            undeleted = _delete(opened)
-            click.echo(f"deleted {count(number - undeleted)} of {opened.queue.name}", err=True)
-            left += undeleted
-            dropped.append(
-                {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
-            )
-    if as_json:
-        click.echo(to_json(dropped, indent=2))
-    sys.exit(left > 0)
+    from router.tools.cli.dlq_run import run_drop
+    from router.tools.cli.dlq_session import DlqOptions
 
-
-def _exported(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
-    return (session.redacted(opened.queue, message) for message in opened.spool.selected())
-
-
-def _delete(opened: OpenQueue) -> int:
-    """Delete the selected messages; return how many could not be deleted."""
-    failed: Counter[str] = Counter()
-    ids = (message.id for message in opened.spool.selected())
-    while batch := list(islice(ids, 100)):
-        failed.update(fault.code for fault in opened.lease.delete(batch).values())
-    for code, number in failed.items():
-        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
-        click.echo(f"{count(number)} could not be deleted: {code}{needs}", err=True)
-    return failed.total()
+    sys.exit(run_drop(DlqOptions(**options), path, yes=yes, as_json=as_json))

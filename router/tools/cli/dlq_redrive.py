@@ -12,7 +12,6 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.printable import printable
-from router.tools.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.dlq_rehearse import (
     RedrivePlan,
     Tally,
@@ -23,6 +22,7 @@ from router.tools.cli.dlq_rehearse import (
     tally_as_json,
 )
 from router.tools.cli.dlq_report import count
+from router.tools.cli.dlq_session import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.terminal import confirm, output, progress_bar
 from router.tools.dev.compare import to_json
 from router.tools.dlq.journal import Journal

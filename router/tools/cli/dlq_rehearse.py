@@ -13,8 +13,8 @@ from msgspec import Struct, structs
 from rich.table import Column
 
 from router.runtime.aws.faults import DENIED
-from router.tools.cli.dlq_options import DlqOptions, open_session
 from router.tools.cli.dlq_report import count, none_selected
+from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
@@ -152,7 +152,7 @@ def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
         (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))
         for (cause, result), number in plan.results.most_common()
     ]
-    filled = [any(row[place] for row in rows) for place in range(len(columns))]
+    filled = [any(cells) for cells in zip(*rows, strict=True)]
     if rows:
         shown = [map(literal, compress(row, filled)) for row in rows]
         print_table(compress(columns, filled), shown, literal(name))
@@ -217,18 +217,20 @@ def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> di
         "original_id": rehearsal.message.shown_id,
         "before": structs.asdict(cause_of(rehearsal.message, rehearsal.queue)),
         "now": structs.asdict(outcome) if outcome else None,
-        "changes": [
-            {
-                "table": change.table,
-                "key": shown(change.key, names),
-                "effect": change.effect,
-                "may_be_newer": change.newer,
-                "attributes": {
-                    name: {"before": b, "after": a} for name, b, a in _differences(change, names)
-                },
-            }
-            for change in rehearsal.changes
-        ],
+        "changes": [_change_as_json(change, names) for change in rehearsal.changes],
+    }
+
+
+def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, Any]:
+    return {
+        "table": change.table,
+        "key": shown(change.key, names),
+        "effect": change.effect,
+        "may_be_newer": change.newer,
+        "attributes": {
+            name: {"before": before, "after": after}
+            for name, before, after in _differences(change, names)
+        },
     }
 
 

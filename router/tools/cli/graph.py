@@ -2,33 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.errors import UsageError
 from router.runtime.printable import printable_lines
-from router.runtime.program.load import load
 from router.tools.cli.options import choose_config, config_argument, output_option, write_text_file
-from router.tools.dev.graph import (
-    GroupBy,
-    as_json,
-    as_mermaid,
-    file_finder,
-    graph_of,
-    group,
-    select,
-)
-from router.tools.dev.graph_picture import as_svg
-from router.tools.dev.shared_tables import shared_tables
 
-_FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
+if TYPE_CHECKING:
+    from router.tools.dev.graph import GroupBy
+
+_FORMATS = ("mermaid", "svg", "json")
 
 
 @click.command("graph")
 @config_argument
-@click.option(
-    "--format", "form", type=click.Choice(list(_FORMATS)), default="mermaid", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="mermaid", show_default=True)
 @click.option(
     "--group",
     "by",
@@ -48,7 +38,7 @@ def command(
     file: Path | None,
     config: Path | None,
     form: str,
-    by: GroupBy,
+    by: "GroupBy",
     pattern: str | None,
     output: Path | None,
 ) -> None:
@@ -62,13 +52,19 @@ def command(
       router graph --format svg -o flows.svg
       router graph --format svg --select 'orders*' --group none -o orders.svg
     """
+    from router.runtime.program.load import load
+    from router.tools.dev.graph import as_json, as_mermaid, file_finder, graph_of, group, select
+    from router.tools.dev.graph_picture import as_svg
+    from router.tools.dev.shared_tables import shared_tables
+
+    render = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}[form]
     loaded = load(choose_config(file, config), os.environ, "warning")
     graph = graph_of(loaded.require().config, shared_tables(loaded))
     if pattern is not None:
         graph = select(graph, pattern)
         if not graph.nodes:
             raise UsageError(f"no queue, route or table has a name such as '{pattern}'")
-    text = _FORMATS[form](group(graph, by, file_finder(loaded.findings))).rstrip()
+    text = render(group(graph, by, file_finder(loaded.findings))).rstrip()
     if output is None:
         click.echo(printable_lines(text))
     else:

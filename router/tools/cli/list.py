@@ -3,18 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.config import spec
-from router.runtime.program.load import load
-from router.tools.check.owners import owners_of
 from router.tools.cli.completion import complete_owner
 from router.tools.cli.options import choose_config, config_argument, json_option
-from router.tools.cli.terminal import literal, print_table
-from router.tools.dev.compare import to_json
+
+if TYPE_CHECKING:
+    from router.runtime.config import spec
 
 
 class _Listed(Struct, frozen=True):
@@ -47,6 +46,10 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
       router list
       router list --owner team-orders --json
     """
+    from router.runtime.program.load import load
+    from router.tools.cli.terminal import literal, print_table
+    from router.tools.dev.compare import to_json
+
     listed = list(
         _listed(load(choose_config(file, config), os.environ, "warning").require().config)
     )
@@ -71,10 +74,13 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
     print_table(shown, (map(literal, row) for row in zip(*shown.values(), strict=True)))
 
 
-def _listed(config: spec.Config) -> Iterator[_Listed]:
+def _listed(config: "spec.Config") -> Iterator[_Listed]:
+    from router.runtime.config.spec import Queue
+    from router.tools.check.owners import owners_of
+
     owners = owners_of(config)
     for name, owner in owners.queues.items():
-        queue = config.queues.get(name, spec.Queue())
+        queue = config.queues.get(name, Queue())
         about = f"dead letters: {queue.dead_letter}" if queue.dead_letter else ""
         yield _Listed("queue", name, owner, about, queue.description, queue.tags)
     for name, table in config.tables.items():

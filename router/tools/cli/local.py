@@ -6,12 +6,8 @@ from pathlib import Path
 from threading import Event
 
 import click
-from rich.console import Console
 
-from router.runtime.program.load import load_program
 from router.tools.cli.options import config_option
-from router.tools.dev.emulator import local_aws
-from router.tools.dev.local import describe, keep_up, provision_new, require_port
 
 PORT = 4566
 """The port on which other local AWS servers listen, too."""
@@ -42,6 +38,13 @@ def command(config: Path, port: int, keep: Path | None) -> None:
       router local
       router local --port 0 --keep .router-local
     """
+    # The embedded AWS and its client take 0.2 s to import.
+    from rich.console import Console
+
+    from router.runtime.program.load import load_program
+    from router.tools.dev.emulator import local_aws
+    from router.tools.dev.local import describe, keep_up, provision_new, require_port
+
     program = load_program(config, os.environ)
     if port:
         require_port(port)

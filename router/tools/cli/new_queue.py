@@ -13,7 +13,8 @@ from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import max_receive_count, redrive_target
-from router.tools.cli.dlq_options import read_attributes, stop_on_sigterm
+from router.tools.cli.dlq_options import stop_on_sigterm
+from router.tools.cli.dlq_session import read_attributes
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.new.samples import Body, SampleSet, open_samples, parse_body
 from router.tools.dlq.queues import CALL_SECONDS, DlqLease

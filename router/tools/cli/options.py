@@ -151,12 +151,12 @@ def config_argument(function: Any) -> Any:
     return click.argument("file", type=FILE, required=False)(option(env_file_option(function)))
 
 
-def choose_config(file: Path | None, config: Path | None) -> Path:
+def choose_config(file: Path | None, config: Path | None, *, may_be_missing: bool = False) -> Path:
     """Return the config given as FILE or --config; raises click.UsageError for both, or if it does not exist."""
     if file and config:
         raise click.UsageError("give the config once: as FILE, or with --config")
     chosen = file or config or DEFAULT_CONFIG
-    if not chosen.exists():
+    if not may_be_missing and not chosen.exists():
         raise click.UsageError(
             f"there is no {chosen} here; give the config as FILE or with --config"
         )

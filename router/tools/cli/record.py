@@ -4,15 +4,17 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.errors import UsageError
-from router.runtime.aws.connect import connect
-from router.runtime.engine.engine import CompiledQueue
 from router.runtime.printable import printable
 from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option, output_option, require_writable, write_file
+
+if TYPE_CHECKING:
+    from router.runtime.engine.engine import CompiledQueue
 
 _CONNECTIONS = 4
 _DEFAULT = 200
@@ -66,6 +68,7 @@ def command(
       router record orders --count 1000 --keep order.currency -o tests/orders.jsonl
       router record orders --dead-letters -o tests/rejected.jsonl
     """
+    from router.runtime.aws.connect import connect
     from router.runtime.program.load import load
     from router.tools.change.recording import Recorder, write_recording
     from router.tools.cli.new_queue import receive_records
@@ -100,7 +103,7 @@ def _notes(left_out: Mapping[str, int], unused: Iterable[str], recorded: int) ->
     )
 
 
-def _reference(queue: CompiledQueue, dead_letters: bool) -> str:
+def _reference(queue: "CompiledQueue", dead_letters: bool) -> str:
     """Return the reference of a queue, or of its dead-letter queue; raises UsageError if there is none."""
     reference = queue.dead_letter if dead_letters else queue.reference
     if not reference:

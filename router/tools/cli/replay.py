@@ -6,23 +6,22 @@ from typing import Any
 
 import click
 
-from router.tools.cli.completion import complete_queue, complete_route
+from router.tools.cli.completion import complete_route
 from router.tools.cli.dlq_options import stop_on_sigterm
-from router.tools.cli.options import NEW_FILE, config_option, json_option, yes_option
-from router.tools.replay.refusals import ALLOWED
+from router.tools.cli.options import NEW_FILE, json_option, yes_option
+from router.tools.cli.source_options import source_options
 
-_ALLOW_HELP = "; ".join(f"{name}: {what}" for name, what in ALLOWED.items())
+_ALLOWED = {
+    "delete": "write to a table from which messages delete",
+    "keys": "write to an empty table whose idempotency keys are still there",
+    "overwrite": "replace stored items that may be newer, as no version says which is",
+    "repeat": "add and append what may be added already, as no idempotency key says so",
+}
+_ALLOW_HELP = "; ".join(f"{name}: {what}" for name, what in _ALLOWED.items())
 
 
 @click.command("replay")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
-@config_option
-@click.option(
-    "--queue",
-    default="",
-    help="The queue of messages that do not say it: its name in the config.",
-    shell_complete=complete_queue,
-)
+@source_options
 @click.option(
     "--route",
     "routes",
@@ -34,19 +33,13 @@ _ALLOW_HELP = "; ".join(f"{name}: {what}" for name, what in ALLOWED.items())
 @click.option("--until", metavar="TIME", help="Sent before then.")
 @click.option("--where", metavar="JMESPATH", help="The expression is true for the decoded message.")
 @click.option(
-    "--sent-at",
-    metavar="JMESPATH",
-    help="Finds the time of sending in a body: ISO 8601, or seconds or milliseconds since 1970.",
-)
-@click.option("--message-id", metavar="JMESPATH", help="Finds the message id in a body.")
-@click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most."
 )
 @click.option(
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice([*ALLOWED]),
+    type=click.Choice([*_ALLOWED]),
     help=f"Do what is refused otherwise; may be repeated. {_ALLOW_HELP}.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would become of the messages.")

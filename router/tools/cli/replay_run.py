@@ -17,13 +17,6 @@ from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_any
-from router.tools.cli.dlq_options import (
-    finished_first,
-    parse_expression,
-    parse_time,
-    read_item,
-    write_no_log,
-)
 from router.tools.cli.dlq_rehearse import (
     RedrivePlan,
     Tally,
@@ -33,6 +26,13 @@ from router.tools.cli.dlq_rehearse import (
     tally_as_json,
 )
 from router.tools.cli.dlq_report import count
+from router.tools.cli.dlq_session import (
+    finished_first,
+    parse_expression,
+    parse_time,
+    read_item,
+    write_no_log,
+)
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
 from router.tools.dev.compare import to_json

@@ -49,5 +49,5 @@ def command(**options: Any) -> None:
     from router.tools.cli.stack_run import ChangeOptions
     from router.tools.control_plane.clients import connect_services
 
-    services = connect_services(("cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts"))
+    services = connect_services(("cloudformation", "dynamodb", "ecs", "lambda", "s3", "sqs", "sts"))
     sys.exit(RollbackRun(ChangeOptions(**options), services).run())

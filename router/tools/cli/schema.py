@@ -6,8 +6,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from router.runtime.config.schema import config_schema
-from router.runtime.program.load import load
 from router.tools.cli.options import choose_config, config_argument
 
 
@@ -27,6 +25,9 @@ def command(file: Path | None, config: Path | None, included: bool) -> None:
       # then, as the first line of routes.yaml:
       # yaml-language-server: $schema=routes.schema.json
     """
+    from router.runtime.config.schema import config_schema
+    from router.runtime.program.load import load
+
     named = file or config
     known = load(choose_config(file, config), os.environ).config if named else None
     click.echo(msgspec.json.format(msgspec.json.encode(config_schema(known, included))).decode())

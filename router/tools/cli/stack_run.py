@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.model import Finding
 from router.runtime.printable import printable_lines
-from router.tools.change.compare import compare_versions
+from router.tools.change.compare import compare_versions, side_by_side
 from router.tools.change.consequences import LeftQueue, left_queues
 from router.tools.change.deployments import routes_by_resource
 from router.tools.change.report import DiffReport
@@ -60,7 +60,6 @@ from router.tools.deploy.stack import (
     with_reason,
 )
 from router.tools.deploy.stack_versions import (
-    FUNCTION_NAME,
     aliased,
     keep_version,
     may_hide,
@@ -70,6 +69,13 @@ from router.tools.deploy.stored_policies import with_lost_grants
 from router.tools.deploy.template.alias import function_reference, needs_alias
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MAX_ATTACHED
+from router.tools.deploy.template.worker import (
+    START_FIRST,
+    STOP_FIRST,
+    TASK_ROLE,
+    has_worker,
+    with_rolling,
+)
 from router.tools.dev.compare import to_json
 
 
@@ -137,13 +143,13 @@ class StackRun(ABC):
         return TemplateVersion(body, {**self._pseudo, **visible})
 
     def _hidden_values(self, stack: Stack, template: Mapping[str, Any]) -> dict[str, str]:
-        """Return the variables of a function that CloudFormation does not tell, as far as they can be read."""
-        if FUNCTION_NAME not in stack.outputs or not may_hide(template):
+        """Return the variables that CloudFormation does not tell, as far as the function or the tasks have them."""
+        if not may_hide(template):
             return {}
         try:
-            return read_environment(stack, self._services["lambda"])
+            return read_environment(stack, self._services)
         except AwsCallError as error:
-            self._log(f"the hidden values of the function are not known here: {error}")
+            self._log(f"the hidden values of the stack are not known here: {error}")
             return {}
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
@@ -235,6 +241,17 @@ class StackRun(ABC):
         found = [routes_by_resource(*both) for both in zip(self._versions, templates, strict=True)]
         return structs.replace(deployment, routes={**found[0], **found[1], **deployment.routes})
 
+    def _stop_first(self, deployment: Deployment) -> Deployment:
+        """Return a deployment whose service stops its old tasks first if both configs must not write side by side."""
+        if self._versions:
+            reasons = side_by_side(*self._versions)
+        else:
+            reasons = (f"it is not known whether both versions may write: {self._unread}",)
+        for reason in reasons:
+            self._log(f"the old tasks stop before new ones start: {reason}")
+        percents = STOP_FIRST if reasons else START_FIRST
+        return deployment.with_body(with_rolling(deployment.template.body, percents))
+
     def _warn_of_policies(self, count: int) -> None:
         if count > MAX_ATTACHED:
             self._log(
@@ -268,10 +285,19 @@ class StackRun(ABC):
         loaded = version.loaded
         known = set(loaded.findings)
         with self._console.status("comparing what is deployed with the config"):
-            LiveComparison(function_reference(self._options.stack, template))(loaded)
+            self._live_comparison(template)(loaded)
         ignored = {each.finding for each in ignore_findings(loaded, frozenset(), live=True)}
         about = [each for each in loaded.findings if each not in known and each not in ignored]
         return self._show_findings(map(version.relabel, about))
+
+    def _live_comparison(self, template: Mapping[str, Any]) -> LiveComparison:
+        """Return the comparison with what a template has deployed: with its function, or the role of its tasks."""
+        stack = self._options.stack
+        if not has_worker(template):
+            return LiveComparison(function_reference(stack, template))
+        resources = self._stacks.resources(stack)
+        (name,) = (each.physical_id for each in resources if each.logical_id == TASK_ROLE)
+        return LiveComparison("", role=f"arn:{self._partition}:iam::{self._account}:role/{name}")
 
     def _show_findings(self, found: Iterable[Finding]) -> int:
         """Print the errors and warnings about what is deployed, and how many there are; return the exit code."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from router.tools.cli.options import FILE, env_file_option, json_option
-from router.tools.dev.compare import to_json
 
 
 @click.command("status")
@@ -78,6 +77,7 @@ def command(
         raise click.UsageError("give --watch or --json, not both")
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.status_report import read_status, show_status
+    from router.tools.dev.compare import to_json
 
     status = read_status(config, stack, pages, letters, probed=probe)
     while seconds:

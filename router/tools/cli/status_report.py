@@ -101,7 +101,8 @@ def read_status(
         reader = StatusReader(aws, connect_live(), connect_services(("cloudwatch", "sqs")))
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
-        own = [RunningConfig(f"function {stack}", (program.hash,))] if stack else []
+        kind = "function" if any(name.partition(":")[0] == stack for name in names) else "stack"
+        own = [RunningConfig(f"{kind} {stack}", (program.hash,))] if stack else []
         others = (each for each in names if each.partition(":")[0] != stack)
         running = (*own, *_of_functions(others), *map(_of_worker, pages))
         functions = tuple(reader.functions(names, probed=probed))
@@ -190,12 +191,10 @@ def show_status(status: StatusReport) -> None:
         for each in status.tables
         if each.write_units
     ]
-    lines += [
-        f"dead letters of {queue.queue} by sender: "
-        + ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
-        for queue in status.queues
-        if queue.senders
-    ]
+    for queue in status.queues:
+        if queue.senders:
+            counts = ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
+            lines.append(f"dead letters of {queue.queue} by sender: {counts}")
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
         output().print(literal(line), soft_wrap=True)
@@ -213,7 +212,7 @@ def _row(queue: QueueStatus) -> tuple[str, ...]:
     idle = queue.waiting == 0 == queue.in_flight and queue.oldest_seconds is None
     return (
         queue.queue,
-        _number(queue.waiting),
+        _number(queue.waiting) + (f" + {queue.delayed} delayed" if queue.delayed else ""),
         _number(queue.in_flight),
         "" if idle else oldest,
         letters,

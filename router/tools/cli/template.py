@@ -1,8 +1,10 @@
-"""`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
+"""`router template`: print the CloudFormation template of a config, or files that run its worker elsewhere."""
 
 import os
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,23 +19,11 @@ from router.tools.cli.options import (
     variables_of_files,
     write_file,
 )
-from router.tools.cli.report import exit_on_findings
-from router.tools.deploy.archive import LeftOut
-from router.tools.deploy.secret_files import SecretFiles
-from router.tools.deploy.template.document import (
-    MAX_INLINE_BYTES,
-    DeployableConfig,
-    as_json,
-    as_yaml,
-    make_document,
-    read_for_deployment,
-)
-from router.tools.deploy.template.expressions import SET_BY_AWS
-from router.tools.deploy.template.operators import operator_policies
-from router.tools.deploy.template.options import TemplateOptions, read_options, with_options
-from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
 
-FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
+if TYPE_CHECKING:
+    from router.tools.deploy.template.document import DeployableConfig
+
+FORMATS = ("yaml", "json", "docker", "systemd", "kubernetes", "operator-policy")
 
 
 @click.command("template")
@@ -49,7 +39,8 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
     type=click.Choice(FORMATS),
     default="yaml",
     show_default=True,
-    help="CloudFormation as YAML or JSON; a Dockerfile or systemd unit, for a worker; or policies for people.",
+    help="CloudFormation as YAML or JSON; a Dockerfile, systemd unit or manifests of Kubernetes, for a worker; or "
+    "policies for people.",
 )
 @click.option(
     "--wheel",
@@ -89,6 +80,9 @@ def command(
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
 
+    Manifests of Kubernetes have the Deployment of that image, which KEDA scales by the backlog of the queues. Variables
+    have their defaults, or the values of --env-file. The region of the queues is AWS_REGION.
+
     operator-policy is a template of IAM policies, one for each command of `router dlq`, for the people who use it.
 
     Exit code 0: printed; 1: the config has errors; 2: could not run.
@@ -98,40 +92,67 @@ def command(
       router template > stack.yaml
       router template --format json -o stack.json
       router template --worker > worker.yaml
+      AWS_REGION=eu-west-1 router template --format kubernetes -o worker.yaml
       router template --tag stage=prod --patch tracing.yaml > stack.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
     """
-    options = read_options(**more)
-    if options != TemplateOptions() and form not in ("yaml", "json"):
+    # What reads and checks a config for a template takes 0.2 s to import.
+    from router.tools.cli.report import exit_on_findings
+    from router.tools.deploy.template.document import read_for_deployment
+
+    env = _environment()
+    # What is refused whatever the config says is refused before it is checked, which can take seconds.
+    if any(more.values()) and form not in ("yaml", "json"):
         raise UsageError("--tag, --permissions-boundary and --patch are for CloudFormation")
-    with exit_on_findings(err=True):
-        read = read_for_deployment(config, _environment())
     if form in ("docker", "systemd"):
-        text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
+        make = _worker_file(config.parent, form, wheel, index, allowed)
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    elif form == "kubernetes":
+        make = partial(_manifests, env=env)
     else:
-        text = _template(read, form, worker, options)
-    _write(text, form, output)
+        make = _template(form, worker, **more)
+    with exit_on_findings(err=True):
+        read = read_for_deployment(config, env)
+    _write(make(read), form, output)
 
 
 def _environment() -> dict[str, str]:
+    from router.tools.deploy.template.expressions import SET_BY_AWS
+
     # The region is a reference in the template, whatever it is here.
     region = {name: value for name, value in os.environ.items() if name in SET_BY_AWS}
     return {**region, **variables_of_files()}
 
 
-def _template(read: DeployableConfig, form: str, worker: bool, options: TemplateOptions) -> str:
-    if form == "operator-policy":
-        return as_yaml(operator_policies(read))
-    document = with_options(make_document(read, worker), read, options)
-    return as_json(document) if form == "json" else as_yaml(document)
+def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
+    from router.tools.deploy.template.kubernetes import kubernetes_manifests
+
+    return kubernetes_manifests(read, env)
+
+
+def _template(form: str, worker: bool, **more: Any) -> "Callable[[DeployableConfig], str]":
+    from router.tools.deploy.template.document import as_json, as_yaml, make_document
+    from router.tools.deploy.template.operators import operator_policies
+    from router.tools.deploy.template.options import read_options, with_options
+
+    options = read_options(**more)
+
+    def make(read: "DeployableConfig") -> str:
+        if form == "operator-policy":
+            return as_yaml(operator_policies(read))
+        document = with_options(make_document(read, worker), read, options)
+        return as_json(document) if form == "json" else as_yaml(document)
+
+    return make
 
 
 def _write(text: str, form: str, path: Path | None) -> None:
     """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
+    from router.tools.deploy.template.document import MAX_INLINE_BYTES
+
     if path:
         write_file(path, text.encode())
     else:
@@ -146,17 +167,28 @@ def _write(text: str, form: str, path: Path | None) -> None:
 
 
 def _worker_file(
-    config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles
-) -> str:
-    """Return a Dockerfile, or a unit file; for an image, put the wheel beside the config and report files left out."""
-    folder = config.path.parent
+    folder: Path, form: str, wheel: Path | None, index: str, allowed: tuple[str, ...]
+) -> "Callable[[DeployableConfig], str]":
+    """Return what makes a Dockerfile or a unit file.
+
+    For an image, it puts the wheel beside the config, and reports files that are left out.
+    """
+    from router.tools.deploy.archive import LeftOut
+    from router.tools.deploy.secret_files import SecretFiles
+    from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
+
     program = find_program(folder, wheel, index)
     if form == "systemd":
-        return systemd_unit(config.path, config.variables, program)
+        return lambda config: systemd_unit(config.path, config.variables, program)
+    secrets = SecretFiles(allowed)
     secrets.require(folder)
-    left_out: list[LeftOut] = []
-    text = dockerfile(config, program, secrets, left_out)
-    program.place(folder)
-    for each in left_out:
-        click.echo(f"left out: {each.name}: {each.reason}", err=True)
-    return text
+
+    def make(config: "DeployableConfig") -> str:
+        left_out: list[LeftOut] = []
+        text = dockerfile(config, program, secrets, left_out)
+        program.place(folder)
+        for each in left_out:
+            click.echo(f"left out: {each.name}: {each.reason}", err=True)
+        return text
+
+    return make

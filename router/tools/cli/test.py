@@ -1,136 +1,18 @@
 """`router test`: run the tests of the routes, offline."""
 
-import os
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import UNSET, Struct, structs
 
-from router.errors import UsageError
-from router.runtime.printable import printable, printable_lines
 from router.tools.cli.options import (
     FILE,
     NEW_FILE,
     choose_config,
     config_argument,
     json_option,
-    write_text_file,
 )
-from router.tools.dev.compare import cell, table, to_json
-from router.tools.dev.junit import Described, as_junit
-from router.tools.dev.run_tests import Suite, Verdict
-from router.tools.dev.schema_coverage import SchemaCoverage
-from router.tools.dev.selection import select_tests
-from router.tools.dev.update import DELETE, Updated, update
-
-
-def show_verdict(verdict: Verdict) -> None:
-    """Print a line for the test, and a row for each difference."""
-    mark = (
-        click.style("pass", fg="green")
-        if verdict.passed
-        else click.style("FAIL", fg="red", bold=True)
-    )
-    click.echo(f"{mark}  {verdict.route}: {printable(verdict.name)}")
-    if verdict.passed:
-        return
-    head, *rows = table(verdict.differences)
-    click.echo(click.style(f"      {head}", dim=True))
-    for each, row in zip(verdict.differences, rows, strict=True):
-        found = cell(each.found)
-        start = head.index("expected")
-        end = len(row) - len(found)
-        expected = click.style(row[start:end], fg="green")
-        click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
-    for line in printable_lines(verdict.traceback).splitlines():
-        click.echo(f"      {line}")
-
-
-def show_update(updated: Updated) -> None:
-    """Print the changes of the file, or why there are none."""
-    if updated.kept:
-        show_verdict(updated.verdict)
-        click.echo(f"      {click.style('not updated', fg='yellow')}: {printable(updated.kept)}")
-        return
-    mark = click.style("edit", fg="yellow", bold=True)
-    name = printable(updated.verdict.name)
-    click.echo(f"{mark}  {updated.verdict.route}: {name}  ({printable(str(updated.place))})")
-    for change in updated.changes:
-        if change.old is not UNSET:
-            click.echo(
-                click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red")
-            )
-        if change.new is not DELETE:
-            click.echo(
-                click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green")
-            )
-
-
-def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
-    """Print the routes without tests and how many places of the schemas no test reaches; with `whole`, each place."""
-    notes: list[str] = []
-    if untested := _untested(suite):
-        notes.append(f"without a test: {', '.join(untested)}")
-    unreached = list(map(str, reached.unreached(suite.loaded)))
-    if unreached and not whole:
-        places = "1 place" if len(unreached) == 1 else f"{len(unreached)} places"
-        unreached = [f"no test reaches {places} in the schemas; --coverage lists them"]
-    for note in notes + unreached:
-        click.echo(f"{click.style('note', fg='cyan')}  {printable(note)}")
-
-
-def _untested(suite: Suite) -> list[str]:
-    return [name for name, route in suite.program.config.routes.items() if not route.tests]
-
-
-def as_record(
-    described: Sequence[Described],
-    updated: Sequence[Updated],
-    suite: Suite,
-    reached: SchemaCoverage,
-) -> dict[str, Any]:
-    """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
-    updates = {(each.verdict.route, each.verdict.index): each for each in updated}
-    return {
-        "tests": [
-            _test_record(verdict, seconds, updates.get((verdict.route, verdict.index)))
-            for verdict, seconds, _ in described
-        ],
-        "untested_routes": _untested(suite),
-        "unreached": list(map(structs.asdict, reached.unreached(suite.loaded))),
-    }
-
-
-def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
-    test: dict[str, Any] = {
-        "route": verdict.route,
-        "name": verdict.name,
-        "passed": verdict.passed,
-        "seconds": round(seconds, 6),
-        "differences": list(map(structs.asdict, verdict.differences)),
-    }
-    if verdict.traceback:
-        test["traceback"] = verdict.traceback
-    if updated:
-        test["changes"] = {
-            change.key: None if change.new is DELETE else change.new for change in updated.changes
-        }
-        test["kept"] = updated.kept
-    return test
-
-
-class _Options(Struct, frozen=True):
-    expression: str
-    quiet: bool
-    coverage: bool
-    update: bool
-    update_outcomes: bool
-    junit: Path | None
-    as_json: bool
 
 
 @click.command("test")
@@ -182,85 +64,9 @@ def command(
     """
     if against and not recorded:
         raise click.UsageError("--against needs --recorded")
+    from router.tools.cli.tests_run import TestOptions, run_recorded, run_tests
+
+    path = choose_config(file, config)
     if recorded:
-        sys.exit(
-            _run_recorded(
-                choose_config(file, config), recorded, against, as_json=options["as_json"]
-            )
-        )
-    sys.exit(_run(choose_config(file, config), _Options(**options)))
-
-
-def _run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool) -> int:
-    # What compares versions is not needed for the tests of routes.
-    from router.tools.change.recording import read_recording
-    from router.tools.change.running import run_recording
-
-    recording = read_recording(file)
-    if not recording.messages:
-        raise UsageError(
-            f"{file} has no messages: nothing was compared; record again with router record"
-        )
-    found = run_recording(recording, config, against)
-    if as_json:
-        click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
-        return int(bool(found))
-    for each in found:
-        where = f"route {each['route']}: " if each.get("route") else ""
-        click.echo(
-            f"{click.style('FAIL', fg='red', bold=True)}  {printable(where + each['what'])} ({each['count']})"
-        )
-        click.echo(f"      message  {to_json(each['message'])}")
-        click.echo(f"      before   {printable(each['before'])}")
-        click.echo(f"      after    {printable(each['after'])}")
-    failed = sum(each["count"] for each in found)
-    click.echo(f"{len(recording.messages)} recorded messages, {failed or 'no'} differences")
-    return int(bool(found))
-
-
-def _run(config: Path, options: _Options) -> int:
-    matches = select_tests(options.expression)
-    suite, reached = Suite(config, os.environ), SchemaCoverage()
-    described: list[Described] = []
-    for route, name, index in suite.names():
-        if matches(route, name):
-            started = time.perf_counter()
-            verdict = suite.run_one(route, index, reached)
-            seconds = time.perf_counter() - started
-            described.append((verdict, seconds, verdict.text))
-    verdicts = [verdict for verdict, _, _ in described]
-    if options.junit:
-        write_text_file(options.junit, as_junit(described).decode())
-    updating = options.update or options.update_outcomes
-    updated = update(suite, verdicts, options.update_outcomes) if updating else []
-    fixed = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}
-    failed = [
-        each for each in verdicts if not each.passed and (each.route, each.index) not in fixed
-    ]
-    if options.as_json:
-        click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
-    else:
-        _show(verdicts, updated, options.quiet)
-        if options.coverage or not (options.quiet or options.expression):
-            show_coverage(suite, reached, options.coverage)
-        passed = len(verdicts) - len(failed) - len(fixed)
-        click.echo(
-            f"{passed} passed, {len(failed)} failed"
-            + (f", {len(fixed)} updated" if updated else "")
-        )
-    if not verdicts:
-        none = "no route has tests; add some under 'tests:'"
-        click.echo(
-            f"no test matches '{options.expression}'" if options.expression else none, err=True
-        )
-    return int(bool(failed) or not verdicts)
-
-
-def _show(verdicts: Sequence[Verdict], updated: Sequence[Updated], quiet: bool) -> None:
-    by_test = {(each.verdict.route, each.verdict.index): each for each in updated}
-    for verdict in verdicts:
-        change = by_test.get((verdict.route, verdict.index))
-        if change:
-            show_update(change)
-        elif not (quiet and verdict.passed):
-            show_verdict(verdict)
+        sys.exit(run_recorded(path, recorded, against, as_json=options["as_json"]))
+    sys.exit(run_tests(path, TestOptions(**options)))

@@ -1,21 +1,10 @@
 """`router undeploy`: delete a deployment, but keep its tables."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
-from router.errors import UsageError
 from router.tools.cli.options import json_option, yes_option
-from router.tools.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
-from router.tools.dev.compare import to_json
-
-if TYPE_CHECKING:
-    from router.tools.control_plane.clients import ServiceClient
-    from router.tools.control_plane.stacks import Stack, Stacks
-    from router.tools.deploy.stack import PlannedRemoval
 
 
 @click.command("undeploy")
@@ -53,111 +42,6 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
       router undeploy --stack flows --yes --json
     """
     # boto3 is optional and takes 0.2 s to import.
-    from router.tools.control_plane.clients import connect_services
-    from router.tools.control_plane.stacks import Stacks
-    from router.tools.deploy.stack import is_absent, require_own
+    from router.tools.cli.undeploy_run import run_undeploy
 
-    services = connect_services(("cloudformation", "sqs", "dynamodb"))
-    stacks = Stacks(services["cloudformation"])
-    stack = stacks.find(name)
-    record = {
-        "stack": name,
-        "deleted": False,
-        "tables_kept": [],
-        "tables_deleted": [],
-        "queues_kept": [],
-    }
-    code = 0
-    if stack is None or is_absent(stack):
-        click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
-    else:
-        require_own(stacks, stack)
-        # The tables may have been imported, and hold what nothing else does: --yes alone says too little.
-        yes = yes and (not delete_tables or typed == name)
-        record |= _undeploy(stacks, services, stack, delete_tables, yes, as_json)
-        code = int(not record["deleted"])
-    if as_json:
-        click.echo(to_json(record, indent=2))
-    sys.exit(code)
-
-
-def _undeploy(
-    stacks: "Stacks",
-    services: "Mapping[str, ServiceClient]",
-    stack: "Stack",
-    delete_tables: bool,
-    yes: bool,
-    as_json: bool,
-) -> Mapping[str, Any]:
-    """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
-    from router.tools.cli.deploy_report import watch
-    from router.tools.deploy.changes import QUEUE, TABLE
-    from router.tools.deploy.stack import delete_stack, first_failure, plan_removal
-
-    name, console = stack.name, output(stderr=True)
-    planned = plan_removal(stacks, services["sqs"], stack)
-    tables = [each.name for each in planned if each.kept and each.type == TABLE]
-    queues = [each.name for each in planned if each.kept and each.type == QUEUE]
-    if not as_json:
-        _show(planned, delete_tables)
-    if not yes and not _confirmed(name, bool(tables) and delete_tables):
-        click.echo("nothing was deleted", err=True)
-        sys.exit(1)
-    events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}")
-    deleted = events[-1].status == "DELETE_COMPLETE"
-    if not deleted:
-        cause = first_failure(events, stack.id)
-        why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
-        click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
-        return {"deleted": False, "tables_kept": tables, "queues_kept": queues}
-    if queues:
-        click.echo(
-            f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)",
-            err=True,
-        )
-    if delete_tables:
-        _delete_tables(services["dynamodb"], tables, console)
-        return {"deleted": True, "tables_deleted": tables, "queues_kept": queues}
-    if tables:
-        click.echo(f"kept: {', '.join(tables)} (the next deployment imports them)", err=True)
-    return {"deleted": True, "tables_kept": tables, "queues_kept": queues}
-
-
-def _show(planned: "Sequence[PlannedRemoval]", delete_tables: bool) -> None:
-    rows = []
-    for each in planned:
-        kept = each.kept and not (delete_tables and each.kind == "table")
-        mark = "[green]kept[/]" if kept else "[red]DELETED[/]"
-        rows.append((mark, each.kind, literal(each.name), "" if kept else _loss(each)))
-    print_table(("", "resource", "name", "what is lost"), rows)
-
-
-def _loss(planned: "PlannedRemoval") -> str:
-    if planned.kind == "table":
-        return "[bold red]all its items[/]"
-    if planned.kind != "queue" or planned.messages == 0:
-        return ""
-    if planned.messages is None:
-        return "[yellow]messages, if there are any[/]"
-    return f"[bold red]{planned.messages} message{'' if planned.messages == 1 else 's'}[/]"
-
-
-def _confirmed(name: str, with_tables: bool) -> bool:
-    if with_tables:
-        return confirm_by_typing(
-            name, "This deletes tables with all their items.", f"--yes --confirm {name}"
-        )
-    return confirm(f"Delete the stack '{name}'?")
-
-
-def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Console) -> None:
-    from router.tools.control_plane.clients import delete_table
-
-    for done, table in enumerate(tables):
-        with console.status(f"deleting table {table}"):
-            try:
-                delete_table(dynamodb, table)
-            except UsageError:
-                click.echo(f"not deleted: {', '.join(tables[done:])}", err=True)
-                raise
-        console.print(f"deleted table {literal(table)}")
+    sys.exit(run_undeploy(name, delete_tables, typed, yes, as_json))

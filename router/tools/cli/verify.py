@@ -6,28 +6,15 @@ from typing import Any
 
 import click
 
-from router.tools.cli.completion import complete_queue
-from router.tools.cli.options import config_option, json_option
+from router.tools.cli.options import json_option
+from router.tools.cli.source_options import source_options
 
 _RATE = 1000.0
 _EXAMPLES = 5
 
 
 @click.command("verify")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
-@config_option
-@click.option(
-    "--queue",
-    default="",
-    help="The queue of messages that do not say it: its name in the config.",
-    shell_complete=complete_queue,
-)
-@click.option(
-    "--sent-at",
-    metavar="JMESPATH",
-    help="Finds the time of sending in a body: ISO 8601, or seconds or milliseconds since 1970.",
-)
-@click.option("--message-id", metavar="JMESPATH", help="Finds the message id in a body.")
+@source_options
 @click.option(
     "--complete",
     is_flag=True,

@@ -1,7 +1,7 @@
 """What `router verify` prints: the messages by route and fate, and those that are lost or not decidable."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -97,16 +97,16 @@ def print_report(report: FateReport, program: Program, names: Collection[str] | 
     console.print(
         f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
     )
-    fates = [fate for fate in WORST_FIRST if any(found[fate] for found in report.routes.values())]
+    occurring = Counter[Fate]()
+    for found in report.routes.values():
+        occurring += found
+    fates = [fate for fate in WORST_FIRST if occurring[fate]]
     columns: list[str | Column] = ["route"]
     columns += [Column(fate, justify="right") for fate in fates]
-    print_table(
-        columns,
-        (
-            (literal(route), *(str(found[fate]) for fate in fates))
-            for route, found in sorted(report.routes.items())
-        ),
-    )
+    rows = []
+    for route, found in sorted(report.routes.items()):
+        rows.append([literal(route), *(str(found[fate]) for fate in fates)])
+    print_table(columns, rows)
     keys = _Keys(program, names)
     for (fate, route, reason), finding in report.sorted_findings():
         text = f"{finding.messages} {fate} in '{route}': {reason}"
@@ -129,17 +129,19 @@ def report_as_json(
             {"route": route, "fates": _counts(found)}
             for route, found in sorted(report.routes.items())
         ],
-        "findings": [
-            {
-                "fate": fate,
-                "route": route,
-                "reason": reason,
-                "messages": finding.messages,
-                "examples": [_as_json(example, keys) for example in finding.examples],
-            }
-            for (fate, route, reason), finding in report.sorted_findings()
-        ],
+        "findings": [*_findings_as_json(report, keys)],
     }
+
+
+def _findings_as_json(report: FateReport, keys: "_Keys") -> Iterator[dict[str, Any]]:
+    for (fate, route, reason), finding in report.sorted_findings():
+        yield {
+            "fate": fate,
+            "route": route,
+            "reason": reason,
+            "messages": finding.messages,
+            "examples": [_as_json(example, keys) for example in finding.examples],
+        }
 
 
 def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:

@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from router.runtime.deliver.telemetry import number_lines, set_up_logging
 from router.tools.cli.completion import complete_queue
 from router.tools.cli.options import config_option
-from router.tools.dev.guard import end_with_input
 
 
 def _number(name: str, least: int, most: int, default: int, text: str) -> Callable[[Any], Any]:
@@ -76,9 +74,11 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
       router worker -c flows/routes.yaml --queue orders --processes 4 --listen 127.0.0.1:9090
     """
     # The worker's libraries are optional.
+    from router.runtime.deliver.telemetry import number_lines, set_up_logging
     from router.runtime.run.log_queue import LogQueue
     from router.runtime.run.supervisor import Supervisor
     from router.runtime.run.worker import WorkerOptions, WorkerService
+    from router.tools.dev.guard import end_with_input
 
     log = LogQueue(sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY))
     set_up_logging(log)

@@ -10,7 +10,15 @@ from urllib.error import URLError
 from msgspec import Struct
 
 from router.runtime.aws.connect import connect
-from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
+from router.runtime.deliver.metrics import (
+    KINDS,
+    NAMESPACE,
+    QUEUE,
+    ROUTE,
+    SERVICE,
+    of_kind,
+    of_route,
+)
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.program.load import with_bare_names
 from router.tools.console.checking import Draft
@@ -20,9 +28,13 @@ from router.tools.deploy.status import MINUTES, QueueStatus, StatusReader, Table
 
 _CONNECTIONS = 8
 _WORKER_SECONDS = 2.0
-_PREFIX, _SUFFIX = "router_messages_", "_total"
-Outcomes = dict[str, dict[str, int]]
-"""How many messages of each queue ended with each outcome."""
+_OUTCOMES = {of_kind(kind): (QUEUE, kind) for kind in KINDS}
+_OUTCOMES |= {of_route(kind): (ROUTE, kind) for kind in KINDS}
+"""The label of what is counted, and the outcome, by the name of a metric."""
+Outcomes = dict[str, dict[str, dict[str, int]]]
+"""How many messages of each queue, and of each route, ended with each outcome: by `queue` and
+`route`, then by name. Those of routes are known with `telemetry: {metrics: route}` only.
+"""
 
 
 class LiveOfDraft(Draft, frozen=True):
@@ -91,13 +103,11 @@ def of_worker(address: str) -> tuple[Outcomes, str]:
         with opener.open(f"http://{address}/metrics", timeout=_WORKER_SECONDS) as response:
             text = response.read().decode()
     except (URLError, OSError) as error:
-        return {}, f"the worker does not answer: {getattr(error, 'reason', error)}"
-    found: Outcomes = {}
+        return _nothing(), f"the worker does not answer: {getattr(error, 'reason', error)}"
+    found = _nothing()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name.startswith(_PREFIX) and sample.value:
-                kind = sample.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
-                found.setdefault(sample.labels[QUEUE], {})[kind] = int(sample.value)
+            _count(found, sample.name, sample.labels, int(sample.value))
     return found, ""
 
 
@@ -111,23 +121,33 @@ def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
             for page in cloudwatch.pages("ListMetrics", Namespace=NAMESPACE)
             for each in page["Metrics"]
         ]
-        measured = [each for each in listed if each["MetricName"].startswith(_PREFIX)]
+        measured = [each for each in listed if each["MetricName"] in _OUTCOMES]
         services = {_dimensions(each).get(SERVICE, "") for each in measured}
         wanted = os.environ.get(SERVICE_VARIABLE, "")
         if len(services) > 1 and not wanted:
             return (
-                {},
+                _nothing(),
                 f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}",
             )
         own = [each for each in measured if wanted in ("", _dimensions(each).get(SERVICE))]
-        found: Outcomes = {}
+        found = _nothing()
         for metric, values in read_metrics(cloudwatch, own, "Sum"):
-            kind = metric["MetricName"].removeprefix(_PREFIX).removesuffix(_SUFFIX)
-            outcomes = found.setdefault(_dimensions(metric).get(QUEUE, ""), {})
-            outcomes[kind] = outcomes.get(kind, 0) + int(sum(values))
+            _count(found, metric["MetricName"], _dimensions(metric), int(sum(values)))
         return found, ""
     except AwsCallError as error:
-        return {}, f"outcomes: {error}"
+        return _nothing(), f"outcomes: {error}"
+
+
+def _nothing() -> Outcomes:
+    return {QUEUE: {}, ROUTE: {}}
+
+
+def _count(found: Outcomes, metric: str, labels: Mapping[str, str], number: int) -> None:
+    label, kind = _OUTCOMES.get(metric, ("", ""))
+    if not label or not number:
+        return
+    outcomes = found[label].setdefault(labels.get(label, ""), {})
+    outcomes[kind] = outcomes.get(kind, 0) + number
 
 
 def _dimensions(metric: Any) -> dict[str, str]:

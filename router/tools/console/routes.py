@@ -35,6 +35,7 @@ from router.tools.dev.graph import (
 from router.tools.dev.graph_picture import draw
 from router.tools.dev.shared_tables import shared_tables
 
+_LIVE_LINES = 3
 _STORES = {
     "attributes": "some attributes of the item, and leaves the others",
     "nothing": "nothing: it deletes the item of the key",
@@ -43,12 +44,13 @@ _STORES = {
 
 class GraphOfDraft(Draft, frozen=True):
     """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a
-    node.
+    node; with `live`, nodes have space for what runs.
     """
 
     group: GroupBy = "auto"
     pattern: str = ""
     opened: str = ""
+    live: bool = False
 
 
 class PageGraph(Struct, frozen=True):
@@ -70,7 +72,8 @@ def make_graph(given: GraphOfDraft) -> PageGraph:
     whole = graph_of(_require_config(loaded))
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
-    return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
+    picture = draw(shown, _LIVE_LINES if given.live else 0)
+    return PageGraph(shown.nodes, shown.edges, as_elements(picture), counts)
 
 
 def share_tables(given: Draft) -> list[SharedTable]:

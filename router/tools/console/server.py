@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from router.tools.console import change, edit, letters, routes
+from router.tools.console import change, edit, first_run, letters, routes
 from router.tools.console.api import Call, Nothing, api_routes
 from router.tools.console.workspace import Target, Workspace
 
@@ -155,9 +155,10 @@ class Guard:
 
 
 class Setting(Struct, frozen=True):
-    """What the page shows of its console."""
+    """What the page shows of its console; `is_there` is false while there is no config."""
 
     config: str
+    is_there: bool
     target: Target
     writes: bool
 
@@ -165,9 +166,9 @@ class Setting(Struct, frozen=True):
 _SETTING = Call(
     "setting",
     Nothing,
-    lambda each, _: Setting(str(each.config), each.target, each.writes),
+    lambda each, _: Setting(str(each.config), each.config.exists(), each.target, each.writes),
 )
-CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS)
+CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS, *first_run.CALLS)
 
 
 def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:

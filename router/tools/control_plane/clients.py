@@ -17,7 +17,8 @@ TIMEOUT = 60
 """Seconds to wait for a response: uploading an object of 50 MB takes longer than what only reads."""
 WAITING = "ApproximateNumberOfMessages"
 IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
-_COUNTS = (WAITING, IN_FLIGHT, "ApproximateNumberOfMessagesDelayed")
+DELAYED = "ApproximateNumberOfMessagesDelayed"
+_COUNTS = (WAITING, IN_FLIGHT, DELAYED)
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 _CHUNK = 1024 * 1024

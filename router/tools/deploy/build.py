@@ -52,7 +52,6 @@ from router.tools.deploy.targets import Arch, Python, Target
 
 HANDLER = "router.lambda_handler.handler"
 """The handler of the function."""
-OUTPUT = Path("dist/lambda.zip")
 
 
 class Contents(Struct, frozen=True):
@@ -86,7 +85,7 @@ def target_of(config: Config, arch: Arch | None = None, python: Python | None = 
 
 def build(
     config: Path,
-    output: Path = OUTPUT,
+    output: Path,
     choose_target: Callable[[Config], Target] = target_of,
     env: Mapping[str, str] = os.environ,
     report: Callable[[str], object] = lambda _: None,
@@ -127,6 +126,35 @@ def build(
         report("importing the package in a clean interpreter")
         smoke_test = run_smoke_test(archive.path, target, *_environment(settings, compiled, env))
         return BuildResult(target, move_archive(archive, output), contents, smoke_test, missing)
+
+
+def pack_config(
+    config: Path, folder: Path, env: Mapping[str, str], allowed: Sequence[str] = ()
+) -> Archive:
+    """Write what the image of a worker has of a config into a folder: its compiled form, schemas and plugin files.
+
+    Raises ConfigError if the config has errors, UsageError for a file that seems to hold a secret.
+    """
+    loaded = load(config, env, "warning")
+    settings = loaded.require().config
+    secrets = SecretFiles(tuple(allowed))
+    secrets.require(config.parent)
+    compiled = secrets.verify(precompile(config, env), config.name, compiled=True)
+    plugins = plugin_files([each for each in settings.plugins if names_file(each)], config.parent)
+    modules = [
+        file
+        for each in settings.plugins
+        if not names_file(each)
+        for file in module_files(each, config.parent)
+    ]
+    return write_archive(
+        (
+            Entry("config", COMPILED_NAME, lambda: compiled),
+            *named_entries("schemas", _schemas(loaded, compiled), config.parent, secrets),
+            *folder_entries([*plugins, *modules], config.parent, [], secrets),
+        ),
+        folder,
+    )
 
 
 def _collect(

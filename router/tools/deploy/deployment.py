@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.filesystem import read_regular
@@ -30,7 +30,7 @@ from router.tools.deploy.changes import (
 from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_references
 from router.tools.deploy.packages import sha256_of
 from router.tools.deploy.precompile import precompile
-from router.tools.deploy.template.alias import with_version_id
+from router.tools.deploy.template.alias import has_function, with_version_id
 from router.tools.deploy.template.document import MAX_INLINE_BYTES, Document
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MANAGED_POLICY
@@ -67,6 +67,10 @@ class Deployment(Struct, frozen=True):
     def template(self) -> TemplateVersion:
         """The template, with the values of all parameters."""
         return TemplateVersion(json.loads(self.body), self.values)
+
+    def with_body(self, body: Mapping[str, Any]) -> "Deployment":
+        """Return the deployment of another template."""
+        return structs.replace(self, body=json.dumps(body, separators=(",", ":")))
 
     def describe(
         self, changes: tuple[ResourceChange, ...], old: TemplateVersion
@@ -138,7 +142,7 @@ def make_deployment(
     `pseudo` are values of pseudo parameters, such as `AWS::Region`.
     """
     previous = previous or Previous()
-    if package:
+    if has_function(document.body):
         _require_name_of_function(stack)
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]

@@ -9,7 +9,7 @@ from msgspec import structs
 from router.runtime.config import spec
 from router.runtime.program.load import Loaded, Program
 from router.tools.check.live.deployed import LIVE_RULES, NOT_COMPARED, DeployedConfig
-from router.tools.check.live.permissions import needed
+from router.tools.check.live.permissions import needed, postponing
 from router.tools.check.live.queues import OutageSurvival, survivals
 from router.tools.check.live.senders import own_topics
 from router.tools.check.run import run_rules
@@ -112,7 +112,7 @@ class _Survey:
         seen = DeployedState(
             tables, queues, mappings, functions, principal, subscriptions=subscriptions
         )
-        return structs.replace(seen, decisions=self._decide(seen))
+        return structs.replace(seen, decisions=self._decide(seen, function))
 
     def _get_all(self, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:
         """Return the answer for each distinct key."""
@@ -157,12 +157,14 @@ class _Survey:
                     found.setdefault(topic, []).append(deployed.arn)
         return self._get_all(lambda topic: self._live.subscriptions(topic, found[topic]), found)
 
-    def _decide(self, seen: DeployedState) -> tuple[Decision | Unanswered, ...]:
+    def _decide(self, seen: DeployedState, function: str) -> tuple[Decision | Unanswered, ...]:
         """Simulate which of the needed actions the principal may perform on each resource."""
         principal = seen.principal
         if isinstance(principal, Unanswered) or not principal:
             return ()
-        needs = needed(self._config, self._queues, seen)
+        # Only a function postpones messages.
+        names = postponing(self._config, self._queues) if function else ()
+        needs = needed(self._config, self._queues, seen, names)
         return tuple(
             self._get_all(lambda arn: self._live.decide(principal, arn, needs[arn]), needs).values()
         )

@@ -161,10 +161,10 @@ def _reach(
             missing.add(str(without_marker(requirement)))
         elif new := {(name, extra) for extra in ("", *requirement.extras)} - seen:
             seen |= new
-            needs = requirements_of(known[name])
-            pending += [
-                need for need in needs if any(applies(need, target, extra) for _, extra in new)
-            ]
+            for need in requirements_of(known[name]):
+                is_needed = any(applies(need, target, extra) for _, extra in new)
+                if is_needed:
+                    pending.append(need)
     return frozenset(name for name, _ in seen), sorted(missing), sorted(provided)
 
 

@@ -37,16 +37,19 @@ from router.tools.deploy.template.alias import (
 from router.tools.deploy.template.canary import without_shift
 from router.tools.deploy.template.expressions import hidden_parameters, variable_names
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
+from router.tools.deploy.template.worker import TASKS
 
 FUNCTION_NAME = "FunctionName"
 """The output of a stack that has the name of its function."""
+TASK_DEFINITION = "TaskDefinitionArn"
+"""The output of a stack that has the ARN of what the tasks of its worker are."""
 _KEY_ADVICE = (
     "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
 )
 
 
 class DeployedCode(Struct, frozen=True):
-    """A package, and the variables with which its function runs."""
+    """A package, and the variables with which its function or worker runs."""
 
     package: bytes
     env: Mapping[str, str]
@@ -68,18 +71,17 @@ def find_stack(stacks: Stacks, name: str) -> Stack:
 
 
 def read_code(name: str) -> DeployedCode:
-    """Return what the function of a stack runs.
+    """Return what the function or worker of a stack runs.
 
-    Raises UsageError if there is no such stack, it has no function, or the function runs another package than the stack
-    says.
+    Raises UsageError if there is no such stack, the config of its worker was not kept, or the function runs another
+    package than the stack says.
     """
-    services = connect_services(("cloudformation", "lambda", "s3"))
+    services = connect_services(("cloudformation", "ecs", "lambda", "s3"))
     stack = find_stack(Stacks(services["cloudformation"]), name)
     if FUNCTION_NAME not in stack.outputs:
-        raise UsageError(
-            f"the stack '{name}' runs the worker, whose config is in its image, so that stack:{name} cannot be read; "
-            "name the commit that the image was built from (git:REF), or its compiled config (router compile)"
-        )
+        require_kept(stack.name, stack.parameters)
+        package = read_package_of(stack.parameters, services["s3"])
+        return DeployedCode(package, read_environment(stack, services))
     package = read_package_of(stack.parameters, services["s3"])
     settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=_running(stack))
     _require_package(
@@ -89,6 +91,16 @@ def read_code(name: str) -> DeployedCode:
         base64.b64encode(hashlib.sha256(package).digest()).decode(),
     )
     return DeployedCode(package, _environment(settings, services["lambda"].region))
+
+
+def require_kept(name: str, parameters: Mapping[str, str]) -> None:
+    """Raise UsageError if the parameters of a stack name no package, as of a worker that another tool deployed."""
+    if not parameters.get(CODE_KEY):
+        raise UsageError(
+            f"the configuration of the worker of the stack '{name}' was not kept beside its image; router deploy "
+            "--worker keeps it; until then name the commit that the image was built from (git:REF), or its compiled "
+            "config (router compile)"
+        )
 
 
 def _running(stack: Stack) -> str:
@@ -122,10 +134,19 @@ def _require_package(
     )
 
 
-def read_environment(stack: Stack, function: ServiceClient) -> dict[str, str]:
-    """Return the variables with which the function of a stack runs; the client is that of Lambda."""
-    settings = function.call("GetFunctionConfiguration", FunctionName=_running(stack))
-    return _environment(settings, function.region)
+def read_environment(stack: Stack, services: Mapping[str, ServiceClient]) -> dict[str, str]:
+    """Return the variables with which the function or the tasks of a stack run."""
+    if FUNCTION_NAME in stack.outputs:
+        function = services["lambda"]
+        settings = function.call("GetFunctionConfiguration", FunctionName=_running(stack))
+        return _environment(settings, function.region)
+    arn = stack.outputs.get(TASK_DEFINITION)
+    if arn is None:
+        return {}
+    answer = services["ecs"].call("DescribeTaskDefinition", taskDefinition=arn)
+    (container,) = answer["taskDefinition"]["containerDefinitions"]
+    variables = {each["name"]: each["value"] for each in container["environment"]}
+    return {**variables, "AWS_REGION": services["ecs"].region}
 
 
 def _environment(settings: Mapping[str, Any], region: str) -> dict[str, str]:
@@ -145,12 +166,25 @@ def hidden_variables(template: Mapping[str, Any], environment: Mapping[str, str]
 def _hidden_names(template: Mapping[str, Any]) -> list[str]:
     """Return the variables whose parameters are hidden, and those that are references to secrets."""
     hidden = hidden_parameters(template)
-    function = template.get("Resources", {}).get(FUNCTION, {}).get("Properties", {})
-    variables = function.get("Environment", {}).get("Variables", {})
     return [
         *(name for parameter, name in variable_names(template).items() if parameter in hidden),
-        *(name for name, text in variables.items() if DYNAMIC_REFERENCE in json.dumps(text)),
+        *(
+            name
+            for name, text in _variables_in(template).items()
+            if DYNAMIC_REFERENCE in json.dumps(text)
+        ),
     ]
+
+
+def _variables_in(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of the function and of the worker of a template, as expressions."""
+    resources = template.get("Resources", {})
+    function = resources.get(FUNCTION, {}).get("Properties", {})
+    variables = dict(function.get("Environment", {}).get("Variables", {}))
+    tasks = resources.get(TASKS, {}).get("Properties", {})
+    for container in tasks.get("ContainerDefinitions", ()):
+        variables |= {each["Name"]: each["Value"] for each in container["Environment"]}
+    return variables
 
 
 def previous_of(

@@ -20,6 +20,7 @@ from router.runtime.deliver.metrics import (
     CAUSE,
     CAUSES,
     NAMESPACE,
+    POSTPONED,
     QUEUE,
     RETRIES,
     ROUTE,
@@ -32,6 +33,7 @@ from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
 from router.tools.control_plane.clients import (
+    DELAYED,
     IN_FLIGHT,
     WAITING,
     AwsCallError,
@@ -74,7 +76,7 @@ class ReceivingFunction(Struct, frozen=True):
 
 
 class QueueStatus(Struct, frozen=True):
-    """A queue that routes read: how many messages wait, are in flight, and are dead letters.
+    """A queue that routes read: how many messages wait, are in flight, are delayed, and are dead letters.
 
     `oldest_seconds` is the age of its oldest message, `codes` has the numbers of dead letters by code. What is None is
     not known, and `unknown` says why.
@@ -84,6 +86,7 @@ class QueueStatus(Struct, frozen=True):
     name: str
     waiting: int | None = None
     in_flight: int | None = None
+    delayed: int | None = None
     oldest_seconds: int | None = None
     dead_letter_queue: str = ""
     dead_letters: int | None = None
@@ -92,6 +95,8 @@ class QueueStatus(Struct, frozen=True):
     unknown: tuple[str, ...] = ()
     retries: Mapping[str, int] = {}
     """The messages that were left on it in the last 15 minutes, by cause, as its function counts them."""
+    postponed: int = 0
+    """Those of which a copy was sent to the queue with a delay, since many were in flight."""
     failing_routes: Mapping[str, int] = {}
     """These by route, if the config measures routes."""
     retried_since: str = ""
@@ -227,12 +232,13 @@ class StatusReader:
         retried = _router_metric(of_kind("retry"), own)
         metrics = [
             *(_router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES),
+            _router_metric(POSTPONED, own),
             *(
                 _router_metric(of_route("retry"), own | {ROUTE: route, TABLE: table})
                 for route, table in routes.items()
             ),
         ]
-        labels = [*CAUSES, *routes]
+        labels = [*CAUSES, POSTPONED, *routes]
         counts: dict[str, int] = {}
         try:
             for metric, values in read_metrics(self._cloudwatch, metrics, "Sum"):
@@ -247,6 +253,7 @@ class StatusReader:
         return structs.replace(
             status,
             retries={cause: counts[cause] for cause in CAUSES if counts.get(cause)},
+            postponed=counts.get(POSTPONED, 0),
             failing_routes={route: counts[route] for route in routes if counts.get(route)},
             retried_since=since,
         )
@@ -293,6 +300,7 @@ class StatusReader:
             status,
             waiting=int(attributes[WAITING]),
             in_flight=int(attributes[IN_FLIGHT]),
+            delayed=int(attributes[DELAYED]),
             dead_letter_queue=target,
             dead_letters=None
             if isinstance(letters, str)
@@ -434,6 +442,11 @@ def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
     text = f"messages of queue {queue.queue} are retried since {queue.retried_since}: {causes}"
     if routes:
         text += f"; by route: {routes}"
+    if queue.postponed:
+        text += (
+            f"; postponed in the last {MINUTES} minutes, since many are in flight: {queue.postponed}; "
+            f"delayed now, and will return by themselves: {queue.delayed}"
+        )
     began = datetime.fromisoformat(queue.retried_since)
     own = {each.function for each in queue.receivers}
     for function in functions:

@@ -123,6 +123,10 @@ def _joined(above: _Block, below: _Block) -> _Block:
 
 
 _HEIGHT = 42
+LINE = 14
+"""The height of a free line, in pixels."""
+_MIN_FREE = 210
+"""The least width of a column with free lines."""
 _GAP = 84
 _MARGIN = 12
 _HEADING = 26
@@ -172,12 +176,23 @@ class _Box(Struct, frozen=True):
     left: float
     right: float
     middle: float
+    height: float
+
+    @property
+    def top(self) -> float:
+        """Its upper end."""
+        return self.middle - self.height / 2
 
 
-def draw(graph: Graph) -> Element:
-    """Return the picture of a graph, as an element of SVG."""
+def draw(graph: Graph, free_lines: int = 0) -> Element:
+    """Return the picture of a graph, as an element of SVG.
+
+    At the bottom of each node, so many lines are left free.
+    """
     layout = place(graph)
-    widths = [0.0, 0.0, 0.0]
+    free = free_lines * LINE
+    scale = (ROW + free) / ROW
+    widths = [_MIN_FREE if free else 0.0] * 3
     for node in graph.nodes:
         column = layout.columns[node.id]
         widths[column] = max(widths[column], _width(node))
@@ -186,10 +201,10 @@ def draw(graph: Graph) -> Element:
     for node in graph.nodes:
         column = layout.columns[node.id]
         left = lefts[column]
-        middle = layout.middles[node.id] + _HEADING
-        boxes[node.id] = _Box(left, left + widths[column], middle)
+        middle = layout.middles[node.id] * scale + _HEADING
+        boxes[node.id] = _Box(left, left + widths[column], middle, _HEIGHT + free)
     width = lefts[2] + max(widths[2], _MIN_LAST_COLUMN) + _MARGIN
-    height = layout.height + _HEADING + _MARGIN
+    height = layout.height * scale + _HEADING + _MARGIN
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -206,7 +221,8 @@ def draw(graph: Graph) -> Element:
     after_routes = lefts[1] + widths[1]
     for edge in graph.edges:
         lane = layout.lanes.get((edge.source, edge.target))
-        _draw_edge(root, edge, boxes, after_routes, lane)
+        below = None if lane is None else lane * scale + _HEADING
+        _draw_edge(root, edge, boxes, after_routes, below)
     for node in graph.nodes:
         _draw_node(root, node, boxes[node.id])
     return root
@@ -236,17 +252,18 @@ def _draw_node(root: Element, node: Node, box: _Box) -> None:
     SubElement(part, "title").text = printable("; ".join(lines_of(node)))
     rect = {
         "x": f"{box.left:.1f}",
-        "y": f"{box.middle - _HEIGHT / 2:.1f}",
+        "y": f"{box.top:.1f}",
         "width": f"{box.right - box.left:.1f}",
-        "height": str(_HEIGHT),
+        "height": str(box.height),
         "rx": "6" if node.kind == "route" else "12",
         "class": f"{node.kind} lossy" if is_lossy else node.kind,
     }
     SubElement(part, "rect", rect)
     name, *details = _shown(node)
-    _text(part, box.left + 12, box.middle + (-3 if details else 4.5), _cut(name), "name")
+    middle = box.top + _HEIGHT / 2
+    _text(part, box.left + 12, middle + (-3 if details else 4.5), _cut(name), "name")
     for line in details:
-        _text(part, box.left + 12, box.middle + 13, _cut(line), "detail")
+        _text(part, box.left + 12, middle + 13, _cut(line), "detail")
 
 
 def _text(
@@ -275,7 +292,6 @@ def _draw_edge(
         path = _curve(start, source.middle, end, target.middle)
     else:
         # Below the routes of the queue.
-        lane += _HEADING
         count_at = after_routes + 12, lane - 4
         path = _curve(start, source.middle, start + _GAP, lane)
         path += f" H {after_routes:.1f} {_curve(after_routes, lane, end, target.middle)}"

@@ -1,6 +1,6 @@
 """What a replay refuses unless it is named: what could lose or repeat data, as no mode of a route prevents it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -15,13 +15,6 @@ from router.runtime.program.load import Program
 from router.runtime.program.route_expressions import metadata_of_route
 from router.tools.replay.source import SourceMessage
 
-ALLOWED: Mapping[str, str] = {
-    "delete": "write to a table from which messages delete",
-    "keys": "write to an empty table whose idempotency keys are still there",
-    "overwrite": "replace stored items that may be newer, as no version says which is",
-    "repeat": "add and append what may be added already, as no idempotency key says so",
-}
-"""What `--allow` names."""
 _LIFE = timedelta(days=IDEMPOTENCY_DAYS)
 
 

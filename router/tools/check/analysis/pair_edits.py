@@ -142,13 +142,16 @@ def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteW
     return {
         name: writers
         for name, writers in _writers(routes).items()
-        if not _is_version(name, writers)
-        and not all(route.has_same_constant(name, writers[0]) for route in writers)
+        if not _is_version(name, writers) and not _is_constant(name, writers)
     }
 
 
 def _is_version(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
     return all(route.version == name for route in writers)
+
+
+def _is_constant(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
+    return all(route.has_same_constant(name, writers[0]) for route in writers)
 
 
 def _divided(

@@ -5,6 +5,7 @@ It infers their results, and proves that they accept values.
 
 import inspect
 from collections.abc import Mapping
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -84,9 +85,15 @@ def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments |
     if isinstance(argument, dict):
         given = []
     try:
-        return inspect.signature(function).bind(None, *given, **named)
+        return _signature(function).bind(None, *given, **named)
     except (TypeError, ValueError):  # other arguments, or a function without a signature
         return None
+
+
+@lru_cache(maxsize=256)
+def _signature(function: TransformFunction) -> inspect.Signature:
+    """Return the signature of a function; many attributes have the same transforms."""
+    return inspect.signature(function)
 
 
 def arguments_of(transform: Transform, argument: Any) -> Arguments | None:

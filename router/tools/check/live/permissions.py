@@ -6,10 +6,11 @@ table on behalf of the writer; for keys of queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from router.codes import declare
 from router.runtime.config import spec
+from router.runtime.deliver.postponing import can_postpone
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PUT
 from router.runtime.modes import MODES
@@ -37,6 +38,8 @@ READ = (
     "sqs:ChangeMessageVisibility",
 )
 SEND = ("sqs:GetQueueUrl", "sqs:SendMessage")
+POSTPONE = "sqs:SendMessage"
+"""The action by which the function postpones a message of a queue that it reads."""
 DESCRIBE = "dynamodb:DescribeTable"
 DECRYPT = "kms:Decrypt"
 """The action for reading an encrypted queue or bucket, and for writing to an encrypted table."""
@@ -47,17 +50,28 @@ Needs = Mapping[str, tuple[str, ...]]
 """The needed actions by the ARN of their resource."""
 
 
-def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: DeployedState) -> Needs:
-    """Return the actions on each queue, table and bucket whose ARN is known, and on their keys."""
+def needed(
+    config: spec.Config,
+    queues: Mapping[str, CompiledQueue],
+    seen: DeployedState,
+    postponing: Collection[str] = (),
+) -> Needs:
+    """Return the actions on each queue, table and bucket whose ARN is known, and on their keys.
+
+    `postponing` are the queues of which messages are postponed.
+    """
     wanted: dict[str, set[str]] = {}
     for name, queue in queues.items():
         settings = config.queues.get(name, spec.Queue())
         dead_letters = config.queues.get(settings.dead_letter, settings)
-        for reference, actions in ((queue.reference, READ), (queue.dead_letter, SEND)):
+        read = (*READ, POSTPONE) if name in postponing else READ
+        for reference, actions in ((queue.reference, read), (queue.dead_letter, SEND)):
             deployed = seen.queues.get(reference)
             if isinstance(deployed, DeployedQueue):
                 wanted.setdefault(deployed.arn, set()).update(actions)
         _add_keys(wanted, settings)
+        if name in postponing and settings.kms_key:
+            wanted[settings.kms_key].update(ENCRYPT)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if settings.s3_pointer is not None:
@@ -74,6 +88,11 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
             _add_keys(wanted, config.tables[name])
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def postponing(config: spec.Config, queues: Mapping[str, CompiledQueue]) -> frozenset[str]:
+    """Return the queues of which the function postpones messages in an outage."""
+    return frozenset(name for name, queue in queues.items() if can_postpone(queue, config))
 
 
 def _add_keys(wanted: dict[str, set[str]], settings: spec.Queue | spec.TableSettings) -> None:

@@ -1,8 +1,10 @@
 // The shell of the page: its views, the calls of the server, notices. A view is a module that exports `open(panel, app)`,
 // which is called when the view is first shown, and may return `{shown(detail), hidden()}`.
+import { showKeys } from "./dialogs.js";
 import { el } from "./dom.js";
 
 const VIEWS = ["edit", "routes", "letters", "change"];
+const SOON = 150; // milliseconds in which an answer is there at once
 
 // An answer of the server that is an error: `code` is a stable word or a code RTnnn.
 export class ApiError extends Error {
@@ -15,6 +17,15 @@ export class ApiError extends Error {
 
 // Call `POST /api/NAME`; return its JSON. Throws ApiError.
 async function api(name, body = {}, options = {}) {
+  const done = options.isQuiet ? () => {} : busy();
+  try {
+    return await answerOf(name, body, options);
+  } finally {
+    done();
+  }
+}
+
+async function answerOf(name, body, options) {
   let response;
   try {
     response = await fetch(`/api/${name}`, {
@@ -31,6 +42,20 @@ async function api(name, body = {}, options = {}) {
   const answer = isJson ? await response.json() : { code: "refused", message: await response.text() };
   if (!response.ok) throw new ApiError(answer.code, answer.message, response.status);
   return answer;
+}
+
+let waiting = 0;
+
+// Show that something is waited for, if it is not there at once; return what ends that.
+function busy() {
+  const sign = document.getElementById("busy");
+  waiting += 1;
+  const timer = setTimeout(() => (sign.hidden = false), SOON);
+  return () => {
+    clearTimeout(timer);
+    waiting -= 1;
+    if (!waiting) sign.hidden = true;
+  };
 }
 
 // Show a sentence for a while; an error stays until it is closed.
@@ -92,6 +117,15 @@ function moveAmongTabs(event) {
   show(VIEWS[target]);
 }
 
+// Alt and a digit show a view; ? shows the keys, unless something is written.
+function onKey(event) {
+  const view = VIEWS[Number(event.code.replace("Digit", "")) - 1];
+  if (event.altKey && event.code.startsWith("Digit") && view) {
+    event.preventDefault();
+    show(view);
+  } else if (event.key === "?" && !event.target.closest("input, textarea, [contenteditable=true]")) showKeys();
+}
+
 function showSetting({ config, target, writes }) {
   const names = { files: "files only", local: "local AWS", aws: writes ? "AWS, with writes" : "AWS, read-only" };
   const kind = target === "aws" && writes ? "warn" : target;
@@ -117,6 +151,15 @@ async function start() {
     return;
   }
   showSetting(app.setting);
+  document.getElementById("keys").addEventListener("click", showKeys);
+  if (!app.setting.is_there) {
+    tabs.hidden = true;
+    const panel = document.getElementById("view-new");
+    (await import("./view_new.js")).open(panel, app);
+    panel.hidden = false;
+    return;
+  }
+  addEventListener("keydown", onKey);
   await show(hash.slice(1));
 }
 

@@ -1,6 +1,31 @@
 // Dialogs: what a code is, a confirmation, a text.
 import { el, prose } from "./dom.js";
 
+const KEYS = [
+  ["Alt-1 to Alt-4", "show a view"],
+  ["?", "show these keys"],
+  ["Tab, Shift-Tab", "go to the next control, or to the one before; Enter or Space presses it"],
+  ["Escape", "close a dialog or a list; then Tab leaves an editor"],
+  ["Ctrl-S", "save what is edited"],
+  ["Ctrl-Space", "list what can be written at the cursor"],
+  ["Ctrl-Z, Ctrl-Y", "undo, and redo"],
+  ["Ctrl-F", "search in an editor"],
+  ["Ctrl and the wheel", "make the graph larger or smaller"],
+];
+
+// Show what keys do.
+export function showKeys() {
+  const dialog = el("dialog", { "aria-labelledby": "keys-title" },
+    el("form", { method: "dialog" },
+      el("h2", { id: "keys-title" }, "Keys"),
+      el("dl", { class: "facts" }, KEYS.map(([keys, what]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, what)])),
+      el("p", { class: "muted" }, "On a Mac, Cmd is Ctrl, and Option is Alt."),
+      el("div", { class: "bar" }, el("button", { class: "button spread", autofocus: true }, "Close"))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 // The class of a badge for each severity of a finding.
 export const SEVERITIES = { error: "bad", warning: "warn", info: "aws" };
 

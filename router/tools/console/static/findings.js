@@ -34,6 +34,7 @@ function codeButton(code, explainCode) {
 export function showFindings({ findings, claims, ignored }, open, explainCode) {
   return [
     findings.length === 0 && el("p", { class: "good" }, "✓ No findings."),
+    findings.length > 0 && el("p", { class: "bar" }, countsOf(findings)),
     findings.length > 0 && el("ul", { class: "findings" }, findings.slice(0, SHOWN).map((finding) =>
       el("li", {},
         el("span", { class: `badge ${SEVERITIES[finding.severity]}` }, finding.severity), " ",
@@ -44,6 +45,14 @@ export function showFindings({ findings, claims, ignored }, open, explainCode) {
     ignored > 0 && el("p", { class: "muted" }, `${ignored} ignored, with a reason in the config.`),
     claims.length > 0 && claimsOf(claims, open),
   ];
+}
+
+function countsOf(findings) {
+  return Object.keys(SEVERITIES).flatMap((severity) => {
+    const count = findings.filter((finding) => finding.severity === severity).length;
+    const words = severity === "info" || count === 1 ? severity : `${severity}s`;
+    return count ? el("span", { class: `badge ${SEVERITIES[severity]}` }, `${count} ${words}`) : [];
+  });
 }
 
 function claimsOf(claims, open) {

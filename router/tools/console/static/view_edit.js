@@ -216,7 +216,7 @@ class EditView {
     const known = Object.fromEntries([...this.files].map(([name, file]) => [name, (file.disk ?? file).hash]));
     let found;
     try {
-      found = await this.app.api("edit/disk", { known });
+      found = await this.app.api("edit/disk", { known }, { isQuiet: true });
     } catch (error) {
       this.reportOnce(error);
       return;

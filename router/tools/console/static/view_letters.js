@@ -83,12 +83,16 @@ class LettersView {
     this.list.replaceChildren(el("p", { class: "muted", role: "status" }, this.receiving()));
     this.detail.replaceChildren();
     const answer = await this.ask("letters/list", { select: this.select() });
-    this.list.replaceChildren(...(answer ? answer.queues.map((queue) => this.causes(queue)) : []));
+    const queues = answer?.queues ?? [];
+    const empty = queues.filter((queue) => !queue.causes.length);
+    const shown = queues.length > 1 ? queues.filter((queue) => queue.causes.length) : queues;
+    this.list.replaceChildren(...shown.map((queue) => this.causes(queue)));
+    if (queues.length > 1 && empty.length) this.list.append(folded(empty));
   }
 
   receiving() {
     const { queue } = this.select();
-    return `Receiving from ${queue ? `the dead-letter queue of ${queue}` : "the dead-letter queues, one after the other"}…`;
+    return `Receiving from ${queue ? `the dead-letter queue of ${queue}` : "the dead-letter queues"}…`;
   }
 
   causes(queue) {
@@ -229,6 +233,13 @@ class RedriveDialog {
     }
     await this.view.refresh();
   }
+}
+
+// The queues of which nothing is selected, in one line.
+function folded(queues) {
+  const number = queues.length === 1 ? "1 dead-letter queue" : `${queues.length} dead-letter queues`;
+  return el("details", { class: "box body" }, el("summary", {}, `No message is visible and selected on ${number}`),
+    el("ul", {}, queues.map((queue) => el("li", { class: "mono" }, queue.dead_letter))));
 }
 
 function planOf(queue) {

@@ -9,6 +9,12 @@ const SIGNS = { apart: "proved", "may meet": "refuted", "not decided": "not-deci
 const MOST_PAIRS = 50; // of a table, the worst first
 const OUTCOMES = ["written", "duplicate", "stale", "dropped", "rejected", "retry"];
 const BAD = ["rejected", "retry"];
+const INSET = 12; // pixels from the edge of a node to its text
+const LIVE_LINES = 3; // below what a node is: the space that the server leaves
+const LIVE_TOP = 49;
+const LIVE_LINE = 14;
+const ruler = document.createElement("canvas").getContext("2d");
+ruler.font = "600 11px system-ui, sans-serif";
 
 export async function open(panel, app) {
   const view = new RoutesView(panel, app);
@@ -80,7 +86,7 @@ class RoutesView {
     this.drawn = JSON.stringify(this.app.unsaved);
     this.claims = null;
     this.shared = null;
-    const asked = { unsaved: this.app.unsaved, group: this.group.value, pattern: this.search.value.trim(), opened: this.opened };
+    const asked = { unsaved: this.app.unsaved, group: this.group.value, pattern: this.search.value.trim(), opened: this.opened, live: this.app.setting.target !== "files" };
     const number = (this.asked = (this.asked ?? 0) + 1);
     this.counts.textContent = "Drawing …";
     try {
@@ -181,11 +187,13 @@ class RoutesView {
     }
     if (number !== this.wanted) return;
     const claims = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, "Proving …"));
+    const outcomes = this.live ? this.outcomeRows({ kind: "route", name }) : [];
     const part = (heading, texts) => el("section", { class: "part" }, el("h3", {}, heading), texts.map((text) => el("p", {}, text)));
     const open = el("button", { class: "link", type: "button", onclick: () => this.app.show("edit", contract) }, `${contract.file}:${contract.line}`);
     this.details(name, "Route",
       contract.description && el("p", {}, contract.description),
       el("p", {}, open, contract.owner && ` – ${contract.owner}`),
+      outcomes.length > 0 && this.whatRuns(outcomes),
       part("Takes", contract.takes),
       part("Stores", contract.stores),
       contract.attributes.length > 0 && table(["attribute", "from"], contract.attributes.map(([attribute, from]) => [el("strong", {}, attribute), el("code", {}, from)])),
@@ -254,7 +262,7 @@ class RoutesView {
     const look = async () => {
       if (this.isShown && !document.hidden) {
         try {
-          this.count(await this.app.api("routes/live", { unsaved: this.app.unsaved }));
+          this.count(await this.app.api("routes/live", { unsaved: this.app.unsaved }, { isQuiet: true }));
           this.liveError = "";
         } catch (error) {
           if (error.status !== 422 && error.message !== this.liveError) this.app.notify(error.message, "warn");
@@ -269,7 +277,7 @@ class RoutesView {
 
   count(live) {
     const now = performance.now();
-    for (const [queue, outcomes] of Object.entries(live.outcomes)) {
+    for (const [queue, outcomes] of Object.entries(live.outcomes.queue)) {
       const total = Object.values(outcomes).reduce((sum, number) => sum + number, 0);
       const before = this.rates.get(queue);
       const rate = live.minutes ? total / live.minutes / 60 : before ? Math.max(total - before.total, 0) / ((now - before.at) / 1000) : null;
@@ -278,78 +286,101 @@ class RoutesView {
     this.live = live;
   }
 
-  // Write what runs beside the names of queues and tables in the picture.
+  // Write what runs into the nodes of the picture, below what they are.
   showLive() {
     if (!this.live || !this.elements) return;
     if (this.resource) this.resource.status.replaceChildren(...[this.statusOf(this.resource.node)].filter(Boolean));
-    const routes = [...this.elements.values()].filter(({ node }) => node.kind === "route");
-    const next = Math.min(...routes.map(({ element }) => Number(element.querySelector("rect").getAttribute("x")))) - 8;
     for (const { element, node } of this.elements.values()) {
-      element.querySelector(".live")?.remove();
-      const text = node.count === 1 ? this.short(node) : null;
-      if (!text) continue;
+      for (const old of element.querySelectorAll(".live")) old.remove();
+      const { parts, isBad } = node.count === 1 ? this.runsIn(node) : { parts: [] };
+      const texts = parts.flat();
+      if (!texts.length) continue;
       const rect = element.querySelector("rect");
-      // Those of queues are at the left edge of the picture, those of tables at the right one.
-      const isLeft = node.kind === "queue";
-      const x = Number(rect.getAttribute("x")) + (isLeft ? 2 : Number(rect.getAttribute("width")));
-      const attributes = { x, y: Number(rect.getAttribute("y")) - 4, "text-anchor": isLeft ? "start" : "end", class: `live ${text.kind}` };
-      const label = svg("text", attributes, text.label);
-      element.append(label);
-      element.setAttribute("aria-label", `${labelOf(node)}; ${text.label}`);
-      // What has no space before the next column is in the details.
-      const parts = text.label.split(", ");
-      while (isLeft && parts.length > 1 && label.getComputedTextLength() > next - x) {
-        parts.pop();
-        label.textContent = parts.join(", ");
-      }
+      const [left, top, width] = ["x", "y", "width"].map((name) => Number(rect.getAttribute(name)));
+      const lines = parts.flatMap((part) => packed(part, width - 2 * INSET)).slice(0, LIVE_LINES);
+      element.append(...lines.map((line, index) =>
+        svg("text", { x: left + INSET, y: top + LIVE_TOP + index * LIVE_LINE, class: isBad ? "live bad" : "live" }, line)));
+      element.setAttribute("aria-label", `${labelOf(node)}; ${texts.join(", ")}`);
     }
   }
 
-  short(node) {
-    const { queues, tables } = this.live;
+  // Return what is written into a node, in parts that begin a line each.
+  runsIn(node) {
+    const { queues, tables, paused } = this.live;
+    const nothing = { parts: [] };
     if (node.kind === "queue") {
       const status = queues.find((each) => each.queue === node.name);
-      if (!status) return null;
-      if (status.waiting === null) return { label: "unknown", kind: "warn" };
-      if (this.live.paused[node.name]) return { label: `paused, ${status.waiting} waiting`, kind: "bad" };
+      if (!status) return nothing;
+      if (status.waiting === null) return { parts: [["unknown"]], isBad: true };
       const rate = this.rates.get(node.name)?.rate;
       const age = status.oldest_seconds === null ? "" : `${duration(status.oldest_seconds)} old`;
-      const { written = 0, rejected = 0 } = this.live.outcomes[node.name] ?? {};
-      const parts = [`${status.waiting} waiting`, rejected && `${rejected} rejected`, age, rate && `${rate.toFixed(1)}/s`, written && `${written} written`];
-      return { label: parts.filter(Boolean).join(", "), kind: rejected ? "bad" : "" };
+      const now = [paused[node.name] && "paused", `${compact(status.waiting)} waiting`, age, rate && `${rate.toFixed(1)}/s`];
+      return { parts: [now.filter(Boolean), this.outcomesOf(node)], isBad: this.isBad(node) || Boolean(paused[node.name]) };
     }
+    if (node.kind === "route") return { parts: [this.outcomesOf(node)], isBad: this.isBad(node) };
     if (node.kind === "dead_letter") {
       const status = queues.find((each) => each.dead_letters !== null && this.graph.edges.some(({ source, target }) => source === `queue:${each.queue}` && target === node.id));
-      return status ? { label: status.dead_letters === 1 ? "1 message" : `${status.dead_letters} messages`, kind: status.dead_letters ? "bad" : "" } : null;
+      return status ? { parts: [[status.dead_letters === 1 ? "1 message" : `${compact(status.dead_letters)} messages`]], isBad: status.dead_letters > 0 } : nothing;
     }
-    if (node.kind === "table") {
-      const status = tables.find((each) => each.table === node.name);
-      return status?.throttled ? { label: `${status.throttled} writes throttled`, kind: "bad" } : null;
-    }
-    return null;
+    const status = tables.find((each) => each.table === node.name);
+    return status?.throttled ? { parts: [[`${compact(status.throttled)} writes throttled`]], isBad: true } : nothing;
+  }
+
+  // Return all outcomes of the messages of a queue or a route.
+  outcomesOf({ kind, name }) {
+    const counts = this.live.outcomes[kind][name] ?? {};
+    return OUTCOMES.filter((outcome) => counts[outcome]).map((outcome) => `${outcome} ${compact(counts[outcome])}`);
+  }
+
+  isBad({ kind, name }) {
+    return BAD.some((outcome) => this.live.outcomes[kind][name]?.[outcome]);
+  }
+
+  outcomeRows({ kind, name }) {
+    const counts = this.live.outcomes[kind][name] ?? {};
+    return OUTCOMES.filter((outcome) => counts[outcome]).map((outcome) => [el("span", { class: BAD.includes(outcome) ? "bad" : "" }, outcome), String(counts[outcome])]);
+  }
+
+  whatRuns(rows, more = []) {
+    const since = this.live.minutes ? `Outcomes of the last ${this.live.minutes} minutes.` : "Outcomes since the worker started.";
+    return el("section", { class: "part" }, el("h3", {}, "What runs"), el("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])), el("p", { class: "muted" }, since),
+      more.map((text) => el("p", { class: "warn" }, text)));
   }
 
   statusOf(node) {
     if (!this.live || node.kind !== "queue") return null;
     const status = this.live.queues.find((each) => each.queue === node.name);
     if (!status) return null;
-    const outcomes = this.live.outcomes[node.name] ?? {};
     const number = (value) => (value === null ? "unknown" : String(value));
     const rows = [
       ["waiting", number(status.waiting)], ["in flight", number(status.in_flight)],
       ["oldest", status.oldest_seconds !== null ? duration(status.oldest_seconds) : status.waiting === 0 && status.in_flight === 0 ? "–" : "unknown"],
       ["dead letters", status.dead_letter_queue ? number(status.dead_letters) : "no queue"],
-      ...OUTCOMES.filter((kind) => outcomes[kind]).map((kind) => [el("span", { class: BAD.includes(kind) ? "bad" : "" }, kind), String(outcomes[kind])]),
+      ...this.outcomeRows(node),
     ];
-    const since = this.live.minutes ? `Outcomes of the last ${this.live.minutes} minutes.` : "Outcomes since the worker started.";
-    return el("section", { class: "part" }, el("h3", {}, "What runs"), el("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])), el("p", { class: "muted" }, since),
-      [...status.unknown, ...this.live.unknown].map((text) => el("p", { class: "warn" }, text)));
+    return this.whatRuns(rows, [...status.unknown, ...this.live.unknown]);
   }
 }
 
 // Return the name of a node for assistive technology, which begins as its text in the picture does.
 function labelOf({ kind, name, count, details }) {
   return [`${KINDS[kind]} ${name}`, ...(count > 1 ? [`${count} ${PLURALS[kind]}`] : details)].join("; ");
+}
+
+// Return texts as lines that are no wider than so many pixels.
+function packed(texts, width) {
+  const lines = [];
+  for (const text of texts) {
+    const longer = `${lines.at(-1)}, ${text}`;
+    if (lines.length && ruler.measureText(longer).width <= width) lines[lines.length - 1] = longer;
+    else lines.push(text);
+  }
+  return lines;
+}
+
+// Return a number that is easy to read in little space: 1234567 is 1.2M.
+function compact(number) {
+  return number < 10_000 ? String(number) : new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(number);
 }
 
 function duration(seconds) {

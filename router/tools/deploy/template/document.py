@@ -20,10 +20,10 @@ from router.runtime.config.environment import RT005, Reference, split_references
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.precompiled import COMPILED_NAME, File, unpack
+from router.runtime.program.precompiled import File
 from router.tools.check.run import examine
 from router.tools.check.variables import is_read_at_run_time
-from router.tools.deploy.precompile import precompile
+from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
 from router.tools.deploy.template.expressions import Json, Substitutions, ref
 from router.tools.deploy.template.plan import make_plan
@@ -82,7 +82,7 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
         raise ConfigError(
             tuple(each for each in report.findings if each in errors or each.code.id == RT005.id)
         )
-    files = unpack(precompile(path, env), COMPILED_NAME).files.files
+    files = read_files(path, seen[0].program.config.include)
     for file in files:
         _require_values(file, env)
     return DeployableConfig(path, seen[0].program, seen[0], files)

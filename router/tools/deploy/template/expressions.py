@@ -172,11 +172,12 @@ class Substitutions:
         `section` is where the config has the environment of the function or worker.
         """
         without = {*SET_BY_AWS, *self.referring(section)}
-        return {
-            each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
-            for each in self.variables.values()
-            if each.name not in without
-        }
+        found = {}
+        for each in self.variables.values():
+            if each.name not in without:
+                is_named = any(f"${{{each.parameter}}}" in name for name in named)
+                found[each.parameter] = each.declare(is_named)
+        return found
 
     def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
         """Return the texts of the environment variables of the function or worker: those of the config, and more.

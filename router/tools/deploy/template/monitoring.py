@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 
 from router.runtime.deliver.metrics import (
+    CLOUDWATCH,
     CONFIGURATION_ERRORS,
     KINDS,
+    METRICS_VARIABLE,
     NAMESPACE,
     QUEUE,
     ROUTE,
@@ -25,6 +27,7 @@ from router.tools.deploy.template.expressions import (
     sub,
 )
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
+from router.tools.deploy.template.resources import environment
 
 QUEUES_OF_A_DASHBOARD = 80
 """Each has six widgets at most, and the first row has four; the maximum of a dashboard is 500:
@@ -123,15 +126,15 @@ def _row(plan: StackPlan, queue: PlannedQueue) -> list[Expression]:
         ],
     ]
     counted = f"{name}: outcomes", list(_outcomes(plan, queue)), "Sum"
-    # The function counts in the account of the stack.
-    outcomes = _widget_of(queue, *counted) if plan.worker else _widget(*counted)
+    # The router counts in the account of the stack.
+    outcomes = _widget(*counted) if _counts_there(plan) else _widget_of(queue, *counted)
     widgets = [
         _widget_of(queue, f"{name}: waiting", waiting, "Maximum"),
         outcomes,
         _dead_letters(name, dead_letters),
         _widget(f"{name}: tables", list(_tables(plan, queue)), "Sum"),
     ]
-    if plan.program.counts_routes and not plan.worker:
+    if plan.program.counts_routes and _counts_there(plan):
         widgets += _routes(plan, queue)
     return widgets
 
@@ -161,12 +164,12 @@ def _routes(plan: StackPlan, queue: PlannedQueue) -> Iterator[Expression]:
 
 
 def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
-    """Yield the outcomes of messages; for a worker, whose metrics are in Prometheus, the metrics of SQS."""
-    if plan.worker:
+    """Yield the outcomes of messages; for a worker whose metrics are only in Prometheus, the metrics of SQS."""
+    if not _counts_there(plan):
         for name in ("NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted"):
             yield ["AWS/SQS", name, "QueueName", queue.name]
         return
-    # The function uses the name in the config.
+    # The router uses the name in the config.
     known = known_to_function(plan, queue)
     for name in _COUNTED:
         label = (
@@ -176,6 +179,11 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
             .replace("_", " ")
         )
         yield [NAMESPACE, name, SERVICE, service(plan), QUEUE, known, {"label": label}]
+
+
+def _counts_there(plan: StackPlan) -> bool:
+    """Return whether the metrics of the router are in CloudWatch."""
+    return not plan.worker or environment(plan).get(METRICS_VARIABLE, CLOUDWATCH) == CLOUDWATCH
 
 
 def _dead_letters(name: str, queue: PlannedQueue | None) -> Expression:

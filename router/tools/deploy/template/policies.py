@@ -16,7 +16,15 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.config import spec
-from router.tools.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, needed
+from router.tools.check.live.permissions import (
+    DECRYPT,
+    DESCRIBE,
+    POSTPONE,
+    READ,
+    SEND,
+    needed,
+    postponing,
+)
 from router.tools.control_plane.deployed import (
     DeployedQueue,
     DeployedState,
@@ -27,6 +35,7 @@ from router.tools.deploy.template.expressions import Expression, Json, ref
 from router.tools.deploy.template.plan import StackPlan, key_texts
 
 BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ReadAndPostpone", (*READ, POSTPONE)),
     ("ReadQueues", READ),
     ("SendDeadLetters", SEND),
     ("DescribeTables", (DESCRIBE,)),
@@ -90,12 +99,19 @@ class _Permissions:
             for table in plan.tables.values()
         }
         self._seen = DeployedState(tables=tables, queues=queues)
+        # Of all routes: those of a queue may be in several groups.
+        self._postponing = frozenset() if plan.worker else postponing(self._config, self._compiled)
 
     def statements(self, routes: Sequence[str]) -> list[Statement]:
         """Return the statements of some routes."""
         settings = {name: self._config.routes[name] for name in routes}
         queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
-        needs = needed(structs.replace(self._config, routes=settings), queues, self._seen)
+        needs = needed(
+            structs.replace(self._config, routes=settings),
+            queues,
+            self._seen,
+            self._postponing,
+        )
         left = {arn: set(actions) for arn, actions in needs.items()}
         found = []
         for sid, actions in BUNDLES:
@@ -242,7 +258,7 @@ def document_of(statements: Iterable[Statement], place: Callable[[str], Expressi
                 "Sid": each.sid,
                 "Effect": "Allow",
                 "Action": list(each.actions),
-                "Resource": [place(resource) for resource in each.resources],
+                "Resource": list(map(place, each.resources)),
                 **(VIA_SERVICE if all(action.startswith(_KMS) for action in each.actions) else {}),
             }
             for each in statements

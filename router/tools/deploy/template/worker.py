@@ -4,12 +4,21 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ECS.html
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
 from router.errors import UsageError
+from router.runtime.config.spec_resources import Worker
 from router.runtime.config_types import parse_duration
-from router.runtime.deliver.metrics import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
+from router.runtime.deliver.metrics import (
+    CLOUDWATCH,
+    CONFIGURATION_ERRORS,
+    METRICS_VARIABLE,
+    NAMESPACE,
+    SERVICE,
+)
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub
@@ -41,9 +50,19 @@ CONSTANTS = {
     "health_check": json.dumps(["CMD", *HEALTH_COMMAND]),
 }
 """Values of the files with `$name`, besides those that depend on the config."""
+TASKS, TASK_ROLE, SERVICE_OF_TASKS = "TaskDefinition", "TaskRole", "Service"
+"""The logical ids of what the tasks are, of their role, and of the service that runs them."""
+IMAGE = "Image"
+"""The parameter with the image of the worker."""
+START_FIRST = {"MinimumHealthyPercent": 100, "MaximumPercent": 200}
+"""New tasks start before old ones stop: two versions write for a while."""
+STOP_FIRST = {"MinimumHealthyPercent": 0, "MaximumPercent": 100}
+"""Old tasks stop before new ones start:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"""
 MAX_POLICIES = 50
 """Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
-_CORE = 1024
+CORE = 1024
+"""The CPU units of a core."""
 
 
 def worker_part(plan: StackPlan, policies: Policies) -> Json:
@@ -69,20 +88,47 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
     resources["Service"]["DependsOn"] = list(policies.resources)
     (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     container["Environment"] = [
-        {"Name": name, "Value": sub(text)} for name, text in environment(plan).items()
+        {"Name": name, "Value": sub(text)}
+        for name, text in {METRICS_VARIABLE: CLOUDWATCH, **environment(plan)}.items()
     ]
     container |= _command(plan)
     resources |= {**policies.resources, **_scaling_policies(plan)}
     return part
 
 
+def has_worker(template: Mapping[str, Any]) -> bool:
+    """Return whether a template has a service that runs the worker."""
+    return SERVICE_OF_TASKS in template.get("Resources", {})
+
+
+def rolling(template: Mapping[str, Any]) -> Json:
+    """Return how many tasks of the service of a template run during a deployment."""
+    found: Json = template["Resources"][SERVICE_OF_TASKS]["Properties"]["DeploymentConfiguration"]
+    return found
+
+
+def with_rolling(template: Mapping[str, Any], percents: Mapping[str, Any]) -> Json:
+    """Return a template whose service has other numbers of tasks during a deployment."""
+    service = template["Resources"][SERVICE_OF_TASKS]
+    configuration = {**service["Properties"]["DeploymentConfiguration"], **percents}
+    properties = {**service["Properties"], "DeploymentConfiguration": configuration}
+    resources = {**template["Resources"], SERVICE_OF_TASKS: {**service, "Properties": properties}}
+    return {**template, "Resources": resources}
+
+
 def _command(plan: StackPlan) -> Json:
-    """Return the command, with a process for each core, if there are several; else that of the image applies."""
-    processes = plan.config.worker.cpu // _CORE
-    if processes <= 1:
+    """Return the command, if there are several cores; else that of the image applies."""
+    settings = plan.config.worker
+    if settings.cpu < 2 * CORE:
         return {}
-    command = worker_command(f"{PLACE}/{plan.substitutions.file}", f"0.0.0.0:{PORT}")
-    return {"Command": [*command, "--processes", str(processes)]}
+    return {"Command": image_command(settings, plan.substitutions.file)}
+
+
+def image_command(settings: Worker, config: str) -> list[str]:
+    """Return the command of a container, with a process for each core."""
+    command = [*worker_command(f"{PLACE}/{config}", f"0.0.0.0:{PORT}")]
+    processes = settings.cpu // CORE
+    return [*command, "--processes", str(processes)] if processes > 1 else command
 
 
 def _scaling_policies(plan: StackPlan) -> dict[str, Json]:

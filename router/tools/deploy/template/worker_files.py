@@ -213,7 +213,7 @@ def _copies(names: Iterable[str]) -> list[str]:
     """Return an instruction for the files of each folder, which are all named: others are not copied."""
     paths = sorted({PurePosixPath(name) for name in names}, key=lambda path: (path.parent, path))
     by_folder = groupby(paths, attrgetter("parent"))
-    return [_copy([str(path) for path in files], f"{parent}/") for parent, files in by_folder]
+    return [_copy(list(map(str, files)), f"{parent}/") for parent, files in by_folder]
 
 
 def _copy(names: Sequence[str], target: str) -> str:

@@ -23,7 +23,9 @@ _TYPE_NAME = re.compile(
 )
 """Names of the type of a message. That of a part of it, as `payment_type`, is one property of many."""
 _STATES = ("status", "state")
-_AROUND = ("data", "detail", "event", "message", "payload", "body", "meta", "metadata", "headers")
+_AROUND = frozenset(
+    ("data", "detail", "event", "message", "payload", "body", "meta", "metadata", "headers")
+)
 """Names of objects that hold the message, or tell about it."""
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
 """The name of a type; ids have more digits."""
@@ -172,7 +174,7 @@ def _are_types(groups: Mapping[str, list[Presence]], messages: int) -> bool:
 
 def _are_one_thing(presence: Sequence[Presence], varying: Presence) -> bool:
     """Return whether messages differ in little, and only within the objects that they are about."""
-    if any(all(name in _AROUND for name in path[:-1]) for path in varying):
+    if any(_AROUND.issuperset(path[:-1]) for path in varying):
         return False
     return len(varying) <= (1 - _ALIKE) * len(frozenset.union(*presence))
 

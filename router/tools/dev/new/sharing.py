@@ -136,7 +136,7 @@ def _is_alike(group: Group, name: str) -> bool:
         values = values_at(shape.messages, (name,))
         found.append({path for value in values for path in _paths(value)})
     every = set().union(*found)
-    same = [path for path in every if all(path in paths for paths in found)]
+    same = every.intersection(*found)
     return len(same) >= _ALIKE * len(every)
 
 

@@ -41,8 +41,6 @@ from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, sh
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 """Chooses a key of the candidates for a table; the best is the first."""
-MODES = ("put", "insert", "newest", "update")
-"""The values of `--mode`."""
 
 
 class Wanted(Struct, frozen=True):

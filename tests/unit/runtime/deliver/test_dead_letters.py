@@ -84,6 +84,18 @@ def test_a_dead_letter_describes_the_message(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:2:3"
+TRACEPARENT = {"DataType": "String", "StringValue": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+
+
+@pytest.mark.parametrize(("header", "kept"), [(TRACE, TRACE), ("", ""), ("Root=1", ""), (f"{TRACE}\n", "")])
+def test_a_dead_letter_belongs_to_the_trace_of_its_message(header: str, kept: str) -> None:
+    """By X-Ray's header, which SQS would refuse if it were malformed, and by the sender's attribute."""
+    letter = _dead_letter(Record("m", "handle", "{}", {"AWSTraceHeader": header}, {"traceparent": TRACEPARENT}))
+
+    assert (letter.trace_header, letter.message_attributes["traceparent"]) == (kept, TRACEPARENT)
+
+
 def test_a_dead_letter_of_a_message_without_attributes() -> None:
     """What SQS does not report is left out."""
     failed = json.loads(_dead_letter(Record("m", "handle", "{}")).message_attributes["router"]["StringValue"])

@@ -48,3 +48,12 @@ def test_retries_by_route() -> None:
 def test_what_a_table_costs(units: Any, dollars: Any) -> None:
     """An hour of what was consumed in a quarter of an hour."""
     assert TableStatus("orders", 0, units).dollars_an_hour == dollars
+
+
+def test_postponed_messages() -> None:
+    """Their queue is not paused: it says how many of its messages are delayed, and that they return."""
+    queue = structs.replace(RETRIED, postponed=9, delayed=4)
+
+    postponed = "postponed in the last 15 minutes, since many are in flight: 9"
+    delayed = "delayed now, and will return by themselves: 4"
+    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; {postponed}; {delayed}"]

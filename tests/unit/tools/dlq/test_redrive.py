@@ -141,10 +141,13 @@ def test_a_journal_is_kept_for_messages_that_are_not_visible_yet(
 
 
 def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -> None:
-    """Messages keep their identity; those that SQS moved get the attribute."""
+    """Messages keep their identity and their trace; those that SQS moved get the attribute."""
     run = redrive()
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
 
-    results = run.send_back(failed({"id": "a"}, "1"), moved({"id": "b"}, "2", MessageGroupId="tenant"))
+    results = run.send_back(
+        failed({"id": "a"}, "1"), moved({"id": "b"}, "2", MessageGroupId="tenant", AWSTraceHeader=trace)
+    )
 
     assert [(each.result, each.deleted) for each in results] == [("sent", True)] * 2
     ours, theirs = run.queues.letters["orders"]
@@ -168,6 +171,7 @@ def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -
         },
     )
     assert (ours.group_id, theirs.group_id) == ("", "tenant")
+    assert (ours.trace_header, theirs.trace_header) == ("", trace)
 
 
 @pytest.mark.parametrize("way", ["deliver", "send_back"])

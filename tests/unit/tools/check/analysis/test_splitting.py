@@ -42,7 +42,7 @@ def messages(
 
 def shared(one: SchemaProver, other: SchemaProver, steps: Steps) -> bool:
     """Whether two schemas have the same part, which is not all of one."""
-    return one.about(steps) is other.about(steps) is not one
+    return one.about(steps)[0] is other.about(steps)[0] is not one
 
 
 def test_schemas_share_equal_parts() -> None:
@@ -75,10 +75,10 @@ def test_a_part_decides_what_the_whole_does(content: Schema, steps: Steps) -> No
     apart = messages(content, parts())
     whole = messages({**content, "minProperties": 0}, parts())  # which is not taken apart
 
-    found = of_path(apart, steps), apart.absent(steps), apart.about(steps) is apart
+    found = of_path(apart, steps), apart.absent(steps), apart.about(steps)[0] is apart
 
     assert found == (of_path(whole, steps), whole.absent(steps), False)
-    assert whole.about(steps) is whole
+    assert whole.about(steps) == (whole, steps)
 
 
 WHOLE = [
@@ -97,7 +97,7 @@ def test_other_schemas_are_not_taken_apart(content: Schema) -> None:
     """Where a property does not decide alone, or no message has the others."""
     found = messages({"properties": {"id": TEXT}, **content}, parts())
 
-    assert found.about(("id",)) is found
+    assert found.about(("id",)) == (found, ("id",))
 
 
 PREDICATES = [
@@ -135,11 +135,45 @@ def test_a_condition_about_a_property_is_one_of_its_part() -> None:
     assert found == (Answer.YES, Answer.NO)
 
 
+CONDITIONS = [
+    pytest.param(there(["id"], {"type": "string"}), id="a value"),
+    pytest.param({"not": there(["id"], {"type": "null"})}, id="not a value"),
+    pytest.param({"type": "object", "required": ["id"]}, id="any value"),
+    pytest.param({"allOf": [there(["id"], {"minLength": 2}), there(["id"], {"maxLength": 3})]}, id="both of two"),
+    pytest.param({"not": {"anyOf": [there(["id"], {"const": 1}), there(["id"], {"const": None})]}}, id="none of two"),
+]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_part_decides_what_the_whole_does_under_a_condition(condition: Schema) -> None:
+    """Whatever the property is called."""
+    content = {"properties": {"id": {"type": ["string", "integer", "null"], "maxLength": 9}}}
+    apart = messages(content, parts(), condition)
+    whole = messages({**content, "minProperties": 0}, parts(), condition)
+
+    found = of_path(apart, ("id",)), apart.absent(("id",)), apart.about(("id",))[0] is apart
+
+    assert found == (of_path(whole, ("id",)), whole.absent(("id",)), False)
+
+
+def test_equal_parts_of_other_names_are_one() -> None:
+    """With their conditions; what is inferred of a value names its path."""
+    find = parts()
+    one = messages({"required": ["id"], "properties": {"id": TEXT}}, find, there(["id"], {"minLength": 2}))
+    other = messages({"required": ["key"], "properties": {"key": TEXT}}, find, there(["key"], {"minLength": 2}))
+
+    found = of_path(one, ("id", "a")), of_path(other, ("key", "a"))
+
+    assert one.about(("id",))[0] is other.about(("key",))[0]
+    assert [each.origin for each in found] == [("id", "a"), ("key", "a")]
+    assert [each.elements for each in found] == [("id", "a", None), ("key", "a", None)]
+
+
 def test_a_condition_that_is_not_exact_keeps_the_whole() -> None:
     """No message need have the values that the part allows."""
     found = messages({"properties": {"id": TEXT}}, parts(), there(["a"], {}), exact=False)
 
-    assert found.about(("id",)) is found
+    assert found.about(("id",)) == (found, ("id",))
 
 
 def test_a_part_is_proved_in_the_time_of_who_asks() -> None:
@@ -148,7 +182,7 @@ def test_a_part_is_proved_in_the_time_of_who_asks() -> None:
     content = {"required": ["id"], "properties": {"id": TEXT}}
     spent, other = messages(content, find, seconds=0.0), messages(content, find)
 
-    found = spent.about(("id",)) is spent, spent.present(("id",)), other.present(("id",))
+    found = spent.about(("id",))[0] is spent, spent.present(("id",)), other.present(("id",))
 
     assert found == (True, Answer.UNKNOWN, Answer.YES)
 

@@ -122,7 +122,7 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
     flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
 
-    with pytest.raises(UsageError, match="the template has 209 parameters, and CloudFormation accepts 200"):
+    with pytest.raises(UsageError, match="the template has 212 parameters, and CloudFormation accepts 200"):
         make(flow, worker=True)
 
 

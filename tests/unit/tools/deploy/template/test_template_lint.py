@@ -184,7 +184,7 @@ def used_by(program: Any) -> Any:
     return {f"table/{table}": actions | {"dynamodb:DescribeTable"} for table, actions in tables.used.items()}
 
 
-def wanted(program: Any) -> Any:
+def wanted(program: Any, worker: bool) -> Any:
     """All that the role has to allow, by the ends of ARNs: found without what the template uses for it."""
     found = defaultdict(set, used_by(program))
     for name, queue in program.engine.queues.items():
@@ -192,6 +192,8 @@ def wanted(program: Any) -> Any:
         found[queue.reference.rpartition(":")[2]].update(READ)
         if queue.dead_letter:
             found[queue.dead_letter.rpartition(":")[2]].update(SEND)
+        if queue.dead_letter and not queue.fifo and not worker:
+            found[queue.reference.rpartition(":")[2]].add("sqs:SendMessage")
         if settings_.kms_key:
             found[settings_.kms_key.rpartition(":")[2]].update(
                 {"kms:Decrypt", *(["kms:GenerateDataKey"] if queue.dead_letter else [])}
@@ -218,7 +220,9 @@ def test_the_role_allows_what_is_done(
 
     allowed = resolve(document).allowed("TaskRole" if worker else "Role")
 
-    assert {arn.rpartition(":")[2]: actions for arn, actions in allowed.items()} == wanted(load_program(path, {}))
+    assert {arn.rpartition(":")[2]: actions for arn, actions in allowed.items()} == wanted(
+        load_program(path, {}), worker
+    )
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])

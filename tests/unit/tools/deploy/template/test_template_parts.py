@@ -154,7 +154,7 @@ def test_a_version_of_the_code(make: Any, resolve: Any) -> None:
 
 
 def test_the_worker(make: Any, resolve: Any) -> None:
-    """A service of tasks that can do what the function could, and no more; whoever starts them can write their log."""
+    """Tasks that can do what the function could, but postpone a message; whoever starts them can write their log."""
     settings = "{cpu: 1024, memory: 4096, architecture: x86_64, min_tasks: 2, max_tasks: 7, backlog_per_task: 50}"
     config = f"worker: {settings}\n{FLOW}"
     template = resolve(make(config, worker=True), Image="image:1")
@@ -169,7 +169,10 @@ def test_the_worker(make: Any, resolve: Any) -> None:
         7,
         "service/Cluster/Service.Name",
     ]
-    assert template.allowed("TaskRole") == resolve(make(config)).allowed()
+    allowed = resolve(make(config)).allowed()
+    (queue,) = (arn for arn in allowed if arn.endswith(":q"))
+    allowed[queue].remove("sqs:SendMessage")
+    assert template.allowed("TaskRole") == allowed
     assert [each["Sid"] for each in _statements(template)] == ["Log"]
 
 
@@ -236,7 +239,11 @@ def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
             ["invocations", "errors, configuration errors and throttles", "duration, ms", "concurrency"],
             "written duplicate stale dropped rejected retry configuration_errors",
         ),
-        (True, ["tasks", "processor, %", "memory, %", "restarts and configuration errors"], "Sent Received Deleted"),
+        (
+            True,
+            ["tasks", "processor, %", "memory, %", "restarts and configuration errors"],
+            "written duplicate stale dropped rejected retry configuration_errors",
+        ),
     ],
 )
 def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcomes: Any) -> None:
@@ -254,6 +261,22 @@ def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcom
     assert {(each["width"], each["properties"]["region"]) for each in widgets} == {(6, "eu-west-1")}
     names = [line[1] for line in widgets[5]["properties"]["metrics"]]
     assert [word in name for word, name in zip(outcomes.split(), names, strict=True)] == [True] * len(names)
+
+
+def test_a_worker_that_counts_for_prometheus(make: Any, resolve: Any) -> None:
+    """Tasks count in CloudWatch, unless the config sets the variable: the dashboard then has what SQS counts."""
+    found = []
+    for settings in ("", "worker: {environment: {ROUTER_METRICS: prometheus}}\n"):
+        template = resolve(make(f"telemetry: {{metrics: route}}\n{settings}{FLOW}", worker=True))
+        (container,) = template.resources("ECS::TaskDefinition")["TaskDefinition"]["ContainerDefinitions"]
+        variables = {each["Name"]: each["Value"] for each in container["Environment"]}
+        names = [line[1] for line in template.widgets()[5]["properties"]["metrics"]]
+        found.append((variables["ROUTER_METRICS"], len(template.widgets()), names[0]))
+
+    assert found == [
+        ("cloudwatch", 10, "router_messages_written_total"),
+        ("prometheus", 8, "NumberOfMessagesSent"),
+    ]
 
 
 @pytest.mark.parametrize("worker", [False, True])
@@ -287,7 +310,7 @@ def test_the_service_of_metrics(make: Any, resolve: Any, worker: Any) -> None:
 
 
 def test_configuration_errors_of_a_worker(make: Any, resolve: Any) -> None:
-    """CloudWatch counts them from the log, since the worker's metrics are for Prometheus."""
+    """CloudWatch counts those of all queues from the log, wherever the worker's own metrics go."""
     template = resolve(make(FLOW, worker=True))
 
     (found,) = template.resources("Logs::MetricFilter").values()
@@ -306,7 +329,7 @@ def test_configuration_errors_of_a_worker(make: Any, resolve: Any) -> None:
                 }
             ],
         },
-        [{"Name": "ROUTER_SERVICE", "Value": "flows"}],
+        [{"Name": "ROUTER_METRICS", "Value": "cloudwatch"}, {"Name": "ROUTER_SERVICE", "Value": "flows"}],
     )
 
 
@@ -339,10 +362,13 @@ FAR = FLOW.replace("q: {dead_letter: letters}", "q: {name: 'arn:aws:sqs:eu-west-
 
 
 @pytest.mark.parametrize("account", ["210987654321", "${ELSEWHERE:-210987654321}"])
-@pytest.mark.parametrize("worker", [False, True])
-def test_a_queue_of_another_account(make: Any, resolve: Any, account: str, worker: bool) -> None:
+@pytest.mark.parametrize(
+    ("worker", "settings"),
+    [(False, ""), (True, ""), (True, "worker: {environment: {ROUTER_METRICS: prometheus}}\n")],
+)
+def test_a_queue_of_another_account(make: Any, resolve: Any, account: str, worker: bool, settings: str) -> None:
     """CloudWatch has its metrics there only: no alarm waits for them, nothing scales by them, and its row says so."""
-    template = resolve(make(FAR.replace("ACCOUNT", account), worker=worker))
+    template = resolve(make(settings + FAR.replace("ACCOUNT", account), worker=worker))
 
     found = template.resources("CloudWatch::Alarm")
     of_queues = ("Age", "Letters", "Retries", "Stalled", "InFlight", "Silent")
@@ -356,7 +382,7 @@ def test_a_queue_of_another_account(make: Any, resolve: Any, account: str, worke
         [],
     )
     assert (first["properties"], letters["type"]) == ({"markdown": f"**q: waiting**: {words}"}, "metric")
-    assert outcomes["properties"].get("markdown") == (f"**q: outcomes**: {words}" if worker else None)
+    assert outcomes["properties"].get("markdown") == (f"**q: outcomes**: {words}" if settings else None)
 
 
 @pytest.mark.parametrize("account", ["123456789012", "${ELSEWHERE:-123456789012}"])
@@ -384,7 +410,7 @@ def test_routes_that_share_a_queue(make: Any, resolve: Any) -> None:
 
 
 def test_routes_are_lines(make: Any, resolve: Any) -> None:
-    """If they are measured, CloudWatch finds them, however many there are; a worker's are in Prometheus."""
+    """If they are measured, CloudWatch finds them, however many there are; those of a worker, too."""
     config = f"telemetry: {{metrics: route}}\n{FLOW}"
 
     widgets, others = (resolve(make(config, worker=worker)).widgets()[8:] for worker in (False, True))
@@ -406,4 +432,4 @@ def test_routes_are_lines(make: Any, resolve: Any) -> None:
         ]
         for kinds in (("written",), ("retry", "rejected"))
     ]
-    assert others == []
+    assert others == widgets

@@ -51,7 +51,7 @@ def test_one_policy_has_room(make: Any, resolve: Any) -> None:
             "Version": "2012-10-17",
             "Statement": [
                 {
-                    "Sid": "ReadQueues",
+                    "Sid": "ReadAndPostpone",
                     "Effect": "Allow",
                     "Action": [
                         "sqs:ReceiveMessage",
@@ -59,6 +59,7 @@ def test_one_policy_has_room(make: Any, resolve: Any) -> None:
                         "sqs:GetQueueAttributes",
                         "sqs:GetQueueUrl",
                         "sqs:ChangeMessageVisibility",
+                        "sqs:SendMessage",
                     ],
                     "Resource": [f"{ARN}prod-orders-of-shop-1"],
                 },

@@ -100,6 +100,7 @@ def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
 
     (task,) = resolve(document).resources("ECS::TaskDefinition").values()
     assert task["ContainerDefinitions"][0]["Environment"] == [
+        {"Name": "ROUTER_METRICS", "Value": "cloudwatch"},
         {"Name": "ROUTER_SERVICE", "Value": "flows"},
         {"Name": "STAGE", "Value": "dev"},
         {"Name": "MORE", "Value": "x"},

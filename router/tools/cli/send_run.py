@@ -1,0 +1,112 @@
+"""Sends the messages of a file, for `router send`, and reports which were not."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+import click
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.aws.connect import connect
+from router.runtime.aws.protocols import AwsFault, OutgoingMessage
+from router.runtime.aws.references import queue_name
+from router.runtime.config import spec
+from router.runtime.printable import printable
+from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
+from router.runtime.program.load import Program, load_program
+from router.tools.cli.terminal import progress_bar
+from router.tools.dev.compare import to_json
+from router.tools.dev.emulator import LocalAws
+from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
+
+_SECONDS = 30.0
+_LISTED = 10
+"""The most failed lines that are printed."""
+
+
+class SendOptions(Struct, frozen=True):
+    """The options of the command."""
+
+    config: Path
+    attributes: tuple[str, ...]
+    group: str
+    group_from: str | None
+    detailed: bool
+    raw: bool
+    endpoint: str | None
+    as_json: bool
+
+
+def run_send(queue: str, file: TextIO, options: SendOptions) -> int:
+    """Send the messages of a file; return whether some were not sent, or that is not known."""
+    program = load_program(options.config, os.environ)
+    reference = program.queue(queue).reference
+    lines = read_lines(_read(file))
+    messages = make_messages(lines, _wrapping(program, queue, options), detailed=options.detailed)
+    if not messages:
+        raise UsageError("there is nothing to send: the file is empty")
+    if options.endpoint:
+        reference = _use(options.endpoint, reference)
+    aws = connect(1)
+    url = aws.queues.url(reference, _SECONDS)
+    if isinstance(url, AwsFault):
+        raise UsageError(f"the queue '{reference}' cannot be used: {url.code}")
+    failed: dict[str, AwsFault] = {}
+    outgoing = for_queue(messages, reference, options.group)
+    with progress_bar(f"sending to {queue}", len(outgoing)) as report:
+        for done, faults in enumerate(send(aws.queues, url, outgoing), 1):
+            failed |= faults
+            report(min(done * 10, len(outgoing)))
+    return _report(queue, url, outgoing, failed, options.as_json)
+
+
+def _read(file: TextIO) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError:
+        raise UsageError(f"'{file.name}' is not UTF-8 text") from None
+
+
+def _wrapping(program: Program, queue: str, options: SendOptions) -> Wrapping:
+    pairs = [text.partition("=") for text in options.attributes]
+    for name, sign, _ in pairs:
+        if not (name and sign):
+            raise UsageError(f"--attribute {name} must be NAME=TEXT")
+    try:
+        group = compile_expression(options.group_from) if options.group_from else None
+    except InvalidExpression as error:
+        raise UsageError(f"--group-from: {error}") from None
+    settings = program.config.queues.get(queue) or spec.Queue()
+    attributes = {name: value for name, _, value in pairs}
+    return Wrapping(settings, program.plugins.envelopes, options.raw, attributes, group)
+
+
+def _use(endpoint: str, reference: str) -> str:
+    """Use an endpoint; return the queue's reference there: on this machine there is one account, and no credentials."""
+    if urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1"):
+        env = LocalAws(endpoint.rstrip("/")).environment()
+        os.environ.clear()
+        os.environ.update(env)
+        return queue_name(reference)
+    os.environ["AWS_ENDPOINT_URL_SQS"] = endpoint
+    return reference
+
+
+def _report(
+    queue: str, url: str, sent: list[OutgoingMessage], failed: Mapping[str, AwsFault], as_json: bool
+) -> int:
+    count = len(sent) - len(failed)
+    if as_json:
+        lines = [{"line": int(id_), "code": fault.code} for id_, fault in failed.items()]
+        click.echo(to_json({"queue": queue, "url": url, "sent": count, "failed": lines}, indent=2))
+    else:
+        click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
+        for id_, fault in [*failed.items()][:_LISTED]:
+            unknown = " (it may have been sent)" if fault.kind == "retry" else ""
+            click.echo(f"line {id_}: {printable(fault.code)}{unknown}", err=True)
+        if len(failed) > _LISTED:
+            click.echo(f"and {len(failed) - _LISTED} more; --json lists them", err=True)
+    return int(bool(failed))
