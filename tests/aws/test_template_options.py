@@ -19,9 +19,10 @@ TAGGED = CONFIG.replace("version: 1\n", "version: 1\ntags: {team: '${TEAM:-shop}
 @pytest.fixture(scope="module")
 def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
     """Clients of AWS, for the root of the account."""
+    client: Any = boto3.client
     with inside(guarded):
         services = ("cloudformation", "dynamodb", "iam", "lambda")
-        return {each: boto3.client(each) for each in services}
+        return {each: client(each) for each in services}
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def grants_of(policy: Mapping[str, Any], account: str) -> frozenset[Grant]:
     Two policies with the same grants have the same effect, however they are written. What the
     account of the queue may do is left to its IAM policies, with or without a statement.
     """
-    found = set()
+    found: set[Grant] = set()
     for statement in _listed(policy.get("Statement")):
         found.update(_grants_of_statement(statement))
     return frozenset(each for each in found if (each.effect, each.principal) != ("Allow", account))

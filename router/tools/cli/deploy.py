@@ -117,7 +117,7 @@ def command(
     parameters = read_assignments(given)
     # As a parameter it stays when the stack is changed again.
     parameters |= {BOUNDARY: boundary} if boundary else {}
-    asked = read_options(tag, "", patch)
+    asked = read_options(read_assignments(tag), "", patch)
     services = connect_services(
         ("cloudformation", "codedeploy", "dynamodb", "ecs", "lambda", "s3", "sqs", "sts")
     )

@@ -1,7 +1,7 @@
 """`router template`: print the CloudFormation template of a config, or files that run its worker elsewhere."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,10 +72,8 @@ def command(
     config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
     they have their defaults, or the values of --env-file. The environment does not matter.
 
-    --tag, --permissions-boundary and --patch are of CloudFormation's formats. A patch is a YAML file of parts of the
-    template: its mappings are merged, anything else replaces the previous value, and null removes it. Under Resources,
-    a type of resources stands for each resource of that type. What cfn-lint finds, if it is installed, is shown
-    at its line of the patch.
+    A patch is a YAML file of parts of the template: mappings are merged, anything else replaces the previous value, and
+    null removes it. A type of resources stands for all of that type. cfn-lint checks the result, if it is installed.
 
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
@@ -133,12 +131,15 @@ def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
     return kubernetes_manifests(read, env)
 
 
-def _template(form: str, worker: bool, **more: Any) -> "Callable[[DeployableConfig], str]":
+def _template(
+    form: str, worker: bool, tag: Sequence[str], boundary: str, patch: Sequence[Path]
+) -> "Callable[[DeployableConfig], str]":
+    from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
     from router.tools.deploy.template.options import read_options, with_options
 
-    options = read_options(**more)
+    options = read_options(read_assignments(tag), boundary, patch)
 
     def make(read: "DeployableConfig") -> str:
         if form == "operator-policy":

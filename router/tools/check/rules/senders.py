@@ -80,7 +80,7 @@ def check_keys_of_senders(subject: Subject) -> Iterator[Found]:
     """Report queues with a KMS key of the user's that services send to."""
     for name, queue in subject.config.queues.items():
         kinds = dict.fromkeys(map(kind_of_sender, queue.senders))
-        services = [SERVICES[kind] for kind in kinds if kind in SERVICES]
+        services = [service for kind, service in SERVICES.items() if kind in kinds]
         if queue.kms_key and services and is_created(queue, name):
             who = " and ".join(services)
             needed = "kms:GenerateDataKey and kms:Decrypt"

@@ -1,11 +1,10 @@
 """What is asked of a template besides its config: tags, a permissions boundary, patches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, structs
 
-from router.tools.deploy.deployment import read_assignments
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.patch import Patch, read_patch, with_patches
 from router.tools.deploy.template.tags import require_tags, with_tags
@@ -23,11 +22,12 @@ class TemplateOptions(Struct, frozen=True):
     patches: tuple[Patch, ...] = ()
 
 
-def read_options(tag: Sequence[str], boundary: str, patch: Sequence[Path]) -> TemplateOptions:
+def read_options(
+    tags: Mapping[str, str], boundary: str, patches: Iterable[Path]
+) -> TemplateOptions:
     """Return the options of a command; raises UsageError."""
-    tags = read_assignments(tag)
     require_tags(tags)
-    return TemplateOptions(tags, boundary, tuple(map(read_patch, patch)))
+    return TemplateOptions(tags, boundary, tuple(map(read_patch, patches)))
 
 
 def with_options(

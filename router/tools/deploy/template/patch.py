@@ -52,12 +52,12 @@ def read_patch(path: Path) -> Patch:
     loader = LongForms(text)
     try:
         node = loader.get_single_node()
-        body = loader.construct_document(node) if node else None
+        body = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is not YAML: {error}") from None
     finally:
         loader.dispose()
-    if not isinstance(body, dict):
+    if node is None or not isinstance(body, dict):
         raise UsageError(f"{path}:1: a patch is a mapping, as of 'Resources'")
     lines: dict[Place, int] = {}
     for place, line in _lines(node, ()):

@@ -251,16 +251,15 @@ def _size(statements: Iterable[Statement]) -> int:
 
 def document_of(statements: Iterable[Statement], place: Callable[[str], Expression]) -> Json:
     """Return the document of a policy; `place` gives the expression of a resource."""
+    return {"Version": VERSION, "Statement": [_as_json(each, place) for each in statements]}
+
+
+def _as_json(statement: Statement, place: Callable[[str], Expression]) -> Json:
+    uses_keys = all(action.startswith(_KMS) for action in statement.actions)
     return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Sid": each.sid,
-                "Effect": "Allow",
-                "Action": list(each.actions),
-                "Resource": list(map(place, each.resources)),
-                **(VIA_SERVICE if all(action.startswith(_KMS) for action in each.actions) else {}),
-            }
-            for each in statements
-        ],
+        "Sid": statement.sid,
+        "Effect": "Allow",
+        "Action": list(statement.actions),
+        "Resource": list(map(place, statement.resources)),
+        **(VIA_SERVICE if uses_keys else {}),
     }

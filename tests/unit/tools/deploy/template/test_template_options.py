@@ -83,7 +83,6 @@ def test_nothing_is_asked(config: Any) -> None:
 @pytest.mark.parametrize(
     ("tag", "fault"),
     [
-        ("stage", "'stage' is not NAME=VALUE"),
         ("aws:x=y", "'aws:x' is not the name of a tag"),
         ("a?=y", "'a\\?' is not the name of a tag"),
         ("a=ü", "the value of the tag 'a' is not up to 256"),
@@ -92,7 +91,7 @@ def test_nothing_is_asked(config: Any) -> None:
 def test_tags_that_aws_refuses(tag: str, fault: str) -> None:
     """They are named before anything is made."""
     with pytest.raises(UsageError, match=fault):
-        read_options([tag], "", [])
+        read_options(dict([tag.split("=")]), "", [])
 
 
 def test_too_many_tags(config: Any, document: Any) -> None:
