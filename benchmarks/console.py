@@ -1,7 +1,7 @@
 """How quick the page of `router console` is: `python benchmarks/console.py [ROUTES]`; needs the program chromium.
 
 For a config of so many routes (100): when the page first paints something, and for each of some interactions the time
-from the event to the next paint, as browsers count it for Interaction to Next Paint, and until what was asked for is
+from the event to the next paint, as browsers count it for Interaction to Next Paint, and until the result is
 shown. https://web.dev/articles/inp
 """
 

@@ -261,15 +261,18 @@ def _postpone(
     queue = structs.replace(queue, outage=waits)
     if not can_postpone:
         return queue, frozenset()
+    began = boottime()
     postponed = postponing.postpone(
         _aws().queues,
         queue,
         url,
         outage,
         found.in_flight,
-        deadline.end - boottime(),
+        deadline.end - began,
         PROGRAM.hash,
     )
+    # Later batches leave so much time at their end.
+    _delivery().final_duration.add(boottime() - began)
     if postponed:
         report_postponed(queue.name, len(postponed), found.in_flight)
     return queue, postponed

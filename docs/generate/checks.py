@@ -187,3 +187,10 @@ def _page(code: Code, example: Example | None) -> str:
     anchor = re.sub(r"[^\w\- ]", "", group.lower()).replace(" ", "-")
     parts.append(f"[{group}](../checks.md#{anchor}) has the other codes of its kind. Made by `make docs`.")
     return "\n\n".join(parts) + "\n"
+
+
+def runbooks_file() -> str:
+    """Returns the text of `router/tools/check/runbooks.json`."""
+    pages = sorted((Path(__file__).parents[1] / "runbooks").glob("RT*.md"))
+    runbooks = {page.stem: page.read_text(encoding="utf-8").partition("\n")[2].strip() for page in pages}
+    return msgspec.json.format(msgspec.json.encode(runbooks), indent=1).decode() + "\n"

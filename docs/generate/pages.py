@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from docs.generate.checks import checks_page, code_pages, examples_file
+from docs.generate.checks import checks_page, code_pages, examples_file, runbooks_file
 from docs.generate.commands import commands_page
 from docs.generate.config import config_page
 from docs.generate.observability import lambda_page, observability_page
@@ -62,6 +62,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/tools/check/examples.json": examples_file,
+    "router/tools/check/runbooks.json": runbooks_file,
     **{name: page_of_code(name) for name in all_code_pages()},
 }
 """The function that makes each file, by its path in the repository; the first file is read to make others."""

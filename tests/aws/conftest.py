@@ -18,6 +18,7 @@ from router.runtime.aws.protocols import Aws, Objects
 from router.tools.control_plane import clients as control_plane
 from tests.support.certificates import make_certificate
 from tests.support.dev import LocalAws, local_aws
+from tests.support.ops import deleted_queues
 
 
 @contextmanager
@@ -39,6 +40,12 @@ def kept_clients() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded SQS makes a queue of any name at once."""
+    monkeypatch.setattr(deleted_queues, "NAME_SECONDS", 0)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
-from tests.support.cli import app, deploy_run, stack_run
+from tests.support.cli import app, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import (
     DESCRIPTION,
@@ -24,6 +24,7 @@ from tests.support.ops import (
     Deployment,
     Document,
     make_document,
+    parts,
     precompile,
     read_for_deployment,
 )
@@ -155,7 +156,7 @@ def test_deploys(project: Project, clients: Mapping[str, Any]) -> None:
         "router.lambda_handler.handler",
         project.stack,
     )
-    assert done.stderr.startswith(f"uploaded the package to s3://{bucket}/message-router/")
+    assert f"\nuploaded the package to s3://{bucket}/message-router/" in done.stderr
     assert clients["s3"].get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
 
@@ -179,6 +180,7 @@ def test_nothing_to_change(deployed: Project) -> None:
         0,
         "",
         [
+            f"account {ACCOUNT}, region us-east-1, stack '{deployed.stack}'",
             f"the stack '{deployed.stack}' is up to date: nothing to change",
             "compared what is deployed with the config: no findings",
         ],
@@ -202,7 +204,10 @@ def test_what_is_deployed_is_compared(deployed: Project, clients: Mapping[str, A
     reported = json.loads(done.stdout)
     codes = [each["code"] for each in reported["findings"] if each["severity"] == "error"]
     assert (done.exit_code, reported["executed"], codes) == (1, False, ["RT742", "RT743"])
-    assert last(done) == "compared what is deployed with the config: 2 errors"
+    assert done.stderr.splitlines()[-2:] == [
+        "compared what is deployed with the config: 2 errors",
+        "--revert-drift repairs what was changed by hand, where AWS can",
+    ]
 
 
 def test_a_sound_deployment(project: Project) -> None:
@@ -306,7 +311,7 @@ def test_values_stay(project: Project) -> None:
     again = project.deploy("--yes")
     changed = project.changes("--parameter", "RETENTION=6d")
 
-    assert (again.exit_code, again.stderr.splitlines()[0]) == (
+    assert (again.exit_code, again.stderr.splitlines()[1]) == (
         0,
         f"the stack '{project.stack}' is up to date: nothing to change",
     ), again.output
@@ -679,7 +684,7 @@ def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         kept = {id_: each for id_, each in resources if "ApplicationAutoScaling" not in each["Type"]}
         return structs.replace(document, body={**document.body, "Resources": kept})
 
-    monkeypatch.setattr(deploy_run, "make_document", without_scaling)
+    monkeypatch.setattr(parts, "make_document", without_scaling)
     given = {"Image": "worker:1", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1"}
     words = [word for name, value in given.items() for word in ("--parameter", f"{name}={value}")]
 
@@ -736,7 +741,7 @@ def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
     table = f"{deployed.stack}-users"
     clients["dynamodb"].put_item(TableName=table, Item={"id": {"S": "kept"}})
 
-    done = deployed.run("undeploy", "--yes")
+    done = deployed.run("undeploy", "--yes", "--confirm", f"{table}-dlq")
     again = deployed.deploy("--yes", "--json")
 
     (row,) = [line for line in done.stdout.splitlines() if f"{table}-dlq" in line]
@@ -767,10 +772,10 @@ def test_nothing_to_undeploy(project: Project) -> None:
     """A stack that is not there is no fault."""
     done = project.run("undeploy", "--yes", "--json")
 
-    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (
+    assert (done.exit_code, json.loads(done.stdout), last(done)) == (
         0,
         {"stack": project.stack, "deleted": False, "tables_kept": [], "tables_deleted": [], "queues_kept": []},
-        f"there is no stack '{project.stack}' in us-east-1: nothing to do\n",
+        f"there is no stack '{project.stack}' in us-east-1: nothing to do",
     )
 
 

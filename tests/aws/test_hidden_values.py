@@ -128,7 +128,7 @@ def test_the_same_values(unchanged: StackProject) -> None:
     """Values that are given again are compared with those of the function: nothing changes."""
     done = deploy(unchanged, **VALUES)
 
-    assert (done.exit_code, done.stderr.splitlines()[0]) == (
+    assert (done.exit_code, done.stderr.splitlines()[1]) == (
         0,
         f"the stack '{unchanged.stack}' is up to date: nothing to change",
     )
@@ -286,7 +286,7 @@ def test_without_the_variables_of_the_function(unchanged: StackProject, monkeypa
     unchanged.write(HIDDEN)
 
     line = "the hidden values of the stack are not known here: "
-    assert (same.exit_code, same.stderr.startswith(line)) == (0, True), same.output
+    assert (same.exit_code, same.stderr.splitlines()[1].startswith(line)) == (0, True), same.output
     not_compared = {"before": "(not shown)", "after": "(not compared)"}
     assert json.loads(as_json.stdout)["parameters"]["MARK"] == not_compared
     refusal = (

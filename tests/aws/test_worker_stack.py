@@ -11,9 +11,8 @@ from click.testing import Result
 from msgspec import structs
 
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
-from tests.support.cli import deploy_run
 from tests.support.dev import LocalAws
-from tests.support.ops import DeployableConfig, Document, make_document
+from tests.support.ops import DeployableConfig, Document, make_document, parts
 
 pytestmark = pytest.mark.usefixtures("kept_clients", "without_scaling")
 STOP_FIRST = {"minimumHealthyPercent": 0, "maximumPercent": 100}
@@ -33,7 +32,7 @@ def without_scaling() -> Any:
         return structs.replace(document, body={**document.body, "Resources": kept})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deploy_run, "make_document", make)
+        patch.setattr(parts, "make_document", make)
         yield
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Open, Start
 from tests.support.console import RunningConsole, running_console
@@ -105,6 +105,26 @@ def test_what_runs_in_a_node(tmp_path: Path, console: Start, open_page: Open) ->
         assert text
         assert box["x"] < text["x"] < text["x"] + text["width"] < box["x"] + box["width"]
         assert text["y"] + text["height"] <= box["y"] + box["height"]
+    queue.click()
+    expect(page.get_by_label("Details").get_by_role("term").filter(has_text="95 % stored within")).to_have_count(1)
+
+
+def test_retries_by_cause(tmp_path: Path, console: Start, open_page: Open) -> None:
+    """The details of a queue say why its messages are retried, and how old they are when they are stored."""
+    (tmp_path / "routes.yaml").write_text(MANY.partition("routes:")[0] + ROUTE, encoding="utf-8")
+    running = console("--local")
+    page = open_page(running, "routes")
+
+    def measured(route: Route) -> None:
+        live = route.fetch().json()
+        route.fulfill(json=live | {"retries": {"q": {"throttled": 3}}, "ages": {"q": 2.5}})
+
+    page.route("**/routes/live", measured)
+    page.get_by_role("button", name=re.compile("Queue q; ")).click()
+
+    details = page.get_by_label("Details")
+    expect(details).to_contain_text("retry: throttled3")
+    expect(details).to_contain_text("95 % stored within2.5 s")
 
 
 def test_groups(large: RunningConsole, open_page: Open) -> None:

@@ -57,6 +57,22 @@ def test_the_place_in_a_message(shop: Shop, reading: RunningConsole, open_page: 
     assert (masked, shop.dead_letters()) == (['  "total": "(text, 5 characters)",'], 5)
 
 
+def test_the_runbook(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """A code opens what to do, of a cause and of a message."""
+    page = open_page(reading, "letters")
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="RT801").first.click()
+    expect(dialog.get_by_role("heading", name="When to redrive")).to_be_visible()
+    expect(dialog.locator("pre").first).to_contain_text("router dlq list --code RT801")
+    assert "```" not in dialog.inner_text()
+    page.keyboard.press("Escape")
+
+    open_message(page, TYPE)
+    detail(page).get_by_role("button", name="RT806").click()
+
+    expect(dialog).to_contain_text("the second says who sent")
+
+
 def test_markup_in_a_message_is_text(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
     """Elements in a message become no elements of the page."""
     page = open_page(reading, "letters")

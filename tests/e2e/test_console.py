@@ -23,6 +23,7 @@ tables:
   users: {key: {id: S}}
 routes:
   users: {queue: users, table: users, item: {id: id}}
+telemetry: {metrics: route}
 """
 Wait = Callable[..., Any]
 
@@ -83,6 +84,8 @@ def test_on_the_embedded_aws(folder: Path, wait: Wait) -> None:
         0,
         [],
     )
+    # The bound of a bucket of the histogram.
+    assert (found["retries"], [*found["ages"]], found["ages"]["users"] >= 0.1) == ({}, ["users"], True)
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +96,26 @@ def aws() -> Iterator[LocalAws]:
 
 
 def test_on_the_aws_of_the_environment(folder: Path, aws: LocalAws) -> None:
-    """Depth, and the outcomes that functions measured in the last minutes; nothing may be written."""
+    """Depth, and what functions measured in the last minutes; nothing may be written."""
     dynamodb, sqs = clients(aws)
     urls = create_queues(sqs, {"users": "users-dlq"})
     create_table(dynamodb, Table("users", (("id", "S"),)))
     sqs.send_message(QueueUrl=urls["users"], MessageBody="{}")
     dimensions = [{"Name": "service", "Value": "flows"}, {"Name": "queue", "Value": "users"}]
     metric = {"MetricName": "router_messages_written_total", "Dimensions": dimensions, "Timestamp": datetime.now(UTC)}
+    throttled = {
+        "MetricName": "router_retries_total",
+        "Dimensions": [*dimensions, {"Name": "cause", "Value": "throttled"}],
+    }
+    age = {"MetricName": "router_message_age_seconds"}
     clients_of(aws)("cloudwatch").put_metric_data(
-        Namespace="MessageRouter", MetricData=[{**metric, "Value": 3}, {**metric, "Value": 4}]
+        Namespace="MessageRouter",
+        MetricData=[
+            {**metric, "Value": 3},
+            {**metric, "Value": 4},
+            {**metric, **throttled, "Value": 2},
+            {**metric, **age, "Value": 2.5},
+        ],
     )
     with running_console(folder, "--aws", env=aws.environment()) as console:
         found, setting = live(console), console.call("setting").json
@@ -114,6 +128,7 @@ def test_on_the_aws_of_the_environment(folder: Path, aws: LocalAws) -> None:
         15,
         [{"table": "users", "throttled": 0, "write_units": 0}],
     )
+    assert (found["retries"], found["ages"]) == ({"users": {"throttled": 2}}, {"users": 2.5})
 
 
 def test_a_queue_that_is_missing(folder: Path, aws: LocalAws) -> None:
@@ -137,12 +152,19 @@ def test_writing_needs_aws(router: Any, folder: Path) -> None:
     assert (done.returncode, "--write needs --aws" in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("words", [("routes.yaml",), ("--local",), ("--aws",)])
-def test_without_a_config(router: Any, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("routes.yaml", "File 'routes.yaml' does not exist"),
+        ("--local", "there is no routes.yaml here"),
+        ("--aws", "there is no routes.yaml here"),
+    ],
+)
+def test_without_a_config(router: Any, word: str, why: str) -> None:
     """A config that is named, or that runs, must be there."""
-    done = router("console", *words)
+    done = router("console", word)
 
-    assert (done.returncode, "there is no routes.yaml here" in done.stderr) == (2, True)
+    assert (done.returncode, why in done.stderr) == (2, True)
 
 
 def test_a_config_that_is_made(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_round_trip(run: Callable[..., Done], aws: LocalAws, tmp_path: Path) -> 
     assert (deployed.returncode, deployed.stdout.splitlines()[-1]) == (1, "the stack 'round' is CREATE_COMPLETE")
     assert "RT704 the time to live of table 'users' is DISABLED" in deployed.stderr.splitlines()[-2]
     assert deployed.stderr.splitlines()[-1] == "compared what is deployed with the config: 1 error"
-    assert deployed.stderr.startswith(f"built the package for python{PYTHON} on {ARCHITECTURE}: ")
+    assert deployed.stderr.splitlines()[1].startswith(f"built the package for python{PYTHON} on {ARCHITECTURE}: ")
     assert "the import of the package was not tested" not in deployed.stderr
     assert "the new version of the function starts: it answered an invocation without records" in deployed.stderr
     assert checked.returncode == 0, checked.stdout

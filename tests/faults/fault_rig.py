@@ -255,9 +255,9 @@ class RigFunction:
 
 
 @contextmanager
-def running_function(rig: Rig, log: Path, *, hasty: bool = True) -> Iterator[RigFunction]:
-    """Run the function while the context lasts; it ends with its input."""
-    command = [sys.executable, *([str(FOLDER / "hasty.py")] if hasty else []), str(FOLDER / "function_driver.py")]
+def running_function(rig: Rig, log: Path, *, hasty: bool = True, wrapper: str = "hasty.py") -> Iterator[RigFunction]:
+    """Run the function while the context lasts, by a wrapper if it is hasty; it ends with its input."""
+    command = [sys.executable, *([str(FOLDER / wrapper)] if hasty else []), str(FOLDER / "function_driver.py")]
     with (
         log.open("ab") as stderr,
         subprocess.Popen(

@@ -10,7 +10,7 @@ import pytest
 
 from router.model import Table
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, Kind, fault_proxy
-from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
+from tests.faults.fault_rig import FOLDER, Rig, RigFunction, lambda_record, running_function, running_worker, wait_until
 from tests.support.dev import LocalAws, create_table
 
 CONFIG = FOLDER / "outage" / "routes.yaml"
@@ -97,21 +97,60 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         rig = set_up(ministack, proxy, name)
         rig.send("orders", bodies())
         with running_function(rig, tmp_path / "log") as function:
-
-            def poll() -> None:
-                messages = rig.receive(f"{name}-orders")
-                records = [lambda_record(message, f"{name}-orders") for message in messages]
-                failed = function.invoke(records) if records else []
-                for message in messages:
-                    if message["MessageId"] not in failed:
-                        rig.delete(f"{name}-orders", message)
-
+            poll = mapping(rig, function, f"{name}-orders")
             poll_until(lambda: False, SECONDS, poll)
             assert not rig.letters("dead")
             proxy.plan = SOUND
             poll_until(lambda: not rig.left(), 60, poll)
 
         assert (len(rig.items("items")), rig.letters("dead")) == (MESSAGES, [])
+
+
+class ThrottledAndLost(Throttled):
+    """Throttles each write, and loses the response to every second batch that is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent = 0
+
+    def next(self, operation: str, request: Any) -> Kind | None:
+        """Return a fault for a write or a send."""
+        if operation != "SendMessageBatch":
+            return super().next(operation, request)
+        self._sent += 1
+        return "lost" if self._sent % 2 else None
+
+
+def test_function_that_postpones(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Each message is written after the outage, by its copy, which nobody may have confirmed, or itself."""
+    with fault_proxy(ministack.endpoint, ThrottledAndLost()) as proxy:
+        rig = set_up(ministack, proxy, name)
+        rig.send("orders", bodies())
+        with running_function(rig, tmp_path / "log", wrapper="postponing.py") as function:
+            poll = mapping(rig, function, f"{name}-orders")
+            poll_until(lambda: False, SECONDS, poll)
+            assert not rig.letters("dead")
+            proxy.plan = SOUND
+            poll_until(lambda: len(rig.items("items")) == MESSAGES and not rig.left(), 60, poll)
+
+        assert (len(rig.items("items")), rig.letters("dead")) == (MESSAGES, [])
+    sends = [call for call in proxy.journal.calls() if call.operation == "SendMessageBatch"]
+    delays = {entry["DelaySeconds"] for call in sends for entry in call.request["Entries"]}
+    assert (len(sends) > 10, delays <= {1, 2, 3}) == (True, True)
+
+
+def mapping(rig: Rig, function: RigFunction, queue: str) -> Callable[[], None]:
+    """Return what receives messages, invokes the function and deletes those that it does not return."""
+
+    def poll() -> None:
+        messages = rig.receive(queue)
+        records = [lambda_record(message, queue) for message in messages]
+        failed = function.invoke(records) if records else []
+        for message in messages:
+            if message["MessageId"] not in failed:
+                rig.delete(queue, message)
+
+    return poll
 
 
 def poll_until(done: Callable[[], bool], seconds: float, poll: Callable[[], None]) -> None:

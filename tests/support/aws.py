@@ -39,8 +39,8 @@ from router.tools.control_plane.deployed import (
     Unanswered,
 )
 from router.tools.control_plane.live import ACTIONS
-from router.tools.control_plane.resource_changes import ResourceChange
-from router.tools.control_plane.stacks import Stack, StackEvent, StackResource, Stacks
+from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.control_plane.stacks import Stack, StackEvent, StackResource, Stacks, StackTemplate
 
 __all__ = [
     "ACTIONS",
@@ -63,6 +63,7 @@ __all__ = [
     "DeployedState",
     "DeployedTable",
     "DeployedTtl",
+    "DriftedValue",
     "Duration",
     "DynamoTables",
     "EndedCall",
@@ -76,6 +77,7 @@ __all__ = [
     "Stack",
     "StackEvent",
     "StackResource",
+    "StackTemplate",
     "Stacks",
     "Unanswered",
     "WriteResponse",

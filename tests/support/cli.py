@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.cli`."""
 
-from router.tools.cli import deploy_run, replay_run, stack_run
+from router.tools.cli import deploy_place, deploy_run, replay_run, stack_run
 from router.tools.cli.app import app
 from router.tools.cli.app import commands as cli_commands
 from router.tools.cli.options import write_file
@@ -10,6 +10,7 @@ from router.tools.cli.worker import command as worker_command
 __all__ = [
     "app",
     "cli_commands",
+    "deploy_place",
     "deploy_run",
     "replay_run",
     "stack_run",

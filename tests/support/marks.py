@@ -43,6 +43,7 @@ TIMING = (
     "tests/performance/test_fast_server.py",
     "tests/performance/test_latency.py",
     "tests/unit/runtime/aws/http",
+    "tests/unit/runtime/deliver/test_otlp.py",
     "tests/unit/tools/console",
     "tests/unit/tools/dlq/test_lease.py",
     "tests/unit/runtime/run",

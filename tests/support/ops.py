@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.deploy`."""
 
-from router.tools.deploy import probe, stack_versions
+from router.tools.deploy import deleted_queues, deployed_places, probe, stack_versions
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
@@ -21,6 +21,7 @@ from router.tools.deploy.stack import (
     read_result,
 )
 from router.tools.deploy.stack_versions import DeployedCode, keep_version
+from router.tools.deploy.template import parts
 from router.tools.deploy.template.alias import with_alias
 from router.tools.deploy.template.document import (
     DeployableConfig,
@@ -50,12 +51,15 @@ __all__ = [
     "as_json",
     "create_change_set",
     "delete_stack",
+    "deleted_queues",
+    "deployed_places",
     "discard",
     "execute",
     "keep_version",
     "make_document",
     "move_archive",
     "operator_policies",
+    "parts",
     "plan_removal",
     "precompile",
     "probe",

@@ -68,6 +68,7 @@ def running_collector(status: int = 200) -> Iterator[Collector]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             if collector.status == 0:
                 collector.ended.wait()
+                self.close_connection = True
                 return
             answered = collector.status
             if answered == 200:

@@ -13,9 +13,10 @@ from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.runtime.program.redaction import is_redacted
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, draft_of, steps_of, subschemas
 from router.runtime.program.schemas.reasons import MAX_BRANCHES
 from router.runtime.program.schemas.references import Location, Locations
+from router.runtime.program.typed_schema import TypedValue, typed_schema
 
 __all__ = [
     "ASSERTED_SINCE",
@@ -34,16 +35,19 @@ __all__ = [
     "Program",
     "SchemaDocument",
     "SchemaStore",
+    "TypedValue",
     "Validation",
     "compile_condition",
     "compile_expression",
     "compile_mapping",
     "compile_transforms",
+    "draft_of",
     "is_redacted",
     "load",
     "load_plugins",
     "load_program",
     "steps_of",
     "subschemas",
+    "typed_schema",
     "unpack",
 ]

@@ -129,13 +129,16 @@ class OutgoingMessage(Struct, frozen=True):
     @property
     def size(self) -> int:
         """The bytes as SQS counts them: the body, and the names, types and values of the attributes."""
-        size = _bytes(self.body)
+        size = 0
+        texts = [self.body]
         for name, attribute in self.message_attributes.items():
-            value = (
-                attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
-            )
-            size += _bytes(name) + _bytes(attribute["DataType"]) + _bytes(value)
-        return size
+            texts += (name, attribute["DataType"])
+            if "BinaryValue" in attribute:
+                size += len(attribute["BinaryValue"])
+            else:
+                texts.append(attribute["StringValue"])
+        # A body may hold half a surrogate pair, which has no UTF-8 of its own.
+        return size + len("".join(texts).encode(errors="surrogatepass"))
 
 
 class Tables(Protocol):
@@ -404,8 +407,3 @@ def read_key_schema(description: Mapping[str, Any]) -> KeySchema:
     return cast(
         "KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)
     )
-
-
-def _bytes(value: str | bytes) -> int:
-    # A body may hold half a surrogate pair, which has no UTF-8 of its own.
-    return len(value) if isinstance(value, bytes) else len(value.encode(errors="surrogatepass"))

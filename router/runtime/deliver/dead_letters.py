@@ -154,8 +154,9 @@ def describe_failure(
     """
     now = iso_ms(int(time.time() * 1000))
     before = read_failed(record)
-    own = Message(None, record.message_id, system=record.attributes)
-    message = with_original_identity(own, record)
+    message = Message(None, record.message_id, system=record.attributes)
+    if before:
+        message = with_original_identity(message, record)
     sender_id = message.system.get("SenderId", "")
     first_failed_at = now
     if before:

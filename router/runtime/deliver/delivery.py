@@ -141,7 +141,7 @@ class Delivery:
         if program.fetches:
             self._fetcher = Fetcher(aws, clock)
             self._durations.append(self._fetcher.duration)
-        self._final_duration = Duration()
+        self.final_duration = Duration()
         self._process = os.getpid()
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
@@ -181,7 +181,7 @@ class Delivery:
         started = self._clock()
         # A message that was received twice is one message. Only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
-        limit = StartLimit(deadline, started, self._durations, self._final_duration)
+        limit = StartLimit(deadline, started, self._durations, self.final_duration)
         batch = _Batch(queue, distinct, limit, waits)
         if self._counts_routes:
             # Only where the config asks for metrics by route.
@@ -227,7 +227,7 @@ class Delivery:
             if group:
                 left = started + timeout - self._clock()
                 failed |= self._aws.queues.change_visibility(url, group, left)
-        self._final_duration.add(self._clock() - started)
+        self.final_duration.add(self._clock() - started)
         return failed
 
     def _deliver(self, batch: _Batch) -> Iterator[list[Delivered]]:
@@ -343,7 +343,7 @@ class Delivery:
             self._clock,
             self._program.hash,
         )
-        self._final_duration.add(self._clock() - started)
+        self.final_duration.add(self._clock() - started)
         return failed
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:

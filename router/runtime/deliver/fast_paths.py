@@ -29,9 +29,10 @@ class FastPaths:
     """
 
     def __init__(self) -> None:
+        self._shapes: dict[str, str] = {}
         self._seen: dict[str, int] = {}
-        self._compiled: dict[str, PlanTyped | None] = {}
-        self._of_queues: dict[str, PlanTyped | None] = {}
+        self._compiled: dict[str, tuple[PlanTyped, ...]] = {}
+        self._of_queues: dict[str, tuple[PlanTyped, ...]] = {}
 
     def of(self, queue: CompiledQueue, messages: int) -> FastPath | None:
         """Return the fast path for the next messages of a queue; None if it has none, or not yet."""
@@ -39,9 +40,10 @@ class FastPaths:
         if name not in self._of_queues:
             route = queue.plain_route
             if route is None or route.compile_typed is None:
-                self._of_queues[name] = None
+                self._of_queues[name] = ()
                 return None
-            shape = route.shape()
+            # A large schema makes it long: it is made once.
+            shape = self._shapes.get(name) or self._shapes.setdefault(name, route.shape())
             if shape not in self._compiled:
                 seen = self._seen.get(shape, 0) + messages
                 self._seen[shape] = seen
@@ -49,16 +51,19 @@ class FastPaths:
                     return None
                 self._compiled[shape] = route.compile_typed()
             self._of_queues[name] = self._compiled[shape]
+            self._shapes.pop(name, None)
         typed = self._of_queues[name]
-        return None if typed is None else _fast_path(queue, typed)
+        return _fast_path(queue, typed) if typed else None
 
 
-def _fast_path(queue: CompiledQueue, typed: PlanTyped) -> FastPath:
+def _fast_path(queue: CompiledQueue, plans: tuple[PlanTyped, ...]) -> FastPath:
     name, config = queue.name, queue.routes[0].write
     tries = TRIES
+    typed, *others = plans
+    later = _fast_path(queue, tuple(others)) if others else None
 
     def plan_fast(record: Record) -> PlannedMessage | None:
-        nonlocal tries
+        nonlocal tries, typed, later
         body = record.body
         if record.message_attributes or "\\" in body or len(body) > MAX_ITEM_BYTES or not tries:
             return None
@@ -69,7 +74,12 @@ def _fast_path(queue: CompiledQueue, typed: PlanTyped) -> FastPath:
             # What a plugin raises is decided by `plan`, which raises it again. Ctrl-C ends a command.
             if isinstance(error, KeyboardInterrupt):
                 raise
+        planned = later(record) if later else None
+        if planned:
+            # The messages of a batch are alike: what took this one takes the next.
+            (typed,), later = others, None
+        else:
             tries -= 1
-            return None
+        return planned
 
     return plan_fast

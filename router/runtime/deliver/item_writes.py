@@ -49,7 +49,7 @@ class CoalescedWrites:
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together: one."""
-        return [self.write]
+        return [self._writes[-1][1]]
 
     @property
     def is_settled(self) -> bool:
@@ -81,8 +81,8 @@ class CoalescedWrites:
         """Return what the outcome of the write that was sent settles."""
         planned, sent = self._writes.pop()
         settled = [(planned, _with_route(outcome, sent))]
-        if outcome.kind == "rejected":
-            # It says nothing about those before.
+        if outcome.kind == "rejected" or not self._writes:
+            # A rejection says nothing about those before.
             return settled
         before = self._writes[::-1]
         if self.batched or outcome.kind == "retry":
@@ -173,7 +173,7 @@ class ItemWrites:
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together."""
-        return self.step.writes
+        return self.steps[0].writes
 
     @property
     def is_transaction(self) -> bool:
@@ -191,7 +191,8 @@ class ItemWrites:
 
     def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
         """Begin PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
-        return tables.begin_actions(self.step.actions(), timeout, is_measured(self.writes))
+        step = self.steps[0]
+        return tables.begin_actions(step.actions(), timeout, is_measured(step.writes))
 
     def call(self, tables: Tables, timeout: float) -> WriteResponse:
         """Call PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
@@ -210,8 +211,9 @@ class ItemWrites:
         self.tries = 0
         self.cause = ""
         self.waits_for_units = False
-        settled = self.step.settle(outcome)
-        if self.step.is_settled:
+        step = self.steps[0]
+        settled = step.settle(outcome)
+        if step.is_settled:
             del self.steps[0]
         return settled
 
@@ -289,8 +291,8 @@ def items_of(planned: PlannedMessage) -> set[Identity]:
 
 def tables_of(writes: Iterable[Write]) -> list[Table]:
     """Return the tables of writes, and of their idempotency keys."""
-    keys = [write.idempotency_key for write in writes]
-    return [write.table for write in writes] + [key.table for key in keys if key]
+    keys = [write.idempotency_key for write in writes if write.idempotency_key]
+    return [write.table for write in writes] + [key.table for key in keys]
 
 
 def is_measured(writes: Iterable[Write]) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, repeat
-from operator import attrgetter, contains, lt, methodcaller
+from operator import add, attrgetter, contains, itemgetter, lt, methodcaller
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -52,6 +52,7 @@ _SENT_OF = attrgetter("record.message_attributes")
 _BODY_OF = attrgetter("record.body")
 _HEADER_OF = methodcaller("get", "AWSTraceHeader", "")
 _TRACEPARENT_OF = methodcaller("get", "traceparent", {})
+_LAST_DIGIT = itemgetter(-1)
 _TEXT_OF = methodcaller("get", "StringValue", "")
 _W3C = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _is_w3c = re.compile(_W3C).fullmatch
@@ -242,13 +243,16 @@ def _find_contexts(queue: CompiledQueue, results: Sequence[Delivered]) -> list[s
         carried = [*map(_read_envelope, map(_BODY_OF, results))]
         contexts = _prefer(carried, contexts)
     if any(sent):
-        contexts = _prefer(map(_TEXT_OF, map(_TRACEPARENT_OF, sent)), contexts)
+        contexts = _prefer([*map(_TEXT_OF, map(_TRACEPARENT_OF, sent))], contexts)
     return contexts
 
 
-def _prefer(texts: Iterable[str], others: Sequence[str]) -> list[str]:
+def _prefer(texts: Sequence[str], others: Sequence[str]) -> list[str]:
     """Return the texts that are a `traceparent`, with what it decides, and the others instead of the rest."""
     found = [*map(_is_w3c, texts)]
+    if all(found):
+        # All senders do alike, most likely: no instruction of Python's.
+        return [*map(add, texts, map(_DECISIONS.__getitem__, map(_LAST_DIGIT, texts)))]
     return [
         each[0] + _DECISIONS[each[0][-1]] if each else other
         for each, other in zip(found, others, strict=True)

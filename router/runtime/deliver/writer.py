@@ -48,7 +48,7 @@ from router.runtime.deliver.item_writes import (
 )
 from router.runtime.deliver.time_limits import StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
-from router.runtime.engine.writes import PlannedMessage
+from router.runtime.engine.writes import PlannedMessage, Write
 
 BACKOFF_BASE = 0.05
 """Seconds; the wait before the first retry is random up to twice this.
@@ -321,29 +321,34 @@ class Writer:
 
     def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> list[SettledWrite]:
         """Send the first step of each item; return what is settled."""
-        batched = [item for item in ready if item.step.batched]
-        alone = [item for item in ready if not item.step.batched]
+        batched: list[ItemWrites] = []
+        alone: list[ItemWrites] = []
+        for item in ready:
+            kind = batched if item.step.batched else alone
+            kind.append(item)
         return self._make([*pack(batched, self._budgets.most_units), *alone], limit)
 
     def _make(self, jobs: Iterable[Job], limit: StartLimit) -> list[SettledWrite]:
         """Make the calls that the budgets of their tables allow; the items of others wait."""
-        allowed: dict[Job, Reservation | None] = {}
+        allowed: list[Job] = []
+        reserved: list[tuple[list[Write], Reservation | None]] = []
         for job in jobs:
-            if not has_budget(job.writes):
-                allowed[job] = None
-                continue
-            reservation = self._budgets.reserve(job.writes, transactional=job.is_transaction)
-            if not reservation.wait:
-                allowed[job] = reservation
-                continue
-            for item in job.items:
-                item.wait_for_units(self._clock() + reservation.wait)
-        responses = self._calls.make([*allowed], limit)
+            writes = job.writes
+            reservation = None
+            if has_budget(writes):
+                reservation = self._budgets.reserve(writes, transactional=job.is_transaction)
+                if reservation.wait:
+                    for item in job.items:
+                        item.wait_for_units(self._clock() + reservation.wait)
+                    continue
+            allowed.append(job)
+            reserved.append((writes, reservation))
+        responses = self._calls.make(allowed, limit)
         answered: list[tuple[Job, WriteResponse]] = []
-        for (job, reserved), response in zip(allowed.items(), responses, strict=True):
-            limit.usage.add(job.writes[0].table.name, response)
-            if reserved is not None:
-                reserved.settle(response, len(job.writes))
+        for job, (writes, reservation), response in zip(allowed, reserved, responses, strict=True):
+            limit.usage.add(writes[0].table.name, response)
+            if reservation is not None:
+                reservation.settle(response, len(writes))
             if response is not None:
                 answered.append((job, response))
         return self._settle(answered, limit)
@@ -371,12 +376,11 @@ class Writer:
         """Settle the items of a call, or retry them."""
         fault = response.fault
         if fault is None:
+            if not response.unprocessed:
+                return _settle_all(job.items, WRITTEN)
             left = job.left_of(response.unprocessed)
             settled = self._retry(left, "the table was throttled", "throttled")
-            for item in job.items:
-                if item not in left:
-                    settled += item.settle(WRITTEN)
-            return settled
+            return settled + _settle_all([item for item in job.items if item not in left], WRITTEN)
         item = job.items[0]
         match fault.kind:
             case "retry":
@@ -440,6 +444,13 @@ class Writer:
             if item.tries == self._max_tries:
                 settled += item.give_up()
         return settled
+
+
+def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> list[SettledWrite]:
+    settled: list[SettledWrite] = []
+    for item in items:
+        settled += item.settle(outcome)
+    return settled
 
 
 def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:

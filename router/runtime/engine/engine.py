@@ -72,9 +72,9 @@ class CompiledRoute(Struct, frozen=True):
     map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
     plan_put: PlanPut | None = None
-    """Plans the put of the one item of a message as text, with the result of `map_items` and the write mode."""
-    compile_typed: Callable[[], PlanTyped | None] | None = None
-    """Returns what also decodes and validates. It costs some time, and is None for a schema that is not simple."""
+    """Plans the put or delete of the one item of a message as text, as `map_items` and the write mode do."""
+    compile_typed: Callable[[], tuple[PlanTyped, ...]] | None = None
+    """Returns what also decodes and validates: what takes more messages comes later, and is slower."""
     shape: Callable[[], str] = str
     """Returns what `compile_typed` depends on: routes of one shape may share its result."""
 

@@ -66,31 +66,6 @@ def _decimal(value: Decimal, depth: int) -> str:
     return f'{{"N":"{text}"}}'
 
 
-# Nearly all of the time of messages with lists of objects is spent in the next four functions.
-
-
-def _map(values: dict[str, Any], depth: int) -> str:
-    if depth > MAX_NESTING:
-        raise over_limit(depth)
-    depth += 1
-    parts = []
-    for name, value in values.items():
-        kind = value.__class__
-        if kind is str:
-            parts.append(f'"{name}":{{"S":"{value}"}}')
-        else:
-            parts.append(f'"{name}":{UNESCAPED[kind](value, depth)}')
-    return f'{{"M":{{{",".join(parts)}}}}}'
-
-
-def _list(values: list[Any], depth: int) -> str:
-    if depth > MAX_NESTING:
-        raise over_limit(depth)
-    depth += 1
-    parts = [UNESCAPED[value.__class__](value, depth) for value in values]
-    return f'{{"L":[{",".join(parts)}]}}'
-
-
 def _escaped_map(values: dict[str, Any], depth: int) -> str:
     if depth > MAX_NESTING:
         raise over_limit(depth)
@@ -117,12 +92,46 @@ SCALARS: ValueTexts = {
     type(None): lambda value, depth: '{"NULL":true}',
 }
 """Those of any values but lists and maps."""
-UNESCAPED: ValueTexts = {
-    **SCALARS,
-    str: lambda value, depth: f'{{"S":"{value}"}}',
-    dict: _map,
-    list: _list,
-}
+
+
+def unescaped_texts(others: ValueTexts) -> ValueTexts:
+    """Return those of values that are parts of the JSON value of an `is_unescaped` text.
+
+    `others` are those of values of other classes, which may be in lists and maps.
+    """
+    # Nearly all of the time of messages with lists of objects is spent in these functions.
+
+    def write_map(values: dict[str, Any], depth: int) -> str:
+        if depth > MAX_NESTING:
+            raise over_limit(depth)
+        depth += 1
+        parts = []
+        for name, value in values.items():
+            kind = value.__class__
+            if kind is str:
+                parts.append(f'"{name}":{{"S":"{value}"}}')
+            else:
+                parts.append(f'"{name}":{texts[kind](value, depth)}')
+        return f'{{"M":{{{",".join(parts)}}}}}'
+
+    def write_list(values: list[Any], depth: int) -> str:
+        if depth > MAX_NESTING:
+            raise over_limit(depth)
+        depth += 1
+        parts = [texts[value.__class__](value, depth) for value in values]
+        return f'{{"L":[{",".join(parts)}]}}'
+
+    texts: ValueTexts = {
+        **SCALARS,
+        str: lambda value, depth: f'{{"S":"{value}"}}',
+        dict: write_map,
+        list: write_list,
+        **others,
+    }
+    return texts
+
+
+UNESCAPED = unescaped_texts({})
 """Those of values that are parts of the JSON value of an `is_unescaped` text."""
 ESCAPED: ValueTexts = {
     **SCALARS,

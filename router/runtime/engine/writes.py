@@ -79,8 +79,8 @@ class Write(Struct, frozen=True, gc=False):
     expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
     stored value is that of `item` once the update is applied.
 
-    A plain put that could be made as text has that as its `request` instead of the item in `encoded`; `size` is then
-    the length of the text. The general way and the fast path both make such a text.
+    A plain put or delete that could be made as text has that as its `request` instead of the item in `encoded`; `size`
+    is then the length of the text. The general way and the fast path both make such a text.
     """
 
     route: str
@@ -102,7 +102,9 @@ class Write(Struct, frozen=True, gc=False):
         if self.request is None:
             return self.encoded or {}
         # It has no binary values, which are other text in JSON.
-        item: dict[str, AttributeValue] = msgspec.json.decode(self.request)["PutRequest"]["Item"]
+        operation = self.mode.operation
+        request = msgspec.json.decode(self.request)[operation.batch_request]
+        item: dict[str, AttributeValue] = request[operation.payload]
         return item
 
     def batch_request(self) -> dict[str, Any]:

@@ -183,14 +183,14 @@ def compile_mapping(
     for getter in getters:
         kind = fixed if _is_fixed(item[getter.name], context) else varying
         kind.append(getter)
-    map_varying = _with(merge, _mapped(varying))
-    items = _for_each(select, _mapped(fixed), map_varying, whole_element=False)
+    map_varying = _with(merge, map_attributes(varying))
+    items = _for_each(select, map_attributes(fixed), map_varying, whole_element=False)
     return CompiledMapping(items)
 
 
 def _map_whole(getters: Sequence[Getter] | None, merge: MergeMap | None) -> CompiledMapping:
     """Return the mapping of a message to one item."""
-    map_item = _with(merge, _whole("message") if getters is None else _mapped(getters))
+    map_item = _with(merge, _whole("message") if getters is None else map_attributes(getters))
 
     def items(message: Message, budget: Budget) -> list[Item]:
         return [map_item(message.data, message)]
@@ -251,7 +251,8 @@ def _compile_item(
     return getters if len(getters) == len(attributes) else None
 
 
-def _mapped(getters: Sequence[Getter]) -> MapItem:
+def map_attributes(getters: Sequence[Getter]) -> MapItem:
+    """Return the mapping of a message to its attributes."""
     # On the hot path: attributes are unpacked once, and one `try` serves all of them.
     # A part of the message, as most attributes are, is read without a call.
     parts = []

@@ -1,7 +1,7 @@
-"""Plans the put of the one item of a message as the text of its request.
+"""Plans the put or the delete of the one item of a message as the text of its request.
 
-Nothing is encoded twice: what the mapping finds becomes the JSON of a PutRequest at once.
-What that JSON cannot say exactly is planned, or rejected, by the write mode.
+Nothing is encoded twice: what the mapping finds becomes the JSON of a PutRequest or DeleteRequest
+at once. What that JSON cannot say exactly is planned, or rejected, by the write mode.
 
 Why: docs/decisions/2026-11-26-requests-as-text.md
 """
@@ -21,14 +21,22 @@ from router.runtime.engine.attributes import (
     MAX_SORT_KEY_BYTES,
 )
 from router.runtime.engine.engine import PlanPut
-from router.runtime.engine.item_text import SCALARS, UNESCAPED, ValueTexts
+from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
-from router.runtime.program.mapping import failure_of, follow, take_nothing
+from router.runtime.program.mapping import failure_of, follow, map_attributes, take_nothing
+from router.runtime.sources import GetValue
 
 START, END = '{"PutRequest":{"Item":{', "}}}"
+_START_OF_DELETE = '{"DeleteRequest":{"Key":{'
 KEY_LIMITS = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
 """The most characters of key values that are valid by a look: none has more than four bytes."""
+_Key = tuple[str, bool, int]
+"""The name of a key attribute, whether it is text, and the limit."""
+_Attribute = tuple[str, str, list[str], GetValue, str, str, bool]
+"""Its name; if it is a part of the message, the field and the names inside; what finds it otherwise; the beginning of
+its JSON, also that of a text, if it is a part; whether it is one that no other attribute reads.
+"""
 MAX_ATTRIBUTES = 80
 """The items of more are left to the write mode."""
 MAX_SHARED = 8
@@ -39,16 +47,16 @@ Its text is written for each of them before the item is weighed.
 
 
 def can_be_text(getters: Sequence[Getter], config: WriteConfig) -> bool:
-    """Whether puts of items with these attributes may be planned as text.
+    """Whether plain writes of items with these attributes may be planned as text.
 
-    The mode puts items as they are, and nothing counts their bytes: a text of at most the size of
-    an item is an item of at most that size.
+    The mode puts items as they are, or deletes their keys, and nothing counts their bytes: a text
+    of at most the size of an item is an item of at most that size.
     """
     names = {getter.name for getter in getters}
-    mode, table = config.mode, config.table
-    is_put = mode.stores == "item" and mode.batched == "always" and not table.write_units
+    table = config.table
+    is_plain = config.mode.is_batched(bool(config.version)) and not table.write_units
     is_keyed = all(name in names and kind != "B" for name, kind in table.key)
-    if not is_put or not is_keyed or not 0 < len(names) <= MAX_ATTRIBUTES:
+    if not is_plain or not is_keyed or not 0 < len(names) <= MAX_ATTRIBUTES:
         return False
     has_short_names = "" not in names and max(map(len, names)) * 4 <= MAX_NAME_BYTES
     return has_short_names and len(shared_parts(getters)) <= MAX_SHARED
@@ -76,8 +84,7 @@ def text_of_name(getter: Getter) -> str:
     return msgspec.json.encode(getter.name).decode() + ":"
 
 
-def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
-    """Return what plans the put of a message; it raises what the mapping and the mode raise."""
+def _attributes_of(getters: Sequence[Getter]) -> list[_Attribute]:
     shared = shared_parts(getters)
     attributes = []
     for getter in getters:
@@ -85,14 +92,17 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
         # A part of the message needs no escapes if the message has none. Lists and maps that
         # attributes share are left to the mode: it stops where the item is too large.
         text_head = f'{head}{{"S":"' if field else ""
-        is_alone = field and getter.name not in shared
+        is_alone = field != "" and getter.name not in shared
         attributes.append((getter.name, field, inner, getter.get, head, text_head, is_alone))
+    return attributes
+
+
+def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
+    """Return what plans the put of a message; it raises what the mapping and the mode raise."""
+    attributes = _attributes_of(getters)
     absent = {getter.name: getter.absent for getter in getters}
     fail = failure_of(getters)
-    keys = [
-        (name, kind == "S", limit)
-        for (name, kind), limit in zip(config.table.key, KEY_LIMITS, strict=False)
-    ]
+    keys = _keys_of(config)
 
     def plan_put(config: WriteConfig, message: Message, texts: ValueTexts) -> Write:
         # On the hot path: one loop for the item and its text takes a tenth less than two.
@@ -101,7 +111,7 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
         parts: list[str] = []
         name = ""
         is_text = True
-        plain = str if texts is UNESCAPED else None
+        plain = None if texts is ESCAPED else str
         try:
             take = data.get if isinstance(data, dict) else take_nothing
             for name, field, inner, get, head, text_head, is_alone in attributes:
@@ -125,7 +135,9 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
             raise fail(name, error) from error.__cause__
         try:
             if is_text:
-                return _put(config, keys, item, f"{START}{','.join(parts)}{END}")
+                if texts is SCALARS:
+                    parts = _escaped_where_needed(parts, attributes, item)
+                return _write(config, keys, item, f"{START}{','.join(parts)}{END}")
         except ValueError:
             pass
         return config.mode.plan(config, item, message, 0)
@@ -133,10 +145,56 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
     return plan_put
 
 
-def _put(
-    config: WriteConfig, keys: Iterable[tuple[str, bool, int]], item: Item, text: str
-) -> Write:
-    """Return the put of a text; raises ValueError if it may be too long, or the key may be none."""
+def plan_deletes_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
+    """Return what plans the delete of a message; it raises what the mapping and the mode raise."""
+    map_item = map_attributes(getters)
+    keys = _keys_of(config)
+    by_name = {getter.name: getter for getter in getters}
+    attributes = []
+    for name, _, _ in keys:
+        getter = by_name[name]
+        attributes.append((name, text_of_name(getter), bool(getter.path)))
+
+    def plan_delete(config: WriteConfig, message: Message, texts: ValueTexts) -> Write:
+        # All attributes are mapped: one that is not of the key may reject the message, too.
+        item = map_item(message.data, message)
+        try:
+            parts = []
+            for name, head, is_part in attributes:
+                value = item[name]
+                writers = texts if is_part else SCALARS
+                parts.append(head + writers[value.__class__](value, 1))
+            return _write(config, keys, item, f"{_START_OF_DELETE}{','.join(parts)}{END}")
+        except Exception:
+            # The key is not a plain one, or none at all.
+            return config.mode.plan(config, item, message, 0)
+
+    return plan_delete
+
+
+def _keys_of(config: WriteConfig) -> list[_Key]:
+    return [
+        (name, kind == "S", limit)
+        for (name, kind), limit in zip(config.table.key, KEY_LIMITS, strict=False)
+    ]
+
+
+def _escaped_where_needed(
+    parts: list[str], attributes: Sequence[_Attribute], item: Item
+) -> list[str]:
+    """Return the texts of attributes, of which those of texts are without escapes.
+
+    One look at all texts is faster than writing each of them. It takes some for special that are not.
+    """
+    text = "".join([value for value in item.values() if value.__class__ is str])
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return parts
+    heads = {name: head for name, _, _, _, head, _, _ in attributes}
+    return [heads[name] + SCALARS[value.__class__](value, 1) for name, value in item.items()]
+
+
+def _write(config: WriteConfig, keys: Iterable[_Key], item: Item, text: str) -> Write:
+    """Return the write of a text; raises ValueError if it may be too long, or the key may be none."""
     size = len(text)
     if size > MAX_ITEM_BYTES // 4 and len(text.encode()) > MAX_ITEM_BYTES:
         raise ValueError

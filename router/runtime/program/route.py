@@ -23,7 +23,11 @@ from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import CompiledMapping, compile_mapping
-from router.runtime.program.put_text import can_be_text, plan_as_text
+from router.runtime.program.put_text import (
+    can_be_text,
+    plan_as_text,
+    plan_deletes_as_text,
+)
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -129,15 +133,15 @@ def compile_route(
 def _with_text(
     compiled: CompiledRoute, mapped: CompiledMapping, route: spec.RouteSettings, schema: Any
 ) -> CompiledRoute:
-    """Return the route with what plans its puts as text, if they may be.
+    """Return the route with what plans its puts or deletes as text, if they may be.
 
-    `schema` is what messages are validated with, None if that is nothing or has references.
+    `schema` is what messages are validated with, None if that is nothing or several files.
     """
     getters, write = mapped.getters, compiled.write
     if not can_be_text(getters, write):
         return compiled
 
-    def compile_typed() -> PlanTyped | None:
+    def compile_typed() -> tuple[PlanTyped, ...]:
         # A cold start, and a queue of few messages, do without the module.
         from router.runtime.program.typed import plan_typed
 
@@ -147,6 +151,8 @@ def _with_text(
     attributes: Iterable[Any] = (route.item or {}).values()
     is_named = any(each.meta == "route" for each in attributes)
     name = compiled.route.name if is_named else ""
+    if write.mode.stores == "nothing":
+        return structs.replace(compiled, plan_put=plan_deletes_as_text(getters, write))
     plan_put = plan_as_text(getters, write)
     if schema is None:
         return structs.replace(compiled, plan_put=plan_put)

@@ -1,204 +1,351 @@
-"""Decodes, validates and maps messages in one step, where their schema is simple enough.
+"""Decodes, validates and maps messages in one step.
 
-msgspec fills a struct from the text of a message. Meanwhile it checks types, lengths, bounds, patterns and choices. A
-schema has such a struct if it asks for objects of named properties, for texts, numbers and booleans in them, and for
-nothing else. The struct may refuse a valid message, but never accepts an invalid one. A refused message is decoded and
-validated in the general way.
+msgspec fills a struct from the text of a message, and checks types, lengths, bounds and choices while it does. What is
+left the library checks, value by value. The text of the item is written from the struct. A message that is refused
+is planned in the general way, which decides about it.
 
-Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md
+Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md, docs/decisions/2026-11-30-a-schema-in-parts.md
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import count
 from types import CodeType
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from router.errors import Rejection
 from router.model import KeyType
 from router.runtime.engine.attributes import MAX_INTEGER, MAX_ITEM_BYTES
-from router.runtime.engine.decode import JSON, MAX_NESTING, bound_nesting
+from router.runtime.engine.decode import MAX_NESTING, SHORT, bound_nesting, bound_skipped
 from router.runtime.engine.engine import PlanTyped
-from router.runtime.engine.item_text import SCALARS, UNESCAPED
+from router.runtime.engine.item_text import SCALARS, unescaped_texts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
+from router.runtime.program.mapping import follow
 from router.runtime.program.put_text import END, KEY_LIMITS, START, text_of_name
-
-MAX_FIELDS = 100
-"""A schema of more properties has no struct: making one takes a while."""
-MAX_CHOICES = 1000
-"""A property with more choices is not simple: Python keeps the types of choices last made, also after a reload."""
-MAX_PATTERN = 200
-"""A longer pattern is not simple: finding out takes a time that grows faster than its length."""
-MAX_MATCHED = 1000
-"""Longer texts with a pattern are not taken: for what follows its open repetition, Python looks at each place."""
-_ANNOTATIONS = frozenset(
-    (
-        "$schema",
-        "$comment",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-    )
+from router.runtime.program.typed_schema import (
+    WHOLE,
+    Tails,
+    TypedField,
+    TypedSchema,
+    TypedValue,
+    tails_below,
+    typed_schema,
 )
-_EXACT = 2**53
-"""Up to here, bounds are the same for integers and for floating-point numbers, however a validator compares them."""
-_LOW, _HIGH = -(2**63), 2**63 - 1
-"""Numbers beyond are left to the validator."""
-_PLAIN = {"text": "S", "integer": "N"}
+
+_ENCODER = msgspec.json.Encoder()
+_NUMBER, _OBJECT = frozenset(("number",)), frozenset(("object",))
+_PLAIN = {frozenset(("string",)): "S", frozenset(("integer",)): "N"}
 """The types of DynamoDB of values whose text needs no function."""
-_NESTED = {"type", "properties", "required", "additionalProperties"}
-_ATOM = r"(?:[A-Za-z0-9_:/@ -]|\[[A-Za-z0-9_:/@ .+-]+\])(?:\{[0-9]{1,3}\})?"
-_PATTERN = re.compile(rf"\^((?:{_ATOM})*(?:\[[A-Za-z0-9_:/@ .+-]+\][+*])?(?:{_ATOM})*)\$")
-"""Patterns that mean the same in all dialects, and for which Python needs no more than a look from each place."""
-
-Matches = Callable[[str], object]
-Kind = Literal["text", "integer", "number", "boolean"]
 
 
-class TypedField(Struct, frozen=True):
-    """A property that is no object.
+def plan_typed(
+    getters: Sequence[Getter], config: WriteConfig, content: Any
+) -> tuple[PlanTyped, ...]:
+    """Return what plans the put of a message from its text: the fastest first, what takes more messages later.
 
-    `place` leads to its value in the struct of the message, as Python writes it: `f0.f1`. An optional property is UNSET
-    if it is absent, and so is everything in an object that is absent. The struct does not check all:
+    None does if the schema has no struct, or if an attribute needs more of the data than the values at a path. Members
+    that the schema does not declare are left out by the second one, which looks through the whole text before.
+    """
+    paths = [getter.path for getter in getters if getter.path]
+    plans = []
+    for skips in (False, True):
+        schema = typed_schema(content, paths, skips=skips)
+        plan = None if schema is None else _compile_plan(schema, getters, config, skips=skips)
+        if schema is None or plan is None:
+            break
+        plans.append(plan)
+        if not schema.open:
+            break
+    return tuple(plans)
 
-    - A text is to be given to `matches`, if there is one: msgspec takes four times as long for a pattern.
-    - A `number` is at least `low` and at most `high`: for a decimal, msgspec takes a text of digits, too.
+
+class _Functions:
+    """The functions for a schema, and their variables.
+
+    They are compiled from source: with closures in loops instead, a small message would take 2.8 µs, not 2.3. As in
+    dataclasses, no text of a config or message is part of the source: names, bounds and callables are its variables.
     """
 
-    place: str
-    kind: Kind
-    optional: bool
-    low: int = _LOW
-    high: int = _HIGH
-    matches: Matches | None = None
+    def __init__(self, schema: TypedSchema) -> None:
+        self.variables: dict[str, Any] = {
+            "Decimal": Decimal,
+            "Raw": Raw,
+            "SCALARS": SCALARS,
+            "UNSET": UNSET,
+            "Write": Write,
+            "bound_nesting": bound_nesting,
+            "bound_skipped": bound_skipped,
+            "decode": schema.decode,
+            "follow": follow,
+        }
+        self._numbers = count()
+        self._lines: list[str] = []
+        self._checks: dict[int, str] = {}
+        self._visits: dict[tuple[int, bool], str] = {}
+        self._texts: dict[type[Struct], str] = {}
 
+    def variable(self, value: Any) -> str:
+        """Return the name of a new variable."""
+        name = self.name("c")
+        self.variables[name] = value
+        return name
 
-class TypedSchema(Struct, frozen=True):
-    """A decoder that returns a struct, and what is in it, by the names of its path."""
+    def name(self, prefix: str) -> str:
+        """Return a name that nothing has yet."""
+        return f"{prefix}{next(self._numbers)}"
 
-    decode: Callable[[str], Any]
-    fields: Mapping[tuple[str, ...], TypedField]
+    def add(self, head: str, lines: Iterable[str]) -> None:
+        """Add a function."""
+        self._lines += [f"def {head}:", *_indented(lines)]
 
+    def compile(self, name: str) -> Any:
+        """Return the function of a name."""
+        exec(_compile("\n".join(self._lines)), self.variables)  # noqa: S102 — made of numbers only
+        structs = {struct: self.variables[text] for struct, text in self._texts.items()}
+        self.variables["TEXTS"] = unescaped_texts(structs)
+        return self.variables[name]
 
-class _NotSimpleError(Exception):
-    """A schema asks for something else."""
+    def checks(self, name: str, value: TypedValue, tails: Tails) -> list[str]:
+        """Return the lines that check what the type of a value does not say.
 
+        What is in an object that the mapping takes as a whole is checked while its text is written.
+        """
+        lines = []
+        if value.kinds == _NUMBER:
+            condition = f"({name}.__class__ is int or {name}.__class__ is Decimal)"
+            if value.bounds is not None:
+                low, high = map(self.variable, value.bounds)
+                condition += f" and {low} <= {name} <= {high}"
+            lines.append(f"if not ({condition}): raise ValueError")
+        elif value.check is not None:
+            check = self._checks.get(id(value.check)) or self.variable(value.check)
+            self._checks[id(value.check)] = check
+            lines.append(f"if not {check}([{name}]): raise ValueError")
+        if value.elements is not None:
+            lines += self._checks_of_elements(name, value, value.elements, tails)
+        if value.struct is None:
+            return lines
+        if () in tails:
+            self._write_struct(value.struct, value)
+            return lines
+        inner: list[str] = []
+        for field in value.fields:
+            variable = self.name("p")
+            checks = self._checks_of_field(variable, field, tails_below(tails, field.name))
+            if checks:
+                inner += [f"{variable} = {name}.{field.key}", *checks]
+        if not inner or value.kinds == _OBJECT:
+            return lines + inner
+        return [*lines, f"if {name}.__class__ is {self.variable(value.struct)}:", *_indented(inner)]
 
-def plan_typed(getters: Sequence[Getter], config: WriteConfig, content: Any) -> PlanTyped | None:
-    """Return what plans the put of a message from its text.
-
-    None if the schema has no struct, or if an attribute needs more of the data than a property that is no object.
-
-    The function is compiled from source. With closures in loops instead, a small message would take 2.8 µs, not 2.3,
-    and six calls more. As in dataclasses, no text of a config or message is part of the source: names, bounds, patterns
-    and callables are its variables.
-    """
-    schema = typed_schema(content)
-    if schema is None:
-        return None
-    variables: dict[str, Any] = {
-        "Decimal": Decimal,
-        "Raw": Raw,
-        "SCALARS": SCALARS,
-        "UNESCAPED": UNESCAPED,
-        "UNSET": UNSET,
-        "Write": Write,
-    }
-    lines = _decode_lines(schema, variables)
-    text, quote = "", ""
-    for number, getter in enumerate(getters):
-        field = schema.fields.get(getter.path)
-        if field is None and getter.reads_data:
-            return None
-        value = f"v{number}"
-        variables[f"get_{number}"] = getter.get
-        lines.append(
-            f"{value} = data.{field.place}" if field else f"{value} = get_{number}(None, message)"
+    def _checks_of_field(self, name: str, field: TypedField, tails: Tails) -> list[str]:
+        lines = self.checks(name, field.value, tails)
+        return (
+            [f"if {name} is not UNSET:", *_indented(lines)] if lines and field.optional else lines
         )
-        # A name begins with what the value before it lacks.
-        head = quote + ("," if number else START) + text_of_name(getter)
-        if field and field.kind in _PLAIN and not field.optional:
-            quote = '"}'
-            variables[f"head_{number}"] = f'{head}{{"{_PLAIN[field.kind]}":"'
-            text += f"{{head_{number}}}{{{value}}}"
+
+    def _checks_of_elements(
+        self, name: str, value: TypedValue, elements: TypedValue, tails: Tails
+    ) -> list[str]:
+        key = (id(elements), () in tails)
+        if key not in self._visits:
+            lines = self.checks("value", elements, tails)
+            self._visits[key] = self.name("visit") if lines else ""
+            if lines:
+                self.add(f"{self._visits[key]}(value)", lines)
+        visit = self._visits[key]
+        class_, each = ("list", name) if "array" in value.kinds else ("dict", f"{name}.values()")
+        loop = f"  for each in {each}: {visit}(each)"
+        return [f"if {name}.__class__ is {class_}:", loop] if visit else []
+
+    def _write_struct(self, struct: type[Struct], value: TypedValue) -> None:
+        """Add the function that checks an object and writes its text."""
+        if struct in self._texts:
+            return
+        self._texts[struct] = self.name("text")
+        lines, text, before = ["depth += 1"], "", '{"M":{'
+        required = [field for field in value.fields if not field.optional]
+        for field in required:
+            name = self.name("p")
+            head, found, after = self._text(name, field)
+            lines.append(f"{name} = value.{field.key}")
+            lines += self._checks_of_field(name, field, WHOLE)
+            text += f"{{{self.variable(before + head)}}}{found}"
+            before = f"{after},"
+        # All but the first have a comma before them: a required one, or else the first that is not absent.
+        text += f"{{{self.variable(before.removesuffix(','))}}}" if required else ""
+        for field in value.fields:
+            if field.optional:
+                name, part = self.name("p"), self.name("t")
+                head, found, after = self._text(name, field)
+                given = f"{{{self.variable(f',{head}')}}}{found}"
+                given += f"{{{self.variable(after)}}}" if after else ""
+                lines.append(f"{name} = value.{field.key}")
+                lines += self._checks_of_field(name, field, WHOLE)
+                lines.append(f"{part} = '' if {name} is UNSET else f'{given}'")
+                text += f"{{{part}}}"
+        end = self.variable("}}")
+        if required:
+            lines.append(f"return f'{text}{{{end}}}'")
         else:
-            absent = _absent_text(getter, head, quote)
-            quote = ""
-            variables[f"head_{number}"] = head
-            variables[f"absent_{number}"] = absent
-            lines += _text_lines(number, field, can_miss=absent is not None)
-            text += f"{{t{number}}}"
-    variables["end"] = quote + END
-    names = [getter.name for getter in getters]
-    lines += _put_lines(text, [(names.index(name), kind) for name, kind in config.table.key])
-    source = "\n  ".join(["def plan_put(config, body, message):", *lines])
-    exec(_compile(source), variables)  # noqa: S102 — made of numbers only
-    plan_put: PlanTyped = variables["plan_put"]
-    return plan_put
+            lines += [f"text = f'{text}'", f"return {self.variable(before)} + text[1:] + {end}"]
+        self.add(f"{self._texts[struct]}(value, depth)", lines)
+
+    def _text(self, name: str, field: TypedField) -> tuple[str, str, str]:
+        """Return what is before the text of a member, its text in an f-string, and what is after it."""
+        head = _ENCODER.encode(field.name).decode() + ":"
+        kind = _PLAIN.get(field.value.kinds)
+        if kind:
+            return f'{head}{{"{kind}":"', f"{{{name}}}", '"}'
+        return head, f"{{TEXTS[{name}.__class__]({name}, depth)}}", ""
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 @lru_cache(maxsize=64)
 def _compile(source: str) -> CodeType:
-    """Compile a function; those of one shape differ in their variables only."""
+    """Compile functions; those of one shape differ in their variables only."""
     return compile(source, "<the fast path of a queue>", "exec")
 
 
-def _decode_lines(schema: TypedSchema, variables: dict[str, Any]) -> list[str]:
-    """Return the lines that decode `data`, and check what its struct does not."""
-    variables |= {"decode": schema.decode, "bound_nesting": bound_nesting}
+_CHECK = re.compile(r"if not (c[0-9]+)\(\[(p[0-9]+)\]\): raise ValueError")
+
+
+def _together(lines: Sequence[str]) -> list[str]:
+    """Return lines that call a check once for all its values: it takes a list."""
+    calls = Counter(check for check, _ in _CHECK.findall("\n".join(lines)))
+    several = [check for check, times in calls.items() if times > 1]
+
+    def collect(found: re.Match[str]) -> str:
+        return f"{found[1]}s.append({found[2]})" if found[1] in several else found[0]
+
+    return [
+        *(f"{check}s = []" for check in several),
+        *(_CHECK.sub(collect, line) for line in lines),
+        *(f"if not {check}({check}s): raise ValueError" for check in several),
+    ]
+
+
+class _Place(Struct, frozen=True):
+    """Where the value of an attribute is, and whether it may be UNSET or None there.
+
+    Behind a value of any type, None stands for both.
+    """
+
+    expression: str
+    kinds: frozenset[str] = frozenset()
+    absent: bool = False
+    null: bool = True
+    followed: bool = False
+
+
+def _place(functions: _Functions, root: TypedValue, getter: Getter, name: str) -> _Place | None:
+    """Return where the value of an attribute is; None if it is not in the struct."""
+    if not getter.path:
+        get = functions.variable(getter.get)
+        return None if getter.reads_data else _Place(f"{get}(None, message)", followed=True)
+    value, expression, absent, null = root, "data", False, False
+    for level, step in enumerate(getter.path):
+        if value.struct is None:
+            rest = functions.variable(getter.path[level:])
+            return _Place(f"follow({expression}, {rest})", followed=True)
+        field = next((each for each in value.fields if each.name == step), None)
+        if field is None:
+            return None
+        # What is in nothing is the same nothing.
+        is_there = not (absent or null)
+        expression = (
+            f"{expression}.{field.key}"
+            if is_there
+            else f"({name} := {expression}) and {name}.{field.key}"
+        )
+        value = field.value
+        absent = absent or field.optional
+        null = null or not value.kinds or "null" in value.kinds
+    return _Place(expression, value.kinds, absent, null)
+
+
+def _compile_plan(
+    schema: TypedSchema, getters: Sequence[Getter], config: WriteConfig, *, skips: bool
+) -> PlanTyped | None:
+    """Return what plans a put; None if an attribute needs more of the data."""
+    functions = _Functions(schema)
     lines = ["data = decode(body)"]
-    fields = schema.fields.values()
-    if any(field.kind == "number" for field in fields):
-        # It may nest, as it has no type: deeper than the stack of a thread takes.
-        bound = f"if body.count('[') + body.count('{{') > {MAX_NESTING}: bound_nesting(body)"
+    if schema.nests:
+        # What has no type may nest deeper than the stack of a thread takes. For short texts as in `decode_plain`.
+        is_short = f"len(body) <= {SHORT} and body.count('{{') + body.count('[') <= {MAX_NESTING}"
+        bound = "bound_skipped(body)" if skips else f"if not ({is_short}): bound_nesting(body)"
         lines.insert(0, bound)
-    for number, field in enumerate(fields):
-        if field.kind == "number":
-            variables |= {f"low_{number}": field.low, f"high_{number}": field.high}
-            is_number = "(value.__class__ is int or value.__class__ is Decimal)"
-            condition = f"{is_number} and low_{number} <= value <= high_{number}"
-        elif field.matches is not None:
-            variables[f"matches_{number}"] = field.matches
-            condition = f"matches_{number}(value)"
+    tails = frozenset(getter.path for getter in getters if getter.path)
+    lines += _together(functions.checks("data", schema.root, tails))
+    text, quote = "", ""
+    for number, getter in enumerate(getters):
+        name = f"v{number}"
+        place = _place(functions, schema.root, getter, name)
+        if place is None:
+            return None
+        lines.append(f"{name} = {place.expression}")
+        # A name begins with what the value before it lacks.
+        head = quote + ("," if number else START) + text_of_name(getter)
+        kind = None if place.absent or place.null else _PLAIN.get(place.kinds)
+        if kind:
+            quote = '"}'
+            variable = functions.variable(f'{head}{{"{kind}":"')
+            text += f"{{{variable}}}{{{name}}}"
         else:
-            continue
-        absent = "value is UNSET or " if field.optional else ""
-        lines += [f"value = data.{field.place}", f"if not ({absent}{condition}): raise ValueError"]
-    return lines
+            lines += _text_lines(functions, number, getter, place, head, quote)
+            text += f"{{t{number}}}"
+            quote = ""
+    text += f"{{{functions.variable(quote + END)}}}"
+    names = [getter.name for getter in getters]
+    lines += _put_lines(text, [(names.index(name), kind) for name, kind in config.table.key])
+    functions.add("plan_put(config, body, message)", lines)
+    plan_put: PlanTyped = functions.compile("plan_put")
+    return plan_put
 
 
-def _absent_text(getter: Getter, head: str, quote: str) -> str | None:
+def _text_lines(
+    functions: _Functions, number: int, getter: Getter, place: _Place, head: str, quote: str
+) -> list[str]:
+    """Return the lines that write the value of an attribute."""
+    name = f"v{number}"
+    nothing: Any = None
+    for step in reversed(getter.path):
+        nothing = {step: nothing}
+    absent = _absent_text(getter, {}, head, quote)
+    null = _absent_text(getter, nothing, head, quote)
+    if place.followed and absent != null:
+        null = None
+    texts = "TEXTS" if getter.path else "SCALARS"
+    found = f"{functions.variable(head)} + {texts}[{name}.__class__]({name}, 1)"
+    lines = []
+    for is_possible, word, missing in ((place.absent, "UNSET", absent), (place.null, "None", null)):
+        if is_possible and missing is None:
+            lines.append(f"if {name} is {word}: raise ValueError")
+        elif is_possible:
+            found = f"{functions.variable(missing)} if {name} is {word} else {found}"
+    return [*lines, f"t{number} = {found}"]
+
+
+def _absent_text(getter: Getter, data: Any, head: str, quote: str) -> str | None:
     """Return the text of an attribute without value; None if the message is left to the general way."""
     try:
-        # An object that is absent has no properties either.
-        value = getter.absent({})
+        value = getter.absent(data)
     except Rejection:
         return None
     if value is None:
         return head + SCALARS[type(None)](None, 1)
     # The next attribute begins with a comma, the first one does not.
     return None if START in head else quote
-
-
-def _text_lines(number: int, field: TypedField | None, *, can_miss: bool) -> list[str]:
-    """Return the lines that write the value of an attribute."""
-    value, texts = f"v{number}", "SCALARS" if field is None else "UNESCAPED"
-    text = f"head_{number} + {texts}[{value}.__class__]({value}, 1)"
-    if field is not None and not field.optional:
-        return [f"t{number} = {text}"]
-    is_missing = f"{value} is {'None' if field is None else 'UNSET'}"
-    if can_miss:
-        return [f"t{number} = absent_{number} if {is_missing} else {text}"]
-    return [f"if {is_missing}: raise ValueError", f"t{number} = {text}"]
 
 
 def _put_lines(text: str, keys: Sequence[tuple[int, KeyType]]) -> list[str]:
@@ -218,111 +365,8 @@ def _put_lines(text: str, keys: Sequence[tuple[int, KeyType]]) -> list[str]:
     place = f"config.route, config.table, config.mode, ({identity})"
     return [
         *lines,
-        f"text = f'{text}{{end}}'",
+        f"text = f'{text}'",
         "size = len(text)",
         f"if {too_long}: raise ValueError",
         f"return Write({place}, None, size, None, '', None, (), None, Raw(text))",
     ]
-
-
-def typed_schema(content: Any) -> TypedSchema | None:
-    """Return the struct of a valid schema without references; None if it has none."""
-    fields: dict[tuple[str, ...], TypedField] = {}
-    try:
-        struct, _ = _object(content, (), "", optional=False, fields=fields)
-    except (_NotSimpleError, TypeError, ValueError):
-        # msgspec does not take each name, nor each length.
-        return None
-    return TypedSchema(msgspec.json.Decoder(struct, float_hook=JSON.float_hook).decode, fields)
-
-
-def _require(condition: object) -> None:
-    if not condition:
-        raise _NotSimpleError
-
-
-def _object(
-    schema: Any,
-    names: tuple[str, ...],
-    place: str,
-    *,
-    optional: bool,
-    fields: dict[tuple[str, ...], TypedField],
-) -> tuple[type[Struct], Struct]:
-    """Return the struct of an object, and what stands for an absent one; add its fields."""
-    _require(isinstance(schema, dict) and schema.get("type", "object") == "object")
-    _require(schema.get("properties") and schema.keys() - _ANNOTATIONS <= _NESTED)
-    _require(isinstance(schema.get("additionalProperties", True), bool))
-    properties, required = schema["properties"], schema.get("required", [])
-    _require({*required} <= {*properties})
-    made: list[tuple[Any, ...]] = []
-    absent: dict[str, Any] = {}
-    for number, (name, each) in enumerate(properties.items()):
-        may_miss = name not in required
-        key, path = f"f{number}", (*names, name)
-        around = {"optional": optional or may_miss}
-        if isinstance(each, dict) and "properties" in each:
-            type_, absent[key] = _object(each, path, f"{place}{key}.", fields=fields, **around)
-        else:
-            fields[path], type_ = _field(each, place + key, **around)
-            absent[key] = UNSET
-        _require(len(fields) <= MAX_FIELDS)
-        # A null is not taken: it is something else than an absent property.
-        made.append((key, type_, absent[key]) if may_miss else (key, type_))
-    made.sort(key=len)
-    struct = msgspec.defstruct(
-        "Typed",
-        made,
-        rename={f"f{number}": name for number, name in enumerate(properties)},
-        # msgspec does not check what it skips as it checks what it decodes.
-        forbid_unknown_fields=True,
-        # Else no struct could be the default of a field.
-        frozen=True,
-        gc=False,
-    )
-    return struct, struct(**absent)
-
-
-def _field(schema: Any, place: str, *, optional: bool) -> tuple[TypedField, Any]:
-    """Return a field, and its type in the struct."""
-    _require(isinstance(schema, dict))
-    asked = schema.keys() - _ANNOTATIONS
-    if asked & {"const", "enum"}:
-        return TypedField(place, "text", optional), _choices(schema, asked)
-    match schema.get("type"):
-        case "string":
-            _require(asked <= {"type", "minLength", "maxLength", "pattern"})
-            most, matches = schema.get("maxLength"), None
-            if "pattern" in schema:
-                most = min(schema.get("maxLength", MAX_MATCHED), MAX_MATCHED)
-                matches = _matches(schema["pattern"])
-            lengths = Meta(min_length=schema.get("minLength"), max_length=most)
-            return TypedField(place, "text", optional, matches=matches), Annotated[str, lengths]
-        case "integer" | "number" as kind:
-            _require(asked <= {"type", "minimum", "maximum"})
-            low, high = schema.get("minimum", _LOW), schema.get("maximum", _HIGH)
-            for bound, default in ((low, _LOW), (high, _HIGH)):
-                _require(bound is default or (type(bound) is int and abs(bound) <= _EXACT))
-            type_ = Any if kind == "number" else Annotated[int, Meta(ge=low, le=high)]
-            return TypedField(place, kind, optional, low, high), type_
-        case "boolean":
-            _require(asked <= {"type"})
-            return TypedField(place, "boolean", optional), bool
-    raise _NotSimpleError
-
-
-def _choices(schema: Mapping[str, Any], asked: Set[str]) -> Any:
-    """Return the type of a text that is one of some."""
-    choices = [schema["const"]] if "const" in schema else schema["enum"]
-    _require(asked <= {"type", "const", "enum"} and not {"const", "enum"} <= asked)
-    _require(choices and len(choices) <= MAX_CHOICES and schema.get("type", "string") == "string")
-    _require(all(isinstance(each, str) for each in choices))
-    return Literal[tuple(choices)]
-
-
-def _matches(pattern: str) -> Matches:
-    found = _PATTERN.fullmatch(pattern) if len(pattern) <= MAX_PATTERN else None
-    # Two hyphens are the difference of sets in some dialects.
-    if found is None or "--" in pattern:
-        raise _NotSimpleError
-    return re.compile(found[1]).fullmatch

@@ -11,15 +11,13 @@ from router.model import Path
 from router.runtime.program.precompiled import COMPILED_NAME, is_precompiled, unpack
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import fetches_of, keys_of
-from router.tools.deploy.changes import OF_A_QUEUE, kind_of, routes_of, substitute_text
+from router.tools.deploy.changes import kind_of, routes_of, substitute_text
 from router.tools.deploy.precompile import read_files
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template.document import DeployableConfig, make_document
 from router.tools.deploy.template.expressions import Substitutions
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource, StackPlan, make_plan
 from router.tools.deploy.template.policies import statements, with_substitutions
-
-_QUEUE = "Queue"
-"""The prefix of the logical ids of queues."""
 
 
 class ConfigSubject(Struct, frozen=True):
@@ -82,15 +80,14 @@ class DeployedVersion(Struct, frozen=True, dict=True):
 
     def _path_of_other(self, id_: str) -> Path:
         """Return the path of what belongs to a queue, or to the function or worker."""
-        for prefix in OF_A_QUEUE:
-            queue = (
-                self.plan.queues.get(f"{_QUEUE}{id_.removeprefix(prefix)}")
-                if id_.startswith(prefix)
-                else None
-            )
-            if queue:
-                return self.path(queue)
-        return ("worker" if self.plan.worker else "function",)
+        queue = self._queues_of_parts.get(id_)
+        return self.path(queue) if queue else ("worker" if self.plan.worker else "function",)
+
+    @cached_property
+    def _queues_of_parts(self) -> Mapping[str, PlannedQueue]:
+        """The queues by the logical ids of their parts."""
+        queues = self.plan.queues.values()
+        return {part.of(queue.id): queue for queue in queues for part in QueuePart}
 
     @cached_property
     def subjects(self) -> Mapping[str, ConfigSubject]:

@@ -1,6 +1,7 @@
 """The registry of rules: a rule registers itself, and the packages of rules are discovered.
 
-`examples.json` is made by `make docs` from the fixtures of the rules in `tests/checks`.
+`examples.json` is made by `make docs` from the fixtures of the rules in `tests/checks`, and `runbooks.json` from the
+pages in `docs/runbooks`.
 
 Why a registry: docs/decisions/2026-11-26-rules-register-themselves.md
 """
@@ -251,3 +252,9 @@ def shipped_examples() -> Mapping[str, Example]:
     """Return the examples that are installed with the package, by code."""
     content = FilePath(__file__).with_name("examples.json").read_bytes()
     return msgspec.json.decode(content, type=dict[str, Example])
+
+
+def shipped_runbooks() -> Mapping[str, str]:
+    """Return the runbooks that are installed with the package, by code: Markdown without its title."""
+    content = FilePath(__file__).with_name("runbooks.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, str])

@@ -174,8 +174,7 @@ def _format(
 
 def _explain(name: str) -> None:
     from router.codes import RETIRED
-    from router.tools.check.rule import Example, known_codes, shipped_examples
-    from router.tools.check.run import OUTCOME
+    from router.tools.check.rule import Example, known_codes, shipped_examples, shipped_runbooks
     from router.tools.cli.code_pages import page_of
 
     code = known_codes().get(name.upper())
@@ -185,8 +184,9 @@ def _explain(name: str) -> None:
     if code is None:
         raise click.UsageError(f"there is no code {name}; see docs/checks.md")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")
-    if code.id.startswith(OUTCOME):
-        click.echo(f"\nWhat to do: docs/runbooks/{code.id}.md")
+    runbook = shipped_runbooks().get(code.id)
+    if runbook:
+        click.echo(f"\nWhat to do: docs/runbooks/{code.id}.md\n\n{runbook}")
     example = shipped_examples().get(code.id, Example(""))
     for title, text in (("bad", example.bad), ("found", example.found), ("good", example.good)):
         if text:

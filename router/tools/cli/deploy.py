@@ -60,7 +60,13 @@ from router.tools.cli.options import (
 @click.option(
     "--canary",
     metavar="PERCENT[/MINUTES]",
-    help="Let the new version have so many of the messages first, for so long.  [default: 10 minutes]",
+    help="Experimental, not tried on AWS: let the new version have so many of the messages first, for so long.  "
+    "[default: 10 minutes]",
+)
+@click.option(
+    "--revert-drift",
+    is_flag=True,
+    help="Not tried on AWS: return what was changed by hand to the template, by a drift-aware change set.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @allow_destructive_option
@@ -69,6 +75,12 @@ from router.tools.cli.options import (
     "--allow-breaking",
     is_flag=True,
     help="With --yes, deploy a change that breaks something for messages.",
+)
+@click.option(
+    "--allow-failing",
+    multiple=True,
+    metavar="'ROUTE: TEST'",
+    help="Deploy although this test of a route fails; may be repeated.",
 )
 @yes_option
 @json_option
@@ -81,9 +93,13 @@ def command(
     patch: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Check and build the config, show what would change in AWS, and change it.
+    """Check, test and build the config, show what would change in AWS, and change it.
 
-    The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
+    The account, the region and the stack are printed first. If the stack was deployed from this folder to another
+    account or region before, that has to be confirmed by typing ACCOUNT/REGION, or by --confirm; a stack that is new in
+    the folder by yes. The tests of the routes run next, as by router test, and a test that fails stops the deployment.
+
+    The changes that CloudFormation would make, and the verdict about each route that changes, are shown then and have
     to be confirmed: on a terminal, or by --yes. If queues or tables would lose what they store, nothing is changed
     without --allow-destructive, and their names have to be typed, or given by --confirm. A new version of the function
     is invoked once without records before it gets messages. If it cannot start (RT794), or the deployment fails, the

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from router.runtime.config.secret_values import SecretValues
 from router.tools.change.change_codes import (
     KEY_LOST,
     SHORTER_RETENTION,
     STORAGE_REPLACED,
-    VERSION_NOT_STORED,
 )
 from router.tools.change.properties import (
     ANOTHER_NOT_SHOWN,
@@ -19,19 +19,22 @@ from router.tools.change.properties import (
     PropertyDifference,
     differences,
 )
-from router.tools.change.report import ConfigChange, DiffReport, grouped, summary
+from router.tools.change.report import ConfigChange, DiffReport, Risk, grouped, summary
 from router.tools.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.stacks import Stack, StackEvent, StackResource
 from router.tools.deploy.changes import (
     ANOTHER,
     HIDDEN,
+    QUEUE,
+    TABLE,
     PlannedChange,
     PropertyChange,
     kind_of,
     resource_name,
     short_name,
 )
+from router.tools.deploy.deleted_queues import is_deleted_lately
 from router.tools.deploy.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
@@ -97,7 +100,11 @@ def _known_values(name: str, both: tuple[str, str]) -> tuple[str, str]:
 
 def breaking_changes(report: DiffReport) -> list[ConfigChange]:
     """Return the changes that break something, but for what the change set says of queues and tables."""
-    found = [each.change for each in report.findings if each.risk == "breaking"]
+    return _changes(report, "breaking")
+
+
+def _changes(report: DiffReport, risk: Risk) -> list[ConfigChange]:
+    found = [each.change for each in report.findings if each.risk == risk]
     return [each for each in found if each.code not in _LOSSES]
 
 
@@ -107,19 +114,20 @@ def breaking_sentence(change: ConfigChange) -> str:
     return f"{where}{change.code.id} {change.sentence}"
 
 
-def show_routes(report: DiffReport, stack: str) -> None:
-    """Print the verdict about each route that changes, with what breaks or is not known, and where all is shown.
+def show_routes(report: DiffReport, stack: str, hidden: SecretValues) -> None:
+    """Print the verdict about each route that changes, with what breaks or is risky, and where all is shown.
 
-    A new version is no fault of the new config, but late messages may come as soon as it runs.
+    The way out is beside a risk: it breaks nothing, but what may happen then is better known before. Of the values that
+    are `hidden`, CloudFormation shows none either.
     """
-    console, shown = output(), breaking_changes(report)
-    shown += [each.change for each in report.findings if each.change.code is VERSION_NOT_STORED]
+    console, breaking = output(), breaking_changes(report)
+    shown = breaking + _changes(report, "risky")
     for route, _ in grouped(report, show_ignored=False):
-        lines = [f"not known: {why}" for why in (route.unproved if route else ())]
+        lines = []
         about = [each for each in shown if each.route == (route.route if route else "")]
         for each in about:
-            way_out = f"; {each.suggestion}" if each.code is VERSION_NOT_STORED else ""
-            lines.append(f"{each.code.id} {each.sentence}{way_out}")
+            way_out = f"; {each.suggestion}" if each.suggestion and each not in breaking else ""
+            lines.append(hidden.mask(f"{each.code.id} {each.sentence}{way_out}"))
         if route:
             colour = VERDICT_COLOURS[route.verdict]
             console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)
@@ -139,7 +147,10 @@ def show_result(
     region: str,
     partition: str,
 ) -> None:
-    """Print the main resources of the stack, its outputs, and the links of its dashboards."""
+    """Print the main resources of the stack, its outputs, and the links of its dashboards.
+
+    The ARNs of queues and tables are for other tools: their names are shown as resources.
+    """
     shown = sorted(
         (each for each in resources if each.type in _SHOWN),
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
@@ -151,7 +162,9 @@ def show_result(
     ]
     print_table(("resource", "name", "where"), rows)
     console = output()
-    for name, value in result.outputs.items():
+    stores = {f"{each.logical_id}Arn" for each in resources if each.type in (QUEUE, TABLE)}
+    for name in [name for name in result.outputs if name not in stores]:
+        value = result.outputs[name]
         console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
     for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
         console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
@@ -181,6 +194,10 @@ def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
             state = f"the stack is rolled back to its previous state{kept}"
         case _:
             state = f"the stack is {result.status}{kept}; 'router deploy --stack {stack}' says what can be done"
+    if cause and is_deleted_lately(cause.reason):
+        state = (
+            f"{state}\ndeploy again in a minute: a queue of that name was deleted shortly before"
+        )
     return f"the stack '{stack}' could not be {'created' if creates else 'updated'}{why}\n{state}"
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import click
 
-from router.errors import RouterError, UsageError
+from router.errors import PluginError, RouterError, UsageError
+from router.runtime.config.environment import RT005
+from router.runtime.config.secret_values import SecretValues
 from router.tools.change.compare import side_by_side
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
 from router.tools.check.run import RULE_FAILED, examine
+from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
 from router.tools.cli.diff_report import render
 from router.tools.cli.stack_run import ChangeOptions, StackRun
@@ -25,6 +28,7 @@ from router.tools.control_plane.stacks import Stack, StackSettings
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.build import build, pack_config
 from router.tools.deploy.changes import TemplateVersion
+from router.tools.deploy.deployed_places import AccountRegion
 from router.tools.deploy.deployment import Deployment, make_deployment, read_package
 from router.tools.deploy.hidden_values import Previous
 from router.tools.deploy.preconditions import require_codedeploy
@@ -42,15 +46,16 @@ from router.tools.deploy.stack_versions import (
     read_package_of,
     require_kept,
 )
-from router.tools.deploy.template.alias import has_function, with_alias
+from router.tools.deploy.template.alarms import silent_alarms
+from router.tools.deploy.template.alias import has_function
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
-    make_document,
     read_for_deployment,
 )
-from router.tools.deploy.template.expressions import variables_of
+from router.tools.deploy.template.expressions import hidden_parameters, variables_of
 from router.tools.deploy.template.options import TemplateOptions, with_options
+from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
 from router.tools.deploy.template.tags import tags_of_stack
 from router.tools.deploy.template.worker import (
@@ -59,6 +64,8 @@ from router.tools.deploy.template.worker import (
     rolling,
     with_rolling,
 )
+from router.tools.dev.compare import Difference
+from router.tools.dev.run_tests import Suite, Verdict
 
 _DIGEST = "@sha256:"
 """What is between the repository and the digest of an image."""
@@ -71,6 +78,8 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     worker: bool
     allowed: tuple[str, ...]
     allow_breaking: bool
+    allow_failing: tuple[str, ...]
+    revert_drift: bool
     canary: Canary | None
     template: TemplateOptions
     role: str
@@ -89,11 +98,18 @@ class DeployRun(StackRun):
     ) -> None:
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
+        self._reverts_drift = options.revert_drift
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
+        self._hidden = SecretValues()
+        place = AccountRegion(self._account, self._stacks.region)
+        self._folder = DeployedFolder(config.parent, options, place, self._log)
 
     def _run(self, closing: ExitStack) -> int:
         # Checked before the build, which takes long.
+        if not self._folder.is_confirmed():
+            self._log("nothing was changed")
+            return self._report(Deployment(self._options.stack), (), 1)
         stack = self._stacks.find(self._options.stack)
         creates = must_create(stack)
         require_own(self._stacks, stack)
@@ -104,12 +120,15 @@ class DeployRun(StackRun):
             environment = self._hidden_values(stack, old.body)
             self._previous = previous_of(stack, old.body, environment)
             self._known = hidden_variables(old.body, environment)
+            self._hide(self._known)
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
         before = stack.tags if stack and old.body else {}
         tags = tags_of_stack(config, self._deploys.template.tags, before)
         self._stacks.settings = StackSettings(tags, self._deploys.role)
         self._artifacts.tags = tags
+        if not self._passes_tests(config):
+            return self._report(Deployment(self._options.stack), (), 1)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
         if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
@@ -136,6 +155,31 @@ class DeployRun(StackRun):
         except RouterError as error:
             self._unread = str(error)
             self._drift = self._unread if isinstance(error, OtherPackageError) else ""
+
+    def _passes_tests(self, config: DeployableConfig) -> bool:
+        """Run the tests of the routes, show those that fail, and return whether the deployment goes on."""
+        unset = [str(each) for each in config.loaded.findings if each.code.id == RT005.id]
+        if unset:
+            # The deployment asks for a value, unless the stack keeps one that nobody can read.
+            self._log(f"the tests of the routes are not run without all variables: {unset[0]}")
+            return True
+        with self._console.status("running the tests of the routes"):
+            suite = Suite(self._path, self._known, loaded=config.loaded)
+            verdicts = [
+                _run_test(suite, route, name, index) for route, name, index in suite.names()
+            ]
+        failed = [each for each in verdicts if not each.passed]
+        for each in failed:
+            self._log(f"FAIL  {each.label}\n{each.text}")
+        if verdicts:
+            self._log(
+                f"tests of the routes: {len(verdicts) - len(failed)} passed, {len(failed)} failed"
+            )
+        refused = [each.label for each in failed if each.label not in self._deploys.allow_failing]
+        if refused:
+            options = " ".join(f"--allow-failing '{each}'" for each in refused)
+            self._log(f"refused: tests of the routes fail; to go on in spite of them: {options}")
+        return not refused
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
@@ -170,13 +214,18 @@ class DeployRun(StackRun):
             return deployment.with_body(with_rolling(deployment.template.body, rolling(old.body)))
         return self._stop_first(deployment)
 
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         """Show the verdict about each route; a change that breaks something is refused where nobody is asked."""
+        if silent := silent_alarms(deployment.template.body, deployment.values):
+            self._log(
+                f"warning: nobody is notified by {len(silent)} of the alarms: give --parameter AlarmTopic=ARN of a "
+                "topic, or an alarm_topic to the owners"
+            )
         report = self._compare_routes()
         if report is None:
             return ()
         if not self._options.as_json:
-            show_routes(report, self._options.stack)
+            show_routes(report, self._options.stack, self._hidden)
         breaking = breaking_changes(report)
         if not breaking or not self._options.yes or self._deploys.allow_breaking:
             return ()
@@ -188,6 +237,7 @@ class DeployRun(StackRun):
         return "Some changes break something. " if report and breaking_changes(report) else ""
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        self._folder.remember()
         comparison = self._live_comparison(deployment.template.body)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
@@ -199,25 +249,35 @@ class DeployRun(StackRun):
             for each in report.findings
             if each.code.id.startswith(LIVE) or each.code == RULE_FAILED
         ]
-        return self._show_findings(about)
+        code = self._show_findings(about)
+        if code and prepared.changes is None and not self._reverts_drift:
+            self._log("--revert-drift repairs what was changed by hand, where AWS can")
+        return code
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
-        if self._deploys.worker:
-            package = pack_config(self._path, folder, self._known, self._deploys.allowed)
-        else:
-            package = self._package(folder)
-        document = make_document(config, self._deploys.worker)
-        if not self._deploys.worker:
-            document = with_alias(document)
+        # What is too large for a stack is reported before the build, which takes long.
+        document = make_fitting(config, make_template(self._deploys.worker))
+        hidden = hidden_parameters(document.body)
+        variables = document.variables.items()
+        self._hide({name: self._env.get(name, "") for name, each in variables if each in hidden})
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
         document = with_options(document, config, self._deploys.template, self._stacks.region)
+        if self._deploys.worker:
+            package = pack_config(self._path, folder, self._known, self._deploys.allowed)
+        else:
+            package = self._package(folder)
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
         )
+
+    def _hide(self, variables: Mapping[str, str]) -> None:
+        """Show the names of variables instead of their values."""
+        for name, value in variables.items():
+            self._hidden.add(value, f"${{{name}}}")
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
@@ -242,6 +302,15 @@ class DeployRun(StackRun):
             self._untested = built.smoke_test.reason
             self._log(f"the import of the package was not tested on this machine: {self._untested}")
         return package
+
+
+def _run_test(suite: Suite, route: str, name: str, index: int) -> Verdict:
+    """Run a test; it fails if plugins cannot start here."""
+    try:
+        return suite.run_one(route, index)
+    except PluginError as error:
+        fault = Difference("plugins", "they start", str(error))
+        return Verdict(route, name, (fault,), index)
 
 
 class RollbackRun(StackRun):
@@ -303,7 +372,7 @@ class RollbackRun(StackRun):
             label, package, {**env, **variables_of(version.template, version.parameters)}, closing
         )
 
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         # The comparison was shown before the change set. Who goes back is in a hurry, and what is broken ran before.
         return ()
 

@@ -105,7 +105,7 @@ confirm_option: Callable[[Any], Any] = click.option(
     multiple=True,
     metavar="NAME",
     help="A queue or table that may lose what it stores, instead of typing its name; queue:NAME or table:NAME if both "
-    "have that name and lose something. May be repeated.",
+    "have that name and lose something; ACCOUNT/REGION of a stack that was deployed elsewhere. May be repeated.",
 )
 _tag_option = click.option(
     "--tag",

@@ -47,6 +47,10 @@ from router.tools.deploy.changes import (
     in_order,
     leave_queue,
 )
+from router.tools.deploy.deleted_queues import (
+    deleted_queues,
+    wait_for_names,
+)
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import new_stores, require_free_names
@@ -96,13 +100,15 @@ class StackRun(ABC):
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
     why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
-    stack names, `_untested` why the package was not imported here. `_aliased` is the template of the step that makes an
-    alias. `_not_restored` are variables whose values a rollback cannot restore.
+    stack names, `_reverts_drift` that what was changed by hand is repaired, `_untested` why the package was not
+    imported here. `_aliased` is the template of the step that makes an alias. `_not_restored` are variables whose
+    values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
     _unread = ""
     _drift = ""
+    _reverts_drift = False
     _untested = ""
     _aliased = ""
     _how = ""
@@ -128,6 +134,9 @@ class StackRun(ABC):
 
     def run(self) -> int:
         """Change the stack, and return the exit code; raises RouterError."""
+        self._log(
+            f"account {self._account}, region {self._stacks.region}, stack '{self._options.stack}'"
+        )
         with ExitStack() as closing:
             return self._run(closing)
 
@@ -154,13 +163,16 @@ class StackRun(ABC):
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
         """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
-        require_free_names(
-            new_stores(old, deployment.template), self._services, self._log, self._how
-        )
+        stores = [*new_stores(old, deployment.template)]
+        require_free_names(stores, self._services, self._log, self._how)
+        deleted = deleted_queues(self._stacks, deployment.stack, stack)
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
-            prepared = create_change_set(
-                self._stacks, deployment.stack, template, deployment.parameters
+            prepared = self._propose(deployment, template)
+        if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
+            self._log(
+                "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
+                "AWS and boto3 have to know"
             )
         if prepared.changes is None and self._drift:
             self._log(f"CloudFormation sees nothing to change, but {self._drift}")
@@ -182,6 +194,7 @@ class StackRun(ABC):
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
+                wait_for_names({store.name for store in stores}, deleted, self._log)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
         except (
@@ -204,6 +217,15 @@ class StackRun(ABC):
         )
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
 
+    def _propose(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
+        return create_change_set(
+            self._stacks,
+            deployment.stack,
+            template,
+            deployment.parameters,
+            reverts_drift=self._reverts_drift,
+        )
+
     def _propose_alias(self, stack: Stack, old: TemplateVersion) -> PreparedChange:
         """Return the change that lets the mappings of a stack call an alias of what runs: a step before the change.
 
@@ -217,9 +239,7 @@ class StackRun(ABC):
 
     def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
         """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
-        prepared = create_change_set(
-            self._stacks, deployment.stack, template, deployment.parameters
-        )
+        prepared = self._propose(deployment, template)
         # A later change makes this change set obsolete.
         if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
             discard(self._stacks, prepared)
@@ -264,7 +284,7 @@ class StackRun(ABC):
         """Compare what is deployed with what was to be, and return the exit code."""
 
     @abstractmethod
-    def _review(self) -> Sequence[str]:
+    def _review(self, deployment: Deployment) -> Sequence[str]:
         """Show what changes for messages, and return why the change is refused."""
 
     def _compare_routes(self) -> DiffReport | None:
@@ -338,7 +358,7 @@ class StackRun(ABC):
             show_changes(planned)
         for line in show_parameters(deployment.changes):
             self._log(line)
-        refusals = [*self._review()]
+        refusals = [*self._review(deployment)]
         lost = [each for each in planned if each.loses]
         if options.dry_run:
             return self._end_dry_run(old)
@@ -470,6 +490,7 @@ class StackRun(ABC):
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
             more: dict[str, Any] = {
+                "account": self._account,
                 "diff": diff,
                 "not_compared": self._unread,
                 "findings": findings,

@@ -138,13 +138,15 @@ def _template(
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
     from router.tools.deploy.template.options import read_options, with_options
+    from router.tools.deploy.template.parts import make_fitting
 
     options = read_options(read_assignments(tag), boundary, patch)
 
     def make(read: "DeployableConfig") -> str:
         if form == "operator-policy":
             return as_yaml(operator_policies(read))
-        document = with_options(make_document(read, worker), read, options)
+        fitting = make_fitting(read, partial(make_document, as_worker=worker))
+        document = with_options(fitting, read, options)
         return as_json(document) if form == "json" else as_yaml(document)
 
     return make
@@ -152,7 +154,7 @@ def _template(
 
 def _write(text: str, form: str, path: Path | None) -> None:
     """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
-    from router.tools.deploy.template.document import MAX_INLINE_BYTES
+    from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 
     if path:
         write_file(path, text.encode())

@@ -5,14 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from msgspec import Struct
 from rich.console import Console
 
 from router.errors import UsageError
 from router.tools.cli.deploy_report import watch
 from router.tools.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
-from router.tools.control_plane.clients import ServiceClient, connect_services, delete_table
+from router.tools.control_plane.clients import (
+    ServiceClient,
+    caller_account,
+    connect_services,
+    delete_table,
+)
 from router.tools.control_plane.stacks import Stack, Stacks
-from router.tools.deploy.changes import QUEUE, TABLE
+from router.tools.deploy.changes import QUEUE, TABLE, count_sentence
 from router.tools.deploy.stack import (
     PlannedRemoval,
     delete_stack,
@@ -24,10 +30,27 @@ from router.tools.deploy.stack import (
 from router.tools.dev.compare import to_json
 
 
-def run_undeploy(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool) -> int:
+class Answers(Struct, frozen=True):
+    """What the options answer: whether there is a question at all, and the words that need not be typed."""
+
+    yes: bool
+    confirmed: tuple[str, ...]
+
+    def are_yes(self, question: str, words: Mapping[str, str]) -> bool:
+        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names."""
+        missing = [word for word in words if word not in self.confirmed]
+        instead = " ".join(["--yes", *(f"--confirm {word}" for word in words)])
+        if not self.yes and not missing and not confirm(question, instead):
+            return False
+        return all(confirm_by_typing(word, words[word], instead) for word in missing)
+
+
+def run_undeploy(name: str, delete_tables: bool, answers: Answers, as_json: bool) -> int:
     """Delete a stack, if it is confirmed; return the exit code."""
-    services = connect_services(("cloudformation", "sqs", "dynamodb"))
+    services = connect_services(("cloudformation", "sqs", "dynamodb", "sts"))
     stacks = Stacks(services["cloudformation"])
+    account, _ = caller_account(services["sts"])
+    click.echo(f"account {account}, region {stacks.region}, stack '{name}'", err=True)
     stack = stacks.find(name)
     record = {
         "stack": name,
@@ -41,9 +64,7 @@ def run_undeploy(name: str, delete_tables: bool, typed: str, yes: bool, as_json:
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
     else:
         require_own(stacks, stack)
-        # The tables may have been imported, and hold what nothing else does: --yes alone says too little.
-        yes = yes and (not delete_tables or typed == name)
-        record |= _undeploy(stacks, services, stack, delete_tables, yes, as_json)
+        record |= _undeploy(stacks, services, stack, delete_tables, answers, as_json)
         code = int(not record["deleted"])
     if as_json:
         click.echo(to_json(record, indent=2))
@@ -55,7 +76,7 @@ def _undeploy(
     services: Mapping[str, ServiceClient],
     stack: Stack,
     delete_tables: bool,
-    yes: bool,
+    answers: Answers,
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
@@ -65,7 +86,8 @@ def _undeploy(
     queues = [each.name for each in planned if each.kept and each.type == QUEUE]
     if not as_json:
         _show(planned, delete_tables)
-    if not yes and not _confirmed(name, bool(tables) and delete_tables):
+    words = _words(name, planned, bool(tables) and delete_tables)
+    if not answers.are_yes(f"Delete the stack '{name}'?", words):
         click.echo("nothing was deleted", err=True)
         sys.exit(1)
     events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}")
@@ -107,12 +129,21 @@ def _loss(planned: PlannedRemoval) -> str:
     return f"[bold red]{planned.messages} message{'' if planned.messages == 1 else 's'}[/]"
 
 
-def _confirmed(name: str, with_tables: bool) -> bool:
-    if with_tables:
-        return confirm_by_typing(
-            name, "This deletes tables with all their items.", f"--yes --confirm {name}"
+def _words(stack: str, planned: Sequence[PlannedRemoval], with_tables: bool) -> dict[str, str]:
+    """Return what is lost, in words, by the word that confirms it: the queues with messages, and the tables."""
+    found = {}
+    for each in planned:
+        if each.kept or each.kind != "queue" or each.messages == 0:
+            continue
+        count = (
+            "its messages" if each.messages is None else count_sentence(each.messages, "messages")
         )
-    return confirm(f"Delete the stack '{name}'?")
+        word = f"queue:{each.name}" if each.name == stack else each.name
+        found[word] = f"This deletes the queue '{each.name}' ({count})."
+    if with_tables:
+        # They may have been imported, and hold what nothing else does: --yes alone says too little.
+        found[stack] = "This deletes tables with all their items."
+    return found
 
 
 def _delete_tables(dynamodb: ServiceClient, tables: Sequence[str], console: Console) -> None:

@@ -15,7 +15,7 @@ from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
 from router.runtime.program.load import Loaded, load
 from router.tools.check.ledger import LedgerEntry, Verdict
-from router.tools.check.rule import code_of, shipped_examples
+from router.tools.check.rule import code_of, shipped_examples, shipped_runbooks
 from router.tools.check.run import examine, finding_record
 from router.tools.console.files import as_unsaved, names_of
 from router.tools.console.workspace import ConsoleError, Workspace
@@ -215,6 +215,8 @@ class CodePage(Struct, frozen=True):
     bad: str = ""
     found: str = ""
     good: str = ""
+    runbook: str = ""
+    """What to do where messages end with the code: Markdown."""
 
 
 def explain_code(id_: str) -> CodePage:
@@ -223,7 +225,8 @@ def explain_code(id_: str) -> CodePage:
     if code is None:
         raise ConsoleError("unknown_code", f"there is no code {id_}", 404)
     example = shipped_examples().get(code.id)
-    page = CodePage(code.id, code.severity, code.title, code.why)
+    runbook = shipped_runbooks().get(code.id, "")
+    page = CodePage(code.id, code.severity, code.title, code.why, runbook=runbook)
     if example is None:
         return page
     return structs.replace(page, bad=example.bad, found=example.found, good=example.good)

@@ -1,4 +1,7 @@
-"""What runs in AWS, for the view Routes: depth, age, dead letters, and the outcomes of messages."""
+"""What runs in AWS, for the view Routes: depth, age, dead letters, and the outcomes of messages.
+
+It has also why messages are retried, and how old they are when they are stored.
+"""
 
 import os
 import urllib.request
@@ -11,9 +14,13 @@ from msgspec import Struct
 
 from router.runtime.aws.connect import connect
 from router.runtime.deliver.metrics import (
+    AGE,
+    AGES,
+    CAUSE,
     KINDS,
     NAMESPACE,
     QUEUE,
+    RETRIES,
     ROUTE,
     SERVICE,
     of_kind,
@@ -37,6 +44,24 @@ Outcomes = dict[str, dict[str, dict[str, int]]]
 """
 
 
+_SHARE = 0.95
+"""An age is that within which this share of the messages is stored."""
+_PERCENTILE = "p95"
+"""The statistic of CloudWatch for it."""
+
+
+class Measured(Struct, frozen=True):
+    """What a worker or functions counted; `unknown` says why there is nothing, or is "".
+
+    `retries` are by queue, then by cause. `ages` are in seconds, by queue.
+    """
+
+    outcomes: Outcomes
+    retries: dict[str, dict[str, int]]
+    ages: dict[str, float]
+    unknown: str = ""
+
+
 class LiveOfDraft(Draft, frozen=True):
     """What runs of a draft; names are without account and region if `bare`, `worker` is the address
     of its pages.
@@ -49,13 +74,15 @@ class LiveOfDraft(Draft, frozen=True):
 class LiveStatus(Struct, frozen=True):
     """What runs; `unknown` says what is not known.
 
-    `outcomes` are those since the worker started or, unless `minutes` is 0, of the last minutes.
+    What is measured is since the worker started or, unless `minutes` is 0, of the last minutes.
     """
 
     queues: list[QueueStatus]
     paused: dict[str, str]
     tables: list[TableStatus]
     outcomes: Outcomes
+    retries: dict[str, dict[str, int]]
+    ages: dict[str, float]
     minutes: int
     unknown: list[str]
 
@@ -67,16 +94,16 @@ def read_live(given: LiveOfDraft) -> LiveStatus:
         program = with_bare_names(program)
     reader = _reader()
     queues = reader.queues(program)
-    outcomes, unknown = (
-        of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
-    )
+    measured = of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
     return LiveStatus(
         queues,
         {queue.queue: queue.paused for queue in queues if queue.paused},
         reader.tables(program),
-        outcomes,
+        measured.outcomes,
+        measured.retries,
+        measured.ages,
         0 if given.bare else MINUTES,
-        [unknown] if unknown else [],
+        [measured.unknown] if measured.unknown else [],
     )
 
 
@@ -90,10 +117,8 @@ def _reader() -> StatusReader:
     return StatusReader(connect(_CONNECTIONS), connect_live(), _services())
 
 
-def of_worker(address: str) -> tuple[Outcomes, str]:
-    """Return the outcomes that a worker counted, by its page `/metrics`; and why there are none, or
-    "".
-    """
+def of_worker(address: str) -> Measured:
+    """Return what a worker counted, by its page `/metrics`."""
     # Needs the worker's libraries, which a console of files does without.
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -103,51 +128,69 @@ def of_worker(address: str) -> tuple[Outcomes, str]:
         with opener.open(f"http://{address}/metrics", timeout=_WORKER_SECONDS) as response:
             text = response.read().decode()
     except (URLError, OSError) as error:
-        return _nothing(), f"the worker does not answer: {getattr(error, 'reason', error)}"
+        return _nothing(f"the worker does not answer: {getattr(error, 'reason', error)}")
     found = _nothing()
+    younger: dict[str, list[tuple[float, float]]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             _count(found, sample.name, sample.labels, int(sample.value))
-    return found, ""
+            if sample.name == f"{AGE}_bucket":
+                bucket = float(sample.labels["le"]), sample.value
+                younger.setdefault(sample.labels[QUEUE], []).append(bucket)
+    for queue, buckets in younger.items():
+        messages = buckets[-1][1]
+        if messages:
+            bounds = [bound for bound, number in buckets if number >= _SHARE * messages]
+            found.ages[queue] = min(bounds[0], AGES[-1])
+    return found
 
 
-def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
-    """Return the outcomes that functions measured in the last minutes; and why there are none, or
-    "".
-    """
+def of_functions(cloudwatch: ServiceClient) -> Measured:
+    """Return what functions measured in the last minutes."""
     try:
         listed = [
             each
             for page in cloudwatch.pages("ListMetrics", Namespace=NAMESPACE)
             for each in page["Metrics"]
         ]
-        measured = [each for each in listed if each["MetricName"] in _OUTCOMES]
+        measured = [each for each in listed if each["MetricName"] in (*_OUTCOMES, RETRIES, AGE)]
         services = {_dimensions(each).get(SERVICE, "") for each in measured}
         wanted = os.environ.get(SERVICE_VARIABLE, "")
         if len(services) > 1 and not wanted:
-            return (
-                _nothing(),
-                f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}",
+            return _nothing(
+                f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}"
             )
         own = [each for each in measured if wanted in ("", _dimensions(each).get(SERVICE))]
+        ages = [each for each in own if each["MetricName"] == AGE]
+        counted = [each for each in own if each["MetricName"] != AGE]
         found = _nothing()
-        for metric, values in read_metrics(cloudwatch, own, "Sum"):
+        for metric, values in read_metrics(cloudwatch, counted, "Sum"):
             _count(found, metric["MetricName"], _dimensions(metric), int(sum(values)))
-        return found, ""
+        for metric, values in read_metrics(cloudwatch, ages, _PERCENTILE):
+            if values:
+                found.ages[_dimensions(metric)[QUEUE]] = max(values)
+        return found
     except AwsCallError as error:
-        return _nothing(), f"outcomes: {error}"
+        return _nothing(f"outcomes: {error}")
 
 
-def _nothing() -> Outcomes:
-    return {QUEUE: {}, ROUTE: {}}
+def _nothing(unknown: str = "") -> Measured:
+    return Measured({QUEUE: {}, ROUTE: {}}, {}, {}, unknown)
 
 
-def _count(found: Outcomes, metric: str, labels: Mapping[str, str], number: int) -> None:
-    label, kind = _OUTCOMES.get(metric, ("", ""))
-    if not label or not number:
+def _count(found: Measured, metric: str, labels: Mapping[str, str], number: int) -> None:
+    if not number:
         return
-    outcomes = found[label].setdefault(labels.get(label, ""), {})
-    outcomes[kind] = outcomes.get(kind, 0) + number
+    if metric == RETRIES:
+        _add(found.retries, labels.get(QUEUE, ""), labels.get(CAUSE, ""), number)
+    label, kind = _OUTCOMES.get(metric, ("", ""))
+    if label:
+        _add(found.outcomes[label], labels.get(label, ""), kind, number)
+
+
+def _add(counts: dict[str, dict[str, int]], name: str, kind: str, number: int) -> None:
+    of_name = counts.setdefault(name, {})
+    of_name[kind] = of_name.get(kind, 0) + number
 
 
 def _dimensions(metric: Any) -> dict[str, str]:

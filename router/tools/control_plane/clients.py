@@ -61,6 +61,11 @@ class ServiceClient:
         """The region and the endpoint that are called, for errors."""
         return f" in {self.region} at {self._client.meta.endpoint_url}"
 
+    def takes(self, operation: str, parameter: str) -> bool:
+        """Whether this version of boto3 knows a parameter of an operation."""
+        shape = self._client.meta.service_model.operation_model(operation).input_shape
+        return parameter in shape.members
+
     def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Call an operation by AWS's name for it, such as `DescribeStacks`; raises AwsCallError."""
         method = getattr(self._client, xform_name(operation))

@@ -3,12 +3,20 @@
 from msgspec import Struct
 
 
+class DriftedValue(Struct, frozen=True):
+    """A property that was changed by hand: its path, such as `/Properties/Tags`, and its value now as AWS writes it."""
+
+    path: str
+    actual: str
+
+
 class ResourceChange(Struct, frozen=True):
     """The change of one resource by a change set, with AWS's values.
 
     `replacement` is "True", "False", "Conditional", or "" if nothing is modified; `policy` is the policy for the old
     resource ("Delete", "Retain", "ReplaceAndDelete" …). `details` are the properties or attributes that certainly
     change; if `certain` is false, none does, and these may, since they refer to others that change (AWS: Dynamic).
+    `drift` is what was changed by hand, which only a drift-aware change set has.
     """
 
     action: str
@@ -19,3 +27,4 @@ class ResourceChange(Struct, frozen=True):
     policy: str = ""
     details: tuple[str, ...] = ()
     certain: bool = True
+    drift: tuple[DriftedValue, ...] = ()

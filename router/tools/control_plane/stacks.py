@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,11 +12,13 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
-from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 _DELETED = "DELETE_COMPLETE"
+_REVERT_DRIFT = "REVERT_DRIFT"
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html"""
 SIGNAL_ID = "router"
 """Of the only signal that a wait condition gets."""
 
@@ -33,11 +36,12 @@ class Stack(Struct, frozen=True):
 
 
 class ChangeSet(Struct, frozen=True):
-    """A change set, which may be incomplete."""
+    """A change set, which may be incomplete; one that `reverts_drift` returns what was changed by hand."""
 
     status: str
     reason: str
     changes: tuple[ResourceChange, ...]
+    reverts_drift: bool = False
 
 
 _AWS_NAMES = {
@@ -114,6 +118,7 @@ class Stacks:
         )
         self.region = cloudformation.region
         self.settings = StackSettings()
+        self._knows_drift = partial(cloudformation.takes, "CreateChangeSet", "DeploymentMode")
 
     def find(self, name_or_id: str) -> Stack | None:
         """Return a stack by its name, or by its ARN even if it is deleted; raises UsageError for an invalid name."""
@@ -150,11 +155,14 @@ class Stacks:
         parameters: Mapping[str, str | None],
         *,
         creates: bool,
+        reverts_drift: bool = False,
     ) -> tuple[str, str]:
         """Create a change set, which imports retained tables that exist; return its ARN and the stack's.
 
-        A parameter whose value is None keeps its value.
+        A parameter whose value is None keeps its value. With `reverts_drift`, the change set of a stack that exists is
+        drift-aware, if boto3 and AWS know that.
         """
+        drift_aware = reverts_drift and not creates and self._knows_drift()
         response = self._call(
             "CreateChangeSet",
             StackName=stack,
@@ -169,17 +177,22 @@ class Stacks:
             ImportExistingResources=True,
             **({"OnStackFailure": "DELETE"} if creates else {}),
             **self.settings.parameters,
+            **({"DeploymentMode": _REVERT_DRIFT} if drift_aware else {}),
             **template.parameters,
         )
         return response["Id"], response["StackId"]
 
     def change_set(self, id_: str) -> ChangeSet:
         """Return a change set by its ARN, with all its changes."""
-        pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_)]
+        pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_, IncludePropertyValues=True)]
         listed = [each for page in pages for each in page.get("Changes", ())]
         changes = [each["ResourceChange"] for each in listed if "ResourceChange" in each]
+        last = pages[-1]
         return ChangeSet(
-            pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes))
+            last["Status"],
+            last.get("StatusReason", ""),
+            tuple(map(_change, changes)),
+            last.get("DeploymentMode") == _REVERT_DRIFT,
         )
 
     def execute(self, change_set: str) -> None:
@@ -215,6 +228,27 @@ class Stacks:
                     return found[::-1]
                 found.append(msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent))
         return found[::-1]
+
+    def events_since(self, stack_id: str, since: datetime) -> list[StackEvent]:
+        """Return the events of a stack since a time, the newest first."""
+        found: list[StackEvent] = []
+        for page in self._pages("DescribeStackEvents", StackName=stack_id):
+            for each in page["StackEvents"]:
+                event = msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent)
+                if event.at < since:
+                    return found
+                found.append(event)
+        return found
+
+    def deleted(self, name: str, since: datetime) -> list[str]:
+        """Return the ids of the stacks of a name that were deleted since a time, or when AWS does not tell."""
+        pages = self._pages("ListStacks", StackStatusFilter=[_DELETED])
+        listed = [each for page in pages for each in page["StackSummaries"]]
+        return [
+            each["StackId"]
+            for each in listed
+            if each["StackName"] == name and each.get("DeletionTime", since) >= since
+        ]
 
     def newest_event(self, stack_id: str) -> str:
         """Return the id of the last event of a stack, or ""."""
@@ -274,4 +308,9 @@ def _change(response: Mapping[str, Any]) -> ResourceChange:
         response.get("PolicyAction", ""),
         tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
         bool(certain) or not details,
+        tuple(
+            DriftedValue(target["Path"], target["Drift"]["ActualValue"])
+            for target in targets
+            if "ActualValue" in target.get("Drift", {})
+        ),
     )

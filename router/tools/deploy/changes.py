@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
-from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -28,17 +30,26 @@ _RECOVERY = "PointInTimeRecoverySpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
 Verb = Literal[
-    "add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"
+    "add",
+    "import",
+    "modify",
+    "may modify",
+    "note",
+    "replace",
+    "may replace",
+    "remove",
+    "retain",
+    "unknown",
 ]
 """`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
-`may modify`: the resource refers to one that changes."""
+`may modify`: the resource refers to one that changes. `note`: it is by hand what the template says now."""
 
 MANY = 3
 """More routes than these are shown as their number, or as "all"."""
 _STORES = (QUEUE, TABLE)
 """The types of resources that store messages or items."""
 _LOSING: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown")
-_ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify")
+_ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify", "note")
 _REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 _NAMED = (
@@ -53,19 +64,6 @@ _NAMED = (
 _OF_VERSIONS = ("AWS::Lambda::Version", "AWS::CloudFormation::WaitCondition")
 _FUNCTION, _VERSION_LABEL = "AWS::Lambda::Function", "Description"
 """The property of the function that names its version; it changes with each other one."""
-_QUEUE = "Queue"
-OF_A_QUEUE = (
-    "Access",
-    "AgeAlarm",
-    "RetriesAlarm",
-    "StalledAlarm",
-    "InFlightAlarm",
-    "SilentAlarm",
-    "LettersAlarm",
-    "Mapping",
-    "Scaling",
-)
-"""The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
 _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""
 
@@ -124,20 +122,52 @@ class PreviousKeys(Struct, frozen=True):
 
 
 def compare_properties(
-    old: TemplateVersion, new: TemplateVersion, logical_id: str
+    old: TemplateVersion,
+    new: TemplateVersion,
+    logical_id: str,
+    drift: Iterable[DriftedValue] = (),
 ) -> tuple[PropertyChange, ...]:
-    """Return the properties of a resource that differ, in the order of the new template."""
-    before, after = old.properties(logical_id), new.properties(logical_id)
-    before, after = (
-        {**properties, **each.attributes(logical_id)}
-        for properties, each in ((before, old), (after, new))
-    )
+    """Return the properties of a resource that differ, in the order of the new template.
+
+    Before, it has what was changed by hand (`drift`), and otherwise what the old template says.
+    """
+    before = {
+        **with_drift(old.properties(logical_id), drift),
+        **old.attributes(logical_id),
+    }
+    after = {**new.properties(logical_id), **new.attributes(logical_id)}
     names = dict.fromkeys([*after, *before])
     return tuple(
         PropertyChange(name, before.get(name), after.get(name))
         for name in names
         if before.get(name) != after.get(name)
     )
+
+
+def with_drift(properties: Mapping[str, Any], drift: Iterable[DriftedValue]) -> Mapping[str, Any]:
+    """Return the properties of a resource with the values that somebody gave them by hand."""
+    found: Mapping[str, Any] = {"Properties": properties}
+    for each in drift:
+        found = _with_value(found, each.path.strip("/").split("/"), _as_written(each.actual))
+    changed: Mapping[str, Any] = found["Properties"]
+    return changed
+
+
+def _with_value(place: Mapping[str, Any], path: Sequence[str], value: Any) -> Mapping[str, Any]:
+    """Return a map with a value at a path; a path into a list changes nothing: of it only the name is shown."""
+    name, *rest = path
+    if not rest:
+        return {**place, name: value}
+    inner = place.get(name, {})
+    return {**place, name: _with_value(inner, rest, value)} if isinstance(inner, Mapping) else place
+
+
+def _as_written(actual: str) -> Any:
+    """Return a value that AWS writes as a text: in the template it may be a number, a list or a map."""
+    try:
+        return msgspec.json.decode(actual)
+    except msgspec.DecodeError:
+        return actual
 
 
 def describe_loss(
@@ -222,7 +252,8 @@ class PlannedChange(Struct, frozen=True):
 
     `kind` is the type in words, `routes` the routes that use the resource, `loses` whether messages or items may be
     lost, `details` the properties that change, `values` those whose values before and after are known. `loss` says what
-    a modification loses. `stored` is how many messages or items there are now; None if that is not known.
+    a modification loses. `stored` is how many messages or items there are now; None if that is not known. `by_hand`:
+    somebody has changed what this changes back.
     """
 
     verb: Verb
@@ -236,6 +267,7 @@ class PlannedChange(Struct, frozen=True):
     loss: str = ""
     stored: int | None = None
     physical_id: str = ""
+    by_hand: bool = False
 
     @property
     def warning(self) -> str:
@@ -252,7 +284,11 @@ class PlannedChange(Struct, frozen=True):
 
     @property
     def remark(self) -> str:
-        """What happens to messages of a queue that is kept outside of the stack, or ""."""
+        """What was changed by hand, what happens to messages of a queue that is kept outside of the stack, or ""."""
+        if self.verb == "note":
+            return "by hand it is what the template says now"
+        if self.by_hand:
+            return "changed by hand"
         if self.verb != "retain" or self.kind != "queue":
             return ""
         count = "its messages" if self.stored is None else count_sentence(self.stored, "messages")
@@ -280,7 +316,13 @@ def describe_changes(
     function, and what waits for it, follow from the function: they have none of their own.
     """
     planned = [
-        _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys)
+        _describe(
+            change,
+            routes,
+            names,
+            compare_properties(old, new, change.logical_id, change.drift),
+            keys,
+        )
         for change in changes
         if change.type not in _OF_VERSIONS
     ]
@@ -362,6 +404,7 @@ def _describe(
         tuple(each for each in values if each.name in details),
         loss,
         physical_id=change.physical_id,
+        by_hand=bool(change.drift),
     )
 
 
@@ -371,6 +414,8 @@ def _verb(change: ResourceChange) -> Verb:
             return "add"
         case "Import":
             return "import"
+        case "SyncWithActual":
+            return "note"
         case "Remove":
             return "retain" if change.policy == "Retain" else "remove"
         case "Modify" if not change.certain and change.type not in _STORES:
@@ -407,11 +452,11 @@ def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) 
     `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
     """
     every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
-    suffixes = {
-        id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)
-    }
     of_queues = {
-        f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE
+        part.of(id_): routes
+        for id_, routes in known.items()
+        if id_.startswith(QUEUE_PREFIX)
+        for part in QueuePart
     }
     found = {}
     for id_, resource in resources.items():

@@ -31,8 +31,9 @@ from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_ref
 from router.tools.deploy.packages import sha256_of
 from router.tools.deploy.precompile import precompile
 from router.tools.deploy.template.alias import has_function, with_version_id
-from router.tools.deploy.template.document import MAX_INLINE_BYTES, Document
+from router.tools.deploy.template.document import Document
 from router.tools.deploy.template.expressions import hidden_parameters
+from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 from router.tools.deploy.template.policies import MANAGED_POLICY
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 
@@ -53,11 +54,11 @@ class Deployment(Struct, frozen=True):
     """
 
     stack: str
-    body: str
-    parameters: Mapping[str, str | None]
-    routes: Mapping[str, str]
-    names: Mapping[str, str]
-    package: Archive | None
+    body: str = ""
+    parameters: Mapping[str, str | None] = {}
+    routes: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
+    package: Archive | None = None
     values: Mapping[str, str] = {}
     changes: Mapping[str, tuple[str, str]] = {}
     variables: Mapping[str, str] = {}

@@ -181,6 +181,7 @@ class PreparedChange(Struct, frozen=True):
     creates: bool
     fresh: bool
     changes: tuple[ResourceChange, ...] | None = None
+    reverts_drift: bool = False
 
 
 class DeploymentResult(Struct, frozen=True):
@@ -203,11 +204,17 @@ class DeploymentResult(Struct, frozen=True):
 
 
 def create_change_set(
-    stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str | None]
+    stacks: Stacks,
+    name: str,
+    template: StackTemplate,
+    parameters: Mapping[str, str | None],
+    *,
+    reverts_drift: bool = False,
 ) -> PreparedChange:
     """Create a change set and wait until it is complete.
 
-    A parameter whose value is None keeps its value.
+    A parameter whose value is None keeps its value. With `reverts_drift`, what was changed by hand becomes what the
+    template says, where AWS has change sets for that.
 
     Raises UsageError if the stack cannot be changed or AWS rejects the template. In that case, and if nothing would
     change, the change set is deleted again.
@@ -215,7 +222,12 @@ def create_change_set(
     stack = stacks.find(name)
     creates = must_create(stack)
     change_set, stack_id = stacks.propose(
-        name, f"router-{uuid.uuid4().hex}", template, parameters, creates=creates
+        name,
+        f"router-{uuid.uuid4().hex}",
+        template,
+        parameters,
+        creates=creates,
+        reverts_drift=reverts_drift,
     )
     prepared = PreparedChange(name, stack_id, change_set, creates, is_absent(stack))
     try:
@@ -227,10 +239,12 @@ def create_change_set(
             discard(stacks, prepared)
         raise
     if created.status == "CREATE_COMPLETE":
-        return structs.replace(prepared, changes=created.changes)
+        return structs.replace(
+            prepared, changes=created.changes, reverts_drift=created.reverts_drift
+        )
     discard(stacks, prepared)
     if created.reason.lower().startswith(_UNCHANGED):
-        return prepared
+        return structs.replace(prepared, reverts_drift=created.reverts_drift)
     advice = ""
     # Matches on AWS's text, since no code says so; only the advice depends on it.
     if "already exist" in created.reason:

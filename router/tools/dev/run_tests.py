@@ -42,6 +42,11 @@ class Verdict(Struct, frozen=True):
         return not self.differences
 
     @property
+    def label(self) -> str:
+        """The route and the name, as people know the test."""
+        return f"{self.route}: {self.name}"
+
+    @property
     def text(self) -> str:
         """The differences as a table, and what plugins raised; "" if it passed."""
         if self.passed:

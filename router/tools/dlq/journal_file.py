@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ _NO_ALLOCATION = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP))
 _OTHER = "name another with --journal"
 
 
-class JournalFile:
+class JournalFile(ABC):
     """A journal that is written to inside of its context, by one command at a time.
 
     A class of journals says what its lines mean. Room for lines is allocated before what they are about is done: on a
@@ -77,17 +78,17 @@ class JournalFile:
         os.close(self._descriptor)
 
     @property
+    @abstractmethod
     def is_needed(self) -> bool:
         """Whether a later run needs the file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear(self) -> None:
         """Forget all lines."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, entry: dict[str, Any]) -> None:
         """Take a line; raises KeyError, TypeError, or ValueError for one that is none of this journal."""
-        raise NotImplementedError
 
     def make_room(self, size: int) -> None:
         """Make room for lines of so many bytes; raises UsageError."""

@@ -20,6 +20,7 @@ from router.runtime.import_stubs import import_validator
 from router.runtime.program.precompiled import NO_BUNDLE, Bundle
 from router.runtime.program.schemas.documents import (
     DEFAULT_DRAFT,
+    OLD_DRAFT,
     UNREADABLE_SCHEMA,
     SchemaDocument,
     SchemaError,
@@ -137,12 +138,13 @@ class SchemaStore:
     def standalone(self, check: Check | None) -> Any:
         """Return the content of the schema behind a check.
 
-        None if it has references or names, or an old draft.
+        None if it refers to other files, or has an old draft.
         """
         if check is None:
             return None
-        root = self.validations[check].root
-        return root.content if root.stands_alone else None
+        validation = self.validations[check]
+        is_alone = len(validation.documents) == 1 and validation.root.draft > OLD_DRAFT
+        return validation.root.content if is_alone else None
 
     def compile(
         self,

@@ -71,7 +71,7 @@ DRAFTS = {
     "https://json-schema.org/draft/2020-12/schema": 2020,
 }
 DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_WITH_ID = 4
+OLD_DRAFT = 4
 """The draft whose `id`, without a dollar sign, names a schema."""
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
@@ -270,7 +270,7 @@ class SchemaDocument(Struct, frozen=True, dict=True):
         """Whether it surely has no reference and no name: one with the same content, at
         any URI, means the same.
         """
-        return self.draft > _WITH_ID and self.text.count(b'"$') <= 1  # that of `$schema`
+        return self.draft > OLD_DRAFT and self.text.count(b'"$') <= 1  # that of `$schema`
 
 
 def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:

@@ -341,7 +341,8 @@ def _without_guards(path: Path) -> Path:
     while at < len(path):
         step = path[at]
         kept.append(step)
-        following = tuple(map(str, path[at + 1 : at + 5]))
-        is_guarded = step in _CHOICES and following == (*map(str, _GUARD), step)
-        at += 5 if is_guarded else 1
+        at += 1
+        # Few paths have a choice.
+        if step in _CHOICES and [*map(str, path[at : at + 4])] == [*map(str, _GUARD), step]:
+            at += 4
     return tuple(kept)

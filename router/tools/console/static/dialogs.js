@@ -29,7 +29,24 @@ export function showKeys() {
 // The class of a badge for each severity of a finding.
 export const SEVERITIES = { error: "bad", warning: "warn", info: "aws" };
 
-// Show what `router check --explain` says of a code, in a dialog.
+// Return the elements of a runbook, of the Markdown that runbooks have: headings, code, lists, and paragraphs.
+function runbook(text) {
+  const parts = text.split(/^```\w*\n([^]*?)^```$/m);
+  return parts.map((part, index) => (index % 2 ? el("pre", { class: "sample" }, part.trimEnd()) : part.split(/\n\n+|\n(?=(?:\d+\.|-) )/).map(block)));
+}
+
+function block(text) {
+  const words = text.trim().replace(/\[([^\]]+)\]\([^)]*\)/g, "$1");
+  if (words.startsWith("#")) return el("h3", {}, prose(words.replace(/^#+ /, "")));
+  return words && el("p", {}, prose(words));
+}
+
+// Return a button that shows what a code is.
+export function codeButton(app, code) {
+  return el("button", { class: "link", type: "button", onclick: () => explainInDialog(app, code) }, code);
+}
+
+// Show what `router check --explain` says of a code, in a dialog, and the runbook of the code.
 export async function explainInDialog(app, code) {
   let page;
   try {
@@ -42,6 +59,7 @@ export async function explainInDialog(app, code) {
   const dialog = el("dialog", { "aria-labelledby": "code-title", class: "explained" },
     el("h2", { id: "code-title" }, `${page.code} `, el("span", { class: `badge ${SEVERITIES[page.severity]}` }, page.severity)),
     el("p", {}, el("strong", {}, prose(page.title))), el("p", {}, prose(page.why)),
+    page.runbook && runbook(page.runbook),
     part("bad", page.bad), part("found", page.found), part("good", page.good),
     el("form", { method: "dialog" }, el("div", { class: "bar" }, el("button", { class: "button spread", autofocus: true }, "Close"))));
   dialog.addEventListener("close", () => dialog.remove());

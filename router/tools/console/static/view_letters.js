@@ -1,5 +1,6 @@
 // The view Dead letters: messages by cause, one message with the place of its failure, what the config would do with it
 // now, and redrive. Each call runs a command of `router dlq`, which makes the messages invisible while it works.
+import { codeButton } from "./dialogs.js";
 import { el, table } from "./dom.js";
 
 const SELECTORS = [
@@ -98,7 +99,7 @@ class LettersView {
   causes(queue) {
     const rows = queue.causes.map((cause) => [
       el("span", { class: "mono" }, String(cause.messages)),
-      el("span", { class: "mono once" }, cause.code),
+      el("span", { class: "mono once" }, this.code(cause.code)),
       [
         el("button", { class: "link", type: "button", onclick: () => this.rehearse(this.of(cause), cause) }, cause.reason),
         el("div", { class: "muted" }, where(cause)),
@@ -109,6 +110,11 @@ class LettersView {
       ? el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Causes of ${queue.dead_letter}` }, table(["Messages", "Code", "Reason", "Failed"], rows))
       : el("p", { class: "body empty" }, "No message is visible and selected.");
     return box(queue.dead_letter, `${queue.messages} selected`, content);
+  }
+
+  // Of a code of the router, a button that shows its runbook.
+  code(code) {
+    return /^RT\d/.test(code) ? codeButton(this.app, code) : code;
   }
 
   // The selectors of one cause, within those of the form.
@@ -152,7 +158,7 @@ class LettersView {
         el(
           "div",
           { class: "body stack" },
-          el("p", { class: "bad" }, rehearsed.before.code, " ", rehearsed.before.reason, found.pointer ? `, at ${found.pointer}` : ""),
+          el("p", { class: "bad" }, this.code(rehearsed.before.code), " ", rehearsed.before.reason, found.pointer ? `, at ${found.pointer}` : ""),
           el("pre", { class: "listing", tabindex: "0", "aria-label": "The message" }, lines),
           found.attributes ? [el("h3", {}, "Attributes"), el("pre", { class: "listing" }, found.attributes)] : null,
           el("h3", {}, "Rehearsed"),

@@ -357,6 +357,8 @@ class RoutesView {
       ["oldest", status.oldest_seconds !== null ? duration(status.oldest_seconds) : status.waiting === 0 && status.in_flight === 0 ? "–" : "unknown"],
       ["dead letters", status.dead_letter_queue ? number(status.dead_letters) : "no queue"],
       ...this.outcomeRows(node),
+      ...Object.entries(this.live.retries[node.name] ?? {}).map(([cause, count]) => [`retry: ${cause}`, String(count)]),
+      ...(node.name in this.live.ages ? [["95 % stored within", duration(this.live.ages[node.name])]] : []),
     ];
     return this.whatRuns(rows, [...status.unknown, ...this.live.unknown]);
   }
@@ -384,6 +386,6 @@ function compact(number) {
 }
 
 function duration(seconds) {
-  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 120) return `${Math.round(seconds * 100) / 100} s`;
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

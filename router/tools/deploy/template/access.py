@@ -9,6 +9,7 @@ import re
 
 from router.errors import UsageError
 from router.tools.check.senders import SenderParts, kind_of_sender, policy_of
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template.expressions import (
     ACCOUNT,
     PARTITION,
@@ -20,8 +21,6 @@ from router.tools.deploy.template.expressions import (
 )
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 
-ACCESS = "Access"
-"""The prefix of the logical ids of policies of queues."""
 _COLON = re.compile(r":(?![^{}]*\})")
 """A colon that is not within a variable."""
 _ACCOUNT_PART = 4
@@ -30,7 +29,7 @@ _ACCOUNT_PART = 4
 def access_resources(plan: StackPlan) -> dict[str, Json]:
     """Return the policies of the queues that the stack creates; raises UsageError for a sender that is not known."""
     return {
-        f"{ACCESS}{queue.id.removeprefix('Queue')}": _access(queue)
+        QueuePart.ACCESS.of(queue.id): _access(queue)
         for queue in plan.queues.values()
         if queue.made
     }

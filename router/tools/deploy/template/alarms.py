@@ -6,7 +6,8 @@ Metric math: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/usin
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
@@ -17,6 +18,7 @@ from router.runtime.deliver.metrics import (
     of_kind,
 )
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template.expressions import (
     ACCOUNT,
     REGION,
@@ -30,9 +32,9 @@ from router.tools.deploy.template.expressions import (
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.resources import FUNCTION, environment
 
-ACTIONS: list[Json] = [
-    {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}
-]
+TOPIC = "AlarmTopic"
+"""The parameter with the topic of the alarms of queues whose owner has none."""
+ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": TOPIC}, {"Ref": "AWS::NoValue"}]}]
 MINUTE = 60
 LASTING = 5
 """Minutes for which a backlog or throttling lasts before it is an alarm: bursts are shorter."""
@@ -59,6 +61,18 @@ _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
     ("ThrottlesAlarm", "Throttles", "The function is throttled", LASTING),
 )
+
+
+def silent_alarms(template: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
+    """Return the logical ids of the alarms that notify nobody, with these values of the parameters."""
+    if values.get(TOPIC):
+        return []
+    alarms = {
+        id_: each["Properties"]
+        for id_, each in template["Resources"].items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    return [id_ for id_, each in alarms.items() if each.get("AlarmActions", ACTIONS) == ACTIONS]
 
 
 def conditions(plan: StackPlan) -> dict[str, Json]:
@@ -92,14 +106,16 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
     of_each: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
-        end = queue.id.removeprefix("Queue")
-        alarms[f"AgeAlarm{end}"] = in_account(queue, _age(plan, queue))
-        of_each[f"RetriesAlarm{end}"] = _retries(plan, queue)
-        of_each[f"StalledAlarm{end}"] = in_account(queue, _stalled(plan, queue))
-        of_each[f"InFlightAlarm{end}"] = in_account(queue, _in_flight(plan, queue))
+        alarms[QueuePart.AGE_ALARM.of(queue.id)] = in_account(queue, _age(plan, queue))
+        of_each[QueuePart.RETRIES_ALARM.of(queue.id)] = _retries(plan, queue)
+        stalled = in_account(queue, _stalled(plan, queue))
+        of_each[QueuePart.STALLED_ALARM.of(queue.id)] = stalled
+        in_flight = in_account(queue, _in_flight(plan, queue))
+        of_each[QueuePart.IN_FLIGHT_ALARM.of(queue.id)] = in_flight
         if queue.settings.silent_after:
             seconds = parse_duration(queue.settings.silent_after)
-            alarms[f"SilentAlarm{end}"] = in_account(queue, _silent(plan, queue, seconds))
+            silent = in_account(queue, _silent(plan, queue, seconds))
+            alarms[QueuePart.SILENT_ALARM.of(queue.id)] = silent
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
@@ -109,7 +125,7 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
             _of_queue("ApproximateNumberOfMessagesVisible", queue, "Maximum"),
             actions=_actions(plan, queue),
         )
-        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = in_account(queue, made)
+        alarms[QueuePart.LETTERS_ALARM.of(queue.id)] = in_account(queue, made)
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
             measured = _measured("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum")
@@ -121,7 +137,7 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
     )
     if len(alarms) + len(of_each) + SPARE_RESOURCES <= room:
         return alarms | of_each
-    return alarms if plan.worker else alarms | {"RetriesAlarm": _all_retries(plan)}
+    return alarms if plan.worker else alarms | {QueuePart.RETRIES_ALARM.value: _all_retries(plan)}
 
 
 def _age(plan: StackPlan, queue: PlannedQueue) -> Json:

@@ -14,8 +14,9 @@ from typing import Any
 from msgspec import structs
 
 from router.tools.deploy.changes import QUEUE, TABLE
-from router.tools.deploy.template.document import Document, check_resources
+from router.tools.deploy.template.document import Document
 from router.tools.deploy.template.expressions import Json, attribute, ref, resource
+from router.tools.deploy.template.limits import require_limits
 from router.tools.deploy.template.resources import FUNCTION
 
 ALIAS = "FunctionAlias"
@@ -33,7 +34,7 @@ _MARK = "HiddenValues"
 def with_alias(document: Document) -> Document:
     """Return a template whose event source mappings call an alias of the function, instead of its newest code."""
     body = add_alias(document.body)
-    check_resources(body)
+    require_limits(body)
     return structs.replace(document, body=body)
 
 

@@ -16,8 +16,9 @@ from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import alarm
 from router.tools.deploy.template.alias import ALIAS
-from router.tools.deploy.template.document import Document, check_resources
+from router.tools.deploy.template.document import Document
 from router.tools.deploy.template.expressions import Expression, Json, ref, sub
+from router.tools.deploy.template.limits import require_limits
 
 _GIVEN = re.compile(r"(\d{1,2})%?(?:/(\d{1,4}))?")
 DEFAULT_MINUTES = 10
@@ -75,7 +76,7 @@ def with_canary(document: Document, canary: Canary) -> Document:
         "Parameters": {**body["Parameters"], **part["Parameters"]},
         "Resources": {**body["Resources"], ALIAS: alias, **alarms, **part["Resources"]},
     }
-    check_resources(changed)
+    require_limits(changed)
     return structs.replace(document, body=changed)
 
 

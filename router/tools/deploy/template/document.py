@@ -1,11 +1,8 @@
-"""The template as a whole, within CloudFormation's limits.
-
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-"""
+"""The template as a whole, within the limits of AWS."""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -26,7 +23,13 @@ from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
 from router.tools.deploy.template.expressions import Json, Substitutions, ref
-from router.tools.deploy.template.plan import make_plan
+from router.tools.deploy.template.limits import (
+    MAX_RESOURCES,
+    environments,
+    require_limits,
+    require_size,
+)
+from router.tools.deploy.template.plan import PlannedResource, make_plan
 from router.tools.deploy.template.policies import make_policies
 
 if TYPE_CHECKING:
@@ -34,13 +37,9 @@ if TYPE_CHECKING:
 else:
     _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-MAX_RESOURCES, MAX_PARAMETERS = 500, 200
-MAX_REFERENCES = 60
-"""Dynamic references: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
-MAX_BYTES = 1_000_000
-"""The maximum size of a template in S3."""
-MAX_INLINE_BYTES = 51_200
-"""The maximum size of a template in a request; a longer one is read from S3."""
+
+MOST_ARNS = 150
+"""The most outputs with the ARNs of queues and tables: cfn-lint warns of 180 of the 200 that a stack can have."""
 
 
 class Document(Struct, frozen=True):
@@ -102,7 +101,7 @@ def _require_values(file: File, env: Mapping[str, str]) -> None:
 
 
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
-    """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
+    """Return the template of a config; raises UsageError if it exceeds limits, with all of them."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
     shared = yaml.safe_load(fill("monitoring.yaml"))
     policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
@@ -135,10 +134,11 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
             **part["Outputs"],
             "LogGroupName": {"Value": ref(resources.LOG_GROUP)},
             "DashboardName": {"Value": ref("Dashboard")},
+            **_outputs(made),
         },
     }
     _check_references(body)
-    check_resources(body)
+    require_limits(body)
     variables = plan.substitutions.variables.values()
     return Document(
         body,
@@ -148,29 +148,25 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
     )
 
 
-def check_resources(body: Json) -> None:
-    """Raise UsageError if a template has more resources or parameters than CloudFormation accepts."""
-    _check("resources", len(body["Resources"]), MAX_RESOURCES)
-    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+def _outputs(made: Sequence[PlannedResource]) -> Json:
+    """Return the ARNs of the queues and tables that the stack creates; none if they are too many."""
+    if len(made) > MOST_ARNS:
+        return {}
+    return {f"{each.id}Arn": {"Value": each.arn_expression} for each in made}
 
 
 def as_json(document: Document) -> str:
     """Return the template as JSON; raises UsageError if it is too long."""
-    return _fitting(
+    return require_size(
         msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n"
     )
 
 
 def as_yaml(document: Document) -> str:
     """Return the template as YAML with the long forms of functions; raises UsageError if it is too long."""
-    return _fitting(
+    return require_size(
         yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
     )
-
-
-def _fitting(text: str) -> str:
-    _check("bytes", len(text.encode()), MAX_BYTES)
-    return text
 
 
 class _Plain(_FastestDumper):
@@ -182,24 +178,14 @@ class _Plain(_FastestDumper):
 
 
 def _check_references(body: Json) -> None:
-    """Raise UsageError for a dynamic reference that CloudFormation would resolve by chance, or for too many."""
-    count = 0
+    """Raise UsageError for a dynamic reference that CloudFormation would resolve by chance."""
     for id_, each in body["Resources"].items():
-        in_environment = json.dumps(_environments(each)).count(DYNAMIC_REFERENCE)
+        in_environment = json.dumps(environments(each)).count(DYNAMIC_REFERENCE)
         if json.dumps(each).count(DYNAMIC_REFERENCE) > in_environment:
             raise UsageError(
                 f"a text of the config in the resource {id_} has '{DYNAMIC_REFERENCE}', which CloudFormation would "
                 "replace; a reference to a secret or parameter belongs into function.environment or worker.environment"
             )
-        count += in_environment
-    _check("dynamic references", count, MAX_REFERENCES)
-
-
-def _environments(resource: Json) -> list[Any]:
-    """Return the environments of a function or a task."""
-    properties = resource["Properties"]
-    containers = properties.get("ContainerDefinitions", ())
-    return [each.get("Environment") for each in (properties, *containers)]
 
 
 def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:
@@ -213,11 +199,3 @@ def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:
                 )
             found[logical_id] = resource
     return found
-
-
-def _check(what: str, count: int, most: int) -> None:
-    if count > most:
-        raise UsageError(
-            f"the template has {count:,} {what}, and CloudFormation accepts {most:,}; "
-            "split the config, and deploy a stack for each part"
-        )

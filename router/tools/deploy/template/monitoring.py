@@ -9,6 +9,7 @@ from router.runtime.deliver.metrics import (
     KINDS,
     METRICS_VARIABLE,
     NAMESPACE,
+    POSTPONED,
     QUEUE,
     ROUTE,
     SERVICE,
@@ -171,7 +172,9 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         return
     # The router uses the name in the config.
     known = known_to_function(plan, queue)
-    for name in _COUNTED:
+    # A worker postpones nothing.
+    counted = _COUNTED if plan.worker else [*_COUNTED, POSTPONED]
+    for name in counted:
         label = (
             name.removeprefix("router_")
             .removeprefix("messages_")

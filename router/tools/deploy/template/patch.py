@@ -16,8 +16,9 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.model import Path as Place
 from router.tools.control_plane.stacks import LongForms
-from router.tools.deploy.template.document import Document, as_json, check_resources
+from router.tools.deploy.template.document import Document, as_json
 from router.tools.deploy.template.expressions import Json
+from router.tools.deploy.template.limits import require_limits
 
 _RESOURCES = "Resources"
 _SECTIONS = (_RESOURCES, "Parameters", "Conditions", "Mappings", "Rules", "Metadata", "Outputs")
@@ -94,7 +95,7 @@ def with_patches(document: Document, patches: Sequence[Patch], region: str) -> D
         body = _patched(body, patch)
     if not patches:
         return document
-    check_resources(body)
+    require_limits(body)
     patched = structs.replace(document, body=body)
     errors = _errors_of(patched, region)
     # What the config is to blame for is at no line of a patch.

@@ -1,8 +1,8 @@
 """IAM policies of the role of the function or the worker: the permissions that `router check --live` requires.
 
-The routes are split into groups, each with a managed policy of its own. The id of a policy is a hash of its content: a
-change of a group makes a new policy, before the function is changed, and deletes the old one at the end. So a message
-of the old config that is still on its way is not denied, and neither is one of the new config.
+What the routes need is split into groups, each with a managed policy of its own. The id of a policy is a hash of its
+content: a change of a group makes a new policy, before the function is changed, and deletes the old one at the end. So
+a message of the old config that is still on its way is not denied, and neither is one of the new config.
 
 Sizes, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from router.errors import UsageError
 from router.runtime.config import spec
 from router.tools.check.live.permissions import (
     DECRYPT,
@@ -22,6 +21,7 @@ from router.tools.check.live.permissions import (
     POSTPONE,
     READ,
     SEND,
+    Needs,
     needed,
     postponing,
 )
@@ -54,8 +54,8 @@ MAX_MANAGED = 6_144
 MAX_ATTACHED = 10
 """Managed policies of a role, unless AWS raises the quota of the account, to 20 at most."""
 MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
-_QUEUE_BITS, _ROUTE_BITS = 32, 64
-"""How many bits of the hashes of a route's queue and of its name place it in a group."""
+_QUEUE_BITS, _ARN_BITS = 32, 64
+"""How many bits of the hashes of a queue, and of the ARN of what it needs, place that in a group."""
 VERSION = "2012-10-17"
 _KMS = "kms:"
 VIA_SERVICE: Json = {
@@ -79,7 +79,8 @@ class Statement(Struct, frozen=True):
 
 def statements(plan: StackPlan) -> list[Statement]:
     """Return the statements of all routes in a fixed order; together they allow exactly the needed actions."""
-    return _Permissions(plan).statements(tuple(plan.config.routes))
+    permissions = _Permissions(plan)
+    return as_statements(permissions.needs(tuple(plan.config.routes)))
 
 
 class _Permissions:
@@ -102,32 +103,36 @@ class _Permissions:
         # Of all routes: those of a queue may be in several groups.
         self._postponing = frozenset() if plan.worker else postponing(self._config, self._compiled)
 
-    def statements(self, routes: Sequence[str]) -> list[Statement]:
-        """Return the statements of some routes."""
+    def needs(self, routes: Sequence[str]) -> Needs:
+        """Return the actions that some routes need, by ARN."""
         settings = {name: self._config.routes[name] for name in routes}
         queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
-        needs = needed(
+        return needed(
             structs.replace(self._config, routes=settings),
             queues,
             self._seen,
             self._postponing,
         )
-        left = {arn: set(actions) for arn, actions in needs.items()}
-        found = []
-        for sid, actions in BUNDLES:
-            # An action may be in several statements: it is allowed by the one whose actions are all needed.
-            matching = [
-                arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)
-            ]
-            for arn in matching:
-                left[arn] -= set(actions)
-            if matching:
-                found.append(Statement(sid, actions, tuple(matching)))
-        for action in sorted(set().union(*left.values())):
-            service, name = action.split(":")
-            arns = tuple(arn for arn in left if action in left[arn])
-            found.append(Statement(f"{service.title()}{name}", (action,), arns))
-        return found
+
+
+def as_statements(needs: Needs) -> list[Statement]:
+    """Return the statements that allow exactly the needed actions."""
+    left = {arn: set(actions) for arn, actions in needs.items()}
+    found = []
+    for sid, actions in BUNDLES:
+        # An action may be in several statements: it is allowed by the one whose actions are all needed.
+        matching = [
+            arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)
+        ]
+        for arn in matching:
+            left[arn] -= set(actions)
+        if matching:
+            found.append(Statement(sid, actions, tuple(matching)))
+    for action in sorted(set().union(*left.values())):
+        service, name = action.split(":")
+        arns = tuple(arn for arn in left if action in left[arn])
+        found.append(Statement(f"{service.title()}{name}", (action,), arns))
+    return found
 
 
 def _deployed(arn: str) -> DeployedQueue:
@@ -171,56 +176,56 @@ class Policies(Struct, frozen=True):
 
 
 def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str) -> Policies:
-    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text.
-
-    Raises UsageError for more policies than a role can have.
-    """
+    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text."""
+    permissions = _Permissions(plan)
+    routes_of: dict[str, dict[str, None]] = {}
+    for name in plan.config.routes:
+        for arn in permissions.needs((name,)):
+            routes_of.setdefault(arn, {})[name] = None
+    needs = permissions.needs(tuple(plan.config.routes))
+    bits = {arn: _bits(plan.config, arn, routes_of[arn]) for arn in sorted(needs)}
     resources: dict[str, Json] = {}
     routes: dict[str, tuple[str, ...]] = {}
-    bits = {name: _bits(route.queue, name) for name, route in plan.config.routes.items()}
-    for group, parts in _groups(_Permissions(plan), tuple(sorted(bits)), bits):
-        for part in parts:
-            document = document_of(part, place)
-            digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-            id_ = f"Permissions{digest[:12].upper()}"
-            properties = {"PolicyDocument": document, "Roles": [ref(role)]}
-            resources[id_] = {"Type": MANAGED_POLICY, "Properties": properties}
-            routes[id_] = tuple(dict.fromkeys((*routes.get(id_, ()), *group)))
-    if len(resources) > MAX_ATTACHED:
-        raise UsageError(
-            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(resources)}; "
-            "split the config, and deploy a stack for each part"
-        )
+    for group in _groups(needs, tuple(bits), bits):
+        document = document_of(as_statements({arn: needs[arn] for arn in group}), place)
+        digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        id_ = f"Permissions{digest[:12].upper()}"
+        properties = {"PolicyDocument": document, "Roles": [ref(role)]}
+        resources[id_] = {"Type": MANAGED_POLICY, "Properties": properties}
+        routes[id_] = tuple(dict.fromkeys(route for arn in group for route in routes_of[arn]))
     return Policies(resources, routes)
 
 
-def _bits(queue: str, route: str) -> str:
-    """Return the bits that place a route in a group: routes of one queue are together as far as possible."""
+def _bits(config: spec.Config, arn: str, routes: Iterable[str]) -> str:
+    """Return the bits that place an ARN in a group.
+
+    What the routes of one queue need is together as far as possible. What several queues need is placed by itself: each
+    of them would repeat it.
+    """
+    queues = {config.routes[route].queue for route in routes}
+    user = queues.pop() if len(queues) == 1 else arn
     return "".join(
         f"{int.from_bytes(hashlib.sha256(name.encode()).digest()[: bits // 8]):0{bits}b}"
-        for name, bits in ((queue, _QUEUE_BITS), (route, _ROUTE_BITS))
+        for name, bits in ((user, _QUEUE_BITS), (arn, _ARN_BITS))
     )
 
 
 def _groups(
-    permissions: _Permissions, routes: tuple[str, ...], bits: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, ...], list[list[Statement]]]]:
-    """Yield groups of routes, each with its statements, in parts that fit into a policy each.
+    needs: Needs, arns: tuple[str, ...], bits: Mapping[str, str]
+) -> Iterator[tuple[str, ...]]:
+    """Yield groups of ARNs, each of which fits into a policy.
 
-    A group that does not fit is split by the first bit in which its routes differ. What else there is does not matter
-    to a group, so that a new route changes its own group only.
+    A group that does not fit is split by the first bit in which its ARNs differ. What else there is does not matter to
+    a group, so that a new route changes only the groups of what it needs.
     """
-    found = permissions.statements(routes)
-    columns = zip(*[bits[name] for name in routes], strict=True)
+    columns = zip(*[bits[arn] for arn in arns], strict=True)
     differing = (place for place, values in enumerate(columns) if len(set(values)) > 1)
     place = next(differing, None)
-    if place is None or _size(found) <= MAX_MANAGED:
-        yield routes, split(found)
+    if place is None or _size(as_statements({arn: needs[arn] for arn in arns})) <= MAX_MANAGED:
+        yield arns
         return
     for bit in "01":
-        yield from _groups(
-            permissions, tuple(name for name in routes if bits[name][place] == bit), bits
-        )
+        yield from _groups(needs, tuple(arn for arn in arns if bits[arn][place] == bit), bits)
 
 
 def split(statements: Sequence[Statement]) -> list[list[Statement]]:

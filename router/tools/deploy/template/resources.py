@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import yaml
 
-from router.errors import UsageError
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.check.rules.queues import receives_of
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.access import access_resources
 from router.tools.deploy.template.expressions import (
@@ -38,8 +38,6 @@ _ROLES = ("HASH", "RANGE")
 FUNCTION, LOG_GROUP = "Function", "LogGroup"
 CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
 """Parameters of function.yaml."""
-MAX_ENVIRONMENT = 4096
-"""Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 DAY = 86_400
 
 
@@ -182,7 +180,7 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
     resources[FUNCTION]["DependsOn"] = list(policies.resources)
     function = resources[FUNCTION]["Properties"]
     function["Environment"] = {
-        "Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}
+        "Variables": {name: sub(text) for name, text in environment(plan).items()}
     }
     if settings.reserved_concurrency is not None:
         function["ReservedConcurrentExecutions"] = settings.reserved_concurrency
@@ -194,7 +192,7 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
         role = resources["Role"]["Properties"]
         role["Policies"] = [*role["Policies"], *yaml.safe_load(fill("network.yaml"))]
     mappings = {
-        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes))
+        QueuePart.MAPPING.of(queue.id): _mapping(queue, policies.of(queue.routes))
         for queue in plan.read
     }
     resources |= {**policies.resources, **mappings}
@@ -216,18 +214,6 @@ def environment(plan: StackPlan) -> dict[str, str]:
     """
     more = getattr(plan.config, plan.section).environment
     return {SERVICE_VARIABLE: STACK, **plan.substitutions.environment(more, plan.section)}
-
-
-def _lambda_environment(plan: StackPlan) -> dict[str, str]:
-    """Return the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
-    variables = environment(plan)
-    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
-    if size > MAX_ENVIRONMENT:
-        raise UsageError(
-            f"the function's environment variables have {size:,} bytes, and Lambda accepts {MAX_ENVIRONMENT:,}; "
-            "shorten function.environment, or let a plugin read a file"
-        )
-    return variables
 
 
 def place_in(plan: StackPlan) -> Callable[[str], Expression]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from router.errors import UsageError
 from router.runtime.config.spec_resources import Worker
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
@@ -19,6 +18,7 @@ from router.runtime.deliver.metrics import (
     NAMESPACE,
     SERVICE,
 )
+from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub
@@ -59,8 +59,6 @@ START_FIRST = {"MinimumHealthyPercent": 100, "MaximumPercent": 200}
 STOP_FIRST = {"MinimumHealthyPercent": 0, "MaximumPercent": 100}
 """Old tasks stop before new ones start:
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"""
-MAX_POLICIES = 50
-"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
 CORE = 1024
 """The CPU units of a core."""
 
@@ -132,17 +130,9 @@ def image_command(settings: Worker, config: str) -> list[str]:
 
 
 def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
-    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies.
-
-    Raises UsageError for more queues than a service can have policies.
-    """
-    if len(plan.read) > MAX_POLICIES:
-        raise UsageError(
-            f"a service can scale on {MAX_POLICIES} queues, and the config has {len(plan.read)}; "
-            "split the config, and deploy a stack for each part"
-        )
+    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies."""
     return {
-        f"Scaling{queue.id.removeprefix('Queue')}": in_account(queue, _policy(plan, queue))
+        QueuePart.SCALING.of(queue.id): in_account(queue, _policy(plan, queue))
         for queue in plan.read
     }
 

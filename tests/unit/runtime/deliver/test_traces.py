@@ -85,6 +85,20 @@ def test_a_producer(queue: Any, message: Delivered, links: Any) -> None:
     assert linked(trace_spans(queue, [message], 1.5, 0.25, Sampling())) == links
 
 
+def test_senders_that_differ(queue: Any) -> None:
+    """Each message of a batch has its own context, wherever it is."""
+    messages = [
+        delivered(SAMPLED, id_="a"),
+        delivered(id_="b", traceparent=text(f"{W3C}1")),
+        delivered(id_="c"),
+        delivered(SAMPLED, id_="d", traceparent=text(f"{W3C}0")),
+    ]
+
+    (span,) = trace_spans(queue, messages, 1.5, 0.25, NEVER)
+
+    assert [(link.message_id, link.trace_id) for link in span.links] == [("a", TRACE), ("b", OTHER)]
+
+
 @pytest.mark.parametrize(
     ("contexts", "sampling", "links"),
     [

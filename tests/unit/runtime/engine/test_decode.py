@@ -237,15 +237,31 @@ def nesting(text: Any) -> Any:
 def deep_documents(draw: Any) -> Any:
     """JSON of many brackets, in and out of texts, nested about as deep as is allowed."""
     value = draw(JSON)
-    siblings = draw(st.lists(JSON, min_size=1, max_size=3))
+    neighbours = st.sampled_from(
+        ["},{" * 70, "{/x}" * 70, "},{/" * 70, "},{/{" * 70, "}, {", "{", [{}] * 70, [{"a": [{}, {}]}] * 40]
+    )
+    siblings = draw(st.lists(JSON | neighbours, min_size=1, max_size=3))
     for level in range(draw(st.sampled_from([0, 30, 50, 60, 61, 62, 63, 64, 65, 66, 70, 100, 127, 128, 129]))):
         near = siblings[level % len(siblings)]
         value = [near, value, near] if draw(st.booleans()) else {"a": value, "b": near}
-    return written(value)
+    return written(value, draw(st.sampled_from([",", ", ", " ,\n"])))
+
+
+@pytest.mark.parametrize("text", ["},{", "}, {", "{/", "},{/", "}, {/{", "]", "}"])
+@pytest.mark.parametrize("separator", [",", ", "])
+def test_brackets_in_texts_hide_no_nesting(text: str, separator: str) -> None:
+    """However many of them there are."""
+    near = f'"{text * 100}"'
+    for depth in (64, 65):
+        body = f"[{near}{separator}" * depth + "1" + "]" * depth
+        if depth == 64:
+            bound_nesting(body)
+        else:
+            assert rejection(bound_nesting, body) == TOO_DEEP
 
 
 @given(deep_documents())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=150)
 def test_the_bound_of_nesting_agrees_with_a_plain_count(text: Any) -> None:
     """The fast implementation and the obvious one agree."""
     try:

@@ -1,4 +1,4 @@
-"""A put that is planned as text has the results of the write mode: writes, outcomes, reasons and places."""
+"""A put or delete that is planned as text has the results of the write mode: writes, outcomes, reasons and places."""
 
 import base64
 import json
@@ -82,6 +82,7 @@ VALUES = st.recursive(
 )
 MESSAGES = VALUES | st.dictionaries(st.sampled_from(["a", "b", "c", "id", "at", "v"]), VALUES, max_size=6)
 Compile = Callable[..., CompiledQueue | None]
+TEXT_MODES = ("put", "delete")
 
 
 @pytest.fixture(scope="module")
@@ -132,18 +133,21 @@ def body_of(data: Any, *, ascii_only: bool) -> str:
 
 
 @settings(deadline=None, max_examples=400)
-@given(st.lists(SOURCES, max_size=4), KEYS, MESSAGES, st.booleans())
-@example(["a", {"from": "b", "missing": "error"}], {"id": "S"}, {"id": "x", "a": "z" * 500_000}, False)
-@example(["@"], {"id": "S"}, {"id": "x", "b": [[]]}, False)
-@example(["a"], {"id": "N"}, {"id": 10**38, "a": "x"}, False)
-@example(["to_string(@)"], {"id": "S"}, {"id": "x"}, False)
-@example(["a"], {"id": "S"}, {"id": "x", "a": "\u001f"}, True)
+@given(st.lists(SOURCES, max_size=4), KEYS, MESSAGES, st.booleans(), st.sampled_from(TEXT_MODES))
+@example(["a", {"from": "b", "missing": "error"}], {"id": "S"}, {"id": "x", "a": "z" * 500_000}, False, "put")
+@example(["a", {"from": "b", "missing": "error"}], {"id": "S"}, {"id": "x", "a": "z" * 500_000}, False, "delete")
+@example(["@"], {"id": "S"}, {"id": "x", "b": [[]]}, False, "put")
+@example(["a"], {"id": "N"}, {"id": 10**38, "a": "x"}, False, "put")
+@example(["a"], {"id": "N"}, {"id": 10**38, "a": "x"}, False, "delete")
+@example(["to_string(@)"], {"id": "S"}, {"id": "x"}, False, "put")
+@example(["a"], {"id": "S"}, {"id": "x", "a": "\u001f"}, True, "put")
+@example(["a"], {"id": "S"}, {"id": "\u001f", "a": "x"}, True, "delete")
 def test_both_ways_have_one_result(
-    queue_of: Compile, sources: list[Any], key: Any, data: Any, ascii_only: bool
+    queue_of: Compile, sources: list[Any], key: Any, data: Any, ascii_only: bool, mode: str
 ) -> None:
     """Over configs and messages: the same bytes, outcomes, reasons and places."""
     item = dict.fromkeys(key) | {name: name for name in key} | dict(zip(("p", "q", "r", "é"), sources, strict=False))
-    queue = queue_of(item, key, {"mode": "put"})
+    queue = queue_of(item, key, {"mode": mode})
     if queue is None or queue.routes[0].plan_put is None:
         return
 
@@ -180,10 +184,11 @@ BODIES = {
 }
 
 
+@pytest.mark.parametrize("mode", TEXT_MODES)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_both_ways_have_one_result_at_the_bounds(queue_of: Compile, body: str) -> None:
+def test_both_ways_have_one_result_at_the_bounds(queue_of: Compile, body: str, mode: str) -> None:
     """Nesting, digits, escapes, lengths."""
-    queue = queue_of({"a": {"from": "a", "missing": "omit"}, "b": "b", "id": "id"}, {"id": "S"}, {"mode": "put"})
+    queue = queue_of({"a": {"from": "a", "missing": "omit"}, "b": "b", "id": "id"}, {"id": "S"}, {"mode": mode})
     assert queue is not None
 
     general, text = planned_both_ways(queue, body)
@@ -199,7 +204,8 @@ class Name(str):
     pass
 
 VALUES = {
-    "text": "é\\n", "subclass": Name("a"), "half": "\\ud83d", "none": None, "number": 1, "decimal": Decimal("1.50"),
+    "text": "é\\n", "quote": '"', "backslash": "\\\\", "space": "\\u2028", "plain": "é 😀",
+    "subclass": Name("a"), "half": "\\ud83d", "none": None, "number": 1, "decimal": Decimal("1.50"),
     "nan": Decimal("NaN"), "float": 1.5, "set": {"a"}, "bytes": b"a", "list": [1], "tuple": (1,), "object": object(),
 }
 
@@ -217,17 +223,27 @@ def router_transform_message(message, route):
     return message.with_data({**message.data, "a": VALUES[what]}) if what in VALUES else None
 """
 HOOKED = [
-    "text", "subclass", "half", "none", "number", "decimal", "nan", "float", "set", "bytes", "list", "tuple", "object",
+    "text", "quote", "backslash", "space", "plain", "subclass", "half", "none", "number", "decimal", "nan",
+    "float", "set", "bytes", "list", "tuple", "object",
     "drop", "reject", "key", "no object", "unchanged",
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", TEXT_MODES)
 @pytest.mark.parametrize("what", HOOKED)
-def test_both_ways_after_a_hook(tmp_path: Path, what: str) -> None:
+def test_both_ways_after_a_hook(tmp_path: Path, what: str, mode: str) -> None:
     """Whatever a plugin makes of a message; what it changes has no text of its own."""
     (tmp_path / "own.py").write_text(HOOK, encoding="utf-8")
-    route = {"queue": "q", "table": "things", "item": {"id": "id", "a": "a"}, "schema": {"type": "object"}}
-    config = {"version": 1, "plugins": ["own.py"], "tables": {"things": {"key": {"id": "S"}}}, "routes": {"r": route}}
+    # The changed value is put, or it is the key that is deleted.
+    key = "id" if mode == "put" else "a"
+    route = {
+        "queue": "q",
+        "table": "things",
+        "item": {"id": "id", "a": "a"},
+        "schema": {"type": "object"},
+        "write": {"mode": mode},
+    }
+    config = {"version": 1, "plugins": ["own.py"], "tables": {"things": {"key": {key: "S"}}}, "routes": {"r": route}}
     (tmp_path / "routes.yaml").write_text(json.dumps(config), encoding="utf-8")
     queue = load_program(tmp_path / "routes.yaml", {}).engine.queues["q"]
 
@@ -283,10 +299,11 @@ KEYED = [
 ]
 
 
+@pytest.mark.parametrize("mode", TEXT_MODES)
 @pytest.mark.parametrize(("key", "data", "is_text"), KEYED)
-def test_keys_of_a_text(queue_of: Compile, key: Any, data: Any, is_text: bool) -> None:
+def test_keys_of_a_text(queue_of: Compile, key: Any, data: Any, is_text: bool, mode: str) -> None:
     """Whole numbers, and texts that are valid whatever bytes their characters have."""
-    queue = queue_of({name: name for name in key}, key, {"mode": "put"})
+    queue = queue_of({name: name for name in key}, key, {"mode": mode})
     assert queue is not None
     general, text = planned_both_ways(queue, json.dumps(data))
 
@@ -330,7 +347,7 @@ def test_the_size_is_exact(queue_of: Compile, count: int, left_out: bool) -> Non
         ({"id": "id", "b": "b"}, {"mode": "insert"}, {}),
         ({"id": "id", "v": "v"}, {"mode": "newest", "version": "v"}, {}),
         ({"id": "id"}, {"mode": "update"}, {}),
-        ({"id": "id"}, {"mode": "delete"}, {}),
+        ({"id": "id", "v": "v"}, {"mode": "delete", "version": "v"}, {}),
         ({"id": "element.id"}, {"mode": "put"}, {"for_each": "lines"}),
         ({"id": "id"}, {"mode": "put"}, {"merge": "labels"}),
         ({"id": "id"}, {"mode": "put"}, {"queues": {"q": {"atomic": True}}}),

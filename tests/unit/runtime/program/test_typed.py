@@ -8,7 +8,6 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-import jsonschema_rs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,10 +15,10 @@ from msgspec import structs
 
 from router.model import Outcome, Record
 from router.runtime.program.load import load_program
-from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
+from router.runtime.program.typed_schema import MAX_CHOICES, MAX_FIELDS, typed_schema
 from tests.support.deliver import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, plan
-from tests.support.planning import shown
+from tests.support.planning import meaning
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
 TEXTS = ["", "x", "é", "play", "07", "a-b", "0.5", "😀", '"', "\\", "\x7f", "\n", "y" * 600]
@@ -126,7 +125,7 @@ def agrees(queue: CompiledQueue, body: str) -> bool | None:
     planned = fast and fast(record)
     (route,) = queue.routes
     general = plan(structs.replace(queue, routes=(structs.replace(route, plan_put=None),)), record)
-    return None if planned is None else shown(planned) == shown(general)
+    return None if planned is None else meaning(planned) == meaning(general)
 
 
 @settings(deadline=None, max_examples=600)
@@ -187,6 +186,22 @@ def test_it_takes_usual_messages(queue_of: Compile, body: str) -> None:
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body)
 
 
+def test_values_of_one_definition(queue_of: Compile) -> None:
+    """As wholes, in lists, in maps, and in parts."""
+    user = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}
+    properties: dict[str, Any] = {name: {"$ref": "#/$defs/user"} for name in ("p", "q", "r")}
+    properties |= {"list": {"type": "array", "items": {"$ref": "#/$defs/user"}}, "id": {"type": "string"}}
+    properties |= {"map": {"type": "object", "additionalProperties": {"$ref": "#/$defs/user"}}}
+    item = {name: {"from": name, "missing": "omit"} for name in ("p", "q", "r.a", "list", "map", "p.b")}
+    queue = queue_of({"properties": properties, "$defs": {"user": user}}, {"id": "id"} | item, {"id": "S"})
+    one = '{"b": 1.50, "a": "x"}'
+
+    assert agrees(
+        queue, f'{{"id": "x", "p": {one}, "q": {one}, "r": {one}, "list": [{one}, {one}], "map": {{"é": {one}}}}}'
+    )
+    assert agrees(queue, '{"id": "x", "p": {"a": "x", "b": "1"}}') is None
+
+
 def test_required_numbers_and_booleans(queue_of: Compile) -> None:
     """They need no look for a value that is absent."""
     schema = FULL | {"required": [*FULL["required"], "rate", "on"]}
@@ -212,10 +227,7 @@ def test_required_numbers_and_booleans(queue_of: Compile) -> None:
         {"rate": [1]},
         {"rate": True},
         {"place": {}},
-        {"place": {"city": "x", "street": "y"}},
         {"place": None},
-        {"other": 1},
-        {"f0": "a_001"},
         {"place": {"city": '"'}},
         {"place": {"city": "x" * MAX_ITEM_BYTES}},
     ],
@@ -225,6 +237,66 @@ def test_it_leaves_other_messages_to_the_general_way(queue_of: Compile, change: 
     body = json.dumps({"id": "a_001", "kind": "play", "at": 5} | change)
 
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"other": 1',
+        '"f0": "a_001"',
+        '"place": {"city": "x", "street": "y"}',
+        '"place": {"street": {"city": 1}, "city": "x"}',
+        f'"other": [{"9" * 17}, 1e-99999999999999999, null, {{"id": 5}}]',
+        f'"other": {"[" * 63}{"]" * 63}',
+    ],
+)
+def test_it_leaves_out_members_that_are_not_declared(queue_of: Compile, members: str) -> None:
+    """The mapping cannot need them."""
+    body = f'{{"id": "a_001", "kind": "play", "at": 5, {members}}}'
+
+    assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 18,
+        "9" * 4301,
+        "1e9999999999999999999",
+        "[" * 64 + "]" * 64,
+        "[" * 100_000,
+        "01",
+        "1.",
+        "nul",
+        '"\x07"',
+        "[1 2]",
+    ],
+)
+def test_it_looks_at_what_it_leaves_out(queue_of: Compile, value: str) -> None:
+    """The general way refuses a number that it cannot hold, what nests too deep, and what is no JSON."""
+    body = f'{{"id": "a_001", "kind": "play", "at": 5, "other": {value}}}'
+
+    assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+def test_a_batch_of_messages_with_other_members(queue_of: Compile) -> None:
+    """What takes the first of them takes the next at once."""
+    (route,) = (queue := queue_of(FULL, ITEM, {"id": "S"})).routes
+    assert route.compile_typed is not None
+    strict, lenient = route.compile_typed()
+    tried: list[str] = []
+
+    def refuse(*given: Any) -> Any:
+        tried.append("strict")
+        return strict(*given)
+
+    queue = structs.replace(queue, routes=(structs.replace(route, compile_typed=lambda: (refuse, lenient)),))
+    fast = fast_path(queue)
+    assert fast is not None
+    body = '{"id": "a_001", "kind": "play", "at": 5, "other": 1}'
+
+    assert all(fast(Record("m1", "", body, SYSTEM)) for _ in range(10))
+    assert tried == ["strict"]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +352,7 @@ def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
         properties = {"id": {"type": "string"} | id_, "at": {"type": "integer"} | at}
         (route,) = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes
         assert route.compile_typed is not None
-        typed = route.compile_typed()
+        typed, _ = route.compile_typed()
         assert isinstance(typed, FunctionType)
         codes.add(id(typed.__code__))
 
@@ -296,7 +368,7 @@ def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -
         tried.append(given[1])
         raise ValueError
 
-    queue = structs.replace(queue, routes=(structs.replace(route, compile_typed=lambda: refuse),))
+    queue = structs.replace(queue, routes=(structs.replace(route, compile_typed=lambda: (refuse,)),))
     paths = FastPaths()
     for _ in range(2):
         fast = paths.of(queue, COMPILE_AFTER + 1)
@@ -353,7 +425,7 @@ def test_what_the_struct_raises(queue_of: Compile, error: type[BaseException]) -
         raise error
 
     queue = queue_of(FULL, ITEM, {"id": "S"})
-    fast = fast_path(structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=lambda: fail),)))
+    fast = fast_path(structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=lambda: (fail,)),)))
     assert fast is not None
     record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5}', SYSTEM)
 
@@ -367,97 +439,142 @@ def test_what_the_struct_raises(queue_of: Compile, error: type[BaseException]) -
 SIMPLE = {"type": "object", "properties": {"id": {"type": "string"}}}
 
 
+TEXT = {"type": "string"}
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """Return definitions of which each has the next one twice: a small schema with a million parts."""
+    found: dict[str, Any] = {f"d{levels}": SIMPLE}
+    for level in range(levels):
+        found[f"d{level}"] = {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2}
+    return found
+
+
+DEFS = {
+    "user": {"type": "object", "properties": {"a": TEXT}},
+    "tree": {"properties": {"a": {"$ref": "#/$defs/tree"}}},
+    "loop": {"$ref": "#/$defs/loop"},
+}
+
+
 @pytest.mark.parametrize(
-    ("schema", "is_simple"),
+    ("schema", "has_struct"),
     [
         (SIMPLE, True),
         (SIMPLE | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "x", "$comment": "y"}, True),
+        (SIMPLE | {"$id": "https://example.com/x", "x-note": 1}, True),
         (SIMPLE | {"additionalProperties": False}, True),
-        (SIMPLE | {"additionalProperties": {"type": "string"}}, False),
+        (SIMPLE | {"additionalProperties": TEXT}, False),
         (SIMPLE | {"required": ["a"]}, False),
         (SIMPLE | {"minProperties": 1}, False),
-        (SIMPLE | {"allOf": [{}]}, False),
+        (SIMPLE | {"allOf": [{}]}, True),
+        ({"$ref": "#/$defs/user", "$defs": DEFS}, True),
+        ({"$ref": "#/$defs/tree", "$defs": DEFS}, True),
+        ({"allOf": [{"$ref": "#/$defs/user"}, {"required": ["a"]}], "$defs": DEFS}, True),
+        ({"$ref": "#/$defs/user", "$defs": {"user": {"$ref": "#/$defs/user"}}}, False),
+        ({"$ref": "#/$defs/user/x", "$defs": {"user": []}}, False),
         ({"type": "array"}, False),
         ({"type": "object"}, False),
         (True, False),
-        ({"properties": {"id": True}}, False),
         ({"properties": {"id": {"$ref": "#"}}}, False),
-        ({"properties": {"id": {"type": "string", "format": "date"}}}, False),
-        ({"properties": {"id": {"type": "string", "const": "x"}}}, True),
-        ({"properties": {"id": {"const": 5}}}, False),
-        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES)]}}}, True),
-        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES + 1)]}}}, False),
-        ({"properties": {"id": {"enum": ["x"], "const": "x"}}}, False),
-        ({"properties": {"id": {"type": "string", "enum": ["x"], "maxLength": 1}}}, False),
-        ({"properties": {"id": {"type": "number", "minimum": 0.5}}}, False),
-        ({"properties": {"id": {"type": "number", "minimum": 2**53 + 1}}}, False),
-        ({"properties": {"id": {"type": "number", "exclusiveMinimum": 0}}}, False),
-        ({"properties": {"id": {"type": "string", "maxLength": 10**18}}}, True),
-        ({"properties": {"id": {"type": "string", "maxLength": 10**19}}}, False),
-        ({"properties": {'"': {"type": "string"}}}, False),
-        ({"properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS)}}, True),
-        ({"properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS + 1)}}, False),
+        ({"properties": {"id": {"$id": "x"}}}, False),
+        ({"properties": {"id": {"$anchor": "x"}}}, False),
+        ({"properties": {"id": {"$schema": "http://json-schema.org/draft-07/schema"}}}, False),
+        ({"properties": {'"': TEXT}}, False),
+        ({"properties": {f"p{number}": TEXT for number in range(MAX_FIELDS)}}, True),
+        ({"properties": {f"p{number}": TEXT for number in range(MAX_FIELDS + 1)}}, False),
+        ({"allOf": [{"$ref": "#/$defs/d0"}], "$defs": doubling(20)}, False),
     ],
 )
-def test_simple_schemas(schema: Any, is_simple: bool) -> None:
-    """Those that a struct can check wholly."""
-    assert (typed_schema(schema) is not None) == is_simple
+def test_schemas_with_a_struct(schema: Any, has_struct: bool) -> None:
+    """Those of objects with properties, which refer to nothing outside of them."""
+    assert (typed_schema(schema) is not None) == has_struct
 
 
-CLASSES = st.sampled_from(["[0-9]", "[a-z]", "[A-Za-z0-9_-]", "[.+]", "[ -/]", "[+-9]", "[a-]"])
-ATOMS = st.tuples(CLASSES | st.sampled_from(list("ax0_-:/@ ")), st.sampled_from(["", "{2}", "{0}"])).map("".join)
-PATTERNS = st.tuples(
-    st.lists(ATOMS, max_size=3).map("".join),
-    st.just("") | st.tuples(CLASSES, st.sampled_from("+*")).map("".join),
-    st.lists(ATOMS, max_size=2).map("".join),
-).map(lambda parts: f"^{''.join(parts)}$")
+@pytest.mark.parametrize(
+    ("schema", "kinds"),
+    [
+        (TEXT, "string"),
+        ({"type": "string", "format": "date", "pattern": "^x"}, "string"),
+        ({"type": "string", "maxLength": 10**18}, "string"),
+        ({"type": ["string", "null"]}, "null string"),
+        ({"oneOf": [TEXT, {"type": "null"}]}, "null string"),
+        ({"oneOf": [TEXT, {"type": ["string", "null"]}]}, ""),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, ""),
+        ({"oneOf": [{"$ref": "#/$defs/user"}, {"type": "null"}]}, "null object"),
+        ({"$ref": "#/$defs/tree"}, "object"),
+        ({"$ref": "#/$defs/loop"}, ""),
+        ({"allOf": [{"$ref": "#/$defs/user", "required": ["a"]}, {"type": "object", "required": ["a"]}]}, "object"),
+        ({"allOf": [TEXT | {"minLength": 1, "maxLength": 5}, TEXT | {"minLength": 2, "maxLength": 3}]}, "string"),
+        ({"const": "x"}, "string"),
+        ({"const": 5}, "integer"),
+        ({"const": 10**20}, ""),
+        ({"enum": ["x", None, 5]}, "integer null string"),
+        ({"enum": [True]}, "boolean"),
+        ({"enum": [True, None]}, "boolean null"),
+        ({"enum": [True, "x"]}, ""),
+        ({"enum": [[]]}, ""),
+        ({"enum": [f"v{number}" for number in range(MAX_CHOICES)]}, "string"),
+        ({"enum": [f"v{number}" for number in range(MAX_CHOICES + 1)]}, ""),
+        ({"enum": ["x"], "const": "x"}, ""),
+        ({"type": "string", "enum": ["x"], "maxLength": 1}, ""),
+        ({"allOf": [{"enum": ["x", "y"]}, {"enum": ["y", "z"]}, TEXT]}, "string"),
+        ({"allOf": [{"enum": ["x"]}, {"enum": ["y"]}]}, ""),
+        ({"allOf": [{"type": "string", "pattern": "x"}, {"type": "string", "pattern": "y"}]}, ""),
+        ({"type": "number", "minimum": 0}, "number"),
+        ({"type": ["integer", "number"]}, "number"),
+        ({"type": "number", "minimum": 0.5}, ""),
+        ({"type": "number", "minimum": 2**53 + 1}, ""),
+        ({"type": "number", "exclusiveMinimum": 0}, ""),
+        ({"type": ["number", "null"]}, ""),
+        ({"type": "integer", "multipleOf": 2, "minimum": 2**53 + 1}, "integer"),
+        ({"type": "array"}, "array"),
+        ({"type": ["array", "null"], "items": TEXT, "minItems": 1}, "array null"),
+        ({"type": "array", "items": False}, ""),
+        ({"type": "array", "uniqueItems": True}, ""),
+        ({"type": "array", "prefixItems": [TEXT]}, ""),
+        ({"type": ["array", "string"], "format": "date"}, ""),
+        ({"type": ["array", "object"]}, ""),
+        ({"type": "object"}, "object"),
+        ({"type": "object", "additionalProperties": TEXT}, "object"),
+        ({"type": "object", "additionalProperties": False}, ""),
+        ({"type": "object", "required": ["a"]}, ""),
+        ({"allOf": [{"$ref": "#/$defs/user"}, {"properties": {"b": TEXT}, "additionalProperties": False}]}, "object"),
+        (True, ""),
+        ({}, ""),
+        ({"minLength": 1}, ""),
+        ({"not": TEXT}, ""),
+    ],
+)
+def test_parts_of_a_schema_with_a_type(schema: Any, kinds: str) -> None:
+    """The values of any other part are left to the validator."""
+    typed = typed_schema({"properties": {"p": schema}, "$defs": DEFS})
+    assert typed is not None
+    (field,) = typed.root.fields
+
+    assert field.value.kinds == {*kinds.split()}
 
 
-@settings(deadline=None, max_examples=400)
-@given(PATTERNS, st.data())
-@example("^[a-z]+$", None)
-def test_patterns_mean_what_they_mean_to_the_validator(pattern: str, data: Any) -> None:
-    """Also for a line break at the end, and for texts of other scripts."""
-    schema = {"properties": {"p": {"type": "string", "pattern": pattern}}}
-    typed = typed_schema(schema)
-    assert typed is not None or "--" in pattern
-    if typed is None:
-        return
-    matches = typed.fields["p",].matches
-    assert matches is not None
-    near = st.from_regex(pattern) | st.text("ax09_-:/@ .+AZ\n", max_size=6) | st.text(max_size=4)
-    texts = ["abc", "abc\n", "é", ""] if data is None else data.draw(st.lists(near, max_size=8))
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from(["[a-z]", "^[a-z]+[a-z]+$", "^([a-z]+)+$", "^\\w$", "^.$", "^[^a]$", "^a|b$", "^[0-9]{2}$"]),
+    st.lists(st.text("ax09_-: AZé\u0663\x7f", max_size=6), max_size=6),
+)
+def test_patterns(queue_of: Compile, pattern: str, texts: list[str]) -> None:
+    """They mean what they mean to the validator, which is asked."""
+    queue = queue_of({"properties": {"id": TEXT, "p": TEXT | {"pattern": pattern}}}, {"id": "id"}, {"id": "S"})
 
-    validator = jsonschema_rs.Draft202012Validator(schema)
-    texts = [text for text in texts if text.isprintable() or text.isascii()]
+    found = [agrees(queue, json.dumps({"id": "x", "p": text}, ensure_ascii=False)) for text in texts]
 
-    assert [bool(matches(text)) for text in texts] == [validator.is_valid({"p": text}) for text in texts]
+    assert False not in found
 
 
 def test_texts_that_a_pattern_takes_long_for(queue_of: Compile) -> None:
     """Python would try the last classes at each place of a long text; the validator does not."""
     schema = {"properties": {"id": {"type": "string", "pattern": "^[a-z]+[a-z]{499}[0-9]$"}}}
     queue = queue_of(schema, {"id": {"value": "x"}}, {"id": "S"})
-    longest = "a" * (MAX_MATCHED - 1) + "0"
 
-    assert agrees(queue, json.dumps({"id": longest})) is True
-    assert agrees(queue, json.dumps({"id": f"a{longest}"})) is None
-
-
-def test_a_long_pattern() -> None:
-    """Whether it is simple takes a time that grows faster than its length."""
-    for length in (MAX_PATTERN - 2, MAX_PATTERN - 1):
-        schema = {"properties": {"p": {"type": "string", "pattern": f"^{'a' * length}$"}}}
-
-        assert (typed_schema(schema) is not None) == (length + 2 <= MAX_PATTERN)
-
-
-@pytest.mark.parametrize(
-    "pattern", ["[a-z]", "^[a-z]", "^[a-z]+[a-z]+$", "^([a-z]+)+$", "^\\w$", "^.$", "^[^a]$", "^a|b$", "^a{\u0663}$"]
-)
-def test_other_patterns(pattern: str) -> None:
-    """They are left to the validator: dialects differ, or Python may take a time that grows faster than the text."""
-    assert typed_schema({"properties": {"p": {"type": "string", "pattern": pattern}}}) is None
+    assert agrees(queue, json.dumps({"id": "a" * 100_000 + "0"})) is True
 
 
 def test_no_text_of_the_config_is_in_the_source(queue_of: Compile) -> None:
@@ -467,7 +584,7 @@ def test_no_text_of_the_config_is_in_the_source(queue_of: Compile) -> None:
     queue = queue_of(schema, item, {"p'{1}": "S"})
     (route,) = queue.routes
     assert route.compile_typed is not None
-    typed = route.compile_typed()
+    typed, _ = route.compile_typed()
     assert isinstance(typed, FunctionType)
 
     code = typed.__code__

@@ -96,12 +96,11 @@ def test_an_endpoint_that_fails(collector: Collector, queue: Any, status: int) -
     collector.status = status
     dropped: Dropped = []
     tracing = tracer(dropped)
-    began = boottime()
     tracing.trace(queue, batch(300), 1.0, 0.1)
-    took = boottime() - began
+    meanwhile = [*dropped]
     tracing.stop(60)
 
-    assert (dropped, took < 1) == ([("q", "router_spans_dropped_total", 3)], True)
+    assert (meanwhile, dropped) == ([], [("q", "router_spans_dropped_total", 3)])
 
 
 def test_too_many_wait(collector: Collector, queue: Any) -> None:
@@ -117,8 +116,11 @@ def test_too_many_wait(collector: Collector, queue: Any) -> None:
     tracing.stop(60)
 
 
-def test_the_end(collector: Collector, queue: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end(
+    collector: Collector, queue: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A worker that stops waits no longer than it may, and says how many spans it leaves."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
     collector.status = 0
     tracing = tracer([])
     tracing.trace(queue, batch(300), 1.0, 0.1)
@@ -127,7 +129,8 @@ def test_the_end(collector: Collector, queue: Any, caplog: pytest.LogCaptureFixt
 
     (record,) = [each for each in caplog.records if each.name == "router"]
     fields: Any = vars(record)["fields"]
-    assert (record.message, fields, boottime() - began < 0.9) == ("spans dropped", {"spans": 3}, True)
+    assert (record.message, fields, boottime() - began < 20) == ("spans dropped", {"spans": 3}, True)
+    collector.status = 200
     collector.ended.set()
     await_end()
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -82,11 +82,10 @@ def config(compile_: Any, tmp_path: Path) -> Path:
 def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Any]]:
     """Run a worker on an in-memory connection; returns its exit code and log messages."""
 
-    def run(**options: Any) -> tuple[int, list[str]]:
+    def run(env: Mapping[str, str] = {}, **options: Any) -> tuple[int, list[str]]:
+        given = WorkerOptions(config, **{"receivers": 1, "wait": 0, "grace": AMPLE_GRACE, **options})
         with caplog.at_level(logging.INFO, "router"):
-            code = WorkerService(
-                WorkerOptions(config, **{"receivers": 1, "wait": 0, "grace": AMPLE_GRACE, **options}), {}, lambda _: aws
-            ).run()
+            code = WorkerService(given, env, lambda _: aws).run()
         return code, [entry.getMessage() for entry in caplog.records]
 
     yield run
@@ -115,6 +114,22 @@ def send() -> Callable[[int], None]:
             os.kill(os.getpid(), number)
 
     return once
+
+
+def test_logs_metrics(work: Any, tables: Any, queues: Any, messages: Any, send: Any) -> None:
+    """If the environment asks for it, what was counted since the last time is logged before the worker ends."""
+    queues.received.append(messages("a"))
+    write = tables.batch_write
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> Any:
+        send(signal.SIGTERM)
+        return write(table, requests, timeout)
+
+    tables.batch_write = batch_write
+
+    code, lines = work({"ROUTER_METRICS": "cloudwatch"})
+
+    assert (code, lines[-2:]) == (0, ["metrics", "worker stopped"]), lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

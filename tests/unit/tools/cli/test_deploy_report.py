@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.model import Place
+from router.runtime.config.secret_values import SecretValues
 from router.tools.cli.deploy_report import (
     as_record,
     dashboard_link,
@@ -30,6 +32,7 @@ from tests.support.ops import DeploymentResult, PlannedChange, PropertyChange
 CAUSE = StackEvent(
     "1", datetime(2026, 1, 2, tzinfo=UTC), "LogGroup", "", "AWS::Logs::LogGroup", "CREATE_FAILED", "it exists already"
 )
+DELETED_LATELY = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,15 @@ CAUSE = StackEvent(
                     "the resources that were created are deleted again; the tables users, orders are kept, and the "
                     "next deployment imports them"
                 ),
+            ),
+        ),
+        (
+            DeploymentResult("UPDATE_ROLLBACK_COMPLETE", cause=structs.replace(CAUSE, reason=DELETED_LATELY)),
+            False,
+            (
+                f"the stack 'flows' could not be updated: LogGroup (AWS::Logs::LogGroup): {DELETED_LATELY}",
+                "the stack is rolled back to its previous state",
+                "deploy again in a minute: a queue of that name was deleted shortly before",
             ),
         ),
         (
@@ -127,23 +139,26 @@ def test_properties_in_json() -> None:
 
 
 def test_a_version_that_no_stored_item_has_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the way out, beside what breaks; other risks are left to `router diff`."""
+    """With the way out, as each risk, beside what breaks; a value that CloudFormation hides is not shown."""
     changes = [
         ConfigChange(NO_LONGER_TAKEN, "it breaks", route="one"),
         ConfigChange(VERSION_NOT_STORED, "the first wins", route="one", suggestion="send it again"),
-        ConfigChange(NOT_DECIDED, "a risk", route="one"),
+        ConfigChange(NOT_DECIDED, "a risk for 'topsecret'", route="one"),
         ConfigChange(VERSION_NOT_STORED, "route 'two': the first wins", suggestion="send it again"),
     ]
     place = Place("routes.yaml")
+    hidden = SecretValues()
+    hidden.add("topsecret", "${MARK}")
     findings = tuple(ChangeFinding(each, place, place) for each in changes)
     routes = (RouteReport("one", "breaking", findings=findings[:3]),)
 
-    show_routes(DiffReport("old", "new", routes, findings, (), 0, ()), "flows")
+    show_routes(DiffReport("old", "new", routes, findings, (), 0, ()), "flows", hidden)
 
     assert capsys.readouterr().out.splitlines() == [
         "breaking  one",
         "  RT901 it breaks",
         "  RT931 the first wins; send it again",
+        "  RT902 a risk for '${MARK}'",
         "other changes",
         "  RT931 route 'two': the first wins; send it again",
         "1 breaking, 3 risky; routes: 1 breaking, 0 the same; 'router diff stack:flows' shows all",

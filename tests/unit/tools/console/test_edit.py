@@ -457,6 +457,13 @@ def test_a_test_of_text_that_is_no_json(workspace: Workspace) -> None:
     assert caught.value.args == ("usage", sentence, 400)
 
 
+def test_the_runbook_of_a_code(workspace: Workspace) -> None:
+    """A code that a message ends with says what to do."""
+    found = [call(workspace, "edit/code", code=code)["runbook"] for code in ("RT806", "RT201")]
+
+    assert (found[0].startswith("The reason names"), "## When to redrive" in found[0], found[1]) == (True, True, "")
+
+
 def test_a_code(workspace: Workspace) -> None:
     """A code is explained as `router check --explain` does; an unknown one is refused."""
     found = call(workspace, "edit/code", code="RT201")

@@ -157,7 +157,7 @@ def test_a_call(console: RunningConsole) -> None:
     """A call is answered by JSON."""
     reply = console.call("setting")
 
-    expected = {"config": "routes.yaml", "target": "files", "writes": False}
+    expected = {"config": "routes.yaml", "is_there": True, "target": "files", "writes": False}
     assert (reply.status, reply.headers["Content-Type"], reply.json) == (200, "application/json", expected)
 
 

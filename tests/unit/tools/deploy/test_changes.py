@@ -13,7 +13,7 @@ from router.tools.deploy.changes import (
     resource_name,
     short_name,
 )
-from tests.support.aws import ResourceChange
+from tests.support.aws import DriftedValue, ResourceChange
 
 NO_TEMPLATES = (TemplateVersion({}), TemplateVersion({}), PreviousKeys())
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
@@ -166,3 +166,59 @@ def test_what_protects_a_table(attributes: Any, properties: Any, warning: str) -
     (planned,) = describe_changes([changed], {}, {}, template({}, {}), template(attributes, properties), PreviousKeys())
 
     assert (planned.loses, planned.warning.startswith(warning)) == (bool(warning), True)
+
+
+def by_hand(path: str, actual: str, **more: Any) -> ResourceChange:
+    """A change that returns what somebody changed by hand."""
+    details = (path.split("/")[2],)
+    return change("Modify", QUEUE, replacement="False", details=details, drift=(DriftedValue(path, actual),), **more)
+
+
+def template(**properties: Any) -> TemplateVersion:
+    """A template with one queue."""
+    return TemplateVersion({"Resources": {"X": {"Type": QUEUE, "Properties": properties}}})
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "warning"),
+    [
+        (
+            by_hand("/Properties/MessageRetentionPeriod", "1209600"),
+            1_209_600,
+            "DELETES messages older than 345600 seconds; they are kept for 1209600 now",
+        ),
+        (by_hand("/Properties/MessageRetentionPeriod", "60"), 60, ""),
+        (
+            by_hand("/Properties/KmsMasterKeyId", "alias/k"),
+            "alias/k",
+            "CHANGES the KMS key: stored messages need the previous one, alias/k: set it as kms_key_previous (RT791)",
+        ),
+        (by_hand("/Properties/RedrivePolicy/maxReceiveCount", "3"), {"maxReceiveCount": 3, "to": "a"}, ""),
+        (by_hand("/Properties/VisibilityTimeout", "30"), 30, ""),
+    ],
+)
+def test_what_was_changed_by_hand(given: ResourceChange, before: Any, warning: str) -> None:
+    """It is compared as it is, not as the old template has it: what the old value kept is lost with it."""
+    same = template(MessageRetentionPeriod=345_600, RedrivePolicy={"maxReceiveCount": 10, "to": "a"})
+
+    (planned,) = describe_changes([given], {}, {}, same, same, PreviousKeys())
+
+    assert (planned.verb, planned.warning, planned.by_hand) == ("modify", warning, True)
+    assert [value.before for value in planned.values] == [before]
+    assert warning or planned.remark == "changed by hand"
+
+
+def test_what_is_in_a_list_has_only_its_name() -> None:
+    """AWS writes one value of it, not the list."""
+    same = template(Tags=[{"Key": "a", "Value": "b"}])
+
+    (planned,) = describe_changes([by_hand("/Properties/Tags/0/Value", "c")], {}, {}, same, same, PreviousKeys())
+
+    assert (planned.details, planned.values, planned.by_hand) == (("Tags",), (), True)
+
+
+def test_what_the_template_says_already() -> None:
+    """AWS notes that it is no drift any more; nothing is changed or lost."""
+    (planned,) = describe_changes([change("SyncWithActual", QUEUE)], {}, {}, *NO_TEMPLATES)
+
+    assert (planned.verb, planned.loses, planned.remark) == ("note", False, "by hand it is what the template says now")

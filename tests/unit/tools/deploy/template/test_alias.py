@@ -9,7 +9,7 @@ from cfnlint.config import ManualArgs
 from msgspec import structs
 
 from router.errors import UsageError
-from router.tools.deploy.template import document as template_document
+from router.tools.deploy.template import limits
 from router.tools.deploy.template.alias import (
     add_alias,
     add_probe,
@@ -143,7 +143,7 @@ def test_without_an_alias(document: Document) -> None:
 
 def test_limits(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     """The resources of the alias count, too."""
-    monkeypatch.setattr(template_document, "MAX_RESOURCES", len(document.body["Resources"]) + 2)
+    monkeypatch.setattr(limits, "MAX_RESOURCES", len(document.body["Resources"]) + 2)
 
     with pytest.raises(UsageError, match=r"resources, and CloudFormation accepts"):
         with_alias(document)

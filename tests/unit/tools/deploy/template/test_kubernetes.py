@@ -146,11 +146,12 @@ routes:
   a: {{queue: near, table: things, item: {{id: id}}}}
   b: {{queue: "arn:aws-cn:sqs:cn-north-1:123456789012:far", table: things, item: {{id: id}}}}
   c: {{queue: "{far}", table: things, item: {{id: id}}}}
+  d: {{queue: "arn:aws:sqs:${{AWS_REGION:-us-west-2}}:123456789012:own", table: things, item: {{id: id}}}}
 """
     (tmp_path / "stage.env").write_text("STAGE=prod\n")
     given = ("--env-file", str(tmp_path / "stage.env"))
 
-    manifests = Manifests(tmp_path, config, *given, AWS_DEFAULT_REGION="eu-central-1", STAGE="not of the file")
+    manifests = Manifests(tmp_path, config, *given, AWS_REGION="eu-central-1", STAGE="not of the file")
     default = Manifests(tmp_path, config, AWS_DEFAULT_REGION="eu-central-1", STAGE="not of the file")
 
     found = [(each["queueURL"], each["awsRegion"]) for each in manifests.triggers()]
@@ -158,6 +159,7 @@ routes:
         ("prod-near", "eu-central-1"),
         ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/far", "cn-north-1"),
         (far, "us-east-1"),
+        ("https://sqs.eu-central-1.amazonaws.com/123456789012/own", "eu-central-1"),
     ]
     assert manifests.of("ConfigMap")["data"] == {"AWS_REGION": "eu-central-1", "STAGE": "prod"}
     assert (default.triggers()[0]["queueURL"], default.of("ConfigMap")["data"]["STAGE"]) == ("dev-near", "dev")

@@ -1,6 +1,7 @@
 """Tests of a template as a whole: its order, its limits, its two forms, and what a new flow changes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,8 @@ def test_many_flows(make: Any, resolve: Any) -> None:
     document = make(config([f"flow-number-{number}" for number in range(60)]))
 
     template = resolve(document)
+    # As many outputs as there are queues and tables are more than a stack has.
+    assert set(document.body["Outputs"]) == {"FunctionName", "FunctionArn", "RoleArn", "LogGroupName", "DashboardName"}
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
     assert (len(document.body["Resources"]), len(policies) <= 10) == (60 * 8 + 8 + len(policies), True)
     alarms = template.resources("CloudWatch::Alarm")
@@ -117,6 +120,24 @@ def test_more_than_a_stack_holds(make: Any, names: Any, worker: Any, fault: Any)
         make(config([f"f{number}" for number in range(names)]), worker)
 
 
+def test_all_limits_at_once(make: Any) -> None:
+    """Whoever shortens one thing need not run into the next limit."""
+    flows = config([f"flow-number-{number}-with-a-long-name" for number in range(180)])
+
+    with pytest.raises(UsageError) as raised:
+        make(f"function: {{environment: {{MORE: {'x' * 5000}}}}}\n{flows}")
+
+    sentences = str(raised.value).split("; ")
+    assert [re.sub(r"\d[\d,]*", "N", each) for each in sentences] == [
+        "the function's environment variables have N bytes, and Lambda accepts N",
+        "shorten function.environment, or let a plugin read a file",
+        "the template has N resources, and CloudFormation accepts N",
+        "the template has N bytes, and CloudFormation accepts N",
+        "a role can have N policies, and these routes need N",
+        "split the config, and deploy a stack for each part",
+    ]
+
+
 def test_more_parameters_than_a_template_has(make: Any) -> None:
     """Each variable is one."""
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
@@ -128,8 +149,8 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
 
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
-    """A megabyte is the most."""
-    tags = ", ".join(f"t{number}: {'v' * 250}" for number in range(49))
+    """A megabyte is the most; a form with white space is longer than what is deployed."""
+    tags = ", ".join(f"t{number}: {'v' * 108}" for number in range(49))
     names = [f"q{number}" for number in range(45)]
     queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
     routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
@@ -139,6 +160,17 @@ def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
         UsageError, match=r"the template has [12],\d\d\d,\d\d\d bytes, and CloudFormation accepts 1,000,000"
     ):
         form(document)
+
+
+def test_a_template_that_is_too_long_in_any_form(make: Any) -> None:
+    """It is measured as it is deployed, before anything is built."""
+    tags = ", ".join(f"t{number}: {'v' * 250}" for number in range(49))
+    names = [f"q{number}" for number in range(45)]
+    queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
+    routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
+
+    with pytest.raises(UsageError, match=r"the template has 1,[56]\d\d,\d\d\d bytes, and CloudFormation accepts"):
+        make(f"queues: {{{queues}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes: {{{routes}}}\n")
 
 
 def test_many_routes_have_several_dashboards(make: Any, resolve: Any) -> None:

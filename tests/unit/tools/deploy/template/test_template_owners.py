@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from router.tools.deploy.template.alarms import silent_alarms
+
 CONFIG = """\
 owner: platform
 tags: {env: "${STAGE:-dev}"}
@@ -86,3 +88,14 @@ def test_owner_without_a_topic(make: Any, resolve: Any) -> None:
         ["topic"],
         ["arn:aws:sns:eu-west-1:123456789012:prod-shop"],
     ]
+
+
+def test_alarms_that_notify_nobody(make: Any) -> None:
+    """Those of queues whose owner has no topic, and those of the function, until there is a topic for them."""
+    body = make(CONFIG).body
+
+    silent = silent_alarms(body, {"AlarmTopic": ""})
+
+    assert {"ErrorsAlarm", "AgeAlarmClicks", "LettersAlarmClicksDlq"} <= set(silent)
+    assert {"AgeAlarmOrders", "AgeAlarmLogs"}.isdisjoint(silent)
+    assert silent_alarms(body, {"AlarmTopic": "arn:aws:sns:eu-west-1:123456789012:all"}) == []

@@ -237,7 +237,7 @@ def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
         (
             False,
             ["invocations", "errors, configuration errors and throttles", "duration, ms", "concurrency"],
-            "written duplicate stale dropped rejected retry configuration_errors",
+            "written duplicate stale dropped rejected retry configuration_errors postponed",
         ),
         (
             True,

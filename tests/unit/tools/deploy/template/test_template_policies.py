@@ -1,4 +1,4 @@
-"""Tests of the policies of a template's role: permissions are grouped by route, and a change moves no others."""
+"""Tests of the policies of a template's role: permissions are grouped by queue, and a change moves no others."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -158,11 +158,12 @@ def test_what_needs_them_comes_after(make: Any) -> None:
     assert {each for (each,) in mappings.values()} == set(policies(function))
 
 
-def test_a_thousand_routes(make: Any, resolve: Any) -> None:
-    """Routes that share forty queues and tables take a few policies."""
+@pytest.mark.parametrize("stage", ["prod", "${STAGE}"])
+def test_a_thousand_routes(make: Any, resolve: Any, stage: str) -> None:
+    """Routes that share forty queues and tables take a few policies: none repeats a table."""
     names = [*range(40)]
-    queues = "".join(f"  q{n}: {{name: prod-orders-of-shop-{n}, dead_letter: letters-{n}}}\n" for n in names)
-    tables = "".join(f"  t{n}: {{name: prod-orders-of-shop-{n}, key: {{id: S}}}}\n" for n in names)
+    queues = "".join(f'  q{n}: {{name: "{stage}-orders-of-shop-{n}", dead_letter: letters-{n}}}\n' for n in names)
+    tables = "".join(f'  t{n}: {{name: "{stage}-orders-of-shop-{n}", key: {{id: S}}}}\n' for n in names)
     routes = "".join(
         f"  r{n}: {{queue: q{n % 40}, table: t{n // 40 % 40}, when: kind == '{n}', item: {{id: id}}}}\n"
         for n in range(1000)
@@ -170,7 +171,24 @@ def test_a_thousand_routes(make: Any, resolve: Any) -> None:
 
     document = make(f"queues:\n{queues}tables:\n{tables}routes:\n{routes}")
 
-    assert len(resolve(document).resources("IAM::ManagedPolicy")) <= 10
+    found = resolve(document, VariableStage="prod").resources("IAM::ManagedPolicy")
+    assert len(found) <= 4
+
+
+def test_a_shared_table_is_allowed_once(allowed: Callable[[str], Allowed]) -> None:
+    """In one policy, whichever the queues of its routes are; a new route of theirs changes nothing."""
+    numbers = range(60)
+    queues = "".join(f"  q{n}: {{name: prod-orders-of-shop-{n}, dead_letter: letters-{n}}}\n" for n in numbers)
+    tables = "tables: {shared: {name: prod-shared, key: {id: S}}, other: {name: prod-other, key: {id: S}}}\n"
+    routes = "".join(f"  r{n}: {{queue: q{n}, table: shared, item: {{id: id}}}}\n" for n in numbers)
+    before = f"queues:\n{queues}{tables}routes:\n{routes}"
+    more = "  more: {queue: q1, table: shared, when: kind == 'more', item: {id: id}}\n"
+
+    found = allowed(before)
+
+    assert len(found) > 1
+    assert [f"{TABLE}prod-shared" in each for each in found.values()].count(True) == 1
+    assert allowed(before + more) == found
 
 
 def test_more_than_a_role_can_have(make: Any) -> None:

@@ -1,0 +1,216 @@
+"""How a config that is too large for one stack can be split: parts of its routes, each of which fits.
+
+Routes of one queue, or of one dead-letter queue, stay together. A table may have routes in several parts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from router.errors import UsageError
+from router.model import Path
+from router.runtime.config import spec
+from router.runtime.program.precompiled import File
+from router.tools.check.owners import owners_of
+from router.tools.deploy.template.alias import with_alias
+from router.tools.deploy.template.document import DeployableConfig, Document, make_document
+from router.tools.deploy.template.limits import TemplateTooLargeError
+
+MANY_NAMES = 6
+"""Names of a part that are shown."""
+_NAMED = ("routes", "queues", "tables")
+_Unit = tuple[str, tuple[str, ...]]
+"""A name, and its routes."""
+
+
+class Part(Struct, frozen=True):
+    """Routes that fit into one stack: the names of the files, owners or queues that they are of."""
+
+    names: tuple[str, ...]
+    routes: tuple[str, ...]
+    resources: int
+
+    def __str__(self) -> str:
+        """The part as a line for people."""
+        shown = ", ".join(self.names[:MANY_NAMES])
+        left = len(self.names) - MANY_NAMES
+        more = f" and {left} more" if left > 0 else ""
+        routes = f"{len(self.routes)} route{'' if len(self.routes) == 1 else 's'}"
+        return f"{shown}{more}: {routes}, {self.resources} resources"
+
+
+class Split(Struct, frozen=True):
+    """The parts, by file, owner or queue, and the tables of which several have routes."""
+
+    by: str
+    parts: tuple[Part, ...]
+    shared: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The split as lines for people."""
+        found = [
+            f"by {self.by}, these {len(self.parts)} parts fit, each with a --stack of its own:"
+        ]
+        found += [f"  {number}. {part}" for number, part in enumerate(self.parts, 1)]
+        if self.shared:
+            found.append(
+                f"several parts write to {', '.join(self.shared)}: write 'managed: false' on a table in all parts but "
+                "the first that has it"
+            )
+        return found
+
+
+def make_fitting(
+    config: DeployableConfig, make: Callable[[DeployableConfig], Document]
+) -> Document:
+    """Return the template of a config; raises UsageError with a split that fits, if it is too large."""
+    try:
+        return make(config)
+    except TemplateTooLargeError as error:
+        split = find_split(config, make) if error.counted else None
+        if split is None:
+            raise
+        raise UsageError("\n".join([str(error), *split.lines])) from None
+
+
+def find_split(
+    config: DeployableConfig, make: Callable[[DeployableConfig], Document]
+) -> Split | None:
+    """Return parts that fit: by the files of the config, else by owner, else by queue; None if there are none."""
+    for by, names in _namings(config):
+        units = _units(config.program.config, names)
+        parts = _parts(config, units, make) if len(units) > 1 else None
+        if parts:
+            return Split(by, tuple(parts), _shared(config.program.config, parts))
+    return None
+
+
+def make_template(as_worker: bool) -> Callable[[DeployableConfig], Document]:
+    """Return what makes the template that router deploy deploys of a config."""
+
+    def make(config: DeployableConfig) -> Document:
+        document = make_document(config, as_worker)
+        return document if as_worker else with_alias(document)
+
+    return make
+
+
+def _namings(config: DeployableConfig) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield each way to name parts, with the names of the routes; names of one route each say nothing."""
+    routes = config.program.config.routes
+    yield "file", {name: file.name for file in config.files for name in file.data.get("routes", ())}
+    owners = owners_of(config.program.config).routes
+    yield "owner", {name: owner or "(no owner)" for name, owner in owners.items()}
+    yield "queue", {name: route.queue for name, route in routes.items()}
+
+
+def _units(config: spec.Config, names: Mapping[str, str]) -> list[_Unit]:
+    """Return the smallest parts: routes with the same name, and those that share a queue or dead-letter queue."""
+    unit_of: dict[tuple[str, str], int] = {}
+    units: dict[int, list[str]] = {}
+    for number, (route, settings) in enumerate(config.routes.items()):
+        queue = config.queues.get(settings.queue, spec.Queue())
+        keys = [("name", names[route]), ("queue", settings.queue)]
+        if queue.dead_letter:
+            keys.append(("queue", queue.dead_letter))
+        joined = {unit_of[key] for key in keys if key in unit_of}
+        units[number] = [each for unit in sorted(joined) for each in units.pop(unit)] + [route]
+        unit_of |= {key: number for key, unit in unit_of.items() if unit in joined}
+        unit_of |= dict.fromkeys(keys, number)
+    found = []
+    for routes in units.values():
+        of_unit = dict.fromkeys(names[route] for route in routes)
+        found.append((" + ".join(of_unit), tuple(routes)))
+    return found
+
+
+def _parts(
+    config: DeployableConfig,
+    units: Sequence[_Unit],
+    make: Callable[[DeployableConfig], Document],
+) -> list[Part] | None:
+    """Return parts of as many units as fit, in order; None if one unit does not fit."""
+    parts: list[Part] = []
+    left = units
+    while left:
+        part = _largest_part(config, left, make)
+        if part is None:
+            return None
+        parts.append(part)
+        left = left[len(part.names) :]
+    return parts
+
+
+def _largest_part(
+    config: DeployableConfig,
+    units: Sequence[_Unit],
+    make: Callable[[DeployableConfig], Document],
+) -> Part | None:
+    """Return the part of as many of the first units as fit, which is found by halving; None if none fits."""
+    found = None
+    fitting, too_many = 0, len(units) + 1
+    count = len(units)
+    while fitting < count < too_many:
+        part = _part(config, units[:count], make)
+        if part is None:
+            too_many = count
+        else:
+            fitting, found = count, part
+        count = (fitting + too_many) // 2
+    return found
+
+
+def _part(
+    config: DeployableConfig,
+    units: Sequence[_Unit],
+    make: Callable[[DeployableConfig], Document],
+) -> Part | None:
+    """Return a part of these units, or None if it is too large."""
+    routes = tuple(route for _, of_unit in units for route in of_unit)
+    try:
+        document = make(_restricted(config, frozenset(routes)))
+    except TemplateTooLargeError:
+        return None
+    return Part(tuple(name for name, _ in units), routes, len(document.body["Resources"]))
+
+
+def _restricted(config: DeployableConfig, names: frozenset[str]) -> DeployableConfig:
+    """Return a config with some of its routes, and with what these need."""
+    program = config.program
+    whole = program.config
+    routes = {name: route for name, route in whole.routes.items() if name in names}
+    read = {route.queue for route in routes.values()}
+    letters = {whole.queues[name].dead_letter for name in read if name in whole.queues}
+    queues = {name: each for name, each in whole.queues.items() if name in read | letters}
+    written = {route.table for route in routes.values()}
+    written |= {route.write.once for route in routes.values() if isinstance(route.write.once, str)}
+    tables = {name: each for name, each in whole.tables.items() if name in written}
+    part = structs.replace(whole, routes=routes, queues=queues, tables=tables)
+    compiled = {name: each for name, each in program.engine.queues.items() if name in read}
+    engine = structs.replace(program.engine, queues=compiled)
+    kept = {"routes": names, "queues": frozenset(queues), "tables": frozenset(tables)}
+    return structs.replace(
+        config,
+        program=structs.replace(program, config=part, engine=engine),
+        files=tuple(_restricted_file(file, kept) for file in config.files),
+    )
+
+
+def _restricted_file(file: File, kept: Mapping[str, frozenset[str]]) -> File:
+    """Return a file without the variables of what is not in the part."""
+
+    def stays(path: Path) -> bool:
+        return path[0] not in _NAMED or path[1] in kept[str(path[0])]
+
+    return structs.replace(file, references=tuple(filter(stays, file.references)))
+
+
+def _shared(config: spec.Config, parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the managed tables of which several parts have routes."""
+    users: dict[str, set[int]] = {}
+    for number, part in enumerate(parts):
+        for name in part.routes:
+            users.setdefault(config.routes[name].table, set()).add(number)
+    managed = [name for name, numbers in users.items() if len(numbers) > 1]
+    return tuple(name for name in managed if config.tables[name].managed)
