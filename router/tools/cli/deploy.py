@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +85,7 @@ from router.tools.cli.options import (
 )
 @yes_option
 @json_option
-def command(
-    config: Path,
-    given: tuple[str, ...],
-    canary: str | None,
-    tag: tuple[str, ...],
-    boundary: str,
-    patch: tuple[Path, ...],
-    **options: Any,
-) -> None:
+def command(config: Path, **options: Any) -> None:
     """Check, test and build the config, show what would change in AWS, and change it.
 
     The account, the region and the stack are printed first. If the stack was deployed from this folder to another
@@ -118,10 +111,23 @@ def command(
     """
     if options["package"] and options["worker"]:
         raise click.UsageError("--package is for the function and cannot be combined with --worker")
-    if canary and options["worker"]:
+    if options["canary"] and options["worker"]:
         raise click.UsageError(
             "--canary is for the function: ECS replaces the tasks of a worker one by one"
         )
+    sys.exit(_run(config, **options))
+
+
+def _run(
+    config: Path,
+    given: Sequence[str],
+    canary: str | None,
+    tag: Sequence[str],
+    boundary: str,
+    patch: Sequence[Path],
+    **options: Any,
+) -> int:
+    """Deploy, and return the exit code."""
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
     from router.tools.cli.report import exit_on_findings
@@ -145,4 +151,4 @@ def command(
         {**os.environ, **parameters},
     )
     with exit_on_findings(err=False):
-        sys.exit(run.run())
+        return run.run()

@@ -150,7 +150,7 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most; a form with white space is longer than what is deployed."""
-    tags = ", ".join(f"t{number}: {'v' * 108}" for number in range(49))
+    tags = ", ".join(f"t{number}: {'v' * 98}" for number in range(49))
     names = [f"q{number}" for number in range(45)]
     queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
     routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)
