@@ -18,6 +18,8 @@ from router.tools.deploy.template.limits import TemplateTooLargeError
 
 MANY_NAMES = 6
 """Names of a part that are shown."""
+FIRST_GUESS = 64
+"""Units of the part that is tried first: some 80 flows with a queue and a table fill a stack."""
 _NAMED = ("routes", "queues", "tables")
 _Unit = tuple[str, tuple[str, ...]]
 """A name, and its routes."""
@@ -132,13 +134,14 @@ def _parts(
 ) -> list[Part] | None:
     """Return parts of as many units as fit, in order; None if one unit does not fit."""
     parts: list[Part] = []
-    left = units
+    left, guess = units, FIRST_GUESS
     while left:
-        part = _largest_part(config, left, make)
+        part = _largest_part(config, left, make, guess)
         if part is None:
             return None
         parts.append(part)
-        left = left[len(part.names) :]
+        guess = len(part.names)
+        left = left[guess:]
     return parts
 
 
@@ -146,18 +149,23 @@ def _largest_part(
     config: DeployableConfig,
     units: Sequence[_Unit],
     make: Callable[[DeployableConfig], Document],
+    guess: int,
 ) -> Part | None:
-    """Return the part of as many of the first units as fit, which is found by halving; None if none fits."""
+    """Return the part of as many of the first units as fit; None if none fits.
+
+    From a guess on, the number is doubled until it does not fit, and then found by halving.
+    """
     found = None
     fitting, too_many = 0, len(units) + 1
-    count = len(units)
+    count = min(guess, len(units))
     while fitting < count < too_many:
         part = _part(config, units[:count], make)
         if part is None:
             too_many = count
         else:
             fitting, found = count, part
-        count = (fitting + too_many) // 2
+        is_bounded = too_many <= len(units)
+        count = (fitting + too_many) // 2 if is_bounded else min(2 * fitting, len(units))
     return found
 
 
