@@ -22,6 +22,7 @@ _STRUCTS: dict[Any, str] = {
     spec.EventSourceMapping: "Event source mappings",
     spec.Pollers: "Pollers",
     spec.TableSettings: "Tables",
+    spec.TableIndex: "Indexes",
     spec.Capacity: "Provisioned capacity",
     spec.CapacityRange: "Capacity units",
     spec.OwnerSettings: "Owners",

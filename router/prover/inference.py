@@ -77,7 +77,7 @@ class Value(Struct, frozen=True):
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""
-        return any_of(self.types.get(kind, NO) for kind in kinds)
+        return any_of([self.types.get(kind, NO) for kind in kinds])
 
     def other_than(self, kinds: Iterable[str]) -> list[str]:
         """Return the other types that it provably can have."""

@@ -55,6 +55,11 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds of the units of a duration such as `90d`."""
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "BS", "M", "L", "json"]
 MetaName = Annotated[str, _form(META_PATTERN, f"one of {', '.join(META_NAMES)} or attribute.NAME")]
+IndexName = Annotated[
+    str,
+    _form(r"^[A-Za-z0-9_.-]{3,255}$", "3 to 255 letters, digits, '_', '.' and '-'"),
+]
+"""The name of a secondary index."""
 Bucket = Annotated[
     str,
     _form(

@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.cli`."""
 
-from router.tools.cli import deploy_place, deploy_run, replay_run, stack_run
+from router.tools.cli import deploy_place, deploy_run, replay_run, stack_run, steps_before
 from router.tools.cli.app import app
 from router.tools.cli.app import commands as cli_commands
 from router.tools.cli.options import write_file
@@ -14,6 +14,7 @@ __all__ = [
     "deploy_run",
     "replay_run",
     "stack_run",
+    "steps_before",
     "template_command",
     "worker_command",
     "write_file",

@@ -1,6 +1,12 @@
 """What tests of other rooms use of `router.tools.deploy`."""
 
-from router.tools.deploy import deleted_queues, deployed_places, probe, stack_versions
+from router.tools.deploy import (
+    deleted_queues,
+    deployed_places,
+    index_updates,
+    probe,
+    stack_versions,
+)
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
@@ -55,6 +61,7 @@ __all__ = [
     "deployed_places",
     "discard",
     "execute",
+    "index_updates",
     "keep_version",
     "make_document",
     "move_archive",

@@ -10,8 +10,6 @@ from msgspec import UNSET, Meta, defstruct, field, structs
 
 from router.runtime.config.spec_access import Pollers, Vpc
 from router.runtime.config.spec_resources import (
-    Capacity,
-    CapacityRange,
     Description,
     EventSourceMapping,
     FunctionSettings,
@@ -21,10 +19,10 @@ from router.runtime.config.spec_resources import (
     RedactedAttribute,
     RetrySettings,
     S3Pointer,
-    TableSettings,
     Tags,
     Worker,
 )
+from router.runtime.config.spec_tables import Capacity, CapacityRange, TableIndex, TableSettings
 from router.runtime.config.spec_tests import ReceivedMessage, StoredItems, Test
 from router.runtime.config_types import (
     MAX_TAGS,
@@ -61,6 +59,7 @@ __all__ = [
     "RouteSettings",
     "S3Pointer",
     "StoredItems",
+    "TableIndex",
     "TableSettings",
     "Test",
     "Vpc",

@@ -29,10 +29,11 @@ from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import stored
 from router.tools.check.analysis.claims import of_once_key
 from router.tools.check.analysis.failures import TOO_LONG
+from router.tools.check.analysis.index_keys import indexed_attributes
 from router.tools.check.analysis.proof_cache import prover_of_document
 from router.tools.check.analysis.verdicts import ClaimKind
 
-_OF_ATTRIBUTES: tuple[ClaimKind, ...] = ("mapping", "type", "key", "version")
+_OF_ATTRIBUTES: tuple[ClaimKind, ...] = ("mapping", "type", "key", "index", "version")
 """The claims about an attribute of which a message is refused if they do not hold."""
 
 
@@ -181,17 +182,26 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield from _refusing_attributes(first, second)
         case "for_each" if second.settings.for_each is None:
             yield from _refusing_attributes(None, second)
-        case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
-            for name, _ in second.compiled.write.table.key:
-                yield from _doubts_of_attribute(second, name)
+        case "table" | "indexes":
+            yield from _refusing_keys(part, first, second)
         case "write":
             yield from _refusing_writes(first, second)
         case "settings" if second.queue.atomic and not first.queue.atomic:
             yield "all writes of a message are now one transaction"
-        case "merge" | "names" | "table" | "settings":
+        case "merge" | "names" | "settings":
             pass
         case _:
             yield f"'{part}' changed"
+
+
+def _refusing_keys(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
+    """Yield why the key of a table, or those of its indexes, may refuse a message."""
+    key = second.compiled.write.table.key
+    if part == "table" and first.compiled.write.table.key != key:
+        for name, _ in key:
+            yield from _doubts_of_attribute(second, name)
+    for name in _indexed_names(second) if part == "indexes" else ():
+        yield from (f"attribute '{name}': {each}" for each in _doubts(second, "index", name))
 
 
 def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
@@ -211,10 +221,10 @@ def _refusing_attributes(first: RouteVersion | None, second: RouteVersion) -> It
     keys = [name for name, _ in write.table.key]
     if second.attributes is None:
         yield from _doubts(second, "mapping")
-        for name in (*keys, *_met_names(second)):
+        for name in (*keys, *_met_names(second), *_indexed_names(second)):
             yield from _doubts_of_attribute(second, name)
     for name, attribute in (second.attributes or {}).items():
-        decides = name in keys or name in _met_names(second)
+        decides = name in keys or name in (*_met_names(second), *_indexed_names(second))
         if name not in old or not _refuses_as(old[name], attribute, decides):
             yield from _doubts_of_attribute(second, name)
             if first is not None and name in _met_names(second):
@@ -225,6 +235,11 @@ def _met_names(route: RouteVersion) -> Sequence[str]:
     """Return the attributes of a write that the stored ones decide about."""
     write = route.compiled.write
     return (*filter(None, [write.version]), *write.add, *write.append)
+
+
+def _indexed_names(route: RouteVersion) -> Sequence[str]:
+    """Return the attributes of a write that are in keys of indexes."""
+    return [each.name for each in indexed_attributes(route.analyzed)]
 
 
 def _refusing_writes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:

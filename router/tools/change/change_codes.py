@@ -128,6 +128,19 @@ OTHER_REDACTION = declare(
     "A value that is no longer named by `redact` appears in dead letters and exports as it is.",
     "warning",
 )
+INDEX_REMOVED = declare(
+    "RT923",
+    "an index that is removed, or gets another key or projection",
+    "Queries of a removed index fail. DynamoDB changes no index: one with another key or projection is a new one, with "
+    "a name of its own, to which readers move before the old one is removed.",
+)
+INDEX_ADDED = declare(
+    "RT924",
+    "a new index",
+    "DynamoDB builds it from the items that are stored. Each write of an item that is in it costs write units for it, "
+    "too, and an item that does not fit its key is refused.",
+    "info",
+)
 SIDE_BY_SIDE = declare(
     "RT930",
     "two versions that must not write side by side",

@@ -23,6 +23,7 @@ from router.tools.change.report import ConfigChange
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import DECRYPT
 from router.tools.deploy.changes import QUEUE, TABLE, substitute_text
+from router.tools.deploy.table_definitions import indexes_of, is_same_table
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource
 from router.tools.deploy.template.policies import MANAGED_POLICY
 
@@ -33,7 +34,7 @@ CREATE_ONLY: Mapping[str, frozenset[str]] = {
     "AWS::ApplicationAutoScaling::ScalingPolicy": frozenset(("PolicyName", "ScalingTargetId")),
     "AWS::CloudWatch::Alarm": frozenset(("AlarmName",)),
     "AWS::CloudWatch::Dashboard": frozenset(("DashboardName",)),
-    "AWS::DynamoDB::Table": frozenset(("AttributeDefinitions", "KeySchema", "TableName")),
+    "AWS::DynamoDB::Table": frozenset(("KeySchema", "TableName")),
     "AWS::ECS::Cluster": frozenset(("ClusterName",)),
     "AWS::ECS::Service": frozenset(("Cluster", "LaunchType", "ServiceName")),
     "AWS::ECS::TaskDefinition": frozenset(
@@ -49,9 +50,8 @@ CREATE_ONLY: Mapping[str, frozenset[str]] = {
     "AWS::SQS::Queue": frozenset(("FifoQueue", "QueueName")),
 }
 """The properties whose change replaces a resource, of the types that templates have: the `createOnlyProperties` of
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html, and the definitions of a
-table's attributes: they are those of its key, and "replacement if you edit an existing AttributeDefinition" holds by
-https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html. A table is replaced, too, if
+a key attribute gets another type."""
 _STORES = (QUEUE, TABLE)
 _DERIVED = ("AWS::CloudWatch::Dashboard", MANAGED_POLICY)
 """The types of what only shows the routes, and of the permissions, which are compared as such."""
@@ -217,16 +217,26 @@ def _modified(
     changed = {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
     create_only = CREATE_ONLY.get(after["Type"], frozenset())
     replaced = before["Type"] != after["Type"] or not create_only.isdisjoint(changed)
+    if after["Type"] == TABLE and not replaced:
+        replaced = not is_same_table(was, is_)
     code = STORAGE_REPLACED if replaced and after["Type"] in _STORES else RESOURCE_CHANGED
     values = "; ".join(map(str, _differing(before, after)))
     verb = "replaces" if replaced else "modifies"
     sentence = f"CloudFormation {verb} {subject.label}: {values}"
+    if after["Type"] == TABLE and not replaced:
+        sentence += _steps_of_indexes(was, is_)
     yield ConfigChange(code, sentence, subject.path, old_subject.path)
     retention = was.get(_RETENTION), is_.get(_RETENTION)
     if all(isinstance(each, int) for each in retention) and retention[1] < retention[0]:
         sentence = f"{subject.label} keeps messages for {retention[1]} s, and kept them for {retention[0]} s"
         path, old_path = (_setting(each.path, "retention") for each in (subject, old_subject))
         yield ConfigChange(SHORTER_RETENTION, sentence, path, old_path)
+
+
+def _steps_of_indexes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return in how many updates the indexes of a table change, for a sentence; "" if that is one."""
+    count = len(indexes_of(before).keys() ^ indexes_of(after).keys())
+    return f"; one index in each of {count} updates of the stack" if count > 1 else ""
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[PropertyDifference]:

@@ -24,6 +24,8 @@ from router.tools.change.change_codes import (
     ATTRIBUTE_REMOVED,
     ATTRIBUTE_RETYPED,
     DISPOSITION,
+    INDEX_ADDED,
+    INDEX_REMOVED,
     MAPPING_CHANGED,
     MESSAGES_LOST,
     OTHER_EXPIRY,
@@ -36,7 +38,13 @@ from router.tools.change.change_codes import (
     PLUGINS_CHANGED,
 )
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, renamed
+from router.tools.change.routes import (
+    ACCEPTING,
+    PLAIN_KEYS,
+    RouteVersion,
+    definition_of,
+    renamed,
+)
 from router.tools.check.analysis.attributes import infer
 from router.tools.dev.compare import to_json
 
@@ -245,6 +253,39 @@ def _key_in_words(table: Table) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in table.key)
 
 
+def _indexes(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = (each.table_settings.indexes for each in (old, new))
+    table = new.settings.table
+    for name in {**before, **after}:
+        path, old_path = _index_path(new, name), _index_path(old, name)
+        what = f"index '{name}' of table '{table}'"
+        code = INDEX_REMOVED
+        if name not in after:
+            path = _index_path(new)
+            sentence = f"{what} is removed: its key was {_index_in_words(before[name])}"
+        elif name not in before:
+            code = INDEX_ADDED
+            old_path = _index_path(old)
+            sentence = f"{what} is new: its key is {_index_in_words(after[name])}"
+        elif definition_of(before[name]) != definition_of(after[name]):
+            was, is_ = (_index_in_words(each[name]) for each in (before, after))
+            sentence = f"{what} was {was}, and is {is_}; give the new one a name of its own"
+        else:
+            continue
+        yield ConfigChange(code, sentence, path, old_path, new.name)
+
+
+def _index_path(route: RouteVersion, *index: str) -> Path:
+    """Return the path of an index in the config; without a name, of the table, which has no such index."""
+    return ("tables", route.settings.table, *(("indexes", *index) if index else ()))
+
+
+def _index_in_words(index: spec.TableIndex) -> str:
+    parts = (", ".join(name for name, _ in part) for part in (index.partition_key, index.sort_key))
+    key = "; ".join(filter(None, parts))
+    return f"({key}), with {_text(index.projection)}"
+
+
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     for name in spec.WriteSettings.__struct_fields__:
         before, after = (getattr(each.settings.write, name) for each in (old, new))
@@ -319,6 +360,7 @@ _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigCh
     "item": _item,
     "names": _names,
     "table": _table,
+    "indexes": _indexes,
     "write": _write,
     "refused": _refused,
     "settings": _queue_settings,

@@ -9,8 +9,11 @@ from msgspec import Struct
 from router.runtime.config.secret_values import find_secret, names_secret
 from router.tools.dev.compare import to_json
 
-_IDENTIFYING = ("Name", "Key", "AttributeName", "Sid")
-"""The members that identify an element of a list in a template: of variables and dimensions, tags, keys, statements."""
+_IDENTIFYING = ("Name", "Key", "AttributeName", "IndexName", "Sid")
+"""The members that identify an element of a list in a template.
+
+They are those of variables and dimensions, tags, keys, indexes and statements.
+"""
 _ENVIRONMENT = re.compile(r"(?:^|[.\]])Environment\.")
 _LISTS = (list, tuple)
 _NOT_SET = "not set"

@@ -175,6 +175,9 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "names": names_written(route),
         # A table is that of its ARN, or that of its name in the region of the router.
         "table": [table.name, table.key, route.table_settings.ttl],
+        "indexes": {
+            name: definition_of(index) for name, index in route.table_settings.indexes.items()
+        },
         "write": [
             structs.replace(settings.write, once=None),
             once and [once.table.name, once.ttl],
@@ -209,8 +212,23 @@ PLAIN_KEYS = tuple(
 """All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 ACCEPTING = ("decode", "when", "earlier", "schema")
 """The stages that decide whether a route takes a message."""
-MAPPING = ("plugins", *PLAIN_KEYS, "merge", "item", "names", "table", "write", "settings")
+MAPPING = (
+    "plugins",
+    *PLAIN_KEYS,
+    "merge",
+    "item",
+    "names",
+    "table",
+    "indexes",
+    "write",
+    "settings",
+)
 """The stages that decide what is written for a message that it takes."""
+
+
+def definition_of(index: spec.TableIndex) -> Any:
+    """Return what an index is; the order of its key attributes counts."""
+    return [*index.key.items()], index.partition, index.projection
 
 
 def documents_of(schema: Validation | None) -> Any:

@@ -18,6 +18,7 @@ from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
+from router.runtime.engine.writes import Write
 from router.tools.change.recording import RecordedMessage, Recording, outcome_of
 from router.tools.change.routes import RouteVersion, pair, routes_of
 from router.tools.change.versions import ConfigVersion, open_version, open_versions
@@ -25,6 +26,7 @@ from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
 from router.tools.dev.requests import show_request
 from router.tools.dev.starting import start_plugins_if_possible
+from router.tools.memory.indexes import index_fault
 
 WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""
@@ -74,9 +76,22 @@ def run(route: RouteVersion, record: Record) -> RouteResult:
         and outcome.route == route.name
         and outcome.code == codes.DROPPED.id
     )
+    if refused := _index_refusal(route, writes):
+        return RouteResult(False, refused)
     items = [decode_item(write.item) for write in writes]
     requests = [show_request(write, route.queue.atomic) for write in writes]
     return RouteResult(bool(writes) or dropped, outcome, items, requests)
+
+
+def _index_refusal(route: RouteVersion, writes: Sequence[Write]) -> Outcome | None:
+    """Return the outcome of a message with an item that DynamoDB refuses for an index of its table, or None."""
+    for name, index in route.table_settings.indexes.items():
+        for write in writes:
+            fault = index_fault(write.item, index)
+            if fault and write.mode.stores != "nothing":
+                reason = f"the table refuses the item for index '{name}': {fault}"
+                return Outcome("rejected", codes.REFUSED.id, reason, route.name)
+    return None
 
 
 class ItemDifference(Struct, frozen=True):

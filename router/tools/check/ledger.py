@@ -52,7 +52,7 @@ UNBOUNDED = declare(
 )
 _BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
-_OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
+_OF_ITEMS: tuple[ClaimKind, ...] = ("key", "index", "version", "ttl", "size")
 _MAY_BE_REJECTED = "may be rejected"
 _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
@@ -69,6 +69,7 @@ _TO_DECIDE: Mapping[ClaimKind, str] = {
     "type": "declare its value in the schema, with 'type', and for text with 'pattern' or 'format'",
     "merge": "declare its map in the schema, with 'properties' and 'additionalProperties: false'",
     "key": "declare its value in the schema, with 'type', 'required', 'minLength' and 'maxLength'",
+    "index": "declare its value in the schema, with 'type', 'minLength' and 'maxLength'",
     "version": "declare its value in the schema, with one 'type' and 'required'",
     "once_key": "declare its value in the schema, with 'type: string', 'required' and 'maxLength'",
     "ttl": "declare its value in the schema, with 'type: integer' and a 'maximum' in seconds",
@@ -253,7 +254,7 @@ def _judged(
         unknown = "" if claim.kind == "pair" else found.unknown
         reason = unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
-    unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
+    unbounded = claim.kind in ("key", "index") and any(code.severity == "info" for code in codes)
     refuted = None if unbounded else _refutation(route, claim, neighbours)
     if refuted:
         example = refuted.message

@@ -16,6 +16,7 @@ from router.tools.cli.terminal import literal, print_table
 from router.tools.control_plane.deployed import (
     Decision,
     DeployedFunction,
+    DeployedIndex,
     DeployedMapping,
     DeployedQueue,
     DeployedState,
@@ -136,8 +137,13 @@ def _table(name: str, deployed: DeployedTable) -> Row:
         if deployed.provisioned
         else "on demand"
     )
-    indexes = "; ".join(f"{index.name} ({_key(index.key)})" for index in deployed.indexes)
+    indexes = "; ".join(map(_index, deployed.indexes))
     return name, deployed.status, _key(deployed.key), ttl.rstrip(), capacity, indexes or "none"
+
+
+def _index(index: DeployedIndex) -> str:
+    state = "" if index.status == "ACTIVE" else f", {index.status}"
+    return f"{index.name} ({_key(index.key)}{state})"
 
 
 def _key(key: KeyAttributes) -> str:

@@ -115,6 +115,9 @@ def _as_json(explained: Explanation, only: str | None) -> str:
         "traceback": explained.traceback,
         "requests": explained.requests,
     }
+    if explained.indexes:
+        shown = [each for each in explained.indexes if only in (None, each.route)]
+        record["indexes"] = msgspec.to_builtins(shown)
     if explained.stored:
         record["earlier"] = [msgspec.to_builtins(each) for each in explained.stored.earlier]
         record["items"] = [_item(each) for each in explained.stored.of_route(only)]
@@ -143,6 +146,7 @@ def _in_brief(explained: Explanation, only: str | None) -> Iterable[str]:
             item = decode_item(write.item)
             line = to_json(item)
             yield _indent(line if len(line) <= _LONG else to_json(item, indent=2))
+    yield from _indexes(explained, only)
     if explained.stored:
         yield from _stored(explained.stored, only)
     if sys.stdout.isatty():
@@ -168,8 +172,16 @@ def _in_full(explained: Explanation, only: str | None) -> Iterable[str]:
     ):
         yield click.style("in one request", bold=True)
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
+    yield from _indexes(explained, only)
     if explained.stored:
         yield from _stored(explained.stored, only)
+
+
+def _indexes(explained: Explanation, only: str | None) -> Iterable[str]:
+    """Yield what becomes of the items in the indexes of their tables."""
+    for each in explained.indexes:
+        if only in (None, each.route):
+            yield printable(f"  route {each.route}: {each.in_words}")
 
 
 def _outcome(explained: Explanation) -> Iterable[str]:

@@ -1,6 +1,5 @@
 """The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,7 +8,6 @@ from typing import Any, Literal
 import click
 from msgspec import Struct, structs
 
-from router.errors import UsageError
 from router.model import Finding
 from router.runtime.printable import printable_lines
 from router.tools.change.compare import compare_versions, side_by_side
@@ -28,6 +26,7 @@ from router.tools.cli.deploy_report import (
 )
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.report import count_findings, show_findings
+from router.tools.cli.steps_before import StepsBefore
 from router.tools.cli.terminal import confirm, confirm_by_typing, output
 from router.tools.cli.version_probe import VersionProbe
 from router.tools.control_plane.artifacts import Artifacts
@@ -52,6 +51,7 @@ from router.tools.deploy.deleted_queues import (
     wait_for_names,
 )
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
+from router.tools.deploy.index_updates import IndexUpdate, index_updates
 from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import new_stores, require_free_names
 from router.tools.deploy.stack import (
@@ -64,7 +64,6 @@ from router.tools.deploy.stack import (
     with_reason,
 )
 from router.tools.deploy.stack_versions import (
-    aliased,
     keep_version,
     may_hide,
     read_environment,
@@ -101,8 +100,7 @@ class StackRun(ABC):
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
     why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
     stack names, `_reverts_drift` that what was changed by hand is repaired, `_untested` why the package was not
-    imported here. `_aliased` is the template of the step that makes an alias. `_not_restored` are variables whose
-    values a rollback cannot restore.
+    imported here. `_not_restored` are variables whose values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
@@ -110,7 +108,6 @@ class StackRun(ABC):
     _drift = ""
     _reverts_drift = False
     _untested = ""
-    _aliased = ""
     _how = ""
     _diff: DiffReport | None = None
     _findings: tuple[Finding, ...] | None = None
@@ -166,33 +163,34 @@ class StackRun(ABC):
         stores = [*new_stores(old, deployment.template)]
         require_free_names(stores, self._services, self._log, self._how)
         deleted = deleted_queues(self._stacks, deployment.stack, stack)
+        updates = index_updates(old, deployment.template)
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
             prepared = self._propose(deployment, template)
-        if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
-            self._log(
-                "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
-                "AWS and boto3 have to know"
-            )
+        self._tell_of_drift(prepared)
         if prepared.changes is None and self._drift:
             self._log(f"CloudFormation sees nothing to change, but {self._drift}")
             return self._report(deployment, (), 1)
         if prepared.changes is None:
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
             return self._report(deployment, (), self._compare(deployment, prepared))
+        self._tell_updates(updates)
         described = self._count(deployment.describe(prepared.changes, old))
         sqs, new = self._services["sqs"], deployment.template
         replacing = with_lost_grants(described, old, new, sqs, self._account)
         planned = self._with_left(in_order(replacing))
         self._warn_of_policies(deployment.policies_beside(old.body))
         change_sets = [prepared]
+        steps = StepsBefore(
+            self._stacks, self._artifacts, self._services["dynamodb"], self._console, self._log
+        )
         try:
             if (
                 stack
                 and not self._options.dry_run
                 and needs_alias(old.body, deployment.template.body)
             ):
-                change_sets.insert(0, self._propose_alias(stack, old))
+                change_sets.insert(0, steps.propose_alias(stack, old))
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
@@ -207,13 +205,17 @@ class StackRun(ABC):
         if code is not None:
             self._discard(change_sets)
             return self._report(deployment, planned, code)
-        if len(change_sets) > 1:
-            result = self._execute(change_sets[0])
+        if stack and updates:
+            # They were shown, and would be obsolete after a step.
+            self._discard(change_sets)
+        for step in steps.make(stack, old, updates, change_sets[:-1]):
+            result = self._execute(step)
             if not result.succeeded:
                 return self._report(
                     deployment, planned, self._finish(deployment, prepared, result), result
                 )
-            prepared = self._propose_again(deployment, template)
+        if steps.before is not None:
+            prepared = steps.check(self._propose(deployment, template))
         result = self._execute(
             prepared, VersionProbe(self._stacks, old.body, deployment.template.body)
         )
@@ -228,28 +230,19 @@ class StackRun(ABC):
             reverts_drift=self._reverts_drift,
         )
 
-    def _propose_alias(self, stack: Stack, old: TemplateVersion) -> PreparedChange:
-        """Return the change that lets the mappings of a stack call an alias of what runs: a step before the change.
-
-        In one step, the function would have its new code while its mappings still call the newest code.
-        """
-        body = json.dumps(aliased(old.body, stack.parameters), separators=(",", ":"))
-        kept = dict.fromkeys(stack.parameters)
-        template = Deployment(stack.name, body, kept, {}, {}, None).upload_template(self._artifacts)
-        self._aliased = body
-        return create_change_set(self._stacks, stack.name, template, kept)
-
-    def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
-        """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
-        prepared = self._propose(deployment, template)
-        # A later change makes this change set obsolete.
-        if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
-            discard(self._stacks, prepared)
-            raise UsageError(
-                f"another deployment has changed the stack '{deployment.stack}' meanwhile; its mappings call an alias "
-                "now, and nothing else was changed: deploy again"
+    def _tell_of_drift(self, prepared: PreparedChange) -> None:
+        if self._reverts_drift and not prepared.creates and not prepared.reverts_drift:
+            self._log(
+                "what was changed by hand is named at the end, and stays: no drift-aware change set was made, which "
+                "AWS and boto3 have to know"
             )
-        return prepared
+
+    def _tell_updates(self, updates: Sequence[IndexUpdate]) -> None:
+        if len(updates) > 1:
+            self._log(
+                f"the indexes change in {len(updates)} updates of the stack, since AWS creates or deletes one index "
+                f"of a table at a time: {'; '.join(each.in_words for each in updates)}"
+            )
 
     def _discard(self, change_sets: Sequence[PreparedChange]) -> None:
         for each in change_sets:

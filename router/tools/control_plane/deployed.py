@@ -41,10 +41,17 @@ class DeployedTtl(Struct, frozen=True, tag=True):
 
 
 class DeployedIndex(Struct, frozen=True):
-    """A secondary index and its key attributes."""
+    """A secondary index: its key attributes, those of the partition key first, and how many these are.
+
+    `projection` is ALL, KEYS_ONLY or INCLUDE, `projected` what INCLUDE lists; both are empty for a local index.
+    """
 
     name: str
     key: KeyAttributes
+    partition: int = 1
+    status: str = "ACTIVE"
+    projection: str = ""
+    projected: tuple[str, ...] = ()
 
 
 class DeployedTable(Struct, frozen=True, tag=True):

@@ -242,9 +242,10 @@ def connect() -> Live:
 
 
 def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTable:
-    indexes = [
-        *description.get("GlobalSecondaryIndexes", ()),
-        *description.get("LocalSecondaryIndexes", ()),
+    indexes = [_index(description, each) for each in description.get("GlobalSecondaryIndexes", ())]
+    indexes += [
+        DeployedIndex(each["IndexName"], read_key_schema({**description, **each}))
+        for each in description.get("LocalSecondaryIndexes", ())
     ]
     on_demand = description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
     units = {} if on_demand else description.get("ProvisionedThroughput", {})
@@ -255,10 +256,19 @@ def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTab
         ttl,
         units.get("ReadCapacityUnits", 0),
         units.get("WriteCapacityUnits", 0),
-        tuple(
-            DeployedIndex(index["IndexName"], read_key_schema({**description, **index}))
-            for index in indexes
-        ),
+        tuple(indexes),
+    )
+
+
+def _index(description: _Response, index: _Response) -> DeployedIndex:
+    """Return a global secondary index."""
+    return DeployedIndex(
+        index["IndexName"],
+        read_key_schema({**description, **index}),
+        sum(each["KeyType"] == "HASH" for each in index["KeySchema"]),
+        index.get("IndexStatus", "ACTIVE"),
+        index["Projection"]["ProjectionType"],
+        tuple(sorted(index["Projection"].get("NonKeyAttributes", ()))),
     )
 
 

@@ -5,7 +5,7 @@ Messages or items are lost with a queue or table, or by a change of some of its 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct, field, structs
 from router.codes import KEY_CHANGED
 from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
+from router.tools.deploy.table_definitions import INDEXES, is_same_table
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -185,6 +186,8 @@ def describe_loss(
                 losses.append(
                     f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now"
                 )
+        elif type_ == TABLE and change.name == INDEXES:
+            losses += _removed_indexes(change)
         elif type_ == TABLE and change.name == _TIME_TO_LIVE:
             before, after = (_expiring(each) for each in (change.before, change.after))
             if after and after != before:
@@ -226,6 +229,14 @@ def _recovers(specification: Any) -> bool:
 
 def _is_true(value: Any) -> bool:
     return str(value).lower() == "true"
+
+
+def _removed_indexes(change: PropertyChange) -> Iterator[str]:
+    before, after = (
+        {each["IndexName"] for each in of or ()} for of in (change.before, change.after)
+    )
+    for name in sorted(before - after):
+        yield f"DELETES the index '{name}': queries of it fail"
 
 
 def _expiring(specification: Any) -> str:
@@ -317,7 +328,7 @@ def describe_changes(
     """
     planned = [
         _describe(
-            change,
+            _as_kept(change, old, new),
             routes,
             names,
             compare_properties(old, new, change.logical_id, change.drift),
@@ -327,6 +338,15 @@ def describe_changes(
         if change.type not in _OF_VERSIONS
     ]
     return in_order(planned)
+
+
+def _as_kept(change: ResourceChange, old: TemplateVersion, new: TemplateVersion) -> ResourceChange:
+    """Return a change of a table that is not replaced, though AWS says that it may be, as one that keeps it."""
+    if change.type != TABLE or change.replacement != "Conditional":
+        return change
+    before, after = (each.properties(change.logical_id) for each in (old, new))
+    kept = bool(before and after) and is_same_table(before, after)
+    return structs.replace(change, replacement="False") if kept else change
 
 
 def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguratio
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -170,18 +171,37 @@ class StatusReader:
             name: table_name(table.name or name) for name, table in program.config.tables.items()
         }
         tables = list(names.values())
-        found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", tables)
-        units, no_units = self._metric(
-            "DynamoDB", "ConsumedWriteCapacityUnits", "TableName", "Sum", tables
-        )
+        indexes = [
+            (full, index)
+            for name, full in names.items()
+            for index in program.config.tables[name].indexes
+        ]
+        found = self._sums("WriteThrottleEvents", tables, indexes)
+        units = self._sums("ConsumedWriteCapacityUnits", tables, indexes)
         return [
             TableStatus(
                 name,
-                None if why else found.get(full, 0),
-                None if no_units else units.get(full, 0),
+                None if found is None else found[full],
+                None if units is None else units[full],
             )
             for name, full in names.items()
         ]
+
+    def _sums(
+        self, metric: str, tables: Sequence[str], indexes: Sequence[tuple[str, str]]
+    ) -> Counter[str] | None:
+        """Return the sum of a metric of each table and its indexes, which CloudWatch has apart; None if not known."""
+        source = {"Namespace": "AWS/DynamoDB", "MetricName": metric}
+        placed = [_table_dimensions(table) for table in tables]
+        placed += [_table_dimensions(table, index) for table, index in indexes]
+        total = Counter[str]()
+        try:
+            metrics = [{**source, "Dimensions": each} for each in placed]
+            for each, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
+                total[each["Dimensions"][0]["Value"]] += int(sum(measured))
+        except AwsCallError:
+            return None
+        return total
 
     def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
         """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
@@ -355,6 +375,11 @@ class StatusReader:
         except AwsCallError as error:
             return {}, str(error)
         return found, ""
+
+
+def _table_dimensions(table: str, *indexes: str) -> list[dict[str, str]]:
+    more = [{"Name": "GlobalSecondaryIndexName", "Value": index} for index in indexes]
+    return [{"Name": "TableName", "Value": table}, *more]
 
 
 def read_metrics(

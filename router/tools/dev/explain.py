@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from router.codes import REFUSED
 from router.errors import ExpressionError, UsageError
 from router.model import WRITTEN, Outcome, Record
 from router.runtime.config.environment import copy_plain
@@ -16,6 +17,7 @@ from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.schemas.compile import Invalid
 from router.runtime.program.schemas.documents import pointer
+from router.tools.dev.indexed_writes import IndexedWrite, indexes_of
 from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
@@ -72,6 +74,8 @@ class Explanation(Struct, frozen=True):
     """What becomes of it after other messages, if there are any."""
     traceback: str = ""
     """What a plugin raised, with its lines in it; "" if none raised anything."""
+    indexes: tuple[IndexedWrite, ...] = ()
+    """What becomes of its items in the indexes of their tables."""
 
     @property
     def is_acknowledged(self) -> bool:
@@ -151,6 +155,11 @@ def explain(
     planned = plan(compiled, record, watching(raised, trace))
     outcome = planned.outcome or WRITTEN
     failed_at = _failed_at(compiled, stages, outcome)
+    indexes = tuple(indexes_of(program, planned.writes))
+    refused = next((each for each in indexes if each.refused), None)
+    if refused and outcome.kind == "written":
+        reason = f"table '{refused.table}' refuses the item for its index '{refused.index}': {refused.why}"
+        outcome, failed_at = Outcome("rejected", REFUSED.id, reason, refused.route), "write"
     stored = effect_after(program, earlier, queue, record) if earlier else None
     if stored and stored.outcome.kind != outcome.kind:
         outcome, failed_at = stored.outcome, "write"
@@ -167,6 +176,7 @@ def explain(
         faults=tuple(_faults(loaded, stages)),
         stored=stored,
         traceback="\n".join(raised),
+        indexes=indexes,
     )
 
 

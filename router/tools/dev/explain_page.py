@@ -65,6 +65,12 @@ def as_page(explained: Explanation, config: spec.Config, only: str | None) -> st
         ]
         whole = ("(all)", show_stored(item.before), show_stored(item.after))
         _add_table(body, "", ("attribute", "before", "after"), [*changes, whole])
+    entries = [
+        (each.route, each.table, each.in_words)
+        for each in explained.indexes
+        if only in (None, each.route)
+    ]
+    _add_table(body, "Indexes", ("route", "table", ""), entries)
     if explained.requests:
         _add(body, "h2", "Requests to DynamoDB")
     for request in explained.requests:

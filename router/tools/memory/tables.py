@@ -20,9 +20,15 @@ from router.runtime.aws.protocols import (
     Request,
     WriteResponse,
 )
-from router.runtime.engine.attributes import decode_item, encode_number, identify
+from router.runtime.config.spec import TableIndex
+from router.runtime.engine.attributes import (
+    decode_item,
+    encode_number,
+    identify,
+)
 from router.runtime.engine.writes import value_order
 from router.runtime.program.load import Program
+from router.tools.memory.indexes import index_fault
 
 _MAX_BATCH = 25
 _WIDE = Context(prec=300)
@@ -147,11 +153,17 @@ def _add(there: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
     return {kind: sorted({*there[kind], *content})}
 
 
+Indexes = Mapping[str, Sequence[TableIndex]]
+"""The indexes of tables by the names of these."""
+NO_INDEXES: Indexes = {}
+
+
 class Store:
     """DynamoDB tables in memory; `items` are by table, then by the text of their key."""
 
-    def __init__(self, keys: Mapping[str, Key]) -> None:
+    def __init__(self, keys: Mapping[str, Key], indexes: Indexes = NO_INDEXES) -> None:
         self.keys = dict(keys)
+        self.indexes = indexes
         self.items: dict[str, dict[str, StoredItem]] = {name: {} for name in keys}
 
     def key(self, table: str, item: StoredItem) -> str | None:
@@ -209,6 +221,8 @@ class Store:
             new = parameters["Item"]
         elif operation == "Update":
             new = updated(parameters, old)
+        if new is not None and any(index_fault(new, each) for each in self.indexes.get(table, ())):
+            raise Refused("ValidationException")
         return table, key, new
 
 
@@ -236,18 +250,22 @@ class MemoryTables:
 
     It implements the conditions, updates and transactions that the router sends. It never throttles, and refuses what
     DynamoDB refuses: a table that does not exist, a key that is not the table's, more than 25 requests in a batch.
-    `keys` are the key attributes of each table by its name, as {"users": (("id", "S"),)}.
+    `keys` are the key attributes of each table by its name, as {"users": (("id", "S"),)}. An item that does not fit
+    the key of an index of its table is refused, too.
     """
 
-    def __init__(self, keys: Mapping[str, Key]) -> None:
-        self._store = Store(keys)
+    def __init__(self, keys: Mapping[str, Key], indexes: Indexes = NO_INDEXES) -> None:
+        self._store = Store(keys, indexes)
         self._lock = Lock()
 
     @classmethod
     def of(cls, program: Program) -> Self:
         """Return the tables of a config, empty."""
-        tables = program.config.tables.items()
-        return cls({table.name or name: tuple(table.key.items()) for name, table in tables})
+        tables = {table.name or name: table for name, table in program.config.tables.items()}
+        return cls(
+            {name: tuple(table.key.items()) for name, table in tables.items()},
+            {name: tuple(table.indexes.values()) for name, table in tables.items()},
+        )
 
     def items(self, table: str) -> list[Item]:
         """Return the items of a table, by its name in AWS, in Python's own types and in the order of their keys."""

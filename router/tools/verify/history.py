@@ -250,7 +250,8 @@ class History:
 
     def _run(self, write: Write) -> Outcome:
         if self._tables is None:
-            self._tables = MemoryTables({write.table.name: write.table.key})
+            name = write.table.name
+            self._tables = MemoryTables({name: write.table.key}, {name: self.writers.indexes})
             self._place = write.table.name, {name: write.item[name] for name, _ in write.table.key}
         answer = self._tables.write(*write.action())
         if answer.fault is None:

@@ -1,6 +1,6 @@
 """Which routes write a table, and what one of them can do to what another one stored."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -14,14 +14,15 @@ _REMOVE = "remove"
 class TableWriters(Struct, frozen=True):
     """The routes that write a table; `ttl` is the attribute by which its items expire, "" if none writes it.
 
-    `partial` is whether other messages may have written the table than those of the source. `removable` are the
-    attributes that an update may remove.
+    `indexes` are those of the table. `partial` is whether other messages may have written the table than those of the
+    source. `removable` are the attributes that an update may remove.
     """
 
     routes: Mapping[str, RouteWrites]
     ttl: str
     partial: bool
     removable: frozenset[str]
+    indexes: Sequence[spec.TableIndex] = ()
 
     @property
     def deletes(self) -> bool:
@@ -95,7 +96,9 @@ def writers_by_table(
     writers = {}
     for table, names in found.items():
         is_whole = complete and all(config.routes[each].queue in queues for each in names)
-        writers[table] = _writers(program, names, ends.get(table), partial=not is_whole)
+        found_writers = _writers(program, names, ends.get(table), partial=not is_whole)
+        indexes = config.tables[config.routes[names[0]].table].indexes
+        writers[table] = structs.replace(found_writers, indexes=tuple(indexes.values()))
     return writers
 
 

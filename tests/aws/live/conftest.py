@@ -81,9 +81,9 @@ class Deployer:
 
     def _table(self, stack: Stack, name: str) -> None:
         roles = zip(stack.key, ("HASH", "RANGE"), strict=False)
-        extra = (
-            [{"AttributeName": "g", "AttributeType": "S"}] if "GlobalSecondaryIndexes" in (stack.table or {}) else []
-        )
+        indexes = (stack.table or {}).get("GlobalSecondaryIndexes", ())
+        used = {part["AttributeName"] for index in indexes for part in index["KeySchema"]}
+        extra = [{"AttributeName": each, "AttributeType": "S"} for each in sorted(used - stack.key.keys())]
         self.clients["dynamodb"].create_table(
             TableName=name,
             KeySchema=[{"AttributeName": attribute, "KeyType": role} for attribute, role in roles],

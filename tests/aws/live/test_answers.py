@@ -133,6 +133,22 @@ def test_not_permitted(sound: Any, checked: Any, operation: str, output: str) ->
     assert lines == f"routes.yaml:{output} is not permitted (AccessDeniedException); {advice}\n"
 
 
+def test_an_index_that_is_built(sound: Any, checked: Any) -> None:
+    """Until DynamoDB has built it, queries of it fail."""
+    index = {
+        "IndexName": "by_id",
+        "IndexStatus": "CREATING",
+        "KeySchema": TABLE["KeySchema"],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    sound.by_operation["DescribeTable"] = {
+        "Table": TABLE | {"TableStatus": "UPDATING", "GlobalSecondaryIndexes": [index]}
+    }
+    declared = CONFIG.replace("{key: {id: S}}", "{key: {id: S}, indexes: {by_id: {key: {id: S}}}}")
+
+    assert checked(sound.endpoint, declared) == (SCRIPTED / "RT710.txt").read_text(encoding="utf-8")
+
+
 def test_as_the_page_shows_it(sound: Any, checked: Any) -> None:
     """A call that is not permitted."""
     sound.by_operation["DescribeTable"] = DENIED

@@ -58,6 +58,21 @@ INDEX = {
         }
     ],
 }
+OF_ITS_KEY = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": f"by_{name}",
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for name in ("pk", "sk")
+    ],
+}
+BY_G, BY_PK = (
+    ("    ttl: expires\n", f"    ttl: expires\n    indexes: {{{index}}}\n")
+    for index in ("by_g: {key: {g: N, pk: S}}", "by_pk: {key: {pk: S}}")
+)
 OUTLAST, OUTLAST_MINUTES = (
     ("    dead_letter: NAME-dlq\n", f"    dead_letter: NAME-dlq\n    outlast: {outlast}\n")
     for outlast in ("11h", "20m")
@@ -86,6 +101,9 @@ CASES = [
     Case("RT705", {}, config=("    ttl: expires\n", "")),
     Case("RT706", {"table": UNITS}),
     Case("RT707", {"table": INDEX}),
+    Case("RT708-absent", {}, config=BY_G),
+    Case("RT708-other", {"table": INDEX}, config=BY_G),
+    Case("RT709", {"table": OF_ITS_KEY}, config=BY_PK),
     Case("RT721-queue", {"queue": None}),
     Case("RT721-redrive", {"redrive": {"maxReceiveCount": 5, "target": "NAME-gone", "gone": True}}),
     Case("RT722", {"redrive": None}, config=("    dead_letter: NAME-dlq\n", "")),
@@ -129,7 +147,7 @@ CASES = [
     Case("RT753", {"allowed": "sqs:*"}, function="NAME-0", only="local_aws"),
     Case("RT754", {}, function="NAME-0", only="moto"),
 ]
-SCRIPTED = {"RT702", "RT751", "RT752", "RT756"}
+SCRIPTED = {"RT702", "RT710", "RT751", "RT752", "RT756"}
 """Codes of what neither server ever is: test_answers.py shows them on one with scripted answers; and of a config
 that nobody is asked about (tests/unit/live/test_compare.py)."""
 

@@ -10,7 +10,7 @@ after the other, each up to its first error.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
@@ -291,13 +291,19 @@ def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
 
     `iter_errors` makes all, whose memory grows with the square of the data.
     """
-    from jsonschema_rs import ValidationError
-
     try:
         validator.validate(data)
-    except ValidationError as error:
+    except _validation_error() as error:
         return error
     return None
+
+
+@cache
+def _validation_error() -> "type[ValidationError]":
+    # Imported once, by who validates: each invalid message asks for it.
+    from jsonschema_rs import ValidationError
+
+    return ValidationError
 
 
 def _has_choices(document: SchemaDocument) -> bool:

@@ -1,6 +1,6 @@
 """Yields the claims about a route, each with why it is not proved."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import UNSET
 
@@ -17,13 +17,13 @@ from router.runtime.modes import MODES
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, stored
+from router.tools.check.analysis.index_keys import index_doubts, indexed_attributes
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
-from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
 from router.tools.check.analysis.verdicts import ClaimKind, RouteClaim
 
-KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
 
 
@@ -47,6 +47,8 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
             yield _made(route, "type", _of_conversion(route, attribute), name)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
+    for each in indexed_attributes(route):
+        yield _made(route, "index", index_doubts(route, each), each.name)
     merge = settings.merge
     if merge is not None:
         yield _made(route, "merge", failures.of_merge(route, merge))

@@ -23,6 +23,7 @@ from router.runtime.engine.engine import UNLIMITED, Budget
 from router.runtime.program.mapping import MapItems, compile_mapping
 from router.runtime.sources import source_of
 from router.tools.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
+from router.tools.check.analysis.index_keys import indexed_attributes
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.transforms import is_plugins
 from router.tools.check.analysis.verdicts import Claim
@@ -100,6 +101,7 @@ def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
         claim.kind,
         claim.subject,
         tuple(route.table.key.items()) if claim.kind == "key" else (),
+        _indexed_as(route, claim.subject) if claim.kind == "index" else "",
     )
     return route.facts(attribute).once(what, FoundValue)
 
@@ -132,14 +134,17 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
         return [_mapping(route, {})]
     if claim.kind == "mapping" and not is_set(route.route.item):
         return [_mapping(route, {}), _mapping(route, None)]
+    if claim.kind == "index" and not is_set(route.route.item):
+        # A message that is stored as it is has its nulls.
+        return [_mapping(route, None), _mapping(route, None, _check_of(route, claim))]
     if attribute is None or not has_only_built_ins(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
     stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
     stages.append(_mapping(route, {name: structs.replace(attribute, type=None)}))
-    if claim.kind == "ttl":  # the claim about its type is another
+    if claim.kind in ("ttl", "index"):  # the claim about its type is another
         stages.append(_mapping(route, {name: attribute}))
-    if claim.kind in ("type", "key", "version", "ttl"):
+    if claim.kind in ("type", "key", "index", "version", "ttl"):
         stages.append(_mapping(route, {name: attribute}, _check_of(route, claim)))
     return stages
 
@@ -226,6 +231,10 @@ def _check_of(route: AnalyzedRoute, claim: Claim) -> Check:
             return partial(_expiry_fault, name)
         case "key" if route.table is not None:
             return partial(_take_key, name, route.table.key)
+        case "index":
+            if name in route.route.write.append:
+                return lambda item: f"'{name}' is a list" if name in item else ""
+            return partial(_index_fault, name, _indexed_as(route, name))
     return lambda item: ""
 
 
@@ -234,6 +243,21 @@ def _take_key(name: str, key: Mapping[str, KeyType], item: Item) -> str:
     others = {each: _VALID_KEYS[kind] for each, kind in key.items() if each != name}
     identify("", tuple(key.items()), encode_item(others | _shortened(item), key)[0])
     return ""
+
+
+def _indexed_as(route: AnalyzedRoute, name: str) -> str:
+    """Return the type of an attribute in the keys of indexes."""
+    return next((each.type for each in indexed_attributes(route) if each.name == name), "")
+
+
+def _index_fault(name: str, kind: str, item: Item) -> str:
+    """Return why DynamoDB does not take an attribute for the keys of indexes."""
+    if name not in item:
+        return ""
+    ((stored, content),) = encode_item({name: item[name]})[0][name].items()
+    if stored != kind:
+        return f"'{name}' is of type {stored}, and {kind} in the key of an index"
+    return "" if content else f"'{name}' is empty, and in the key of an index"
 
 
 def _kind_of(name: str, item: Item) -> str:

@@ -1,12 +1,16 @@
 """Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
+from router.model import KeyType
 from router.prover.inference import ALL_TYPES, Value, of_path
 from router.prover.predicates import EACH, SOME_VALUE, Schema, in_words
 from router.prover.schema_prover import NO, UNKNOWN, Answer, SchemaProver
+
+KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+"""The types of values that the types of key attributes take."""
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:

@@ -13,6 +13,7 @@ ClaimKind = Literal[
     "type",
     "merge",
     "key",
+    "index",
     "version",
     "once_key",
     "ttl",
@@ -29,10 +30,10 @@ class Claim(Struct, frozen=True):
 
     The kinds: `when` and `for_each` can be evaluated; the sources and transforms of an attribute
     (`mapping`) and its `type` do not fail; `merge` finds a map, without a name of the route's own
-    attributes; a `key` attribute, `version` and `once_key` are there and valid; the `ttl` attribute
-    is a number of seconds; the item has at most the `size` of DynamoDB. The `pair` with another
-    route of its table, whose name is the subject, never writes one key: "" are routes that it was
-    not compared with.
+    attributes; a `key` attribute, `version` and `once_key` are there and valid; an attribute in the
+    key of an `index` is valid or missing; the `ttl` attribute is a number of seconds; the item has
+    at most the `size` of DynamoDB. The `pair` with another route of its table, whose name is the
+    subject, never writes one key: "" are routes that it was not compared with.
     """
 
     route: str

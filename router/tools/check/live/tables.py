@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from router.codes import declare
+from router.model import Path
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.sources import Computed, Constant, Joined, values_of
+from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found
 from router.tools.control_plane.deployed import (
+    DeployedIndex,
     DeployedTable,
     DeployedTtl,
     KeyAttributes,
@@ -56,6 +59,25 @@ INDEX_TYPE = declare(
     "an attribute whose type differs from that in the key of an index",
     "DynamoDB refuses an item in which a key attribute of an index has another type than the index declares; null is a "
     "type too. An item without the attribute is stored, and is not in the index.",
+)
+OTHER_INDEX = declare(
+    "RT708",
+    "an index that is missing, or has another key or projection",
+    "Queries of the index fail, or do not find what the config says that it has. AWS changes no index: one with "
+    "another key or projection needs another name.",
+)
+UNDECLARED_INDEX = declare(
+    "RT709",
+    "an index that the config does not declare",
+    "`router check` proves nothing about attributes in its key: DynamoDB refuses an item in which one is empty or of "
+    "another type. The config declares other indexes of the table.",
+    severity="warning",
+)
+BUILDING_INDEX = declare(
+    "RT710",
+    "an index that is not active",
+    "Until DynamoDB has built it, queries of it fail, and no other index of the table can be created or deleted.",
+    severity="warning",
 )
 WRITABLE = ("ACTIVE", "UPDATING")
 """The states in which a table accepts writes; UPDATING is that of a new index or capacity."""
@@ -132,6 +154,64 @@ def _shown(key: KeyAttributes | Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{attribute}: {kind}" for attribute, kind in key)
 
 
+@live_rule(OTHER_INDEX, UNDECLARED_INDEX, BUILDING_INDEX)
+def compare_indexes(deployment: DeployedConfig) -> Iterator[Found]:
+    """Report indexes that differ from those of the config, for tables that declare some."""
+    for name, table in deployment.config.tables.items():
+        deployed = deployment.seen.tables.get(name)
+        if not isinstance(deployed, DeployedTable) or not table.indexes:
+            continue
+        there = {index.name: index for index in deployed.indexes}
+        for each, index in table.indexes.items():
+            path = ("tables", name, "indexes", each)
+            found = there.pop(each, None)
+            if found is None:
+                sentence = f"table '{table.name or name}' has no index '{each}'"
+                yield Found(
+                    OTHER_INDEX, sentence, path, "deploy the config, or create it", key=True
+                )
+            else:
+                yield from _compare_index(table, index, found, path)
+        for left in there.values():
+            sentence = (
+                f"table '{table.name or name}' has the index '{left.name}' ({_shown(left.key)})"
+            )
+            yield Found(UNDECLARED_INDEX, sentence, ("tables", name), "add it under 'indexes'")
+
+
+def _compare_index(
+    table: spec.TableSettings, index: spec.TableIndex, found: DeployedIndex, path: Path
+) -> Iterator[Found]:
+    expected = tuple(index.key.items())
+    if (found.key, found.partition) != (expected, index.partition):
+        sentence = (
+            f"the key of index '{found.name}' is {_index_key(found.key, found.partition)}, not "
+        )
+        sentence += _index_key(expected, index.partition)
+        yield Found(
+            OTHER_INDEX, sentence, (*path, "key"), "give the index of the config another name"
+        )
+    kind, listed = projection_of(table, index)
+    if (found.projection, found.projected) != (kind, tuple(sorted(listed))):
+        sentence = f"the projection of index '{found.name}' is {_projected(found.projection, found.projected)}, not "
+        sentence += _projected(kind, listed)
+        yield Found(
+            OTHER_INDEX, sentence, path, "give the index of the config another name", key=True
+        )
+    if found.status != "ACTIVE":
+        sentence = f"index '{found.name}' is {found.status}, not ACTIVE"
+        yield Found(BUILDING_INDEX, sentence, path, "wait until DynamoDB has built it", key=True)
+
+
+def _projected(kind: str, listed: Iterable[str]) -> str:
+    return " ".join((kind, ", ".join(listed))).rstrip()
+
+
+def _index_key(key: Iterable[tuple[str, str]], partition: int) -> str:
+    parts = [*key]
+    return "; ".join(_shown(part) for part in (parts[:partition], parts[partition:]) if part)
+
+
 _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", list: "L", dict: "M"}
 
 
@@ -146,8 +226,10 @@ def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
             continue
         if MODES[route.write.mode].stores == "nothing":
             continue
+        # Of an index that the config declares, claims are made.
+        declared = deployment.config.tables[route.table].indexes
         for index in deployed.indexes:
-            for attribute, kind in index.key:
+            for attribute, kind in () if index.name in declared else index.key:
                 # A mismatch with the key of the table itself is another finding.
                 if attribute not in route.item or attribute in dict(deployed.key):
                     continue

@@ -318,7 +318,8 @@ def check_capacity(subject: Subject) -> Iterator[Found]:
         path = ("tables", name, "capacity")
         for kind, units in (("write", table.capacity.write), ("read", table.capacity.read)):
             yield from _check_range(units, f"table '{name}'", (*path, kind))
-        most = table.capacity.write.most
+        # What a write uses of its indexes is measured with it; each has the capacity of the table.
+        most = table.capacity.write.most * (1 + len(table.indexes))
         if table.write_units is not None and table.write_units > most:
             sentence = f"the router may use {table.write_units} write units of table '{name}', which has {most} at most"
             advice = f"write 'write_units: {most}' or less, or raise 'max'"

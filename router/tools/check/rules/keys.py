@@ -3,6 +3,7 @@ have few values.
 """
 
 from collections.abc import Iterator
+from math import prod
 
 from msgspec import structs
 
@@ -17,12 +18,12 @@ from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_K
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import (
+    MAX_VALUES,
     InferredAttribute,
     count_of_attribute,
     stored,
     with_braces,
 )
-from router.tools.check.analysis.claims import KINDS_OF_KEYS
 from router.tools.check.analysis.routes import (
     AnalyzedRoute,
     MessageSets,
@@ -31,7 +32,7 @@ from router.tools.check.analysis.routes import (
     why_missing,
 )
 from router.tools.check.analysis.text_formats import refusal_of
-from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 KEY_MISSING = declare(
@@ -232,6 +233,7 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None or not route.final:
             continue
+        yield from _check_partitions_of_indexes(route, route.table)
         name, *others = route.table.key
         count = _count_of_key(route, name)
         if count is None:
@@ -250,6 +252,28 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
         advice = "add a part that differs, as a date or an id, with 'template'"
         yield Found(HOT_PARTITION, sentence, path, advice)
+
+
+def _check_partitions_of_indexes(
+    route: AnalyzedRoute, table: spec.TableSettings
+) -> Iterator[Found]:
+    """Report partition keys of indexes that have few values: a throttled index throttles its table."""
+    if MODES[route.route.write.mode].stores == "nothing":
+        return
+    for name, index in table.indexes.items():
+        counts = [_count_of_key(route, each) for each, _ in index.partition_key]
+        total = prod(count for count in counts if count is not None)
+        if None in counts or total > MAX_VALUES:
+            continue
+        values = "one value" if total == 1 else f"{total} values"
+        sentence = (
+            f"the partition key of index '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a "
+            "second, and a throttled index throttles its table"
+        )
+        path = route.path_of(route.claim("index", index.partition_key[0][0]))
+        yield Found(
+            HOT_PARTITION, sentence, path, "add an attribute that differs to the partition key"
+        )
 
 
 def _lacks_braces(route: AnalyzedRoute, name: str) -> bool:

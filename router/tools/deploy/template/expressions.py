@@ -33,7 +33,7 @@ PARTITION, REGION, ACCOUNT, STACK = (
     "${AWS::StackName}",
 )
 _REFERENCE = re.compile(r"\$\{[^!]")
-Kind = Literal["Queue", "Table", "Variable"]
+Kind = Literal["Queue", "Table", "Index", "Variable"]
 """None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
 _PLAIN = re.compile(r"(?:[a-z][a-z0-9]*-)*(?!fifo\b)[a-z][a-z0-9]*(?:\.fifo)?")
 _WORD = re.compile(r"[A-Za-z0-9]+")

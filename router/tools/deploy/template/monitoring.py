@@ -148,6 +148,15 @@ def _tables(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": f"{name}: units"}]
         throttled = {"label": f"{name}: throttled", "yAxis": "right"}
         yield ["AWS/DynamoDB", "WriteThrottleEvents", *table, throttled]
+        for index in plan.config.tables[name].indexes:
+            yield from _index(f"{name}, {index}", [*table, "GlobalSecondaryIndexName", index])
+
+
+def _index(name: str, index: list[str]) -> Iterator[_Line]:
+    """Yield the metrics of an index, which are not in those of its table."""
+    yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *index, {"label": f"{name}: units"}]
+    throttled = {"label": f"{name}: throttled", "yAxis": "right"}
+    yield ["AWS/DynamoDB", "WriteThrottleEvents", *index, throttled]
 
 
 def _routes(plan: StackPlan, queue: PlannedQueue) -> Iterator[Expression]:

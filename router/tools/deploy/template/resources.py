@@ -15,6 +15,7 @@ import yaml
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
+from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.rules.queues import receives_of
 from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
@@ -24,6 +25,7 @@ from router.tools.deploy.template.expressions import (
     Expression,
     Json,
     attribute,
+    logical_id,
     ref,
     resource,
     sub,
@@ -87,14 +89,13 @@ def _table(table: PlannedTable) -> Json:
     key = table.settings.key
     properties: Json = {
         "TableName": sub(table.name),
-        "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": kind} for name, kind in key.items()
-        ],
+        "AttributeDefinitions": _attribute_definitions(table.settings),
         "KeySchema": [
             {"AttributeName": name, "KeyType": role}
             for name, role in zip(key, _ROLES[: len(key)], strict=True)
         ],
         **_billing(table),
+        **_indexes(table),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }
@@ -113,6 +114,42 @@ def _table(table: PlannedTable) -> Json:
     return resource("DynamoDB::Table", properties, "Retain")
 
 
+def _attribute_definitions(settings: spec.TableSettings) -> list[Json]:
+    """Return the attributes of all keys with their types; DynamoDB takes no others."""
+    types: dict[str, str] = dict(settings.key)
+    for index in settings.indexes.values():
+        types |= index.key
+    return [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
+
+
+def _indexes(table: PlannedTable) -> Json:
+    """Return the property with the indexes of a table; none if it has none."""
+    settings = table.settings
+    indexes = [_index(settings, name, index) for name, index in settings.indexes.items()]
+    return {"GlobalSecondaryIndexes": indexes} if indexes else {}
+
+
+def _index(settings: spec.TableSettings, name: str, index: spec.TableIndex) -> Json:
+    # Several attributes of a partition key or a sort key have the same role.
+    roles = [(_ROLES[0], index.partition_key), (_ROLES[1], index.sort_key)]
+    kind, listed = projection_of(settings, index)
+    made: Json = {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": attribute, "KeyType": role}
+            for role, part in roles
+            for attribute, _ in part
+        ],
+        "Projection": {
+            "ProjectionType": kind,
+            **({"NonKeyAttributes": list(listed)} if listed else {}),
+        },
+    }
+    if settings.capacity is not None:
+        made["ProvisionedThroughput"] = _least_units(settings.capacity)
+    return made
+
+
 def _tags(planned: PlannedResource) -> Json:
     """Return the property with the tags, and a tag for the owner; none if there are none."""
     owner = {OWNER_TAG: planned.owner} if planned.owner else {}
@@ -125,21 +162,38 @@ def _billing(table: PlannedTable) -> Json:
     capacity = table.settings.capacity
     if capacity is None:
         return {"BillingMode": "PAY_PER_REQUEST"}
-    units = {f"{what}CapacityUnits": range_.min for what, range_ in _ranges(capacity).items()}
-    return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
+    return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": _least_units(capacity)}
+
+
+def _least_units(capacity: spec.Capacity) -> Json:
+    return {f"{what}CapacityUnits": range_.min for what, range_ in _ranges(capacity).items()}
 
 
 def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
-    """Yield what scales the capacity of a table, by a role that AWS makes: the router's own needs no permission."""
-    capacity = table.settings.capacity
-    for what, range_ in {}.items() if capacity is None else _ranges(capacity).items():
+    """Yield what scales the capacity of a table and of its indexes, each as the table.
+
+    The role for it is one that AWS makes: the router's own needs no permission.
+    """
+    if table.settings.capacity is None:
+        return
+    end = table.id.removeprefix("Table")
+    yield from _scaling(table, table.settings.capacity, end, "table")
+    for name in table.settings.indexes:
+        of_index = f"{end}{logical_id('Index', name)}"
+        yield from _scaling(table, table.settings.capacity, of_index, "index", name)
+
+
+def _scaling(
+    table: PlannedTable, capacity: spec.Capacity, end: str, kind: str, *index: str
+) -> Iterator[tuple[str, Json]]:
+    for what, range_ in _ranges(capacity).items():
         if range_.most == range_.min:
             continue
-        end = table.id.removeprefix("Table")
+        place = ["index", *index] if index else []
         target: Json = {
             "ServiceNamespace": "dynamodb",
-            "ScalableDimension": f"dynamodb:table:{what}CapacityUnits",
-            "ResourceId": {"Fn::Join": ["/", ["table", ref(table.id)]]},
+            "ScalableDimension": f"dynamodb:{kind}:{what}CapacityUnits",
+            "ResourceId": {"Fn::Join": ["/", ["table", ref(table.id), *place]]},
             "MinCapacity": range_.min,
             "MaxCapacity": range_.most,
         }
