@@ -19,7 +19,7 @@ COMMANDS = ("check", "test", "explain", "demo", "worker", "compile", "schema")
 
 GOOD = """\
 version: 1
-queues: {users: {dead_letter: users-dlq, envelope: [sns]}}
+queues: {users: {dead_letter: users-dlq, envelope: [sns], senders: ['123456789012']}}
 tables: {users: {key: {id: S}}}
 routes:
   users:

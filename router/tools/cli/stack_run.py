@@ -175,10 +175,8 @@ class StackRun(ABC):
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
             return self._report(deployment, (), self._compare(deployment, prepared))
         self._tell_updates(updates)
-        described = self._count(deployment.describe(prepared.changes, old))
-        sqs, new = self._services["sqs"], deployment.template
-        replacing = with_lost_grants(described, old, new, sqs, self._account)
-        planned = self._with_left(in_order(replacing))
+        described = self._with_left(self._count(deployment.describe(prepared.changes, old)))
+        planned = self._with_policies(described, deployment, old)
         self._warn_of_policies(deployment.policies_beside(old.body))
         change_sets = [prepared]
         steps = StepsBefore(
@@ -397,6 +395,13 @@ class StackRun(ABC):
             structs.replace(each, stored=self._stored(each)) if each.is_counted else each
             for each in planned
         )
+
+    def _with_policies(
+        self, planned: tuple[PlannedChange, ...], deployment: Deployment, old: TemplateVersion
+    ) -> tuple[PlannedChange, ...]:
+        """Return the changes with what they take away of the policies that queues have now."""
+        sqs, new = self._services["sqs"], deployment.template
+        return in_order(with_lost_grants(planned, old, new, sqs, self._account))
 
     def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
         """Return the changes with the queues that are left with messages which nothing reads any more."""
