@@ -232,11 +232,12 @@ def _is_true(value: Any) -> bool:
 
 
 def _removed_indexes(change: PropertyChange) -> Iterator[str]:
-    before, after = (
-        {each["IndexName"] for each in of or ()} for of in (change.before, change.after)
-    )
-    for name in sorted(before - after):
+    for name in sorted(_index_names(change.before) - _index_names(change.after)):
         yield f"DELETES the index '{name}': queries of it fail"
+
+
+def _index_names(indexes: Any) -> set[str]:
+    return {each["IndexName"] for each in indexes or ()}
 
 
 def _expiring(specification: Any) -> str:
