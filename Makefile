@@ -25,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit checkov screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -122,6 +122,12 @@ audit: $(VENV)-audit/$(STAMP)-audit ## known vulnerabilities of the locked packa
 	@for lock in requirements/*.lock; do \
 		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
 	done
+
+checkov: $(INSTALLED)-tests ## what checkov finds in templates, and why that is accepted
+	@# In an environment of its own, and not locked: it needs an older boto3 than the router.
+	@test -x $(VENV)-checkov/bin/checkov || $(PYTHON) -m venv $(VENV)-checkov
+	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==3.3.*'
+	@$(RUN) -m pytest -n 0 tests/unit/tools/deploy/template/test_template_checkov.py $(ARGS)
 
 vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by npm
 	$(RUN) -m docs.generate.vendored

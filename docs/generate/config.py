@@ -20,6 +20,7 @@ _STRUCTS: dict[Any, str] = {
     spec.RedactedAttribute: "Redacted message attributes",
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
+    spec.Pollers: "Pollers",
     spec.TableSettings: "Tables",
     spec.TableIndex: "Indexes",
     spec.Capacity: "Provisioned capacity",
@@ -34,6 +35,7 @@ _STRUCTS: dict[Any, str] = {
     spec.ReceivedMessage: "Messages of a test",
     spec.StoredItems: "Stored items",
     spec.FunctionSettings: "The function",
+    spec.Vpc: "Networks",
     spec.Worker: "The worker",
     spec.Telemetry: "Telemetry",
 }

@@ -69,12 +69,12 @@ Bucket = Annotated[
 ]
 
 
-_TAG = r"[A-Za-z0-9_.:/=+@ -]"
-_TAG_WORDS = "letters, digits, spaces and '_.:/=+@-'"
-Owner = Annotated[str, _form(rf"^{_TAG}{{1,128}}$", f"a name of up to 128 {_TAG_WORDS}")]
+TAG = r"[A-Za-z0-9_.:/=+@ -]"
+TAG_WORDS = "letters, digits, spaces and '_.:/=+@-'"
+Owner = Annotated[str, _form(rf"^{TAG}{{1,128}}$", f"a name of up to 128 {TAG_WORDS}")]
 """The name of a team or person; it is the value of a tag, too."""
-TagName = Annotated[str, _form(rf"^{_TAG}{{1,128}}$", f"a name of up to 128 {_TAG_WORDS}")]
-TagValue = Annotated[str, _form(rf"^{_TAG}{{0,256}}$", f"up to 256 {_TAG_WORDS}")]
+TagName = Annotated[str, _form(rf"^{TAG}{{1,128}}$", f"a name of up to 128 {TAG_WORDS}")]
+TagValue = Annotated[str, _form(rf"^{TAG}{{0,256}}$", f"up to 256 {TAG_WORDS}")]
 """What SQS and DynamoDB accept as a tag in letters of ASCII:
 https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
 MAX_TAGS = 49

@@ -65,6 +65,16 @@ def test_creates_its_own(service: ServiceClient, account: str, s3: Any, name: st
     )
 
 
+def test_tags(service: ServiceClient, account: str, s3: Any, name: str) -> None:
+    """A bucket that is created has the tags of its deployment; later ones leave them."""
+    for number in range(2):
+        artifacts = Artifacts(service, name, account)
+        artifacts.tags = {"cost": str(number)}
+        artifacts.prepare()
+
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "cost", "Value": "0"}]
+
+
 def test_finds_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
     """An existing own bucket is used as it is."""
     artifacts = Artifacts(service, name, account)

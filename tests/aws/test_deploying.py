@@ -409,6 +409,7 @@ def test_new_route(deployed: Project) -> None:
         *[(True, "alarm")] * 5,
         (True, "event source mapping"),
         (True, "managed policy"),
+        *[(True, "queue policy")] * 2,
     ]
 
 

@@ -19,7 +19,7 @@ COMMANDS = ("check", "test", "explain", "demo", "worker", "compile", "schema")
 
 GOOD = """\
 version: 1
-queues: {users: {dead_letter: users-dlq, envelope: [sns]}}
+queues: {users: {dead_letter: users-dlq, envelope: [sns], senders: ['123456789012']}}
 tables: {users: {key: {id: S}}}
 routes:
   users:
@@ -106,7 +106,7 @@ def test_check_sample(router: Run, repo: Path) -> None:
     """The sample config has no faults."""
     done = router("check", "--strict", "routes.yaml", cwd=repo)
 
-    assert output_of(done) == (0, "", "1 ignored\nproved 43 of 43 claims\n")
+    assert output_of(done) == (0, "", "2 ignored\nproved 43 of 43 claims\n")
 
 
 FAULTY = """\

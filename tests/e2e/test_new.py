@@ -313,9 +313,9 @@ def test_redacted_values(router: Run, samples: Callable[..., str], tmp_path: Pat
 
 def test_an_existing_queue_and_table(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
     """Their settings stay; the key of the table is found in the messages, and they are in the queue's envelope."""
-    config = CONFIG.replace("clicks-dlq}", "clicks-dlq, envelope: [sns], match: first}").replace(
-        "table:   clicks\n", "table:   clicks\n    when: url\n"
-    )
+    config = CONFIG.replace(
+        "clicks-dlq}", "clicks-dlq, envelope: [sns], senders: ['123456789012'], match: first}"
+    ).replace("table:   clicks\n", "table:   clicks\n    when: url\n")
     config = config.replace("{message: {id: a}, item: {id: a}}", "{message: {id: a, url: b}, item_contains: {id: a}}")
     (tmp_path / "routes.yaml").write_text(config)
     bodies = [{"Type": "Notification", "TopicArn": "arn", "Message": json.dumps({"id": f"c-{n}"})} for n in range(2)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, defstruct, field, structs
 
+from router.runtime.config.spec_access import Pollers, Vpc
 from router.runtime.config.spec_resources import (
     Description,
     EventSourceMapping,
@@ -50,6 +51,7 @@ __all__ = [
     "Included",
     "MergeSettings",
     "OwnerSettings",
+    "Pollers",
     "Queue",
     "ReceivedMessage",
     "RedactedAttribute",
@@ -60,6 +62,7 @@ __all__ = [
     "TableIndex",
     "TableSettings",
     "Test",
+    "Vpc",
     "Worker",
     "WriteSettings",
 ]

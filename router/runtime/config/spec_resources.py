@@ -14,6 +14,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from router.runtime.config.spec_access import (
+    ProvisionedPollers,
+    ReservedConcurrency,
+    Senders,
+    VpcSettings,
+)
 from router.runtime.config_types import (
     MAX_TAGS,
     Bucket,
@@ -39,9 +45,8 @@ KmsKey = Annotated[
 PreviousKmsKey = Annotated[
     str,
     Meta(
-        description="The ARN of the KMS key that it was encrypted with before, or its "
-        "messages or items are: it can "
-        "still be decrypted with. Remove it when nothing is left that needs it.",
+        description="The ARN of the KMS key that it was encrypted with before, or its messages or "
+        "items are: it can still be decrypted with. Remove it when nothing is left that needs it.",
         examples=["arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"],
     ),
 ]
@@ -58,9 +63,8 @@ LogRetention = Annotated[
 EnvironmentVariables = Annotated[
     dict[str, str],
     Meta(
-        description="More environment variables, for plugins. Variables that the "
-        "config refers to as `${NAME}` are "
-        "set without being named here.",
+        description="More environment variables, for plugins. Variables that the config refers to "
+        "as `${NAME}` are set without being named here.",
         examples=[{"GEO_TABLE": "${STAGE:-dev}-places"}],
     ),
 ]
@@ -85,9 +89,8 @@ Tags = Annotated[
     dict[TagName, TagValue],
     Meta(
         max_length=MAX_TAGS,
-        description="Tags, added to the `tags` of the file; queues and tables that the "
-        "stack creates get them, and "
-        "`owner`.",
+        description="Tags, added to the `tags` of the file; queues and tables that the stack "
+        "creates get them, and `owner`.",
         examples=[{"cost-center": "42"}],
     ),
 ]
@@ -133,6 +136,7 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
             "limit of the account."
         ),
     ] = None
+    pollers: ProvisionedPollers = None
 
 
 class RetrySettings(Spec, frozen=True):
@@ -221,12 +225,12 @@ class Queue(Spec, frozen=True):
     dead_letter: Annotated[
         str,
         Meta(
-            description="The queue for rejected messages: a key of `queues`, else a "
-            "queue's name, URL or ARN. Without "
-            "it, they stay on their queue, for its own redrive policy.",
+            description="The queue for rejected messages: a key of `queues`, else a queue's name, "
+            "URL or ARN. Without it, they stay on their queue, for its own redrive policy.",
             examples=["user-metadata-dlq"],
         ),
     ] = ""
+    senders: Senders = ()
     redact: Annotated[
         tuple[
             Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute,
@@ -234,11 +238,9 @@ class Queue(Spec, frozen=True):
         ],
         Meta(
             max_length=50,
-            description="Values that are redacted in dead letters, by a hash with the "
-            "key `ROUTER_REDACT_KEY` of the "
-            "environment: paths of names, `[*]` for each element of a list and `*` for "
-            "each value of an object; or "
-            "message attributes.",
+            description="Values that are redacted in dead letters, by a hash with the key "
+            "`ROUTER_REDACT_KEY` of the environment: paths of names, `[*]` for each element of a "
+            "list and `*` for each value of an object; or message attributes.",
             examples=[["customer.email", "lines[*].card", {"meta": "attribute.email"}]],
         ),
     ] = ()
@@ -260,10 +262,8 @@ class Queue(Spec, frozen=True):
         Duration,
         Meta(
             description="How long an outage its messages survive: a message that met a "
-            "configuration error, or a "
-            "throttled or failing table, stays invisible so long that the receives "
-            "which the redrive policy allows "
-            "span this time. At most `14d`.",
+            "configuration error, or a throttled or failing table, stays invisible so long that "
+            "the receives which the redrive policy allows span this time. At most `14d`.",
             examples=["1d"],
         ),
     ] = "12h"
@@ -336,6 +336,8 @@ class FunctionSettings(Spec, frozen=True, kw_only=True):
         Literal["3.11", "3.12", "3.13", "3.14"],
         Meta(description="The version of its runtime, in quotes."),
     ] = "3.13"
+    reserved_concurrency: ReservedConcurrency = None
+    vpc: VpcSettings = None
     log_retention: LogRetention = "30d"
     environment: EnvironmentVariables = field(default_factory=dict)
 

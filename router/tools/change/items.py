@@ -280,14 +280,14 @@ def _index_path(route: RouteVersion, *index: str) -> Path:
     return ("tables", route.settings.table, *(("indexes", *index) if index else ()))
 
 
-def _index_in_words(index: spec.TableIndex) -> str:
-    partition, sort = (_names(part) for part in (index.partition_key, index.sort_key))
-    key = f"{partition}; {sort}" if sort else partition
-    return f"({key}), with {_text(index.projection)}"
-
-
-def _names(key: Iterable[tuple[str, object]]) -> str:
+def _names_of(key: Iterable[tuple[str, str]]) -> str:
     return ", ".join(name for name, _ in key)
+
+
+def _index_in_words(index: spec.TableIndex) -> str:
+    partition, sort = map(_names_of, (index.partition_key, index.sort_key))
+    key = "; ".join(filter(None, (partition, sort)))
+    return f"({key}), with {_text(index.projection)}"
 
 
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

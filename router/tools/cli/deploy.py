@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from router.tools.cli.options import (
     config_option,
     confirm_option,
     json_option,
+    template_options,
     yes_option,
 )
 
@@ -47,6 +49,14 @@ from router.tools.cli.options import (
 @click.option(
     "--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function."
 )
+@template_options
+@click.option(
+    "--role-arn",
+    "role",
+    default="",
+    metavar="ARN",
+    help="The role by which CloudFormation changes the stack.  [default: that of the last change]",
+)
 @allow_file_option
 @click.option(
     "--canary",
@@ -75,7 +85,7 @@ from router.tools.cli.options import (
 )
 @yes_option
 @json_option
-def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
+def command(config: Path, **options: Any) -> None:
     """Check, test and build the config, show what would change in AWS, and change it.
 
     The account, the region and the stack are printed first. If the stack was deployed from this folder to another
@@ -101,27 +111,44 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     """
     if options["package"] and options["worker"]:
         raise click.UsageError("--package is for the function and cannot be combined with --worker")
-    if canary and options["worker"]:
+    if options["canary"] and options["worker"]:
         raise click.UsageError(
             "--canary is for the function: ECS replaces the tasks of a worker one by one"
         )
+    sys.exit(_run(config, **options))
+
+
+def _run(
+    config: Path,
+    given: Sequence[str],
+    canary: str | None,
+    tag: Sequence[str],
+    boundary: str,
+    patch: Sequence[Path],
+    **options: Any,
+) -> int:
+    """Deploy, and return the exit code."""
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
     from router.tools.cli.report import exit_on_findings
     from router.tools.control_plane.clients import connect_services
     from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.canary import read_canary
+    from router.tools.deploy.template.options import BOUNDARY, read_options
 
     parameters = read_assignments(given)
+    # As a parameter it stays when the stack is changed again.
+    parameters |= {BOUNDARY: boundary} if boundary else {}
+    asked = read_options(read_assignments(tag), "", patch)
     services = connect_services(
         ("cloudformation", "codedeploy", "dynamodb", "ecs", "lambda", "s3", "sqs", "sts")
     )
     run = DeployRun(
-        DeployOptions(canary=read_canary(canary) if canary else None, **options),
+        DeployOptions(canary=read_canary(canary) if canary else None, template=asked, **options),
         services,
         config,
         parameters,
         {**os.environ, **parameters},
     )
     with exit_on_findings(err=False):
-        sys.exit(run.run())
+        return run.run()

@@ -24,7 +24,7 @@ from router.tools.cli.diff_report import render
 from router.tools.cli.stack_run import ChangeOptions, StackRun
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
-from router.tools.control_plane.stacks import Stack
+from router.tools.control_plane.stacks import Stack, StackSettings
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.build import build, pack_config
 from router.tools.deploy.changes import TemplateVersion
@@ -54,8 +54,10 @@ from router.tools.deploy.template.document import (
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import hidden_parameters, variables_of
+from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
+from router.tools.deploy.template.tags import tags_of_stack
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -79,6 +81,8 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     allow_failing: tuple[str, ...]
     revert_drift: bool
     canary: Canary | None
+    template: TemplateOptions
+    role: str
 
 
 class DeployRun(StackRun):
@@ -119,6 +123,10 @@ class DeployRun(StackRun):
             self._hide(self._known)
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
+        before = stack.tags if stack and old.body else {}
+        tags = tags_of_stack(config, self._deploys.template.tags, before)
+        self._stacks.settings = StackSettings(tags, self._deploys.role)
+        self._artifacts.tags = tags
         if not self._passes_tests(config):
             return self._report(Deployment(self._options.stack), (), 1)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
@@ -256,6 +264,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        document = with_options(document, config, self._deploys.template, self._stacks.region)
         if self._deploys.worker:
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
         else:

@@ -107,6 +107,34 @@ confirm_option: Callable[[Any], Any] = click.option(
     help="A queue or table that may lose what it stores, instead of typing its name; queue:NAME or table:NAME if both "
     "have that name and lose something; ACCOUNT/REGION of a stack that was deployed elsewhere. May be repeated.",
 )
+_tag_option = click.option(
+    "--tag",
+    "tag",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A tag of all resources that can have tags; may be repeated. Those of the config stay.",
+)
+_boundary_option = click.option(
+    "--permissions-boundary",
+    "boundary",
+    default="",
+    metavar="ARN",
+    help="The policy that is the permissions boundary of all roles.",
+)
+_patch_option = click.option(
+    "--patch",
+    "patch",
+    type=FILE,
+    multiple=True,
+    help="A YAML file that is merged into the template; may be repeated.",
+)
+
+
+def template_options(function: Any) -> Any:
+    """Add `--tag`, `--permissions-boundary` and `--patch`, of the commands that make a template."""
+    return _tag_option(_boundary_option(_patch_option(function)))
+
+
 yes_option: Callable[[Any], Any] = click.option(
     "--yes", is_flag=True, help="Do not ask for confirmation."
 )

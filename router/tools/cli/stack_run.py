@@ -68,6 +68,7 @@ from router.tools.deploy.stack_versions import (
     may_hide,
     read_environment,
 )
+from router.tools.deploy.stored_policies import with_lost_grants
 from router.tools.deploy.template.alias import function_reference, needs_alias
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MAX_ATTACHED
@@ -174,7 +175,8 @@ class StackRun(ABC):
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
             return self._report(deployment, (), self._compare(deployment, prepared))
         self._tell_updates(updates)
-        planned = self._with_left(self._count(deployment.describe(prepared.changes, old)))
+        described = self._with_left(self._count(deployment.describe(prepared.changes, old)))
+        planned = self._with_policies(described, deployment, old)
         self._warn_of_policies(deployment.policies_beside(old.body))
         change_sets = [prepared]
         steps = StepsBefore(
@@ -393,6 +395,13 @@ class StackRun(ABC):
             structs.replace(each, stored=self._stored(each)) if each.is_counted else each
             for each in planned
         )
+
+    def _with_policies(
+        self, planned: tuple[PlannedChange, ...], deployment: Deployment, old: TemplateVersion
+    ) -> tuple[PlannedChange, ...]:
+        """Return the changes with what they take away of the policies that queues have now."""
+        sqs, new = self._services["sqs"], deployment.template
+        return in_order(with_lost_grants(planned, old, new, sqs, self._account))
 
     def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
         """Return the changes with the queues that are left with messages which nothing reads any more."""

@@ -1,10 +1,10 @@
 """`router template`: print the CloudFormation template of a config, or files that run its worker elsewhere."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from router.tools.cli.options import (
     allow_file_option,
     config_option,
     output_option,
+    template_options,
     variables_of_files,
     write_file,
 )
@@ -52,6 +53,7 @@ FORMATS = ("yaml", "json", "docker", "systemd", "kubernetes", "operator-policy")
     metavar="URL",
     help="With docker and systemd: install the router from this index.",
 )
+@template_options
 @allow_file_option
 @output_option(help="The file.  [default: stdout]")
 def command(
@@ -62,12 +64,16 @@ def command(
     index: str,
     allowed: tuple[str, ...],
     output: Path | None,
+    **more: Any,
 ) -> None:
     """Print the CloudFormation template of a config: queues, tables, function, role, mappings, alarms, dashboard.
 
     Queues and tables with `managed: false`, or given by ARN or URL, are referred to but not created. Variables of the
     config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
     they have their defaults, or the values of --env-file. The environment does not matter.
+
+    A patch is a YAML file of parts of the template: mappings are merged, anything else replaces the previous value, and
+    null removes it. A type of resources stands for all of that type. cfn-lint checks the result, if it is installed.
 
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
@@ -85,6 +91,7 @@ def command(
       router template --format json -o stack.json
       router template --worker > worker.yaml
       AWS_REGION=eu-west-1 router template --format kubernetes -o worker.yaml
+      router template --tag stage=prod --patch tracing.yaml > stack.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
       router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
@@ -95,6 +102,8 @@ def command(
 
     env = _environment()
     # What is refused whatever the config says is refused before it is checked, which can take seconds.
+    if any(more.values()) and form not in ("yaml", "json"):
+        raise UsageError("--tag, --permissions-boundary and --patch are for CloudFormation")
     if form in ("docker", "systemd"):
         make = _worker_file(config.parent, form, wheel, index, allowed)
     elif wheel or index or allowed:
@@ -102,7 +111,7 @@ def command(
     elif form == "kubernetes":
         make = partial(_manifests, env=env)
     else:
-        make = partial(_template, form=form, worker=worker)
+        make = _template(form, worker, **more)
     with exit_on_findings(err=True):
         read = read_for_deployment(config, env)
     _write(make(read), form, output)
@@ -122,15 +131,25 @@ def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
     return kubernetes_manifests(read, env)
 
 
-def _template(read: "DeployableConfig", form: str, worker: bool) -> str:
+def _template(
+    form: str, worker: bool, tag: Sequence[str], boundary: str, patch: Sequence[Path]
+) -> "Callable[[DeployableConfig], str]":
+    from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
+    from router.tools.deploy.template.options import read_options, with_options
     from router.tools.deploy.template.parts import make_fitting
 
-    if form == "operator-policy":
-        return as_yaml(operator_policies(read))
-    document = make_fitting(read, partial(make_document, as_worker=worker))
-    return as_json(document) if form == "json" else as_yaml(document)
+    options = read_options(read_assignments(tag), boundary, patch)
+
+    def make(read: "DeployableConfig") -> str:
+        if form == "operator-policy":
+            return as_yaml(operator_policies(read))
+        fitting = make_fitting(read, partial(make_document, as_worker=worker))
+        document = with_options(fitting, read, options)
+        return as_json(document) if form == "json" else as_yaml(document)
+
+    return make
 
 
 def _write(text: str, form: str, path: Path | None) -> None:

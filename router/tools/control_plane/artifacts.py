@@ -18,6 +18,8 @@ _NO_LOCATION = "us-east-1"
 class Artifacts:
     """A bucket: one that the user named, or with `account` the deployment's own, which is created if it is missing.
 
+    One that is created gets `tags`; later deployments, of other stacks too, leave them as they are.
+
     Somebody else could own a bucket with the name of the deployment's own, so each call states the expected owner. A
     bucket that the user named may belong to another account on purpose.
     """
@@ -25,6 +27,7 @@ class Artifacts:
     def __init__(
         self, s3: ServiceClient, bucket: str, account: str = "", partition: str = "aws"
     ) -> None:
+        self.tags: Mapping[str, str] = {}
         self._s3 = s3
         self.bucket = bucket
         self._partition = partition
@@ -115,7 +118,13 @@ class Artifacts:
             # Another deployment of this account has created it meanwhile.
             if error.code != _ALREADY_OWNED:
                 raise
+        self._tag()
         self._protect()
+
+    def _tag(self) -> None:
+        tags = [{"Key": name, "Value": value} for name, value in self.tags.items()]
+        if tags:
+            self._call("PutBucketTagging", Tagging={"TagSet": tags})
 
     def _is_protected(self) -> bool:
         """Whether the own bucket has all of its settings: a deployment may have been stopped after it created it."""

@@ -74,7 +74,7 @@ class DeployedTable(Struct, frozen=True, tag=True):
 class DeployedQueue(Struct, frozen=True, tag=True):
     """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0.
 
-    `kms_key` is the ARN, id or alias of its KMS key, or "".
+    `kms_key` is the ARN, id or alias of its KMS key, or "", `policy` its policy as JSON, or "".
     """
 
     arn: str
@@ -85,11 +85,19 @@ class DeployedQueue(Struct, frozen=True, tag=True):
     redrive_to: str = ""
     max_receive_count: int = 0
     kms_key: str = ""
+    policy: str = ""
 
     @property
     def name(self) -> str:
         """Its name."""
         return self.arn.rpartition(":")[2]
+
+
+class DeployedSubscription(Struct, frozen=True, tag=True):
+    """The subscription of a queue, by its ARN, to a topic; `raw` is without an envelope."""
+
+    queue: str
+    raw: bool
 
 
 READING = ("Creating", "Enabling", "Enabled", "Updating")
@@ -143,8 +151,8 @@ class DeployedState(Struct, frozen=True):
     """All that was read.
 
     `tables` are by their name in the config, `queues` by their reference (name, URL or ARN), `mappings` by the queue's
-    name in the config, `functions` by ARN. `principal` is the one whose permissions `decisions` are about; "" if it is
-    not known, or has all permissions.
+    name in the config, `functions` and `subscriptions` by the ARN of the function or topic. `principal` is the one
+    whose permissions `decisions` are about; "" if it is not known, or has all permissions.
     """
 
     tables: Mapping[str, DeployedTable | Unanswered] = {}
@@ -153,6 +161,7 @@ class DeployedState(Struct, frozen=True):
     functions: Mapping[str, DeployedFunction | Unanswered] = {}
     principal: str | Unanswered = ""
     decisions: tuple[Decision | Unanswered, ...] = ()
+    subscriptions: Mapping[str, tuple[DeployedSubscription, ...] | Unanswered] = {}
 
 
 def function_name(arn: str) -> str:

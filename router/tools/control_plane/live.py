@@ -1,6 +1,6 @@
 """Reads from AWS what is deployed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from botocore import xform_name
@@ -15,6 +15,7 @@ from router.tools.control_plane.deployed import (
     DeployedIndex,
     DeployedMapping,
     DeployedQueue,
+    DeployedSubscription,
     DeployedTable,
     DeployedTtl,
     Unanswered,
@@ -26,6 +27,8 @@ ACTIONS = (
     "dynamodb:DescribeTimeToLive",
     "sqs:GetQueueUrl",
     "sqs:GetQueueAttributes",
+    "sns:ListSubscriptionsByTopic",
+    "sns:GetSubscriptionAttributes",
     "lambda:ListEventSourceMappings",
     "lambda:GetFunctionConfiguration",
     "lambda:GetFunctionConcurrency",
@@ -33,7 +36,7 @@ ACTIONS = (
     "iam:SimulatePrincipalPolicy",
 )
 """The permissions that the caller needs, all of which only read; sts:GetCallerIdentity needs none."""
-SERVICES = ("dynamodb", "sqs", "lambda", "sts", "iam")
+SERVICES = ("dynamodb", "sqs", "sns", "lambda", "sts", "iam")
 
 _Response = Mapping[str, Any]
 
@@ -79,6 +82,37 @@ class Live:
             AttributeNames=["All"],
         )
         return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
+
+    def subscriptions(
+        self, topic: str, queues: Collection[str]
+    ) -> tuple[DeployedSubscription, ...] | Unanswered:
+        """Return the subscriptions of some queues, given by their ARNs, to a topic."""
+        found = []
+        parameters = {"TopicArn": topic}
+        while True:
+            response = self._call(
+                "sns", "ListSubscriptionsByTopic", topic, "Subscriptions", **parameters
+            )
+            if isinstance(response, Unanswered):
+                return response
+            for each in response["Subscriptions"]:
+                # One of another account, until it is confirmed, has no ARN.
+                if each["Endpoint"] not in queues or not each["SubscriptionArn"].startswith("arn:"):
+                    continue
+                attributes = self._read(
+                    "sns",
+                    "GetSubscriptionAttributes",
+                    topic,
+                    "Attributes",
+                    SubscriptionArn=each["SubscriptionArn"],
+                )
+                if isinstance(attributes, Unanswered):
+                    return attributes
+                raw = attributes.get("RawMessageDelivery") == "true"
+                found.append(DeployedSubscription(each["Endpoint"], raw))
+            if not response.get("NextToken"):
+                return tuple(found)
+            parameters["NextToken"] = response["NextToken"]
 
     def mappings(
         self, queue_arn: str, function: str = ""
@@ -153,7 +187,16 @@ class Live:
     def decide(
         self, principal: str, resource: str, actions: Sequence[str]
     ) -> Decision | Unanswered:
-        """Return which of the actions on a resource the policies of a principal do not allow."""
+        """Return which of the actions on a resource the policies of a principal do not allow.
+
+        A key is used by SQS, DynamoDB or S3 on behalf of the principal; policies name all of them or none.
+        """
+        via = f"sqs.{self._clients['sqs'].meta.region_name}.amazonaws.com"
+        context = {
+            "ContextKeyName": "kms:ViaService",
+            "ContextKeyValues": [via],
+            "ContextKeyType": "string",
+        }
         results = self._read(
             "iam",
             "SimulatePrincipalPolicy",
@@ -162,6 +205,7 @@ class Live:
             PolicySourceArn=principal,
             ActionNames=list(actions),
             ResourceArns=[resource],
+            **({"ContextEntries": [context]} if resource.split(":")[2:3] == ["kms"] else {}),
         )
         if isinstance(results, Unanswered):
             return results
@@ -238,6 +282,7 @@ def _queue(attributes: Mapping[str, str]) -> DeployedQueue:
         redrive_target(attributes),
         max_receive_count(attributes),
         attributes.get("KmsMasterKeyId", ""),
+        attributes.get("Policy", ""),
     )
 
 

@@ -24,7 +24,7 @@ SIGNAL_ID = "router"
 
 
 class Stack(Struct, frozen=True):
-    """A stack: its status and the reason for it, its outputs and the values of its parameters."""
+    """A stack: its status and the reason for it, its outputs, the values of its parameters, and its tags."""
 
     id: str
     name: str
@@ -32,6 +32,7 @@ class Stack(Struct, frozen=True):
     reason: str = ""
     outputs: Mapping[str, str] = {}
     parameters: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
 
 
 class ChangeSet(Struct, frozen=True):
@@ -87,6 +88,25 @@ class StackTemplate(Struct, frozen=True):
         return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.body}
 
 
+class StackSettings(Struct, frozen=True):
+    """What a change sets of a stack itself: its tags, and the role by which CloudFormation changes it.
+
+    CloudFormation keeps the role if a later change names none, and the tags if it names no tags at all.
+    """
+
+    tags: Mapping[str, str] = {}
+    role: str = ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of CreateChangeSet."""
+        tags = [{"Key": name, "Value": value} for name, value in self.tags.items()]
+        return {
+            **({"Tags": tags} if tags else {}),
+            **({"RoleARN": self.role} if self.role else {}),
+        }
+
+
 class Stacks:
     """The stacks of one account and region; each method raises AwsCallError if a call fails."""
 
@@ -97,6 +117,7 @@ class Stacks:
             cloudformation.wait,
         )
         self.region = cloudformation.region
+        self.settings = StackSettings()
         self._knows_drift = partial(cloudformation.takes, "CreateChangeSet", "DeploymentMode")
 
     def find(self, name_or_id: str) -> Stack | None:
@@ -123,6 +144,7 @@ class Stacks:
                 each["ParameterKey"]: each["ParameterValue"]
                 for each in stack.get("Parameters") or ()
             },
+            {each["Key"]: each["Value"] for each in stack.get("Tags") or ()},
         )
 
     def propose(
@@ -154,6 +176,7 @@ class Stacks:
             Capabilities=["CAPABILITY_NAMED_IAM"],
             ImportExistingResources=True,
             **({"OnStackFailure": "DELETE"} if creates else {}),
+            **self.settings.parameters,
             **({"DeploymentMode": _REVERT_DRIFT} if drift_aware else {}),
             **template.parameters,
         )
@@ -246,15 +269,15 @@ class Stacks:
             "TemplateBody"
         ]
         # botocore parses JSON itself.
-        read: Mapping[str, Any] = yaml.load(body, _LongForms) if isinstance(body, str) else body  # noqa: S506 — safe
+        read: Mapping[str, Any] = yaml.load(body, LongForms) if isinstance(body, str) else body  # noqa: S506 — safe
         return read
 
 
-class _LongForms(yaml.SafeLoader):
+class LongForms(yaml.SafeLoader):
     """Loads CloudFormation's tags, such as `!Ref` and `!Sub`, as the long forms of their functions."""
 
 
-def _long_form(loader: _LongForms, tag: str, node: yaml.Node) -> Any:
+def _long_form(loader: LongForms, tag: str, node: yaml.Node) -> Any:
     match node:
         case yaml.SequenceNode():
             value: Any = loader.construct_sequence(node, deep=True)
@@ -269,7 +292,7 @@ def _long_form(loader: _LongForms, tag: str, node: yaml.Node) -> Any:
     return {f"Fn::{tag}": value}
 
 
-_LongForms.add_multi_constructor("!", _long_form)
+LongForms.add_multi_constructor("!", _long_form)
 
 
 def _change(response: Mapping[str, Any]) -> ResourceChange:

@@ -25,6 +25,9 @@ _RETENTION_PERIOD = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600
 """Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
 _TIME_TO_LIVE = "TimeToLiveSpecification"
+_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
+_PROTECTION = "DeletionProtectionEnabled"
+_RECOVERY = "PointInTimeRecoverySpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
 Verb = Literal[
@@ -92,6 +95,11 @@ class TemplateVersion(Struct, frozen=True):
         properties = self.body.get("Resources", {}).get(logical_id, {}).get("Properties", {})
         return {name: self.resolve(value) for name, value in properties.items()}
 
+    def attributes(self, logical_id: str) -> Mapping[str, Any]:
+        """Return the attributes of a resource that decide what becomes of it later."""
+        resource = self.body.get("Resources", {}).get(logical_id, {})
+        return {name: resource[name] for name in _POLICIES if name in resource}
+
     def resolve(self, value: Any) -> Any:
         """Return a value of the template with the values of parameters in it, as far as these give it."""
         match value:
@@ -124,8 +132,11 @@ def compare_properties(
 
     Before, it has what was changed by hand (`drift`), and otherwise what the old template says.
     """
-    before = with_drift(old.properties(logical_id), drift)
-    after = new.properties(logical_id)
+    before = {
+        **with_drift(old.properties(logical_id), drift),
+        **old.attributes(logical_id),
+    }
+    after = {**new.properties(logical_id), **new.attributes(logical_id)}
     names = dict.fromkeys([*after, *before])
     return tuple(
         PropertyChange(name, before.get(name), after.get(name))
@@ -184,6 +195,8 @@ def describe_loss(
                     f"EXPIRES items by their '{after}'"
                     + (f" instead of '{before}'" if before else "")
                 )
+        elif type_ == TABLE and (weaker := _weaker_protection(change)):
+            losses.append(weaker)
         elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in (
             "",
             previous_key,
@@ -196,11 +209,35 @@ def describe_loss(
     return "; ".join(losses)
 
 
+def _weaker_protection(change: PropertyChange) -> str:
+    """Return what protects the items of a table no more, or "". The router's own templates never change that."""
+    match change.name:
+        case name if name in _POLICIES and change.before == "Retain":
+            return f"LETS AWS delete the table with its items: {name} is {change.after or 'Delete'}"
+        case name if name == _PROTECTION and _is_true(change.before):
+            return "ALLOWS the table to be deleted: it has no deletion protection any more"
+        case name if name == _RECOVERY and _recovers(change.before) and not _recovers(change.after):
+            return "DELETES the backups of point-in-time recovery"
+        case _:
+            return ""
+
+
+def _recovers(specification: Any) -> bool:
+    enabled = isinstance(specification, Mapping) and specification.get("PointInTimeRecoveryEnabled")
+    return _is_true(enabled)
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
 def _removed_indexes(change: PropertyChange) -> Iterator[str]:
-    left = [each["IndexName"] for each in change.after or ()]
-    for index in change.before or ():
-        if index["IndexName"] not in left:
-            yield f"DELETES the index '{index['IndexName']}': queries of it fail"
+    for name in sorted(_index_names(change.before) - _index_names(change.after)):
+        yield f"DELETES the index '{name}': queries of it fail"
+
+
+def _index_names(indexes: Any) -> set[str]:
+    return {each["IndexName"] for each in indexes or ()}
 
 
 def _expiring(specification: Any) -> str:

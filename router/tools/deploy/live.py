@@ -6,10 +6,12 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from router.runtime.config import spec
 from router.runtime.program.load import Loaded, Program
 from router.tools.check.live.deployed import LIVE_RULES, NOT_COMPARED, DeployedConfig
 from router.tools.check.live.permissions import needed, postponing
 from router.tools.check.live.queues import OutageSurvival, survivals
+from router.tools.check.live.senders import own_topics
 from router.tools.check.run import run_rules
 from router.tools.control_plane.deployed import (
     Decision,
@@ -17,6 +19,7 @@ from router.tools.control_plane.deployed import (
     DeployedMapping,
     DeployedQueue,
     DeployedState,
+    DeployedSubscription,
     Unanswered,
 )
 from router.tools.control_plane.live import Live, connect
@@ -27,6 +30,7 @@ _Answer = TypeVar("_Answer")
 _Queues = Mapping[str, DeployedQueue | Unanswered]
 _Mappings = Mapping[str, tuple[DeployedMapping, ...] | Unanswered]
 _Functions = Mapping[str, DeployedFunction | Unanswered]
+_Subscriptions = Mapping[str, tuple[DeployedSubscription, ...] | Unanswered]
 
 
 class LiveComparison:
@@ -104,7 +108,10 @@ class _Survey:
             if mapping.function not in functions
         ]
         functions = {**functions, **self._get_all(self._live.function, arns)}
-        seen = DeployedState(tables, queues, mappings, functions, principal)
+        subscriptions = self._read_subscriptions(queues)
+        seen = DeployedState(
+            tables, queues, mappings, functions, principal, subscriptions=subscriptions
+        )
         return structs.replace(seen, decisions=self._decide(seen, function))
 
     def _get_all(self, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:
@@ -139,6 +146,16 @@ class _Survey:
         }
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
+
+    def _read_subscriptions(self, queues: _Queues) -> _Subscriptions:
+        """Read the subscriptions to the topics that send to queues of their own account and region."""
+        found: dict[str, list[str]] = {}
+        for name, queue in self._queues.items():
+            deployed = queues[queue.reference]
+            if isinstance(deployed, DeployedQueue):
+                for topic in own_topics(self._config.queues.get(name, spec.Queue()), deployed.arn):
+                    found.setdefault(topic, []).append(deployed.arn)
+        return self._get_all(lambda topic: self._live.subscriptions(topic, found[topic]), found)
 
     def _decide(self, seen: DeployedState, function: str) -> tuple[Decision | Unanswered, ...]:
         """Simulate which of the needed actions the principal may perform on each resource."""

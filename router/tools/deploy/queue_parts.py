@@ -1,4 +1,4 @@
-"""What a template has for each queue besides the queue itself: its alarms, and what reads it."""
+"""What a template has for each queue besides the queue itself: its policy, its alarms, and what reads it."""
 
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ QUEUE_PREFIX = "Queue"
 class QueuePart(StrEnum):
     """The prefixes of the logical ids of the resources of a queue."""
 
+    ACCESS = "Access"
     AGE_ALARM = "AgeAlarm"
     RETRIES_ALARM = "RetriesAlarm"
     STALLED_ALARM = "StalledAlarm"

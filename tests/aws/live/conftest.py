@@ -24,6 +24,14 @@ from tests.support.dev import REGION, LocalAws
 from tests.support.ops import LiveComparison
 
 
+def queue_policy(*senders: Mapping[str, Any]) -> str:
+    """The policy that a template gives a queue: nobody without TLS, and what such statements allow."""
+    everybody = {"Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    tls = {"Effect": "Deny", **everybody, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    allowed = [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", **each} for each in senders]
+    return json.dumps({"Version": "2012-10-17", "Statement": [*allowed, tls]})
+
+
 @dataclass(frozen=True)
 class Stack:
     """The resources for the config of test_cases.py; each default is correct, and None leaves a part out."""
@@ -39,6 +47,8 @@ class Stack:
     mappings: tuple[Mapping[str, Any] | None, ...] = ({},)
     """The differences of each mapping; for None a function without a queue is made."""
     allowed: str = "*"
+    raw: bool | None = None
+    """Whether a topic delivers raw messages; None for no topic."""
 
 
 class Deployer:
@@ -48,7 +58,7 @@ class Deployer:
         session: Any = boto3.session.Session("local", "local", region_name=REGION)
         self.clients: dict[str, Any] = {
             service: session.client(service, endpoint_url=server.endpoint)
-            for service in ("dynamodb", "sqs", "lambda", "iam", "sts")
+            for service in ("dynamodb", "sqs", "sns", "lambda", "iam", "sts")
         }
         self.account = self.clients["sts"].get_caller_identity()["Account"]
 
@@ -62,6 +72,10 @@ class Deployer:
         if stack.queue is not None:
             arn = self._queue(f"{name}", {"VisibilityTimeout": "360", **stack.queue})
             self._redrive(stack, name, arn)
+            if stack.raw is not None:
+                topic = self.clients["sns"].create_topic(Name=name)["TopicArn"]
+                raw = {"RawMessageDelivery": str(stack.raw).lower()}
+                self.clients["sns"].subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
             for number, mapping in enumerate(stack.mappings):
                 self._mapping(stack, f"{name}-{number}", arn, mapping)
 
@@ -87,9 +101,9 @@ class Deployer:
     def _queue(self, name: str, attributes: Mapping[str, str]) -> str:
         sqs = self.clients["sqs"]
         kind = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        url = sqs.create_queue(QueueName=name, Attributes={"MaximumMessageSize": "262144", **kind, **attributes})[
-            "QueueUrl"
-        ]
+        correct = {"MaximumMessageSize": "262144", "Policy": queue_policy()}
+        given = {key: value for key, value in {**correct, **kind, **attributes}.items() if value}
+        url = sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
         return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
 
     def _redrive(self, stack: Stack, name: str, arn: str) -> None:
@@ -104,7 +118,9 @@ class Deployer:
         }
         sqs = self.clients["sqs"]
         url = sqs.get_queue_url(QueueName=f"{name}")["QueueUrl"]
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+        # moto forgets a policy that is not set again.
+        kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy), **kept})
         if stack.redrive.get("gone"):
             sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=target)["QueueUrl"])
 

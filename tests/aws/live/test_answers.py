@@ -20,6 +20,7 @@ from router.tools.control_plane.deployed import (
     Unanswered,
 )
 from router.tools.control_plane.live import ACTIONS, Live
+from tests.aws.live.conftest import queue_policy
 
 SCRIPTED = Path(__file__).parent / "scripted"
 """What is said of answers that only a server gives which says what it is reported to."""
@@ -43,6 +44,7 @@ TABLE = {
 }
 QUEUE = {
     "QueueArn": ARN,
+    "Policy": queue_policy(),
     "VisibilityTimeout": "360",
     "MessageRetentionPeriod": "345600",
     "MaximumMessageSize": "262144",
@@ -233,6 +235,50 @@ def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
     )
 
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:orders"
+FROM_TOPIC = {"Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC}}}
+
+
+def subscriptions(*arns: str, token: str = "") -> str:
+    """The subscriptions of the queue to a topic."""
+    members = "".join(
+        f"<member><Endpoint>{ARN}</Endpoint><SubscriptionArn>{arn}</SubscriptionArn></member>" for arn in arns
+    )
+    more = f"<NextToken>{token}</NextToken>" if token else ""
+    return result("ListSubscriptionsByTopic", f"<Subscriptions>{members}</Subscriptions>{more}")
+
+
+@pytest.fixture
+def topic(sound: Any) -> Any:
+    """A server with a topic besides, whose subscription is on the second page, and delivers raw messages."""
+    policy = {"Policy": queue_policy(FROM_TOPIC)}
+    pages = [subscriptions("PendingConfirmation", token="more"), subscriptions(f"{TOPIC}:1")]
+    raw = "<entry><key>RawMessageDelivery</key><value>true</value></entry>"
+    sound.by_operation |= {
+        "DescribeTable": {"Table": TABLE | {"TableStatus": "ACTIVE"}},
+        "GetQueueAttributes": lambda asked: {
+            "Attributes": LETTERS if asked["QueueUrl"].endswith("-dlq") else QUEUE | policy
+        },
+        "ListSubscriptionsByTopic": lambda asked: pages["NextToken" in asked],
+        "GetSubscriptionAttributes": result("GetSubscriptionAttributes", f"<Attributes>{raw}</Attributes>"),
+    }
+    return sound
+
+
+WITH_TOPIC = CONFIG.replace("orders: {dead", f"orders: {{senders: ['{TOPIC}'], dead")
+
+
+def test_subscriptions(topic: Any, checked: Any) -> None:
+    """Those of all pages are read, but not what is not confirmed, or what may not be read."""
+    assert checked(topic.endpoint, WITH_TOPIC) == ""
+    topic.by_operation["GetSubscriptionAttributes"] = XML_DENIED
+    assert "RT751 sns:GetSubscriptionAttributes" in checked(topic.endpoint, WITH_TOPIC)
+    topic.by_operation["ListSubscriptionsByTopic"] = XML_DENIED
+    assert "RT751 sns:ListSubscriptionsByTopic" in checked(topic.endpoint, WITH_TOPIC)
+    topic.by_operation["ListSubscriptionsByTopic"] = XML_DENIED.replace("AccessDenied", "NotFound")
+    assert "RT737" in checked(topic.endpoint, WITH_TOPIC)
+
+
 @pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken"])
 def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
     """Without valid credentials nothing is compared."""
@@ -337,7 +383,8 @@ def test_queue(live: Live, deployer: Any, name: str) -> None:
     deployer.deploy({"mappings": ()}, name)
     arn = f"arn:aws:sqs:us-east-1:{deployer.account}:{name}"
 
-    assert [live.queue(name), live.queue(arn)] == [DeployedQueue(arn, False, 360, 345600, 262144, f"{arn}-dlq", 5)] * 2
+    queue = DeployedQueue(arn, False, 360, 345600, 262144, f"{arn}-dlq", 5, policy=queue_policy())
+    assert [live.queue(name), live.queue(arn)] == [queue] * 2
 
 
 def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
@@ -381,12 +428,12 @@ def test_decision(answers: Any, ask: Any) -> None:
     assert decision == Decision(ARN, ("a:A", "a:B", "a:C"), ("a:A", "a:C"))
 
 
-def test_each_call_is_an_action(sound: Any, checked: Any) -> None:
+def test_each_call_is_an_action(topic: Any, checked: Any) -> None:
     """Only the calls of the policy in the docs are made, and GetCallerIdentity."""
     user = "arn:aws:sts::1:assumed-role/deploy/me"
-    sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": simulated()}
+    topic.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": simulated()}
 
-    checked(sound.endpoint, CONFIG)
+    checked(topic.endpoint, WITH_TOPIC)
 
-    made = {operation for operation, _ in sound.asked}
+    made = {operation for operation, _ in topic.asked}
     assert made == {action.partition(":")[2] for action in ACTIONS} | {"GetCallerIdentity"}

@@ -1,10 +1,12 @@
 """Each code of `router check --live`, on the servers: a deployment that is correct but for one error has that code."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.aws.live.conftest import queue_policy
 from tests.support.check import known_codes
 from tests.support.dev import LocalAws
 
@@ -75,6 +77,21 @@ OUTLAST, OUTLAST_MINUTES = (
     ("    dead_letter: NAME-dlq\n", f"    dead_letter: NAME-dlq\n    outlast: {outlast}\n")
     for outlast in ("11h", "20m")
 )
+SENDERS, TOPIC, WRAPPED = (
+    ("    dead_letter: NAME-dlq\n", f"    dead_letter: NAME-dlq\n{more}")
+    for more in (
+        '    senders: ["123456789012", "arn:aws:iam::123456789012:role/shop"]\n',
+        '    senders: ["TOPIC"]\n',
+        '    senders: ["TOPIC"]\n    envelope: [sns]\n',
+    )
+)
+ROLE = {"Principal": {"AWS": ["arn:aws:iam::123456789012:role/shop"]}, "Action": ["sqs:SendMessage", "SQS:GetQueueUrl"]}
+ANYBODY = {"Principal": "*"}
+FROM_TOPIC = {"Principal": {"AWS": "*"}, "Condition": {"ArnEquals": {"AWS:SourceArn": "TOPIC"}}}
+TO_ALL_TOPICS = {
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:sns:us-east-1:*"}},
+}
 UNITS = {"ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 7}}
 CASES = [
     Case("RT701", {"table": None}),
@@ -107,6 +124,14 @@ CASES = [
     Case("RT732", {"reserved": 0}),
     Case("RT733", {"queue": {"MessageRetentionPeriod": "3600"}}),
     Case("RT734", {"queue": {"KmsMasterKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}}),
+    Case("RT735", {"queue": {"Policy": queue_policy(ROLE)}}, config=SENDERS, only="local_aws"),
+    Case("RT736", {"queue": {"Policy": queue_policy(ANYBODY, TO_ALL_TOPICS)}}, only="local_aws"),
+    Case(
+        "RT737-wrapped", {"raw": False, "queue": {"Policy": queue_policy(FROM_TOPIC)}}, config=TOPIC, only="local_aws"
+    ),
+    Case("RT737-raw", {"raw": True, "queue": {"Policy": queue_policy(FROM_TOPIC)}}, config=WRAPPED, only="local_aws"),
+    Case("RT737-absent", {"queue": {"Policy": queue_policy(FROM_TOPIC)}}, config=WRAPPED, only="local_aws"),
+    Case("RT738", {"queue": {"Policy": ""}}),
     Case("RT741", {"mappings": (None,)}, function="NAME-0", only="local_aws"),
     Case("RT742", {"mappings": ({"FunctionResponseTypes": []},)}),
     Case("RT743", {"queue": {"VisibilityTimeout": "30"}}),
@@ -133,6 +158,7 @@ def filled(text: str, name: str, account: str) -> str:
         "ROLE": f"arn:aws:iam::{account}:role/NAME-0",
         "TABLE": f"arn:aws:dynamodb:us-east-1:{account}:table/NAME",
         "QUEUE": f"arn:aws:sqs:us-east-1:{account}:NAME",
+        "TOPIC": f"arn:aws:sns:us-east-1:{account}:NAME",
     }
     for word, arn in arns.items():
         text = text.replace(word, arn)
@@ -146,8 +172,9 @@ def test_case(
     """The findings are the expected ones only."""
     if case.only not in ("", request.node.callspec.params["server"].__name__):
         pytest.skip(f"only {case.only} has it")
-    deployer.deploy(case.stack, name)
-    config = filled(CONFIG.replace(*case.config), name, "")
+    stack = json.loads(filled(json.dumps(case.stack), name, deployer.account))
+    deployer.deploy(stack, name)
+    config = filled(CONFIG.replace(*case.config), name, deployer.account)
 
     output = checked(server.endpoint, config, filled(case.function, name, ""))
 

@@ -123,6 +123,8 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         if deployed:
             yield from _not_known(seen.queues.get(deployed.redrive_to), path)
         yield from _not_known(seen.mappings.get(name), path)
+    for subscriptions in seen.subscriptions.values():
+        yield from _not_known(subscriptions, ())
     for function in seen.functions.values():
         yield from _not_known(function, ())
         if not isinstance(function, Unanswered):

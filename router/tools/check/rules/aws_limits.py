@@ -153,6 +153,30 @@ def check_batches(subject: Subject) -> Iterator[Found]:
             yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 1s', or remove it")
 
 
+POLLERS = declare(
+    "RT250",
+    "pollers that Lambda does not allow",
+    "Lambda refuses the mapping: pollers are provisioned from a least number up to a greatest one, and take the place "
+    "of a maximum concurrency.",
+)
+
+
+@rule(POLLERS)
+def check_pollers(subject: Subject) -> Iterator[Found]:
+    """Report pollers beside a maximum concurrency, and those whose least number is greater than the greatest."""
+    for name, queue in subject.config.queues.items():
+        path = ("queues", name, "lambda", "pollers")
+        pollers = queue.lambda_.pollers
+        if pollers is None:
+            continue
+        if queue.lambda_.maximum_concurrency is not None:
+            sentence = f"queue '{name}' has both 'pollers' and 'maximum_concurrency'"
+            yield Found(POLLERS, sentence, path, "remove one of them", key=True)
+        if pollers.min > pollers.max:
+            sentence = f"'min' is {pollers.min}, and 'max' is {pollers.max}"
+            yield Found(POLLERS, sentence, (*path, "min"), "raise 'max', or lower this")
+
+
 @rule(NO_KEY_ARN)
 def check_kms_keys(subject: Subject) -> Iterator[Found]:
     """Report KMS keys that are not given by their ARN."""

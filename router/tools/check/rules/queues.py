@@ -148,7 +148,8 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         idle: dict[str, str] = {}
         if not is_created(queue, name):
             reason = "is not created by the stack"
-            idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
+            created = ("retention", "max_receive_count", "deletion_policy", "senders")
+            idle = dict.fromkeys(created, reason)
         if subject.whole and name not in subject.read:
             idle |= dict.fromkeys(
                 ("outlast", "max_receive_count", "silent_after", "lambda"), "is read by no route"

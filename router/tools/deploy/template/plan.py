@@ -67,7 +67,8 @@ class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
     """A queue, with its settings in the config or the default ones; times are in seconds.
 
     If routes read it, it has `name_in_config`, `visibility`, `batch_size`, `window`, and `dead_letter`, the id of its
-    dead-letter queue or "". `sources` are the ARNs, as texts, of the queues that it is the dead-letter queue of.
+    dead-letter queue or "". `sources` are the ARNs, as texts, of the queues that it is the dead-letter queue of,
+    `senders` the texts of those that its settings name.
     """
 
     fifo: bool
@@ -75,6 +76,7 @@ class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
     retention: int
     dead_letter: str = ""
     sources: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
     visibility: int = 0
     batch_size: int = 0
     window: int = 0
@@ -192,6 +194,7 @@ class _QueuePlanner:
             routes=routes,
             name_in_config=name,
             **self._keys(name),
+            senders=self._senders(name),
             owner=self._owners.queues[name],
             description=self._text(("queues", name, "description")),
             # A queue without settings has the tags of its first route.
@@ -225,6 +228,7 @@ class _QueuePlanner:
         return structs.replace(
             found,
             **keys,
+            senders=self._senders(key),
             routes=queue.routes,
             sources=(queue.arn,),
             owner=self._owners.queues.get(key) or queue.owner,
@@ -247,6 +251,13 @@ class _QueuePlanner:
 
     def _name(self, key: str) -> str:
         return self._text(("queues", key, "name"), key)
+
+    def _senders(self, key: str) -> tuple[str, ...]:
+        senders = self._config.queues.get(key, spec.Queue()).senders
+        return tuple(
+            self._text(("queues", key, "senders", index), sender)
+            for index, sender in enumerate(senders)
+        )
 
     def _keys(self, key: str) -> dict[str, str]:
         return key_texts(self._text, "queues", key, self._config.queues.get(key, spec.Queue()))

@@ -57,6 +57,12 @@ MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _QUEUE_BITS, _ARN_BITS = 32, 64
 """How many bits of the hashes of a queue, and of the ARN of what it needs, place that in a group."""
 VERSION = "2012-10-17"
+_KMS = "kms:"
+VIA_SERVICE: Json = {
+    "Condition": {"StringLike": {"kms:ViaService": ["dynamodb.*", "s3.*", "sqs.*"]}}
+}
+"""Keys are used by the services on behalf of the role, never by the role itself. A region and the domain of AWS follow:
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service"""
 _LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
 _LONG_VARIABLE = 32
 """Characters that a variable is taken to have, beside matching of AWS."""
@@ -250,15 +256,15 @@ def _size(statements: Iterable[Statement]) -> int:
 
 def document_of(statements: Iterable[Statement], place: Callable[[str], Expression]) -> Json:
     """Return the document of a policy; `place` gives the expression of a resource."""
+    return {"Version": VERSION, "Statement": [_as_json(each, place) for each in statements]}
+
+
+def _as_json(statement: Statement, place: Callable[[str], Expression]) -> Json:
+    uses_keys = all(action.startswith(_KMS) for action in statement.actions)
     return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Sid": each.sid,
-                "Effect": "Allow",
-                "Action": list(each.actions),
-                "Resource": list(map(place, each.resources)),
-            }
-            for each in statements
-        ],
+        "Sid": statement.sid,
+        "Effect": "Allow",
+        "Action": list(statement.actions),
+        "Resource": list(map(place, statement.resources)),
+        **(VIA_SERVICE if uses_keys else {}),
     }

@@ -19,6 +19,7 @@ from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.rules.queues import receives_of
 from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
+from router.tools.deploy.template.access import access_resources
 from router.tools.deploy.template.expressions import (
     STACK,
     Expression,
@@ -47,6 +48,7 @@ def stored_resources(plan: StackPlan) -> dict[str, Json]:
     queues = [each for each in plan.queues.values() if each.made]
     return {
         **{queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in queues},
+        **access_resources(plan),
         **{table.id: _table(table) for table in plan.tables.values() if table.made},
     }
 
@@ -234,12 +236,29 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
     function["Environment"] = {
         "Variables": {name: sub(text) for name, text in environment(plan).items()}
     }
+    if settings.reserved_concurrency is not None:
+        function["ReservedConcurrentExecutions"] = settings.reserved_concurrency
+    if settings.vpc is not None:
+        function["VpcConfig"] = {
+            "SubnetIds": _texts(plan, "subnets", settings.vpc.subnets),
+            "SecurityGroupIds": _texts(plan, "security_groups", settings.vpc.security_groups),
+        }
+        role = resources["Role"]["Properties"]
+        role["Policies"] = [*role["Policies"], *yaml.safe_load(fill("network.yaml"))]
     mappings = {
         QueuePart.MAPPING.of(queue.id): _mapping(queue, policies.of(queue.routes))
         for queue in plan.read
     }
     resources |= {**policies.resources, **mappings}
     return part
+
+
+def _texts(plan: StackPlan, name: str, values: Sequence[str]) -> list[Expression]:
+    """Return the values of a setting of the function's network."""
+    return [
+        sub(plan.substitutions.at(("function", "vpc", name, index), value))
+        for index, value in enumerate(values)
+    ]
 
 
 def environment(plan: StackPlan) -> dict[str, str]:
@@ -274,4 +293,9 @@ def _mapping(queue: PlannedQueue, policies: Sequence[str]) -> Json:
         properties["MaximumBatchingWindowInSeconds"] = queue.window
     if isinstance(maximum, int):
         properties["ScalingConfig"] = {"MaximumConcurrency": maximum}
+    if pollers := queue.settings.lambda_.pollers:
+        properties["ProvisionedPollerConfig"] = {
+            "MinimumPollers": pollers.min,
+            "MaximumPollers": pollers.max,
+        }
     return resource("Lambda::EventSourceMapping", properties) | {"DependsOn": list(policies)}

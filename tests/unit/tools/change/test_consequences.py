@@ -332,6 +332,11 @@ def test_places_and_names_of_what_a_stack_needs(diff_texts: DiffTexts) -> None:
     assert places(report, "RT942") == {
         "CloudFormation modifies queue 'things'": (4, 3),
         "CloudFormation modifies queue 'dead'": (11, 9),
+        "CloudFormation modifies queue policy AccessDead": (11, 9),
+        "CloudFormation deletes queue policy AccessOthers": (17, 15),
+        "CloudFormation deletes queue policy AccessOthersDlq": (17, 15),
+        "CloudFormation adds queue policy AccessElsewhere": (17, 15),
+        "CloudFormation adds queue policy AccessElsewhereDlq": (17, 15),
         "CloudFormation deletes event source mapping MappingOthers": (17, 15),
         "CloudFormation deletes alarm AgeAlarmOthers": (17, 15),
         "CloudFormation deletes alarm RetriesAlarmOthers": (17, 15),

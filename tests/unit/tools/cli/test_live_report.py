@@ -146,6 +146,7 @@ def test_json() -> None:
             "functions": {},
             "principal": "",
             "decisions": [],
+            "subscriptions": {},
         },
         "outages": [{"queue": "orders", "outlast": 43200, "survives": 42330, "survives_crashes": 60}],
     }

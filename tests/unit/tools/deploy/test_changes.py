@@ -126,6 +126,48 @@ def test_short_names(physical_id: str, name: str) -> None:
     assert short_name(physical_id) == name
 
 
+PROTECTED = {
+    "DeletionProtectionEnabled": True,
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "properties", "warning"),
+    [
+        ({"DeletionPolicy": "Delete"}, {}, "LETS AWS delete the table with its items: DeletionPolicy is Delete"),
+        ({"UpdateReplacePolicy": None}, {}, "LETS AWS delete the table with its items: UpdateReplacePolicy is Delete"),
+        ({}, {"DeletionProtectionEnabled": False}, "ALLOWS the table to be deleted: it has no deletion protection"),
+        ({}, {"DeletionProtectionEnabled": None}, "ALLOWS the table to be deleted: it has no deletion protection"),
+        (
+            {},
+            {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False}},
+            "DELETES the backups of point-in-time recovery",
+        ),
+        (
+            {},
+            {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": "true", "RecoveryPeriodInDays": 9}},
+            "",
+        ),
+        ({}, {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}, ""),
+    ],
+)
+def test_what_protects_a_table(attributes: Any, properties: Any, warning: str) -> None:
+    """A patch may take it away: that is a loss."""
+
+    def template(attributes: Any, properties: Any) -> TemplateVersion:
+        resource = {"Type": TABLE, "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain", **attributes}
+        given = {name: each for name, each in {**PROTECTED, **properties}.items() if each is not None}
+        known = {name: each for name, each in resource.items() if each is not None}
+        return TemplateVersion({"Resources": {"X": {**known, "Properties": given}}})
+
+    changed = change("Modify", TABLE, replacement="False", details=(*attributes, *properties))
+
+    (planned,) = describe_changes([changed], {}, {}, template({}, {}), template(attributes, properties), PreviousKeys())
+
+    assert (planned.loses, planned.warning.startswith(warning)) == (bool(warning), True)
+
+
 def by_hand(path: str, actual: str, **more: Any) -> ResourceChange:
     """A change that returns what somebody changed by hand."""
     details = (path.split("/")[2],)

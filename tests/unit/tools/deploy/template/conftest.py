@@ -80,9 +80,10 @@ class Resolved:
         return bool(one == other) is ("Fn::Not" not in given)
 
     def allowed(self, role: str = "Role") -> dict[str, set[str]]:
-        """What the role may do, by resource, but for its log."""
+        """What the role may do, by resource, but for its log, and the network that Lambda puts a function into."""
         properties = self.resources("IAM::Role")[role]
-        documents = [each["PolicyDocument"] for each in properties.get("Policies", ()) if each["PolicyName"] != "Log"]
+        own = ("Log", "Network")
+        documents = [each["PolicyDocument"] for each in properties.get("Policies", ()) if each["PolicyName"] not in own]
         managed = self.resources("IAM::ManagedPolicy").values()
         documents += [each["PolicyDocument"] for each in managed if role in each["Roles"]]
         allowed: dict[str, set[str]] = {}

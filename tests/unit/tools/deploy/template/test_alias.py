@@ -66,7 +66,7 @@ def test_the_alias_waits_for_the_probe(document: Document) -> None:
 
     probe = resources[probe_id(template)]
     seconds = resources["Function"]["Properties"]["Timeout"]
-    stores = [name for name, each in resources.items() if each["Type"].split("::")[1] in ("SQS", "DynamoDB")]
+    stores = [name for name, each in resources.items() if each["Type"] in ("AWS::SQS::Queue", "AWS::DynamoDB::Table")]
     assert resources["FunctionAlias"]["DependsOn"] == [probe_id(template)]
     assert probe == {
         "Type": "AWS::CloudFormation::WaitCondition",

@@ -86,14 +86,14 @@ def test_both_forms_say_the_same(make: Any, worker: Any) -> None:
 
 
 def test_many_flows(make: Any, resolve: Any) -> None:
-    """Eighty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
-    document = make(config([f"flow-number-{number}" for number in range(80)]))
+    """Sixty of them fit, with policies and alarms of their own; one alarm watches the retries of all."""
+    document = make(config([f"flow-number-{number}" for number in range(60)]))
 
     template = resolve(document)
     # As many outputs as there are queues and tables are more than a stack has.
     assert set(document.body["Outputs"]) == {"FunctionName", "FunctionArn", "RoleArn", "LogGroupName", "DashboardName"}
     policies = [each for each in document.body["Resources"].values() if each["Type"] == POLICY]
-    assert (len(document.body["Resources"]), len(policies) <= 10) == (80 * 6 + 8 + len(policies), True)
+    assert (len(document.body["Resources"]), len(policies) <= 10) == (60 * 8 + 8 + len(policies), True)
     alarms = template.resources("CloudWatch::Alarm")
     assert {name for name in alarms if name.startswith(("Retries", "Stalled", "InFlight"))} == {"RetriesAlarm"}
     assert [each.get("Expression") for each in alarms["RetriesAlarm"]["Metrics"]] == [
@@ -104,13 +104,13 @@ def test_many_flows(make: Any, resolve: Any) -> None:
             for kind in ("retry", "written")
         ),
     ]
-    assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
+    assert [len(template.allowed()), len(template.widgets())] == [180, 4 * 61]
 
 
 @pytest.mark.parametrize(
     ("names", "worker", "fault"),
     [
-        (84, False, "the template has 51[0-9] resources, and CloudFormation accepts 500; split the config"),
+        (63, False, "the template has 51[0-9] resources, and CloudFormation accepts 500; split the config"),
         (51, True, "a service can scale on 50 queues, and the config has 51; split the config"),
     ],
 )
@@ -143,14 +143,14 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
     flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
 
-    with pytest.raises(UsageError, match="the template has 211 parameters, and CloudFormation accepts 200"):
+    with pytest.raises(UsageError, match="the template has 212 parameters, and CloudFormation accepts 200"):
         make(flow, worker=True)
 
 
 @pytest.mark.parametrize("form", [as_yaml, as_json])
 def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most; a form with white space is longer than what is deployed."""
-    tags = ", ".join(f"t{number}: {'v' * 108}" for number in range(49))
+    tags = ", ".join(f"t{number}: {'v' * 98}" for number in range(49))
     names = [f"q{number}" for number in range(45)]
     queues = ", ".join(f"{name}: {{tags: {{{tags}}}}}" for name in names)
     routes = ", ".join(f"{name}: {{queue: {name}, table: things}}" for name in names)

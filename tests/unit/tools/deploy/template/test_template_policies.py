@@ -115,7 +115,7 @@ def test_the_order_of_the_file_does_not_matter(make: Any) -> None:
 
 def test_each_fits(make: Any) -> None:
     """Each policy is within the limit of its size; together they are within that of a role."""
-    document = make(flows(range(80)))
+    document = make(flows(range(60)))
 
     statements = [
         [Statement(each["Sid"], tuple(each["Action"]), tuple(map(str, each["Resource"]))) for each in part]

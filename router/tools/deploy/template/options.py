@@ -1,0 +1,46 @@
+"""What is asked of a template besides its config: tags, a permissions boundary, patches."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from router.tools.deploy.template.document import DeployableConfig, Document
+from router.tools.deploy.template.patch import Patch, read_patch, with_patches
+from router.tools.deploy.template.tags import require_tags, with_tags
+
+BOUNDARY = "PermissionsBoundary"
+"""The parameter with the ARN of the permissions boundary of all roles of a template."""
+DEFAULT_REGION = "us-east-1"
+
+
+class TemplateOptions(Struct, frozen=True):
+    """Tags of all resources, the ARN of the permissions boundary of all roles or "", and patches."""
+
+    tags: Mapping[str, str] = {}
+    boundary: str = ""
+    patches: tuple[Patch, ...] = ()
+
+
+def read_options(
+    tags: Mapping[str, str], boundary: str, patches: Iterable[Path]
+) -> TemplateOptions:
+    """Return the options of a command; raises UsageError."""
+    require_tags(tags)
+    return TemplateOptions(tags, boundary, tuple(map(read_patch, patches)))
+
+
+def with_options(
+    document: Document,
+    config: DeployableConfig,
+    options: TemplateOptions,
+    region: str = DEFAULT_REGION,
+) -> Document:
+    """Return a template with what is asked of it; raises UsageError for tags or patches that AWS would refuse."""
+    body = document.body
+    if options.boundary:
+        parameters = body["Parameters"]
+        boundary = {**parameters[BOUNDARY], "Default": options.boundary}
+        body = {**body, "Parameters": {**parameters, BOUNDARY: boundary}}
+    tagged = with_tags(structs.replace(document, body=body), config, options.tags)
+    return with_patches(tagged, options.patches, region)

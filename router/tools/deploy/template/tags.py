@@ -1,0 +1,86 @@
+"""Tags of all resources of a stack that can have them, and of the stack.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+"""
+
+import re
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from router.errors import UsageError
+from router.runtime.config_types import TAG, TAG_WORDS
+from router.tools.deploy.template.document import DeployableConfig, Document
+from router.tools.deploy.template.expressions import Json, Substitutions, sub
+
+TAGGABLE = frozenset(
+    f"AWS::{name}"
+    for name in (
+        "ApplicationAutoScaling::ScalableTarget",
+        "CloudWatch::Alarm",
+        "CloudWatch::CompositeAlarm",
+        "CloudWatch::Dashboard",
+        "CodeDeploy::Application",
+        "CodeDeploy::DeploymentGroup",
+        "DynamoDB::Table",
+        "ECS::Cluster",
+        "ECS::Service",
+        "ECS::TaskDefinition",
+        "IAM::Role",
+        "Lambda::EventSourceMapping",
+        "Lambda::Function",
+        "Logs::LogGroup",
+        "SQS::Queue",
+    )
+)
+"""The types of resources with a property `Tags`, a list of keys and values."""
+MAX_RESOURCE_TAGS = 50
+_RESERVED = "aws:"
+_NAME, _VALUE = (re.compile(f"{TAG}{{{least},{most}}}") for least, most in ((1, 128), (0, 256)))
+
+
+def require_tags(tags: Mapping[str, str]) -> None:
+    """Raise UsageError for a tag that AWS would refuse."""
+    for name, value in tags.items():
+        if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+            raise UsageError(
+                f"'{name}' is not the name of a tag: up to 128 {TAG_WORDS}, not beginning with 'aws:'"
+            )
+        if not _VALUE.fullmatch(value):
+            raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
+
+
+def tags_of_stack(
+    config: DeployableConfig, given: Mapping[str, str], before: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the tags of a stack: those of its config's file, and those that are given, or that it has if none are."""
+    own = config.program.config.tags
+    return {**own, **given} if given else {**before, **own}
+
+
+def with_tags(document: Document, config: DeployableConfig, given: Mapping[str, str]) -> Document:
+    """Return a template whose resources have the tags of the config's file, their own, and those that are given.
+
+    Of one name, the given one counts, then the resource's own. Raises UsageError for too many tags of a resource.
+    """
+    at = Substitutions(config.files).at
+    of_file = {
+        name: sub(at(("tags", name), value)) for name, value in config.program.config.tags.items()
+    }
+    if not of_file and not given:
+        return document
+    resources = dict(document.body["Resources"])
+    for id_, each in resources.items():
+        if each["Type"] in TAGGABLE:
+            own = {tag["Key"]: tag["Value"] for tag in each["Properties"].get("Tags", ())}
+            resources[id_] = _tagged(id_, each, {**of_file, **own, **given})
+    return structs.replace(document, body={**document.body, "Resources": resources})
+
+
+def _tagged(id_: str, resource: Json, tags: Mapping[str, object]) -> Json:
+    if len(tags) > MAX_RESOURCE_TAGS:
+        raise UsageError(
+            f"the resource {id_} would have {len(tags)} tags, and AWS accepts {MAX_RESOURCE_TAGS}"
+        )
+    listed = [{"Key": name, "Value": value} for name, value in tags.items()]
+    return {**resource, "Properties": {**resource["Properties"], "Tags": listed}}
