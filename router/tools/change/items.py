@@ -281,8 +281,8 @@ def _index_path(route: RouteVersion, *index: str) -> Path:
 
 
 def _index_in_words(index: spec.TableIndex) -> str:
-    parts = (", ".join(name for name, _ in part) for part in (index.partition_key, index.sort_key))
-    key = "; ".join(filter(None, parts))
+    partition, sort = (", ".join(dict(part)) for part in (index.partition_key, index.sort_key))
+    key = "; ".join(filter(None, (partition, sort)))
     return f"({key}), with {_text(index.projection)}"
 
 
