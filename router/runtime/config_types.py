@@ -81,6 +81,71 @@ MAX_TAGS = 49
 """A resource has up to 50 tags; one is for its owner."""
 
 
+KmsKey = Annotated[
+    str,
+    Meta(
+        description="The ARN of the KMS key that it is encrypted with. Default: a key "
+        "of AWS's own.",
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    ),
+]
+PreviousKmsKey = Annotated[
+    str,
+    Meta(
+        description="The ARN of the KMS key that it was encrypted with before, or its "
+        "messages or items are: it can "
+        "still be decrypted with. Remove it when nothing is left that needs it.",
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"],
+    ),
+]
+Architecture = Annotated[
+    Literal["arm64", "x86_64"], Meta(description="The processor architecture.")
+]
+LogRetention = Annotated[
+    Duration,
+    Meta(
+        description="The retention of its log: 1, 3, 5, 7, 14, 30, 60, 90 … days, as "
+        "CloudWatch Logs accepts them."
+    ),
+]
+EnvironmentVariables = Annotated[
+    dict[str, str],
+    Meta(
+        description="More environment variables, for plugins. Variables that the "
+        "config refers to as `${NAME}` are "
+        "set without being named here.",
+        examples=[{"GEO_TABLE": "${STAGE:-dev}-places"}],
+    ),
+]
+
+
+OwnerName = Annotated[
+    Owner,
+    Meta(
+        description="The team or person that it belongs to. Default: the `owner` of the file.",
+        examples=["team-orders"],
+    ),
+]
+Description = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        description="What it is for, in words. The alarms of a queue have it.",
+        examples=["paid orders"],
+    ),
+]
+Tags = Annotated[
+    dict[TagName, TagValue],
+    Meta(
+        max_length=MAX_TAGS,
+        description="Tags, added to the `tags` of the file; queues and tables that the "
+        "stack creates get them, and "
+        "`owner`.",
+        examples=[{"cost-center": "42"}],
+    ),
+]
+
+
 class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
 

@@ -10,30 +10,33 @@ from msgspec import UNSET, Meta, defstruct, field, structs
 
 from router.runtime.config.spec_access import Pollers, Vpc
 from router.runtime.config.spec_resources import (
-    Description,
+    Capacity,
+    CapacityRange,
     EventSourceMapping,
     FunctionSettings,
-    OwnerName,
     OwnerSettings,
     Queue,
     RedactedAttribute,
     RetrySettings,
     S3Pointer,
-    Tags,
+    TableIndex,
+    TableSettings,
     Worker,
 )
-from router.runtime.config.spec_tables import Capacity, CapacityRange, TableIndex, TableSettings
 from router.runtime.config.spec_tests import ReceivedMessage, StoredItems, Test
 from router.runtime.config_types import (
     MAX_TAGS,
     AttributeName,
     AttributeType,
+    Description,
     Disposition,
     Expression,
     Name,
     Owner,
+    OwnerName,
     Spec,
     TagName,
+    Tags,
     TagValue,
     form,
 )

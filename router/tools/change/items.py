@@ -3,7 +3,7 @@
 They write at the same time while a deployment shifts traffic.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -280,12 +280,8 @@ def _index_path(route: RouteVersion, *index: str) -> Path:
     return ("tables", route.settings.table, *(("indexes", *index) if index else ()))
 
 
-def _names_of(key: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(name for name, _ in key)
-
-
 def _index_in_words(index: spec.TableIndex) -> str:
-    partition, sort = map(_names_of, (index.partition_key, index.sort_key))
+    partition, sort = (", ".join(dict(part)) for part in (index.partition_key, index.sort_key))
     key = "; ".join(filter(None, (partition, sort)))
     return f"({key}), with {_text(index.projection)}"
 

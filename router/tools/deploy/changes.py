@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 from router.codes import KEY_CHANGED
 from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
-from router.tools.deploy.table_definitions import INDEXES, is_same_table
+from router.tools.deploy.table_definitions import INDEXES, indexes_of, is_same_table
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -232,12 +232,9 @@ def _is_true(value: Any) -> bool:
 
 
 def _removed_indexes(change: PropertyChange) -> Iterator[str]:
-    for name in sorted(_index_names(change.before) - _index_names(change.after)):
+    before, after = (indexes_of({INDEXES: of or ()}) for of in (change.before, change.after))
+    for name in sorted(before.keys() - after.keys()):
         yield f"DELETES the index '{name}': queries of it fail"
-
-
-def _index_names(indexes: Any) -> set[str]:
-    return {each["IndexName"] for each in indexes or ()}
 
 
 def _expiring(specification: Any) -> str:
