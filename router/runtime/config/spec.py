@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, defstruct, field, structs
 
-from router.runtime.config.spec_access import Pollers, Vpc
 from router.runtime.config.spec_resources import (
     Capacity,
     CapacityRange,
@@ -34,10 +33,12 @@ from router.runtime.config_types import (
     Name,
     Owner,
     OwnerName,
+    Pollers,
     Spec,
     TagName,
     Tags,
     TagValue,
+    Vpc,
     form,
 )
 from router.runtime.modes import DEFAULT, MODES, ModeName, names_taking
@@ -86,9 +87,7 @@ else:
     )
 
 NOT_EMPTY = {"minProperties": 1}
-"""Only the schema has this rule: if all entries have faults, the converted map is
-empty.
-"""
+"""Only the schema has this rule: if all entries have faults, the converted map is empty."""
 
 
 Transforms = dict[str, Any]
@@ -121,9 +120,8 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     transform: Annotated[
         _TransformForm,
         Meta(
-            description="One transform, or a list of them in order: a name, or a map "
-            "of a name to its argument (a "
-            "list: several; a map: by name).",
+            description="One transform, or a list of them in order: a name, or a map of a name to "
+            "its argument (a list: several; a map: by name).",
             examples=[{"scale": 0.01}, ["strip", {"truncate": 80}]],
         ),
     ] = ()
@@ -153,9 +151,8 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     null: Annotated[
         Literal["omit", "null", "error", "remove"] | None,
         Meta(
-            description="What to do with a null, if it differs from no value; `from` "
-            "must be names with dots between. "
-            "Default: as `missing`.",
+            description="What to do with a null, if it differs from no value; `from` must be names "
+            "with dots between. Default: as `missing`.",
             examples=["remove"],
         ),
     ] = None

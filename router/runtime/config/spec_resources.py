@@ -20,12 +20,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from router.model import KeyType
-from router.runtime.config.spec_access import (
-    ProvisionedPollers,
-    ReservedConcurrency,
-    Senders,
-    VpcSettings,
-)
 from router.runtime.config_types import (
     Architecture,
     AttributeName,
@@ -39,9 +33,13 @@ from router.runtime.config_types import (
     LogRetention,
     OwnerName,
     PreviousKmsKey,
+    ProvisionedPollers,
+    ReservedConcurrency,
+    Senders,
     SilentAfter,
     Spec,
     Tags,
+    VpcSettings,
     form,
 )
 from router.runtime.envelopes import ENVELOPES
