@@ -31,7 +31,6 @@ SERVICES: Mapping[SenderKind, str] = {
     "bucket": "s3.amazonaws.com",
 }
 """The service that sends for a topic, a rule or a bucket."""
-SENDERS_OF_ENVELOPES: Mapping[str, SenderKind] = {"sns": "topic", "eventbridge": "rule"}
 SEND_MESSAGE = "sqs:SendMessage"
 _SIDS: Mapping[SenderKind, str] = {"topic": "Topics", "rule": "Rules", "bucket": "Buckets"}
 _ROOT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?(\d{12})(?::root)?", re.ASCII)

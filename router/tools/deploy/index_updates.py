@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.tools.check.rules.indexes import MAX_INDEXES
+from router.tools.check.rules.keys import MAX_INDEXES
 from router.tools.control_plane.clients import ServiceClient
 from router.tools.deploy.changes import TABLE, TemplateVersion
 from router.tools.deploy.deployment import literal_names

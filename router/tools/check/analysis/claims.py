@@ -17,7 +17,6 @@ from router.runtime.modes import MODES
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, stored
-from router.tools.check.analysis.index_keys import index_doubts, indexed_attributes
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
@@ -47,12 +46,20 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
             yield _made(route, "type", _of_conversion(route, attribute), name)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
-    for each in indexed_attributes(route):
-        yield _made(route, "index", index_doubts(route, each), each.name)
+    if route.table is not None and route.table.indexes:
+        yield from _of_indexes(route)
     merge = settings.merge
     if merge is not None:
         yield _made(route, "merge", failures.of_merge(route, merge))
     yield from _of_settings(route)
+
+
+def _of_indexes(route: AnalyzedRoute) -> Iterator[RouteClaim]:
+    # Without indexes, a check does without it.
+    from router.tools.check.analysis.index_keys import index_doubts, indexed_attributes
+
+    for each in indexed_attributes(route):
+        yield _made(route, "index", index_doubts(route, each), each.name)
 
 
 def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:

@@ -23,7 +23,6 @@ from router.runtime.engine.engine import UNLIMITED, Budget
 from router.runtime.program.mapping import MapItems, compile_mapping
 from router.runtime.sources import source_of
 from router.tools.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
-from router.tools.check.analysis.index_keys import indexed_attributes
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.transforms import is_plugins
 from router.tools.check.analysis.verdicts import Claim
@@ -247,6 +246,8 @@ def _take_key(name: str, key: Mapping[str, KeyType], item: Item) -> str:
 
 def _indexed_as(route: AnalyzedRoute, name: str) -> str:
     """Return the type of an attribute in the keys of indexes."""
+    from router.tools.check.analysis.index_keys import indexed_attributes
+
     return next((each.type for each in indexed_attributes(route) if each.name == name), "")
 
 

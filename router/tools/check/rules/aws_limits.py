@@ -84,7 +84,8 @@ LOG_DAYS = (
     3288,
     3653,
 )
-_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+# Compiled where a config has a key, or a variable.
+_KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+"
 RESERVED_NAMES = frozenset(
     (
         "_HANDLER",
@@ -107,7 +108,7 @@ RESERVED_NAMES = frozenset(
         "LAMBDA_TASK_ROOT",
     )
 )
-VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+VARIABLE = r"[A-Za-z][A-Za-z0-9_]+"
 """The names of variables that Lambda accepts."""
 _GB = 1024
 SIZES = {
@@ -165,10 +166,10 @@ POLLERS = declare(
 def check_pollers(subject: Subject) -> Iterator[Found]:
     """Report pollers beside a maximum concurrency, and those whose least number is greater than the greatest."""
     for name, queue in subject.config.queues.items():
-        path = ("queues", name, "lambda", "pollers")
         pollers = queue.lambda_.pollers
         if pollers is None:
             continue
+        path = ("queues", name, "lambda", "pollers")
         if queue.lambda_.maximum_concurrency is not None:
             sentence = f"queue '{name}' has both 'pollers' and 'maximum_concurrency'"
             yield Found(POLLERS, sentence, path, "remove one of them", key=True)
@@ -190,7 +191,7 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
             keys.append(((section, name, "kms_key"), entry.kms_key))
             keys.append(((section, name, "kms_key_previous"), entry.kms_key_previous))
     for path, key in keys:
-        if key and not _KEY_ARN.fullmatch(key) and not stands_for_unset(key):
+        if key and not re.fullmatch(_KEY_ARN, key) and not stands_for_unset(key):
             sentence = f"'{key}' is not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID"
             yield Found(NO_KEY_ARN, sentence, path, "use the ARN of the key, not of an alias")
 
@@ -235,7 +236,7 @@ def check_environment(subject: Subject) -> Iterator[Found]:
         path = ("function", "environment", name)
         if name in RESERVED_NAMES:
             yield Found(RESERVED, f"'{name}' is set by Lambda itself", path, "remove it", key=True)
-        elif not VARIABLE.fullmatch(name):
+        elif not re.fullmatch(VARIABLE, name):
             yield Found(
                 RESERVED,
                 f"'{name}' is not a name of an environment variable",

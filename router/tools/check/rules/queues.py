@@ -1,13 +1,14 @@
-"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive
-no outage.
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, survive no
+outage, or have no proper senders.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from router.codes import declare
 from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
+from router.runtime.config.environment import stands_for_unset
 from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
 from router.tools.check.analysis.routes import is_set
@@ -63,6 +64,35 @@ DEFAULT_BATCH = 100
 MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 """A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
+NO_SENDER = declare(
+    "RT247",
+    "a sender that a queue cannot have",
+    "The policy of the queue names each sender: the service that acts for a topic, rule or bucket, or an identity of "
+    "IAM. A wildcard would let others send. AWS delivers nothing from a bucket or a standard topic to a FIFO queue.",
+)
+NOBODY_SENDS = declare(
+    "RT248",
+    "an envelope whose service may not send",
+    "SNS and EventBridge send to a queue only if its policy allows it. The policy that the stack gives the queue "
+    "allows its `senders` only, and replaces any other policy.",
+    "warning",
+)
+KEY_NEEDS = declare(
+    "RT249",
+    "a KMS key whose policy has to name a service",
+    "A service that sends to an encrypted queue makes a data key for each message, and IAM policies cannot allow it "
+    "that. Without the permission nothing is delivered, and SNS or EventBridge gives up after its retries.",
+    "info",
+)
+_ADVICE = (
+    "use the ARN of an SNS topic, an EventBridge rule, an S3 bucket, or an IAM role or user, or an account, "
+    "without a wildcard"
+)
+_ENVELOPE_MAKERS = {
+    "sns": ("topic", "an SNS topic", "sns.amazonaws.com"),
+    "eventbridge": ("rule", "an EventBridge rule", "events.amazonaws.com"),
+}
+"""By an envelope, the kind of sender that makes it, in words, and its service."""
 
 
 @rule(NO_DEAD_LETTER_QUEUE)
@@ -342,3 +372,71 @@ def rough_duration(seconds: int) -> str:
             rest = seconds % size // part
             return f"{seconds // size} {name}" + (f" {rest} {smaller}" if rest else "")
     return f"{seconds} s"
+
+
+@rule(NO_SENDER)
+def check_senders(subject: Subject) -> Iterator[Found]:
+    """Report senders that are none, or that AWS lets send to standard queues only."""
+    for name, queue in subject.config.queues.items():
+        for index, sender in enumerate(queue.senders):
+            fifo = is_fifo(queue.name or name)
+            path = ("queues", name, "senders", index)
+            kind = _kind_of(sender)
+            if kind is None and not stands_for_unset(sender):
+                sentence = f"'{sender}' is nothing that can send to queue '{name}'"
+                yield Found(NO_SENDER, sentence, path, _ADVICE)
+            elif fifo and (kind == "bucket" or (kind == "topic" and not is_fifo(sender))):
+                what = "an S3 bucket" if kind == "bucket" else "a standard topic"
+                sentence = f"{what} cannot send to the FIFO queue '{name}'"
+                yield Found(NO_SENDER, sentence, path, "send to a standard queue")
+
+
+@rule(NOBODY_SENDS)
+def check_envelopes(subject: Subject) -> Iterator[Found]:
+    """Report queues of the stack whose outermost envelope has no sender, but for those that others may forward to."""
+    for name, queue in subject.config.queues.items():
+        outermost = queue.envelope[0] if queue.envelope else ""
+        maker = _ENVELOPE_MAKERS.get(outermost)
+        if maker is None or not is_created(queue, name) or name not in subject.read:
+            continue
+        kind, what, service = maker
+        if _may_send(queue, kind):
+            continue
+        sentence = f"no sender of queue '{name}' makes its envelope '{outermost}': {service} may not send to it"
+        advice = f"add the ARN of {what} to 'senders'"
+        yield Found(NOBODY_SENDS, sentence, ("queues", name, "envelope"), advice)
+
+
+def _may_send(queue: spec.Queue, kind: str) -> bool:
+    """Whether a sender makes an envelope, or is somebody who may pass one on; an unset variable may stand for it."""
+    kinds = map(_kind_of, queue.senders)
+    return any(each in (kind, "account", "identity", None) for each in kinds)
+
+
+@rule(KEY_NEEDS)
+def check_keys_of_senders(subject: Subject) -> Iterator[Found]:
+    """Report queues with a KMS key of the user's that services send to."""
+    for name, queue in subject.config.queues.items():
+        if not queue.kms_key or not queue.senders or not is_created(queue, name):
+            continue
+        services = _services_of(queue.senders)
+        if services:
+            who = " and ".join(services)
+            needed = "kms:GenerateDataKey and kms:Decrypt"
+            sentence = f"the policy of the KMS key of queue '{name}' must allow {who} {needed}"
+            advice = "add a statement to the policy of the key; docs/deploy.md shows it"
+            yield Found(KEY_NEEDS, sentence, ("queues", name, "kms_key"), advice)
+
+
+def _services_of(senders: Iterable[str]) -> list[str]:
+    from router.tools.check.senders import SERVICES
+
+    kinds = {_kind_of(sender) for sender in senders}
+    return [service for kind, service in SERVICES.items() if kind in kinds]
+
+
+def _kind_of(sender: str) -> str | None:
+    # Without senders, a check does without it.
+    from router.tools.check.senders import kind_of_sender
+
+    return kind_of_sender(sender)

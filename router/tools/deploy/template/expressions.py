@@ -207,7 +207,8 @@ class Substitutions:
     def require_lambda_names(self) -> None:
         """Raise UsageError for a variable that cannot be set on a Lambda function."""
         for name in self.variables:
-            if name not in SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
+            is_name = re.fullmatch(VARIABLE, name) and name not in RESERVED_NAMES
+            if name not in SET_BY_AWS and not is_name:
                 raise UsageError(
                     f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it"
                 )
