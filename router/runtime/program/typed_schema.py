@@ -28,7 +28,7 @@ MAX_FIELDS = 400
 MAX_CHOICES = 1000
 """More choices have no type: Python keeps the types of choices last made, also after a reload."""
 MAX_LEVELS = 24
-"""Deeper objects are no structs: none nests deeper than an item may."""
+"""What nests deeper has no type: with types alone, no value nests deeper than an item may."""
 _EXACT = 2**53
 """Up to here, bounds are the same for integers and for floating-point numbers, however a validator compares them."""
 _LOW, _HIGH = -(2**63), 2**63 - 1
@@ -103,7 +103,8 @@ class TypedValue(Struct, frozen=True):
 
     `kinds` are the JSON types that it may have; it may have all if there are none. `check` takes a list of values, and
     says what the type does not; a number is to be in the `bounds`, if there are any. An object with `fields` is a
-    `struct`. `elements` are those of a list, or of an object that is a dict.
+    `struct`. `elements` are those of a list, or of an object that is a dict. So many `levels` of objects and lists
+    have a type.
     """
 
     type: Any
@@ -113,6 +114,7 @@ class TypedValue(Struct, frozen=True):
     struct: type[Struct] | None = None
     fields: "tuple[TypedField, ...]" = ()
     elements: "TypedValue | None" = None
+    levels: int = 0
 
 
 class TypedField(Struct, frozen=True):
@@ -238,6 +240,8 @@ class _Types:
             level += 1
             if level > MAX_LEVELS:
                 return self._checked(False)
+        if level > MAX_LEVELS:
+            return self._checked(schema)
         key = (id(schema), tails)
         if key not in self._made:
             self._kept.append(schema)
@@ -312,6 +316,11 @@ class _Types:
             # A list of choices concerns values of all types.
             _require("enum" not in left or kinds.keys() <= {"boolean", "null"})
             check = self._check(left)
+        inside = [field.value.levels for field in fields]
+        inside += [elements.levels] if elements else []
+        levels = 1 + max(inside) if inside else 0
+        # A type that is shared may be deeper here than where it was made.
+        _require(levels <= MAX_LEVELS)
         return TypedValue(
             Union[tuple(types)],  # noqa: UP007 — of a list
             frozenset(kinds),
@@ -320,6 +329,7 @@ class _Types:
             struct,
             fields,
             elements,
+            levels,
         )
 
     def _number(self, keywords: Keywords) -> TypedValue:

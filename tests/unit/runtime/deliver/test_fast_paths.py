@@ -58,6 +58,19 @@ def test_it_is_compiled_once(queue_of: Compile) -> None:
     assert len(compiled) == 1
 
 
+def test_one_that_cannot_be_compiled(queue_of: Compile) -> None:
+    """Messages are planned without it."""
+    queue = queue_of()
+
+    def compile_typed() -> None:
+        raise RecursionError
+
+    queue = structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=compile_typed),))
+    paths = FastPaths()
+
+    assert [paths.of(queue, 100) for _ in range(2)] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("settings", "more"),
     [

@@ -311,3 +311,67 @@ def test_it_has_the_result_of_the_general_way_for_each_value(tmp_path: Path, par
 
     assert [each for different, _ in found for each in different] == []
     assert sum(taken for _, taken in found) > 200
+
+
+Wrap = Callable[[Any], Any]
+
+
+def within(wrap: Wrap, levels: int, inner: Any) -> Any:
+    """Return the schema of so many levels around another one."""
+    for _ in range(levels):
+        inner = wrap(inner)
+    return inner
+
+
+def chained(wrap: Wrap, count: int, levels: int, **more: Any) -> dict[str, Any]:
+    """Return a schema with definitions that each end in the one before, the first one first in the properties."""
+    definitions = {"d0": within(wrap, levels, {"type": "string", "pattern": "^[a-z]+$"})}
+    for number in range(1, count):
+        before = {"$ref": f"#/$defs/d{number - 1}", **more}
+        definitions[f"d{number}"] = within(wrap, levels, before)
+    properties = {f"p{number}": {"$ref": f"#/$defs/d{number}", **more} for number in range(count)}
+    return {"properties": {"id": {"type": "string"}, **properties}, "$defs": definitions}
+
+
+WRAPS: dict[str, tuple[Wrap, str, str]] = {
+    "objects": (lambda inner: {"type": "object", "properties": {"a": inner}}, '{"a":', "}"),
+    "nullable objects": (lambda inner: {"type": ["object", "null"], "properties": {"a": inner}}, '{"a":', "}"),
+    "maps": (lambda inner: {"type": "object", "additionalProperties": inner}, '{"a":', "}"),
+    "lists": (lambda inner: {"type": "array", "items": inner}, "[", "]"),
+}
+DEPTHS = (1, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 69)
+
+
+@pytest.mark.parametrize("more", [{}, {"description": "d"}], ids=["", "described"])
+@pytest.mark.parametrize(
+    ("what", "count", "levels"),
+    [
+        *((what, *size) for what in ("objects", "nullable objects") for size in ((4, 17), (3, 18), (9, 20))),
+        *((what, *size) for what in ("maps", "lists") for size in ((2, 32), (8, 60), (40, 20))),
+    ],
+)
+def test_deep_values(tmp_path: Path, what: str, count: int, levels: int, more: dict[str, str]) -> None:
+    """Definitions share their types, which have no more levels than an item may have, wherever they are."""
+    wrap, begin, end = WRAPS[what]
+    schema = {"$schema": DRAFTS[1], **chained(wrap, count, levels, **more)}
+    last = f"p{count - 1}"
+    for item in ({"id": "id"}, {"id": "id", "q": last}, {"id": "id", "p": "p0", "q": last}):
+        queue = compiled_once(queue_of(tmp_path, schema, item))
+        values = [f'{begin * depth}"x"{end * depth}' for depth in DEPTHS]
+
+        different, _ = differing(queue, schema, [f'{{"id": "1", "{last}": {value}}}' for value in values])
+
+        assert different == []
+
+
+def test_definitions_that_multiply(tmp_path: Path) -> None:
+    """What a path of references leads to is compiled so often at most that it takes no long time."""
+    definitions: dict[str, Any] = {"d8": {"type": "string", "pattern": "^[a-z]+$"}}
+    for number in range(8):
+        parts = {f"p{part}": {"$ref": f"#/$defs/d{number + 1}"} for part in range(4)}
+        definitions[f"d{number}"] = {"type": "object", "properties": parts}
+    properties = {"id": {"type": "string"}, "x": {"$ref": "#/$defs/d0"}}
+    schema = {"$schema": DRAFTS[1], "properties": properties, "$defs": definitions}
+    queue = queue_of(tmp_path, schema, {"id": "id"})
+
+    assert FastPaths().of(queue, COMPILE_AFTER + 1) is None
