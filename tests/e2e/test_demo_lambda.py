@@ -33,7 +33,7 @@ def test_sample(repo: Path) -> None:
         [
             (
                 "stack demo: 18 alarms, 1 dashboard, 3 event source mappings, 1 function, 1 log group, "
-                "1 managed policy, 6 queues, 1 role, 4 tables"
+                "1 managed policy, 6 queues, 6 queue policies, 1 role, 4 tables"
             ),
             "log of the function",
             "table user-metadata",

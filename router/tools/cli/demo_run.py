@@ -124,15 +124,19 @@ def _print(demo: DemoResult) -> None:
             click.echo(printable_lines(result.sample.traceback))
 
 
+def _number_of(kind: str, count: int) -> str:
+    if count == 1:
+        return f"1 {kind}"
+    return f"{count} {kind[:-1]}ies" if kind.endswith("y") else f"{count} {kind}s"
+
+
 def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
     """Print the resources of the stack and the log of the function."""
     from router.tools.deploy.changes import kind_of
     from router.tools.dev.demo_deployed import STACK
 
     counts = Counter(kind_of(each.type) for each in deployed.resources)
-    resources = ", ".join(
-        f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())
-    )
+    resources = ", ".join(_number_of(kind, counts[kind]) for kind in sorted(counts))
     console.print(f"stack {STACK}: {resources}")
     rows = []
     for line in deployed.log:

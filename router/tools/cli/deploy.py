@@ -132,9 +132,8 @@ def _run(
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
     from router.tools.cli.report import exit_on_findings
     from router.tools.control_plane.clients import connect_services
-    from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.canary import read_canary
-    from router.tools.deploy.template.options import BOUNDARY, read_options
+    from router.tools.deploy.template.options import BOUNDARY, read_assignments, read_options
 
     parameters = read_assignments(given)
     # As a parameter it stays when the stack is changed again.

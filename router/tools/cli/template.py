@@ -134,10 +134,13 @@ def _manifests(read: "DeployableConfig", env: Mapping[str, str]) -> str:
 def _template(
     form: str, worker: bool, tag: Sequence[str], boundary: str, patch: Sequence[Path]
 ) -> "Callable[[DeployableConfig], str]":
-    from router.tools.deploy.deployment import read_assignments
     from router.tools.deploy.template.document import as_json, as_yaml, make_document
     from router.tools.deploy.template.operators import operator_policies
-    from router.tools.deploy.template.options import read_options, with_options
+    from router.tools.deploy.template.options import (
+        read_assignments,
+        read_options,
+        with_options,
+    )
     from router.tools.deploy.template.parts import make_fitting
 
     options = read_options(read_assignments(tag), boundary, patch)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
 from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.control_plane.template_yaml import LongForms
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
@@ -271,28 +272,6 @@ class Stacks:
         # botocore parses JSON itself.
         read: Mapping[str, Any] = yaml.load(body, LongForms) if isinstance(body, str) else body  # noqa: S506 — safe
         return read
-
-
-class LongForms(yaml.SafeLoader):
-    """Loads CloudFormation's tags, such as `!Ref` and `!Sub`, as the long forms of their functions."""
-
-
-def _long_form(loader: LongForms, tag: str, node: yaml.Node) -> Any:
-    match node:
-        case yaml.SequenceNode():
-            value: Any = loader.construct_sequence(node, deep=True)
-        case yaml.MappingNode():
-            value = loader.construct_mapping(node, deep=True)
-        case _:
-            value = node.value
-    if tag in ("Ref", "Condition"):
-        return {tag: value}
-    if tag == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {f"Fn::{tag}": value}
-
-
-LongForms.add_multi_constructor("!", _long_form)
 
 
 def _change(response: Mapping[str, Any]) -> ResourceChange:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -195,17 +195,6 @@ def _require_name_of_function(stack: str) -> None:
             f"the function gets the name of the stack, and '{stack}' is over "
             f"{MAX_FUNCTION_NAME} characters"
         )
-
-
-def read_assignments(given: Sequence[str]) -> dict[str, str]:
-    """Return `NAME=VALUE` texts as a mapping; raises UsageError."""
-    found = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name:
-            raise UsageError(f"'{each}' is not NAME=VALUE")
-        found[name] = value
-    return found
 
 
 def parameter_values(

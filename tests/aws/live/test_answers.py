@@ -374,7 +374,7 @@ def test_table(live: Live, deployer: Any, name: str) -> None:
         DeployedTtl("ENABLED", "expires"),
         2,
         7,
-        (DeployedIndex("by_g", (("g", "S"), ("pk", "S"))),),
+        (DeployedIndex("by_g", (("g", "S"), ("pk", "S")), projection="ALL"),),
     )
 
 

@@ -75,7 +75,7 @@ NOBODY_SENDS = declare(
     "an envelope whose service may not send",
     "SNS and EventBridge send to a queue only if its policy allows it. The policy that the stack gives the queue "
     "allows its `senders` only, and replaces any other policy.",
-    "warning",
+    "info",
 )
 KEY_NEEDS = declare(
     "RT249",

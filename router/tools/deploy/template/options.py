@@ -1,10 +1,11 @@
 """What is asked of a template besides its config: tags, a permissions boundary, patches."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
+from router.errors import UsageError
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.patch import Patch, read_patch, with_patches
 from router.tools.deploy.template.tags import require_tags, with_tags
@@ -44,3 +45,14 @@ def with_options(
         body = {**body, "Parameters": {**parameters, BOUNDARY: boundary}}
     tagged = with_tags(structs.replace(document, body=body), config, options.tags)
     return with_patches(tagged, options.patches, region)
+
+
+def read_assignments(given: Sequence[str]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping; raises UsageError."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise UsageError(f"'{each}' is not NAME=VALUE")
+        found[name] = value
+    return found

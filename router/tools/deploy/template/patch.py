@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.model import Path as Place
-from router.tools.control_plane.stacks import LongForms
+from router.tools.control_plane.template_yaml import LongForms
 from router.tools.deploy.template.document import Document, as_json
 from router.tools.deploy.template.expressions import Json
 from router.tools.deploy.template.limits import require_limits

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.tools.deploy.deployment import parameter_values, read_assignments
+from router.tools.deploy.deployment import parameter_values
+from router.tools.deploy.template.options import read_assignments
 
 DECLARED: dict[str, dict[str, Any]] = {
     "CodeKey": {"Type": "String"},
