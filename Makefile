@@ -84,7 +84,7 @@ keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000)
 verify-model: $(INSTALLED)-tests ## what `router verify` says of CASES (20000) random cases, compared with every order of receipt, for MINUTES (30)
 	@$(RUN) -m tests.soundness.verify --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
-verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through the handler under faults: nothing is lost; then LOSSES (10) planted, all are found
+verify-losses: $(INSTALLED)-tests ## MESSAGES (100000) through worker and function under faults and kills: nothing is lost; then LOSSES (10) planted, all are found
 	@$(RUN) -m tests.faults.losses --messages $(or $(MESSAGES),100000) --losses $(or $(LOSSES),10) \
 		--minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
