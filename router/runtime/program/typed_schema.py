@@ -8,6 +8,7 @@ Why: docs/decisions/2026-11-30-a-schema-in-parts.md
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import GenericAlias
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import unquote
 
@@ -300,10 +301,11 @@ class _Types:
                     _require(not keywords.get("required") and (is_whole or not tails))
                     given = keywords.get("additionalProperties", True)
                     elements = self._elements(given, elements, tails, level)
-                    types.append(dict[str, elements.type])  # type: ignore[name-defined]
+                    types.append(GenericAlias(dict, (str, elements.type)))
                 case "array":
                     elements = self._elements(keywords.get("items", True), elements, tails, level)
-                    types.append(_with_lengths(list[elements.type], "array", dict(keywords)))  # type: ignore[name-defined]
+                    list_type = GenericAlias(list, (elements.type,))
+                    types.append(_with_lengths(list_type, "array", dict(keywords)))
                 case "null":
                     types.append(None)
                 case _:
