@@ -27,10 +27,24 @@ MAX_KEY_CHARACTERS = (
     MAX_SORT_KEY_BYTES // BYTES_OF_A_CHARACTER,
 )
 """The longest text of a partition key, and of a sort key, whatever its characters are."""
-_ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
-_PLAIN_ID = re.compile(r"id|uuid|guid")
-_MAY_BE_ID = re.compile(r"number|no|code|ref|reference")
-"""Names of a number within one of several things, as that of a pull request is."""
+_ID = re.compile(r"(^|_)(id|uuid|guid|ulid|sid|arn|key|sku|number|no|code|ref|reference|slug)$")
+_PLAIN_ID = re.compile(r"id|sid|uuid|guid")
+_NO_ID = re.compile(
+    r"(^|_)((error|status|reason|result|response|exit|country|currency|language|postal|zip)_code|date|time|timestamp)$"
+)
+"""Names of what happened, where or when: several things may have the same."""
+_ACTOR = re.compile(r"(^|_)(sender|actor|author|agent|creator|editor|principal|performer)(_|$)")
+"""Names of who did something to the thing that a message is about."""
+_OWNER = re.compile(
+    r"(account|tenant|organi[sz]ation|workspace|company|(^|_)(org|team|project|application|app))"
+    r"_(id|sid|uuid|guid|key|node_id|number)$"
+)
+"""Names of the id of what many things belong to."""
+_FAR = 3
+_MAY_BE_ID = re.compile(r"number|no|code|ref|reference|(.*_)?e?mail")
+"""Names of a number within one of several things, as that of a pull request is, or of an address that
+several things may have."""
+_PERHAPS = "perhaps an id, by its name"
 _OF_ENTITY = re.compile(r"id|uuid|key")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
@@ -38,6 +52,10 @@ _VERSION = re.compile(
     r"|(state|status)_(change|changed|update|updated)_(at|time|timestamp)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_TIME_OF_MESSAGE = re.compile(
+    r"^(?!.*(creat|regist|start|begin|birth|due|expir|end|until|valid|deadline|schedul|next)).*(_at|_on|_?time|_?timestamp)$"
+)
+"""Names of a time that may order messages, if each of a key has another one."""
 _ENTITY = 6
 """The score of the name of the id of what the table is about."""
 _MANY = 10
@@ -149,7 +167,9 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
     values = values_at(messages, path)
-    if _is_version(path) or _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
+    if _is_version(path) or _NO_ID.search(snake_case(path[-1])):
+        return None
+    if _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
     format_ = common_format(values) if _key_type(values) == "S" else None
     count = len(values)
@@ -165,7 +185,11 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if like_id and not unique:
         reasons.append("values like those of an id")
     reasons.append(_reason_of_count(distinct, count))
+    is_aside = bool(reason) and score < _ENTITY and _is_aside(path)
     score += 3 if unique else 2 * distinct / count
+    if is_aside:
+        score -= _FAR
+        reasons.append("perhaps of something else")
     may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
         score += 1
@@ -179,10 +203,21 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         may_change = True
         reasons.append("text with spaces may change")
     if reason:
-        tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
+        is_certain = unique or distinct > 1 or score >= _ENTITY
+        is_weak = count < _MANY and (is_aside or reason == _PERHAPS)
+        tier = 0 if is_certain and not is_weak else 2
     else:
         tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def _is_aside(path: Names) -> bool:
+    """Return whether a field may be the id of who did something to a thing, or of whom many things
+    are, or is one within a part of the thing.
+    """
+    names = [snake_case(name) for name in path]
+    is_deep = len(path) == MAX_DEPTH and not _PLAIN_ID.fullmatch(names[-1])
+    return is_deep or any(map(_ACTOR.search, names)) or bool(_OWNER.search("_".join(names)))
 
 
 def _reason_of_count(distinct: int, count: int) -> str:
@@ -267,10 +302,10 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
         return _ENTITY, f"named like the id of '{entity}'"
     if _PLAIN_ID.fullmatch(name):
         if parent:
-            return 2, f"named like the id of '{parent}'"
+            return 3.5, f"named like the id of '{parent}'"
         return 4, "named like an id"
     if _MAY_BE_ID.fullmatch(name):
-        return 0.5, "perhaps an id, by its name"
+        return 0.5, _PERHAPS
     if _ID.search(name):
         return 3, "named like an id"
     return 0, ""
@@ -346,21 +381,34 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
 # Versions
 
 
-def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
+def find_version(
+    messages: Messages, key: Sequence[Names], every: Messages = ()
+) -> VersionField | None:
     """Return the field that orders the messages of one key, or None: a number, or a time in one
     format.
 
     Its name must say that each message has another one: the time at which something was created
-    does not order its changes. A field that is the same in all samples orders nothing.
+    does not order its changes. A field that is the same in all samples orders nothing, and so does
+    one that is the same in all of a key; `every` has the messages of other types, too.
     """
-    named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
+    paths = [path for path in paths_of(messages) if path not in key]
+    named = [path for path in paths if _is_version(path)]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
         is_order = _are_whole(values) or _are_times(values) or _pattern_of_times(values)
         if not is_order or _is_constant(messages, path, values):
             continue
-        if _differs(messages, key, values):
+        if _differs(messages, key, values) and not _is_of_thing(every, key, path):
             return _version_field(path, values, "in each sample, and named like a version")
+    for path in sorted(paths, key=len):
+        values = values_at(messages, path)
+        is_order = _are_times(values) or _pattern_of_times(values)
+        if (
+            is_order
+            and _TIME_OF_MESSAGE.search(snake_case(path[-1]))
+            and _orders(messages, key, values)
+        ):
+            return _version_field(path, values, "a time, and another one in each sample of a key")
     return None
 
 
@@ -443,6 +491,26 @@ def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool
         if seen.setdefault((one, version), message) != message:
             return False
     return True
+
+
+def _orders(messages: Messages, key: Sequence[Names], versions: Values) -> bool:
+    """Return whether several messages have one key, and no two of a key have one version."""
+    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
+    repeats = len(set(keys)) < len(keys)
+    return repeats and _differs(messages, key, versions)
+
+
+def _is_of_thing(messages: Messages, key: Sequence[Names], path: Names) -> bool:
+    """Return whether messages that differ have one key, and all of a key have one value at a path."""
+    found: dict[tuple[Any, ...], Any] = {}
+    keys = zip(*(values_at(messages, each) for each in key), strict=True)
+    differ = False
+    for one, value, message in zip(keys, values_at(messages, path), messages, strict=True):
+        known, before = found.setdefault(one, (value, message))
+        if known != value:
+            return False
+        differ = differ or before != message
+    return differ
 
 
 def slug(text: str) -> str:

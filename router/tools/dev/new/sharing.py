@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.tools.dev.new.fields import Names, VersionField, snake_case, values_at
-from router.tools.dev.new.inference import Keywords
+from router.tools.dev.new.inference import Keywords, Steps
 from router.tools.dev.new.mapping import (
     Mapped,
     TableKey,
@@ -191,6 +191,8 @@ def _map_type(
     elif group.discriminator:
         # An update that sets no attribute stores nothing, and each other member may be missing.
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
+    elif shape.lacking:
+        item[names.own("sent_at")] = {"meta": "sent_at"}
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 
 
@@ -207,16 +209,16 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     version = group.common_version
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
-    discriminator = attribute_name(group.discriminator, taken)
-    ordering = version_name(version, {*taken, discriminator})
     item = group.key.item
-    item[discriminator] = path_expression(group.discriminator)
+    keywords: dict[Steps, Mapping[str, Any]] = {version.path: version.keywords}
+    if group.discriminator:
+        discriminator = attribute_name(group.discriminator, taken)
+        taken.add(discriminator)
+        item[discriminator] = path_expression(group.discriminator)
+        keywords[group.discriminator] = {"enum": [shape.value for shape in group.shapes]}
     item |= {name: path_expression([name]) for name in members}
+    ordering = version_name(version, taken)
     item[ordering] = version_expression(version)
-    keywords: Keywords = {
-        version.path: version.keywords,
-        group.discriminator: {"enum": [shape.value for shape in group.shapes]},
-    }
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 
 

@@ -83,7 +83,7 @@ TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
             "readings",
             [
                 ("sensor", "S", ("unique in 10 samples",)),
-                ("account_id", "S", ("named like an id", "the same in all 10 samples")),
+                ("account_id", "S", ("named like an id", "the same in all 10 samples", "perhaps of something else")),
             ],
         ),
         (

@@ -319,20 +319,76 @@ def test_a_state_in_words_is_no_type() -> None:
     """Nor one within an object."""
     for one, other in (({"status": "a b"}, {"status": "c"}), ({"o": {"status": "a"}}, {"o": {"status": "b"}})):
         messages = [{"order_id": "o1", "seq": 1, "x": 1, **one}, {"order_id": "o1", "seq": 2, "y": 1, **other}]
-        assert [route.name for route in planned(messages).routes] == ["orders"]
+        assert "status" not in "".join(route.settings.get("when", "") for route in planned(messages).routes)
+
+
+def planned_with(messages: Sequence[dict[str, Any]], **options: str) -> Plan:
+    """The plan for messages of a queue `orders` with options."""
+    wanted = Wanted("orders", "orders", "orders", **options)
+    return plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0])
 
 
 def test_members_that_a_later_message_erases() -> None:
-    """They are named, unless one message has all."""
+    """They are named if whole items are wanted, unless one message has all."""
     messages = [{"order_id": "o1", "seq": 1, "lines": 1}, {"order_id": "o1", "seq": 2, "amount": 1}]
-    [table] = planned(messages).tables
-    note = table.notes[-1]
-    assert note.startswith("messages of one key have other members: a later one erases amount, lines; if these")
+    [table] = planned_with(messages, mode="newest").tables
+    assert table.notes[-1] == (
+        "messages of one key have other members: a later one erases amount, lines; if these are types of messages, "
+        "give those of each a --queue and a --name of its own, with --table orders and --mode update"
+    )
     [table] = planned([*messages, {"order_id": "o1", "seq": 3, "lines": 1, "amount": 1}]).tables
     assert "erases" not in "".join(table.notes)
-    wanted = Wanted("orders", "orders", "orders", mode="update")
-    [table] = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0]).tables
-    assert "erases" not in "".join(table.notes)
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "update"}, {"key": "order_id"}])
+def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> None:
+    """Each sets attributes of its own, with a version of its own; null is as good as no member."""
+    messages = [
+        {"order_id": "o1", "seq": 1, "lines": 1, "customer": "c", "note": "x"},
+        {"order_id": "o1", "seq": 2, "amount": 1, "lines": None},
+        {"order_id": "o1", "seq": 3, "note": "y"},
+        {"order_id": "o2", "seq": 1, "lines": 1, "customer": "c", "note": None},
+    ]
+    plan = planned_with(messages, **options)
+    assert {route.settings["when"] for route in plan.routes} == {
+        "lines != `null`",
+        "amount != `null`",
+        "lines == `null` && amount == `null`",
+    }
+    assert items(plan) == {
+        "lines": {"lines_lines": "lines", "customer": "customer", "lines_note": "note", "lines_seq": "seq"},
+        "amount": {"amount": "amount", "amount_lines": "lines", "amount_seq": "seq"},
+        "other": {"other_note": "note", "other_seq": "seq"},
+    }
+    [table] = plan.tables
+    assert table.notes[1:3] == (
+        "mode update: no message has two of lines, amount: those with each set attributes of their own, so that none "
+        "erases what another stored, in any order (one whole message instead: --mode newest or put)",
+        "versions, of each kind its own, by seq: lines_seq, amount_seq, other_seq",
+    )
+    assert plan.notes == ()
+
+
+def test_messages_with_none_of_the_members() -> None:
+    """They are unmatched, unless the samples have such, or a route takes what all have."""
+    messages: list[dict[str, Any]] = [{"order_id": "o1", "lines": 1}, {"order_id": "o1", "amount": 1}]
+    assert planned(messages).notes == ("no route takes a message that has none of lines, amount: it is unmatched",)
+    assert items(planned(messages)) == {"lines": {"lines": "lines"}, "amount": {"amount": "amount"}}
+    bare = planned([*messages, {"order_id": "o1"}])
+    assert (items(bare)["other"], bare.notes) == ({"other_sent_at": {"meta": "sent_at"}}, ())
+    ordered = [{**each, "seq": number, "status": "open"} for number, each in enumerate(messages)]
+    plan = planned(ordered)
+    assert "when" not in plan.routes[-1].settings
+    assert (items(plan)["common"], plan.notes) == ({"status": "status", "seq": "seq"}, ())
+
+
+def test_members_that_are_optional() -> None:
+    """A few of many tell no types apart, and neither do those that come together."""
+    few = {f"m{number}": number for number in range(8)}
+    messages = [{"id": "o1", **few, "x": 1}, {"id": "o1", **few, "y": 1}]
+    assert [route.name for route in planned(messages).routes] == ["orders"]
+    together = [{"id": "o1", "x": 1, "y": 1}, {"id": "o1", "y": 1, "z": 1}, {"id": "o1", "z": 1, "x": 1}]
+    assert [route.name for route in planned(together).routes] == ["orders"]
 
 
 def test_messages_of_a_queue_that_one_route_takes() -> None:
