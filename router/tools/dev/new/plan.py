@@ -99,6 +99,7 @@ def plan_routes(
             tables.append(planned.table)
         routes += _plan_routes(group, shapes.discriminator, wanted, planned)
     _refuse_known([route.name for route in routes], config)
+    _refuse_meeting(routes, config)
     notes = [*samples.notes, *_note_unmatched(shapes, routes)]
     return Plan(added, tuple(tables), tuple(routes), tuple(notes))
 
@@ -183,6 +184,20 @@ def _refuse_known(names: Sequence[str], config: spec.Config) -> None:
     for name in names:
         if name in config.routes or names.count(name) > 1:
             raise UsageError(f"there is a route '{name}' already; give another --name")
+
+
+def _refuse_meeting(routes: Sequence[NewRoute], config: spec.Config) -> None:
+    """Raise UsageError if routes without a condition get the same messages and write one item."""
+    for route in routes:
+        for name, known in config.routes.items():
+            is_of_all = known.when is None and "when" not in route.settings
+            same = (known.queue, known.table) == (route.settings["queue"], route.settings["table"])
+            if is_of_all and same:
+                raise UsageError(
+                    f"route '{name}' takes these messages too, as neither it nor '{route.name}' has a condition, and "
+                    "both would write one item: give the samples of all types in one command, or these "
+                    "another --queue"
+                )
 
 
 def _group_by_table(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from router.errors import UsageError
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.samples import SampleSet
 from router.tools.dev.new.sharing import prefixes_of
@@ -362,8 +363,10 @@ def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> No
     }
     [table] = plan.tables
     assert table.notes[1:3] == (
-        "mode update: no message has two of lines, amount: those with each set attributes of their own, so that none "
-        "erases what another stored, in any order (one whole message instead: --mode newest or put)",
+        (
+            "mode update: no message has two of lines, amount: those with each set attributes of their own, so that "
+            "none erases what another stored, in any order (one whole message instead: --mode newest or put)"
+        ),
         "versions, of each kind its own, by seq: lines_seq, amount_seq, other_seq",
     )
     assert plan.notes == ()
@@ -380,6 +383,59 @@ def test_messages_with_none_of_the_members() -> None:
     plan = planned(ordered)
     assert "when" not in plan.routes[-1].settings
     assert (items(plan)["common"], plan.notes) == ({"status": "status", "seq": "seq"}, ())
+
+
+def test_two_routes_without_a_condition() -> None:
+    """Each gets the messages of the other, too: those of one key would be stale for the one they are for."""
+    routes = {
+        "billed": spec.RouteSettings(queue="orders", table="others"),
+        "some": spec.RouteSettings(queue="orders", table="orders", when="type == 'x'"),
+        "placed": spec.RouteSettings(queue="orders", table="orders"),
+    }
+    config = spec.Config(version=1, queues={"orders": spec.Queue(dead_letter="d")}, routes=routes)
+    with pytest.raises(UsageError) as caught:
+        planned([{"order_id": "a", "amount": 1}], config)
+    assert str(caught.value) == (
+        "route 'placed' takes these messages too, as neither it nor 'orders' has a condition, and both would write one "
+        "item: give the samples of all types in one command, or these another --queue"
+    )
+
+
+def test_the_time_of_the_thing() -> None:
+    """A time that is the same in all messages of a key orders none of them, though each type has one message."""
+    messages: list[dict[str, Any]] = [
+        {"type": "sent", "mail": {"id": number, "timestamp": at(number)}, "sent": {"timestamp": at(number + 1)}}
+        for number in range(2)
+    ]
+    messages += [
+        {"type": "bounced", "mail": each["mail"], "bounced": {"timestamp": at(number + 5)}}
+        for number, each in enumerate(messages)
+    ]
+    found = items(planned_with(messages, key="mail.id"))
+    assert found["sent"]["sent_sent_timestamp_ns"] == {"from": "sent.timestamp", "transform": NS}
+    assert found["bounced"]["bounced_bounced_timestamp_ns"] == {"from": "bounced.timestamp", "transform": NS}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("stageTimestamp", "stageTimestamp"),
+        ("handled_at", "handled_at"),
+        ("created_at", ""),
+        ("due_time", ""),
+        ("x", ""),
+    ],
+)
+def test_a_time_by_another_name(name: str, found: str) -> None:
+    """It orders messages if each of a key has another one, unless its name says what else it is."""
+    messages = [{"id": "a", name: at(minute)} for minute in (1, 2)]
+    [route] = planned(messages).routes
+    expressions = route.settings.get("item", {}).values()
+    assert [each["from"] for each in expressions if isinstance(each, dict)] == ([found] if found else [])
+    once = [{"id": f"a{minute}", name: at(minute)} for minute in (1, 2)]
+    assert "write" not in planned(once).routes[0].settings
+    twice = [*messages, {"id": "a", "n": 1, name: at(2)}]
+    assert "write" not in planned(twice).routes[0].settings
 
 
 def test_members_that_are_optional() -> None:
