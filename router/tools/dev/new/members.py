@@ -20,7 +20,7 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     are many of all.
     """
     whole = Shapes((Shape(tuple(messages)),))
-    erased = erased_members(messages, key)
+    erased = erased_members(messages, key) if key else set[str]()
     if len(erased) <= _MAX_OPTIONAL * len(names_in(messages)):
         return whole
     marks = _marks(messages, erased)
@@ -54,17 +54,17 @@ def erased_members(messages: Messages, key: Sequence[Names]) -> set[str]:
 
 def _marks(messages: Messages, names: set[str]) -> list[str]:
     """Return members of which no message has two: those first that most others come with."""
-    holders: dict[frozenset[int], list[str]] = {}
+    found: dict[frozenset[int], list[str]] = {}
     for name in names_in(messages):
         having = frozenset(index for index, each in enumerate(messages) if _has(each, name))
         if name in names and having:
-            holders.setdefault(having, []).append(name)
+            found.setdefault(having, []).append(name)
     taken: set[int] = set()
     marks = []
-    for having in sorted(holders, key=lambda each: (-len(holders[each]), len(each))):
+    for having in sorted(found, key=lambda each: (-len(found[each]), len(each))):
         if taken.isdisjoint(having):
             taken |= having
-            marks.append(holders[having][0])
+            marks.append(found[having][0])
     return marks
 
 

@@ -36,6 +36,7 @@ from router.tools.dev.new.tables import (
     Settings,
     TablePlan,
     Wanted,
+    field_of,
     plan_table,
 )
 
@@ -173,11 +174,23 @@ def _find_shapes(
     if all(taken_at) and sensors:
         # Readings of two types at one time are two.
         return find_readings(messages, key)
-    if wanted.mode in ("", "update") and wanted.table not in config.tables:
-        ids = choose_key(messages, wanted.key) if wanted.key else rank_keys(messages, wanted.table)
-        paths = [each.path for each in (ids if wanted.key else ids[:1])]
-        return find_members(messages, paths) if paths else shapes
+    if wanted.mode in ("", "update"):
+        return find_members(messages, _find_key(messages, wanted, config))
     return shapes
+
+
+def _find_key(messages: Messages, wanted: Wanted, config: spec.Config) -> list[Names]:
+    """Return the paths of the key that is given, or that the table has, or else of the best one."""
+    known = config.tables.get(wanted.table)
+    if wanted.key or known is None:
+        given = (
+            choose_key(messages, wanted.key)
+            if wanted.key
+            else rank_keys(messages, wanted.table)[:1]
+        )
+        return [each.path for each in given]
+    fields = [field_of(messages, name, wanted.table) for name in known.key]
+    return [tuple(each.split(".")) for each in fields]
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config) -> None:

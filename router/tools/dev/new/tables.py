@@ -187,7 +187,7 @@ class _Planner:
         if self._wanted.key:
             return [], choose_key(self._messages, self._wanted.key)
         if self._known:
-            fields = [_field_of(self._messages, each, self._name) for each in self._known.key]
+            fields = [field_of(self._messages, each, self._name) for each in self._known.key]
             return [], choose_key(self._messages, ",".join(fields))
         ranked = rank_keys(self._messages, self._name)
         candidates = [each for each in ranked if each.path != self._type]
@@ -396,7 +396,7 @@ def _updated_attributes(config: spec.Config, table: str) -> frozenset[str]:
     )
 
 
-def _field_of(messages: Messages, attribute: str, table: str) -> str:
+def field_of(messages: Messages, attribute: str, table: str) -> str:
     """Return the field for a key attribute of a table that exists: by its name, or by the names of
     its path.
     """

@@ -323,7 +323,7 @@ def test_a_state_in_words_is_no_type() -> None:
         assert "status" not in "".join(route.settings.get("when", "") for route in planned(messages).routes)
 
 
-def planned_with(messages: Sequence[dict[str, Any]], **options: str) -> Plan:
+def planned_with(messages: Sequence[dict[str, Any]], **options: Any) -> Plan:
     """The plan for messages of a queue `orders` with options."""
     wanted = Wanted("orders", "orders", "orders", **options)
     return plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0])
@@ -370,6 +370,30 @@ def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> No
         "versions, of each kind its own, by seq: lines_seq, amount_seq, other_seq",
     )
     assert plan.notes == ()
+
+
+def test_members_in_a_table_that_routes_update() -> None:
+    """They tell types apart there, too, by the key that the table has."""
+    config = spec.Config(
+        version=1,
+        tables={"orders": spec.TableSettings(key={"order_id": "S"})},
+        routes={
+            "placed": spec.RouteSettings(
+                queue="others",
+                table="orders",
+                item={"order_id": "order_id", "note": "note"},
+                write=spec.WriteSettings(mode="update"),
+            )
+        },
+    )
+    messages = [
+        {"id": "1", "order_id": "o1", "seq": 1, "lines": 1},
+        {"id": "1", "order_id": "o1", "seq": 2, "amount": 1, "note": "x"},
+    ]
+    assert items(planned(messages, config)) == {
+        "lines": {"lines_id": "id", "lines": "lines", "lines_seq": "seq"},
+        "amount": {"amount_id": "id", "amount": "amount", "amount_note": "note", "amount_seq": "seq"},
+    }
 
 
 def test_messages_with_none_of_the_members() -> None:
@@ -434,7 +458,7 @@ def test_a_time_by_another_name(name: str, found: str) -> None:
     assert [each["from"] for each in expressions if isinstance(each, dict)] == ([found] if found else [])
     once = [{"id": f"a{minute}", name: at(minute)} for minute in (1, 2)]
     assert "write" not in planned(once).routes[0].settings
-    twice = [*messages, {"id": "a", "n": 1, name: at(2)}]
+    twice: list[dict[str, Any]] = [*messages, {"id": "a", "n": 1, name: at(2)}]
     assert "write" not in planned(twice).routes[0].settings
 
 
