@@ -90,7 +90,7 @@ def share(group: Group) -> Shared:
     types = []
     for shape, prefix, version in zip(group.shapes, group.prefixes, group.versions, strict=True):
         names = _Names(prefix, own, taken)
-        types.append(_map_type(group, shape, version, names, left_out))
+        types.append(_map_type(group, shape, version, names, left_out, mapped is None))
     aside = [*_paths_aside(group, group.common_version), *_paths_of(group.versions)]
     shown = [name for name in own if (name,) not in aside]
     return Shared(tuple(types), mapped, tuple(common), tuple(shown))
@@ -174,8 +174,9 @@ def _map_type(
     version: VersionField | None,
     names: _Names,
     left_out: Sequence[str],
+    is_alone: bool,
 ) -> Mapped:
-    """Return how messages of one type set their attributes."""
+    """Return how messages of one type set their attributes; alone if no route is for all types."""
     item = group.key.item
     ordering = ""
     keywords: Keywords = {}
@@ -188,10 +189,11 @@ def _map_type(
         ordering = names.own(version_name(version, ()))
         item[ordering] = version_expression(version)
         keywords = {version.path: version.keywords}
-    elif group.discriminator:
+    is_kept = is_alone and len(group.discriminator) == 1
+    if group.discriminator and (is_kept or not version):
         # An update that sets no attribute stores nothing, and each other member may be missing.
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
-    elif shape.lacking:
+    if shape.lacking and not version:
         item[names.own("sent_at")] = {"meta": "sent_at"}
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 

@@ -105,15 +105,25 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 "common": {"type": "type", "shop": "shop", "at": "at", "at_ns": {"from": "at", "transform": NS}},
             },
         ),
-        # A time is no reason for a route of its own.
+        # A time is no reason for a route of its own: each type stores what it is.
         (
             [
                 {"type": "placed", "order_id": "a", "at": at(1), "lines": 1},
                 {"type": "paid", "order_id": "a", "at": at(2), "amount": 1},
             ],
             {
-                "placed": {"placed_at": "at", "lines": "lines", "placed_at_ns": {"from": "at", "transform": NS}},
-                "paid": {"paid_at": "at", "amount": "amount", "paid_at_ns": {"from": "at", "transform": NS}},
+                "placed": {
+                    "placed_at": "at",
+                    "lines": "lines",
+                    "placed_at_ns": {"from": "at", "transform": NS},
+                    "placed_type": "type",
+                },
+                "paid": {
+                    "paid_at": "at",
+                    "amount": "amount",
+                    "paid_at_ns": {"from": "at", "transform": NS},
+                    "paid_type": "type",
+                },
             },
         ),
         # An update that sets no attribute stores nothing, so the type is one where there is no version.
