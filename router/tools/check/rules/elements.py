@@ -94,7 +94,8 @@ def _texts(route: AnalyzedRoute, name: str | None) -> list[str]:
 def _are_unique(route: AnalyzedRoute) -> bool:
     """Whether the schema proves that no two elements have one key: it is the whole element."""
     steps = route.scope.element
-    if route.table is None or steps is None or route.mapped is None:
+    if steps is None or route.mapped is None:
         return False
+    assert route.table is not None
     texts = [text for name in route.table.key for text in _texts(route, name)]
     return "element" in texts and route.mapped.holds_at(steps[:-1], {"uniqueItems": True}) is YES

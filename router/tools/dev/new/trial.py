@@ -32,8 +32,6 @@ def losses_of(program: Program, routes: Sequence[NewRoute]) -> list[str]:
 
 def _way_out(route: NewRoute) -> str:
     field = ".".join(route.discriminator)
-    if not field:
-        return "give --mode newest or put, by which the last message replaces the item"
     key = ".".join(next(iter(route.key.values())))
     return (
         f"give --mode update, by which each {field} sets attributes of its own, or --key {key},{field}, "
