@@ -26,12 +26,12 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     marks = _marks(messages, erased)
     if len(marks) < 2:
         return whole
-    groups = {name: [each for each in messages if _has(each, name)] for name in marks}
-    others = [each for each in messages if not any(_has(each, name) for name in marks)]
     labels = labels_of([*marks, _OTHER])
-    shapes = [
-        Shape(tuple(group), name, labels[name], having=name) for name, group in groups.items()
-    ]
+    shapes = []
+    for name in marks:
+        group = tuple(each for each in messages if _has(each, name))
+        shapes.append(Shape(group, name, labels[name], having=name))
+    others = [each for each in messages if not _has_any(each, marks)]
     if others:
         shapes.append(Shape(tuple(others), _OTHER, labels[_OTHER], lacking=tuple(marks)))
     return Shapes(tuple(shapes))
@@ -70,3 +70,7 @@ def _marks(messages: Messages, names: set[str]) -> list[str]:
 
 def _has(message: Any, name: str) -> bool:
     return message.get(name) is not None
+
+
+def _has_any(message: Any, names: Sequence[str]) -> bool:
+    return any(_has(message, name) for name in names)

@@ -1,9 +1,9 @@
 """Plans what `router new` adds to a config: a queue, tables, and a route with a schema for each
 shape of the samples.
 
-The way of the samples: `samples` reads them, `shapes` groups them, `fields` finds the key and the
-version of each group, `mapping` makes items of them, `inference` makes the schemas, and `files`
-writes it all.
+The way of the samples: `samples` reads them, `shapes` and `members` group them, `fields` finds the
+key and `versions` the version of each group, `mapping` makes items of them, `inference` makes the
+schemas, and `files` writes it all.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -182,15 +182,16 @@ def _find_shapes(
 def _find_key(messages: Messages, wanted: Wanted, config: spec.Config) -> list[Names]:
     """Return the paths of the key that is given, or that the table has, or else of the best one."""
     known = config.tables.get(wanted.table)
-    if wanted.key or known is None:
-        given = (
-            choose_key(messages, wanted.key)
-            if wanted.key
-            else rank_keys(messages, wanted.table)[:1]
-        )
-        return [each.path for each in given]
-    fields = [field_of(messages, name, wanted.table) for name in known.key]
-    return [tuple(each.split(".")) for each in fields]
+    try:
+        if wanted.key:
+            return [each.path for each in choose_key(messages, wanted.key)]
+        if known:
+            fields = [field_of(messages, name, wanted.table) for name in known.key]
+            return [tuple(each.split(".")) for each in fields]
+    except UsageError:
+        # The plan of the table raises it again.
+        return []
+    return [each.path for each in rank_keys(messages, wanted.table)[:1]]
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.dev.new.fields import Names, VersionField, snake_case, values_at
+from router.tools.dev.new.fields import Names, snake_case, values_at
 from router.tools.dev.new.inference import Keywords, Steps
 from router.tools.dev.new.mapping import (
     Mapped,
@@ -22,6 +22,7 @@ from router.tools.dev.new.mapping import (
     version_name,
 )
 from router.tools.dev.new.shapes import Shape
+from router.tools.dev.new.versions import VersionField
 
 _ALIKE = 0.75
 """The least part of the paths of objects that two types have both, if the objects are one thing."""

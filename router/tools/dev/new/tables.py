@@ -15,11 +15,8 @@ from router.tools.dev.new.fields import (
     KeyCandidate,
     Messages,
     Names,
-    VersionField,
     choose_key,
-    choose_version,
     find_reading_time,
-    find_version,
     is_id_of_message,
     paths_of,
     rank_keys,
@@ -37,6 +34,7 @@ from router.tools.dev.new.s3_notifications import (
 )
 from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
+from router.tools.dev.new.versions import VersionField, choose_version, find_version
 
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.new.fields import choose_key, choose_version, find_version, rank_keys
+from router.tools.dev.new.fields import choose_key, rank_keys
 from router.tools.dev.new.shapes import find_shapes
+from router.tools.dev.new.versions import choose_version, find_version
 
 ONE = "one sample does not show whether it is unique"
 TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")

@@ -356,7 +356,7 @@ def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> No
     """Each sets attributes of its own, with a version of its own; null is as good as no member."""
     messages = [
         {"order_id": "o1", "seq": 1, "lines": 1, "customer": "c", "note": "x"},
-        {"order_id": "o1", "seq": 2, "amount": 1, "lines": None},
+        {"order_id": "o1", "seq": 2, "amount": 0, "lines": None},
         {"order_id": "o1", "seq": 3, "note": "y"},
         {"order_id": "o2", "seq": 1, "lines": 1, "customer": "c", "note": None},
     ]
