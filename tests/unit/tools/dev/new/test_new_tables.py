@@ -384,6 +384,7 @@ def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> No
 
 def test_members_in_a_table_that_routes_update() -> None:
     """They tell types apart there, too, by the key that the table has."""
+    item: dict[str, Any] = {"order_id": "order_id", "note": "note"}
     config = spec.Config(
         version=1,
         tables={"orders": spec.TableSettings(key={"order_id": "S"})},
@@ -391,7 +392,7 @@ def test_members_in_a_table_that_routes_update() -> None:
             "placed": spec.RouteSettings(
                 queue="others",
                 table="orders",
-                item={"order_id": "order_id", "note": "note"},
+                item=item,
                 write=spec.WriteSettings(mode="update"),
             )
         },
