@@ -148,7 +148,8 @@ class StackRun:
             path.write_text(as_json(with_canary(document, Canary(10, 5))))
         text = path.read_text()
         self._numbers.update(resources=len(json.loads(text)["Resources"]), bytes=len(text))
-        self._expect("cfn-lint", lint_findings(text), [])
+        # A remark: over 400 resources, of 500.
+        self._expect("cfn-lint", [each for each in lint_findings(text) if not each.startswith("I3010 ")], [])
         if not with_programs:
             return
         failed = run_checkov(path.parent)["results"]["failed_checks"]
