@@ -96,7 +96,8 @@ class StackRun:
         self._patch = ["--patch", str(folder / "patch.yaml")] if case.patch else []
         with in_environment_of(local):
             services = {"cloudformation", *(each.split()[0] for each in LISTS.values())}
-            self._clients: Json = {name: boto3.client(name) for name in services}
+            make: Any = boto3.client
+            self._clients: Json = {name: make(name) for name in services}
         if BOUNDARY in case.words:
             self._clients["iam"].create_policy(PolicyName="boundary", PolicyDocument=json.dumps(RIGHTS))
 
@@ -158,9 +159,9 @@ class StackRun:
         self._expect("checkov", found - ACCEPTED.keys(), set())
         env = self._local.environment() | {"SAM_CLI_TELEMETRY": "0", "HOME": str(self._folder)}
         for lint in ([], ["--lint"]):
-            words = [str(SAM), "validate", "--template-file", str(path), *lint]
-            done_ = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
-            self._expect(" ".join(words), (done_.returncode, done_.returncode and done_.stdout + done_.stderr), (0, 0))
+            validate = [str(SAM), "validate", "--template-file", str(path), *lint]
+            sam = subprocess.run(validate, env=env, capture_output=True, text=True, check=False)
+            self._expect(" ".join(validate), (sam.returncode, sam.returncode and sam.stdout + sam.stderr), (0, 0))
 
     def _deploy(self) -> None:
         words = ["-c", str(self._project.config), "--allow-breaking", *self._case.words, *self._patch]
@@ -216,8 +217,8 @@ class StackRun:
     def _letters(self, config: Json, queue: Json) -> Json:
         """Return the settings of the dead-letter queue of a queue."""
         own = {"name": queue["dead_letter"], "retention": "14d", "kms_key": queue.get("kms_key")}
-        found = own | config["queues"].get(queue["dead_letter"], {})
-        return found | {"name": self._named(found["name"])}
+        found: Json = own | config["queues"].get(queue["dead_letter"], {})
+        return {**found, "name": self._named(found["name"])}
 
     def _judge_queue(self, name: str, queue: Json, letters: Json) -> None:
         visibility = 60 if self._case.has_worker else 360 + int(queue["lambda"].get("window", "0s")[:-1])
