@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from router.errors import PluginError, RouterError, UsageError
 from router.runtime.config.environment import RT005
@@ -57,7 +58,7 @@ from router.tools.deploy.template.expressions import hidden_parameters, variable
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
-from router.tools.deploy.template.tags import tags_of_stack
+from router.tools.deploy.template.tags import kept_tags
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -99,6 +100,7 @@ class DeployRun(StackRun):
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
         self._reverts_drift = options.revert_drift
+        self._template = options.template
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden = SecretValues()
@@ -123,8 +125,15 @@ class DeployRun(StackRun):
             self._hide(self._known)
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
-        before = stack.tags if stack and old.body else {}
-        tags = tags_of_stack(config, self._deploys.template.tags, before)
+        given = self._deploys.template.tags
+        kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
+        if kept:
+            listed = ", ".join(f"{name}={value}" for name, value in kept.items())
+            self._log(
+                f"the stack keeps the tags {listed}, which the config does not have; --tag gives others"
+            )
+        self._template = structs.replace(self._deploys.template, kept=kept)
+        tags = {**kept, **config.program.config.tags, **given}
         self._stacks.settings = StackSettings(tags, self._deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
@@ -264,7 +273,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
-        document = with_options(document, config, self._deploys.template, self._stacks.region)
+        document = with_options(document, config, self._template, self._stacks.region)
         if self._deploys.worker:
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
         else:
