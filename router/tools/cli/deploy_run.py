@@ -15,7 +15,6 @@ from msgspec import structs
 from router.errors import PluginError, RouterError, UsageError
 from router.runtime.config.environment import RT005
 from router.runtime.config.secret_values import SecretValues
-from router.tools.change.compare import side_by_side
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
 from router.tools.check.run import RULE_FAILED, examine
@@ -192,19 +191,13 @@ class DeployRun(StackRun):
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
-        if self._deploys.canary and has_function(old.body):
-            if self._versions is None:
-                return f"refused: it is not known whether two versions may write side by side: {self._unread}"
-            advice = "with --canary both versions write for a while: deploy without it, when few messages come"
-        elif has_worker(old.body) != self._deploys.worker:
-            advice = (
-                "the function and the worker write side by side while one replaces the other: deploy this change to "
-                "what runs first"
-            )
-        else:
-            return ""
-        reasons = side_by_side(*self._versions) if self._versions else ()
-        return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
+        if not self._deploys.canary or not has_function(old.body):
+            return self._why_not_replaced(old, self._deploys.worker)
+        if self._versions is None:
+            return f"refused: it is not known whether two versions may write side by side: {self._unread}"
+        return self._why_not_beside(
+            "with --canary both versions write for a while: deploy without it, when few messages come"
+        )
 
     def _replace_tasks(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
         """Return a deployment whose old tasks stop first if both versions must not write at the same time.
@@ -350,6 +343,9 @@ class RollbackRun(StackRun):
                 f"it is now; router deploy with --parameter {name}=… changes it"
             )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
+        if refusal := self._why_not_replaced(old, has_worker(before.template)):
+            self._log(refusal)
+            return self._report(deployment, (), 1)
         if has_worker(old.body) and has_worker(before.template):
             deployment = self._stop_first(deployment)
         report = self._compare_routes()
