@@ -14,6 +14,7 @@ from msgspec import structs
 
 from router.errors import PluginError, RouterError, UsageError
 from router.runtime.config.environment import RT005
+from router.tools.change.compare import refusal
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
 from router.tools.check.run import RULE_FAILED, examine
@@ -68,6 +69,8 @@ from router.tools.dev.run_tests import Suite, Verdict
 
 _DIGEST = "@sha256:"
 """What is between the repository and the digest of an image."""
+_REPLACED = "the function and the worker write side by side while one replaces the other: deploy this to what runs first"
+"""What to do where a function must not replace a worker, or the reverse."""
 
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
@@ -144,8 +147,8 @@ class DeployRun(StackRun):
             )
         if old.body:
             self._open_versions(closing)
-        if refusal := self._why_not_side_by_side(old):
-            self._log(refusal)
+        if why := self._why_not_side_by_side(old):
+            self._log(why)
             return self._report(deployment, (), 1)
         if self._deploys.canary:
             require_codedeploy(self._services["codedeploy"])
@@ -191,11 +194,13 @@ class DeployRun(StackRun):
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
         if not self._deploys.canary or not has_function(old.body):
-            return self._why_not_replaced(old, self._deploys.worker)
+            replaced = has_worker(old.body) != self._deploys.worker
+            return refusal(self._versions, _REPLACED) if replaced else ""
         if self._versions is None:
             return f"refused: it is not known whether two versions may write side by side: {self._unread}"
-        return self._why_not_beside(
-            "with --canary both versions write for a while: deploy without it, when few messages come"
+        return refusal(
+            self._versions,
+            "with --canary both versions write for a while: deploy without it, when few messages come",
         )
 
     def _replace_tasks(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
@@ -337,10 +342,12 @@ class RollbackRun(StackRun):
                 f"it is now; router deploy with --parameter {name}=… changes it"
             )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
-        if refusal := self._why_not_replaced(old, has_worker(before.template)):
-            self._log(refusal)
+        workers = has_worker(old.body), has_worker(before.template)
+        why = refusal(self._versions, _REPLACED) if workers[0] != workers[1] else ""
+        if why:
+            self._log(why)
             return self._report(deployment, (), 1)
-        if has_worker(old.body) and has_worker(before.template):
+        if all(workers):
             deployment = self._stop_first(deployment)
         report = self._compare_routes()
         if report and not self._options.as_json:

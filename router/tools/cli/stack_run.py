@@ -254,20 +254,6 @@ class StackRun(ABC):
         found = [routes_by_resource(*both) for both in zip(self._versions, templates, strict=True)]
         return structs.replace(deployment, routes={**found[0], **found[1], **deployment.routes})
 
-    def _why_not_replaced(self, old: TemplateVersion, by_worker: bool) -> str:
-        """Return why a function must not replace the worker of a stack, or the reverse, or ""."""
-        if has_worker(old.body) == by_worker:
-            return ""
-        return self._why_not_beside(
-            "the function and the worker write side by side while one replaces the other: deploy this change to what "
-            "runs first"
-        )
-
-    def _why_not_beside(self, advice: str) -> str:
-        """Return why what runs and the new config must not write at the same time, with an advice, or ""."""
-        reasons = side_by_side(*self._versions) if self._versions else ()
-        return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
-
     def _stop_first(self, deployment: Deployment) -> Deployment:
         """Return a deployment whose service stops its old tasks first if both configs must not write side by side."""
         if self._versions:
