@@ -69,7 +69,10 @@ from router.tools.dev.run_tests import Suite, Verdict
 
 _DIGEST = "@sha256:"
 """What is between the repository and the digest of an image."""
-_REPLACED = "the function and the worker write side by side while one replaces the other: deploy this to what runs first"
+_REPLACED = (
+    "the function and the worker write side by side while one replaces the other: "
+    "deploy this change to what runs first"
+)
 """What to do where a function must not replace a worker, or the reverse."""
 
 
