@@ -399,7 +399,7 @@ def depthwise_prover_of(
     return DepthwiseProver(
         SubschemaWalker(validation.locations),
         Location.of(validation.root) if known else ANYTHING,
-        validation.validator.is_valid,
+        validation.is_valid,
         _Faults(validation).first,
         parse,
     )
@@ -416,12 +416,12 @@ class _Faults:
 
         If errors are large, that is the root.
         """
-        validator = self._validation.validator
-        if validator.is_valid(message):
+        validation = self._validation
+        if validation.is_valid(message):
             return None
-        if not self._is_explained:
+        if not self._is_explained or validation.takes_long(message):
             return ()
-        error = first_error(validator, message)
+        error = first_error(validation.validator, message)
         return () if error is None else error.instance_path
 
     @cached_property

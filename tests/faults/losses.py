@@ -35,6 +35,8 @@ from tests.faults.fault_rig import (
 from tests.support.dev import local_aws
 
 WAVE = 2000
+WAVES = 200
+"""The most waves of a run: each starts a worker or a function anew."""
 WAVE_SECONDS = 600
 MESSAGES_OF_A_KEY = 1000
 """Of all kinds, about: the list of a counter stays small."""
@@ -270,8 +272,9 @@ def run(messages: int, losses: int, seed: int, folder: Path, minutes: float = 60
         feeder = Feeder(rig, folder, source, chance)
         end = started + minutes * 60
         ways = cycle((feeder.feed_worker, feeder.feed_function))
+        wave = min(messages, max(WAVE, messages // WAVES))
         while model.sent < messages and time.monotonic() < end:
-            next(ways)(model, min(WAVE, messages))
+            next(ways)(model, wave)
         faults = proxy.journal.faults.total()
         text = f"{model.sent:,} messages, {faults:,} faults of calls, {feeder.kills} kills"
         print(f"{text}, {time.monotonic() - started:.0f} s", flush=True)

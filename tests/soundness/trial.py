@@ -157,7 +157,7 @@ def judge(
         (validation,) = schemas.validations.values()
         values = [found for word in words for found in _EXAMPLE.findall(word.sentence)]
         examples = [_DECODER.decode(entry.example) for entry in report.ledger.entries if entry.example]
-        is_valid = validation.validator.is_valid
+        is_valid = validation.is_valid
         messages = way.maker(case, Random(seed), is_valid).make(count, (*more, *examples), values)
         whole = _deliver(program, messages, way)
         parts = {

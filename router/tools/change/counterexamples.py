@@ -267,7 +267,7 @@ def _passes(route: RouteVersion, message: Any) -> bool:
         return False
     try:
         # The check of the route itself finds the reason, too, which takes longer.
-        return route.schema is None or route.schema.validator.is_valid(message)
+        return route.schema is None or route.schema.is_valid(message)
     except ValueError:  # half of a surrogate pair
         return False
 

@@ -258,8 +258,9 @@ def _faults(loaded: Loaded, stages: Sequence[Stage]) -> list[Violation]:
         if stage.stage != "validate" or not isinstance(stage.value, Invalid):
             continue
         validation = loaded.validation(stage.route)
-        if validation:
-            found |= dict.fromkeys(_violations(validation, stages[0].value))
+        data = stages[0].value
+        if validation and not validation.takes_long(data):
+            found |= dict.fromkeys(_violations(validation, data))
     return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 

@@ -51,7 +51,7 @@ class SchemaCoverage:
             if stage != "validate":
                 return
             validation = loaded.validation(route)
-            if validation:
+            if validation and not validation.takes_long(decoded[-1]):
                 # No plugin has changed the message before this stage.
                 self._take(validation.validator.evaluate(decoded[-1]).list())
 

@@ -67,12 +67,35 @@ class Validation(Struct, frozen=True, dict=True):
         return next(iter(self.documents.values()))
 
     @cached_property
+    def is_valid(self) -> Callable[[Any], bool]:
+        """Whether a message passes; raises ValueError for what JSON does not have."""
+        is_valid, takes_long = self.validator.is_valid, self.takes_long
+        return (
+            (lambda data: not takes_long(data) and is_valid(data)) if self._has_unique else is_valid
+        )
+
+    @cached_property
+    def takes_long(self) -> Callable[[Any], bool]:
+        """Whether the validator would take long for a message, which then does not pass."""
+        if not self._has_unique:
+            return lambda data: False
+        from router.runtime.program.schemas.unique import has_many_alike
+
+        return has_many_alike
+
+    @cached_property
+    def _has_unique(self) -> bool:
+        return any(b'"uniqueItems"' in each.text for each in self.documents.values())
+
+    @cached_property
     def locations(self) -> Locations:
         """The places in the documents by URI."""
         return Locations(self.documents.values())
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+MANY_ALIKE = "has too many different numbers that are equal as doubles"
+"""The reason where `uniqueItems` would compare all of them."""
 Check = Callable[[Any], Invalid | None]
 _Report = Callable[[Iterable[ConfigFault]], None]
 
@@ -275,7 +298,7 @@ class SchemaStore:
                 return None
         if document.stands_alone:
             self._validators[document.text] = validator
-        check = _check(linker, validator)
+        check = _check(linker, validation)
         self.validations[check] = validation
         return check
 
@@ -285,8 +308,9 @@ def _inline(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _check(linker: Linker, validator: "Validator") -> Check:
-    is_valid = validator.is_valid
+def _check(linker: Linker, validation: Validation) -> Check:
+    validator = validation.validator
+    is_valid = validation.is_valid
     locator: Locator | None = None
 
     def check(data: Any) -> Invalid | None:
@@ -294,6 +318,8 @@ def _check(linker: Linker, validator: "Validator") -> Check:
         try:
             if is_valid(data):
                 return None
+            if validation.takes_long(data):
+                return Invalid(MANY_ALIKE, "")
             if locator is None:
                 # Made at the first failure, because schemas may be large.
                 from router.runtime.program.schemas.reasons import Locator

@@ -121,6 +121,34 @@ def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, inv
     assert verdict(store, schema, data) == invalid
 
 
+UNIQUE = {"properties": {"ids": {"uniqueItems": True}}}
+MANY = Invalid("has too many different numbers that are equal as doubles", "")
+SIXTY_FOUR = [10**38 + number for number in range(64)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "invalid"),
+    [
+        ([10**38 + number for number in range(25_000)], MANY),
+        ([Decimal(f"1.{10**39 + number}") for number in range(25_000)], MANY),
+        ([Decimal(f"{number + 1}e-3000") for number in range(65)], MANY),
+        ([[{"a": Decimal(f"{number + 1}e400")}] for number in range(65)], MANY),
+        ([*SIXTY_FOUR, 10**38 + 64], MANY),
+        (SIXTY_FOUR, None),
+        ([*SIXTY_FOUR, *range(5000), *(10**38 * number for number in range(2, 5000)), "a", True, None], None),
+        ([10**38] * 2 + SIXTY_FOUR, Invalid("fails 'uniqueItems' at /properties/ids/uniqueItems", "/ids")),
+    ],
+    ids=range(8),
+)
+def test_unique_numbers_are_compared_in_bounded_time(store: Any, ids: Any, invalid: Any) -> None:
+    """The validator compares all pairs of numbers that are equal as doubles: minutes for those of one message."""
+    assert verdict(store, UNIQUE, {"ids": ids}) == invalid
+
+
+def test_numbers_that_are_equal_as_doubles_pass_without_unique_items(store: Any) -> None:
+    assert verdict(store, {"properties": {"ids": {"type": "array"}}}, {"ids": [*SIXTY_FOUR, 10**38 + 64]}) is None
+
+
 @pytest.mark.parametrize(
     ("schema", "number", "valid"),
     [
