@@ -224,7 +224,7 @@ def test_a_port_in_use(router: Run, tmp_path: Path) -> None:
         (
             ("users", "-", "--endpoint-url", "http://127.0.0.1:9"),
             "{}",
-            "the queue 'users' cannot be used: ",
+            "the queue 'users' cannot be used: EndpointConnectionError: nothing answered; AWS_ENDPOINT_URL, ",
         ),
     ],
 )
