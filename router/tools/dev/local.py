@@ -28,6 +28,7 @@ POLL_SECONDS = 0.5
 _MAX_FILES = 5000
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
 _LEFT_OUT = ("node_modules", "__pycache__")
+# Version 1 of the AWS CLI, and boto3, read only AWS_DEFAULT_REGION.
 _OF_SDKS = (
     "AWS_ENDPOINT_URL",
     "AWS_ACCESS_KEY_ID",
@@ -85,7 +86,7 @@ def describe_empty(program: Program, local: LocalAws) -> Iterator[str]:
 
 
 def _export(local: LocalAws) -> str:
-    """Return the command that sets the variables of SDKs; boto3 reads only the second of the two of the region."""
+    """Return the command that sets the variables of SDKs and of the AWS CLI."""
     env = local.environment()
     return "export " + " ".join(f"{name}={env[name]}" for name in _OF_SDKS)
 
