@@ -29,7 +29,14 @@ _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
 _WIDTH = 96
 WORKFLOW = "check-routes.yml"
-_IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
+_IGNORED = """\
+.venv/
+__pycache__/
+dist/
+# What `router dlq` writes holds messages.
+dropped-*.jsonl*
+router-dlq-*.journal
+"""
 
 
 class NewFile(Struct, frozen=True):
