@@ -22,7 +22,6 @@ from typing import Any
 
 import boto3
 
-from router.tools.deploy.template.canary import Canary, with_canary
 from tests.aws.conftest import in_environment_of
 from tests.aws.projects import StackProject
 from tests.aws.stack_cases import (
@@ -39,7 +38,7 @@ from tests.aws.stack_cases import (
 )
 from tests.soundness.report import END, PAGE, write_block
 from tests.support.dev import REGION, LocalAws, local_aws
-from tests.support.ops import as_json, make_document, precompile, read_for_deployment, with_alias
+from tests.support.ops import Canary, as_json, make_document, precompile, read_for_deployment, with_alias, with_canary
 from tests.support.program import COMPILED_NAME, load_program
 from tests.unit.tools.deploy.template.test_template_checkov import ACCEPTED, PROGRAM, run_checkov
 from tests.unit.tools.deploy.template.test_template_lint import lint_findings, wanted

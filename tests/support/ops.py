@@ -29,6 +29,7 @@ from router.tools.deploy.stack import (
 from router.tools.deploy.stack_versions import DeployedCode, keep_version
 from router.tools.deploy.template import parts
 from router.tools.deploy.template.alias import with_alias
+from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
     Document,
@@ -42,6 +43,7 @@ __all__ = [
     "DESCRIPTION",
     "NO_RECORDS",
     "Archive",
+    "Canary",
     "DeployableConfig",
     "DeployedCode",
     "Deployment",
@@ -76,4 +78,5 @@ __all__ = [
     "require_free_names",
     "stack_versions",
     "with_alias",
+    "with_canary",
 ]

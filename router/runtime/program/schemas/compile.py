@@ -54,38 +54,35 @@ class Validation(Struct, frozen=True, dict=True):
     """A compiled schema: the library's validator, and the documents by URI, the root
     first.
 
-    `path` is the first path in the config that names the schema.
+    `path` is the first path in the config that names the schema. `has_unique` says that
+    `uniqueItems` is in one of the documents.
     """
 
     validator: "Validator"
     documents: Mapping[str, SchemaDocument]
     path: Path = ()
+    has_unique: bool = False
 
     @property
     def root(self) -> SchemaDocument:
         """The root document."""
         return next(iter(self.documents.values()))
 
-    @cached_property
+    @property
     def is_valid(self) -> Callable[[Any], bool]:
         """Whether a message passes; raises ValueError for what JSON does not have."""
-        is_valid, takes_long = self.validator.is_valid, self.takes_long
-        return (
-            (lambda data: not takes_long(data) and is_valid(data)) if self._has_unique else is_valid
-        )
+        return self._is_valid_in_time if self.has_unique else self.validator.is_valid
 
-    @cached_property
-    def takes_long(self) -> Callable[[Any], bool]:
-        """Whether the validator would take long for a message, which then does not pass."""
-        if not self._has_unique:
-            return lambda data: False
+    def takes_long(self, data: Any) -> bool:
+        """Return whether the validator would take long for a message, which then does not pass."""
+        if not self.has_unique:
+            return False
         from router.runtime.program.schemas.unique import has_many_alike
 
-        return has_many_alike
+        return has_many_alike(data)
 
-    @cached_property
-    def _has_unique(self) -> bool:
-        return any(b'"uniqueItems"' in each.text for each in self.documents.values())
+    def _is_valid_in_time(self, data: Any) -> bool:
+        return not self.takes_long(data) and self.validator.is_valid(data)
 
     @cached_property
     def locations(self) -> Locations:
@@ -281,13 +278,17 @@ class SchemaStore:
             return referred
 
         linker = Linker(document, refer)
-        known = self._validators.get(document.text) if document.stands_alone else None
+        is_alone = document.stands_alone
+        known = self._validators.get(document.text) if is_alone else None
         try:
             validator = linker.link() if known is None else known
         except SchemaError as error:
             report(error.faults)
             return None
-        validation = Validation(validator, linker.reached, path)
+        has_unique = b'"uniqueItems"' in document.text
+        if not is_alone:
+            has_unique = any(b'"uniqueItems"' in each.text for each in linker.reached.values())
+        validation = Validation(validator, linker.reached, path, has_unique)
         # The schemas of a compiled config were examined: it is loaded without the module.
         if known is None and not self._bundle.files:
             from router.runtime.program.schemas.cost import cost_fault
@@ -296,7 +297,7 @@ class SchemaStore:
             if fault is not None:
                 report([fault])
                 return None
-        if document.stands_alone:
+        if is_alone:
             self._validators[document.text] = validator
         check = _check(linker, validation)
         self.validations[check] = validation
@@ -310,7 +311,7 @@ def _inline(path: Path) -> str:
 
 def _check(linker: Linker, validation: Validation) -> Check:
     validator = validation.validator
-    is_valid = validation.is_valid
+    is_valid = validation.is_valid if validation.has_unique else validator.is_valid
     locator: Locator | None = None
 
     def check(data: Any) -> Invalid | None:
