@@ -337,7 +337,7 @@ class StackRun(ABC):
         """Say what helps to find why a new version could not start."""
         if self._untested:
             self._log(f"the import of the package was not tested on this machine: {self._untested}")
-        if self._services["lambda"].is_local:
+        if self._untested and self._services["lambda"].is_local:
             self._log("'router local --empty' prints how to build for the Python of this machine")
         if not prepared.creates:
             self._log(
