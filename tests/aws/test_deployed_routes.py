@@ -32,7 +32,7 @@ def test_verdicts_are_shown(project: StackProject) -> None:
         0,
         [
             "breaking  orders",
-            f"  {REFUSES}",
+            f"  breaking {REFUSES}",
             f"1 breaking; routes: 1 breaking, 0 the same; 'router diff stack:{project.stack}' shows all",
         ],
     )
