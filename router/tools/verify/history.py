@@ -111,6 +111,11 @@ class History:
         """The last update without version that sets the stored value of an attribute."""
         self.keep_match: set[str] = set()
         self.sums: dict[str, Decimal] = {}
+        """What is added to an attribute; with a version, in the order of the source or by idempotency keys."""
+        self.without_keys: set[str] = set()
+        """The attributes of `sums` of which no idempotency key tells whether an update with a version was made."""
+        self.stale_sums: set[str] = set()
+        """Those of them to which an update adds that is stale in the order of the source."""
         self.repeating: set[str] = set()
         """The attributes to which a write without idempotency key adds: a redelivery adds again."""
         self.plain_deletes: list[int] = []
@@ -152,6 +157,7 @@ class History:
             self._see_item(order, write, kept.is_sure)
         else:
             self._see_update(order, kept, version)
+            self._see_sums(kept, outcome)
         return outcome
 
     def end(self) -> None:
@@ -233,13 +239,22 @@ class History:
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
                 self.keep_match.add(name)
-        for name in config.add & item.keys():
-            if "N" in item[name] and kept.applied is not False:
+        if not kept.once or kept.is_doubtful:
+            self.repeating |= config.add
+
+    def _see_sums(self, kept: KeptWrite, outcome: Outcome) -> None:
+        write, item = kept.write, kept.write.item
+        by_order = bool(write.version_name) and kept.applied is None
+        is_made = outcome == WRITTEN if by_order else kept.applied is not False
+        for name in self._configs[write.route].add & item.keys():
+            if "N" in item[name] and is_made:
                 self.sums[name] = _WIDE.add(
                     self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
                 )
-        if not kept.has_key or kept.is_doubtful:
-            self.repeating |= config.add
+            if by_order:
+                self.without_keys.add(name)
+            if by_order and outcome.kind == "stale":
+                self.stale_sums.add(name)
 
     def _note_equal(self, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""

@@ -153,6 +153,37 @@ def test_equal_idempotency_keys(verified: Verified) -> None:
     assert verified.fates(one, other, complete=True) == ["not decidable", "not decidable"]
 
 
+def test_a_sum_of_an_update_with_a_version(verified: Verified) -> None:
+    """A complete source tells it: by the idempotency keys, or by the versions, if those rise in the source."""
+    verified.use("item: {id: id, v: v, n: n}, write: {mode: update, version: v, add: [n], once: effects}")
+    first, second = (verified.message({"id": "a", "v": v, "n": 3}, f"m{v}") for v in (1, 2))
+    verified.store("effects", id="things#m1#0")
+    verified.store("effects", id="things#m2#0")
+    verified.store(id="a", v=2, n=6)
+    assert verified.fates(first, second) == ["not decidable", "not decidable"]
+    assert verified.fates(first, second, complete=True) == ["superseded", "stored"]
+    assert verified.fates(second, first, complete=True) == ["stored", "superseded"]
+    verified.store(id="a", v=2, n=7)
+    assert verified.fates(first, second, complete=True) == ["different", "different"]
+    # Without its key the first was never made: it was stale, or is lost.
+    verified.tables.write("Delete", {"TableName": "effects", "Key": {"id": {"S": "things#m1#0"}}})
+    verified.store(id="a", v=2, n=3)
+    assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+
+
+def test_a_sum_of_an_update_with_a_version_without_keys(verified: Verified) -> None:
+    """What was stale in the order of the source may have been made in that of receipt."""
+    verified.use("item: {id: id, v: v, n: n}, write: {mode: update, version: v, add: [n]}")
+    first, again, second = (
+        verified.message({"id": "a", "v": v, "n": 3}, f"m{number}") for number, v in enumerate((1, 1, 2))
+    )
+    verified.store(id="a", v=2, n=6)
+    assert verified.fates(first, again, second, complete=True) == ["superseded", "superseded", "stored"]
+    assert verified.fates(first, second, again, complete=True) == ["not decidable"] * 3
+    verified.store(id="a", v=2, n=3)
+    assert verified.fates(first, second, complete=True) == ["not decidable", "not decidable"]
+
+
 def test_a_transaction(verified: Verified) -> None:
     """If one of its writes has no trace, it may have been refused as a whole."""
     more = "others: {queue: events, table: others, item: {id: other}}"
