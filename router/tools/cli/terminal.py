@@ -59,7 +59,7 @@ def progress_bar(
 ) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on standard error; the function gets the number done so far.
 
-    One of bytes has an estimate of the time that is left. If standard error is no terminal, it gets a line now and then.
+    One of bytes has an estimate of the time that is left. Without a terminal, there is a line now and then.
     """
     console = output(stderr=True)
     if not console.is_terminal:

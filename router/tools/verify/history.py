@@ -94,6 +94,8 @@ class History:
         self.first_match: dict[tuple[str, str], int] = {}
         self.last_match: dict[tuple[str, str], int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
+        self.own_match: set[tuple[str, str]] = set()
+        """Modes and versions of which some write's item is stored, apart from what other routes write, too."""
         self.greatest: dict[str, Order] = {}
         """The greatest version by the name of its attribute."""
         self.greatest_setting: dict[tuple[str, str], Order] = {}
@@ -213,6 +215,8 @@ class History:
             return
         differing = self.differing(write)
         self._note_equal(write, differing)
+        if all(self.writers.rival(write.route, each) for each in differing):
+            self.own_match.add(rule)
         if not differing:
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order

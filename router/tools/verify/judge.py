@@ -50,6 +50,7 @@ BY_OTHERS = frozenset((_OTHER_MESSAGE, _FIRST, _DELETED_BY_OTHER, _ENDED_BY_OTHE
 _REPEATED = "the sum differs, but a redelivery adds again without 'once'"
 _EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
 _VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
+_WITHOUT_KEY = "its idempotency key is not stored: it was stale, or the update was never made"
 _SAME_KEY = "another message of the source has its idempotency key, and other content"
 _REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
 _MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
@@ -67,6 +68,8 @@ def judge(
     if outcome.kind == "rejected":
         return undecided(_REFUSED)
     found = _judge(history, order, kept, config, outcome)
+    if kept.applied is False and found.fate in ("expired", "deleted"):
+        return undecided(_WITHOUT_KEY)
     if found.fate not in LOST:
         return found
     if kept.unknown:
@@ -208,7 +211,7 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
         return _whole(history, write) if order == last else SUPERSEDED
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
-    if last is not None and _own(history, write, differing)[0]:
+    if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
         return undecided(_ORDER)
     return _others(history, order, write, _OTHER_MESSAGE)
 

@@ -252,7 +252,7 @@ class KeptSource(TemporaryDatabase):
 
 
 class Evidence(Struct, frozen=True):
-    """The attributes in which an item is not what it should be, as they are stored and expected; None for no item, and {} for none that is known.
+    """The attributes in which an item is not what it should be, as they are stored and expected; None for no item.
 
     `adds` is what the write adds and appends, and `once` its idempotency key if that is not stored.
     """

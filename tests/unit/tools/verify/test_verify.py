@@ -184,6 +184,32 @@ def test_a_sum_of_an_update_with_a_version_without_keys(verified: Verified) -> N
     assert verified.fates(first, second, complete=True) == ["not decidable", "not decidable"]
 
 
+def test_a_version_does_not_explain_a_missing_idempotency_key(verified: Verified) -> None:
+    """What has expired or was deleted meanwhile was made, or was stale, or is lost: without its key nothing tells."""
+    more = "ends: {queue: events, table: things, when: kind == 'end', item: {id: id}, write: {mode: delete}}"
+    route = "when: kind == 'add', item: {id: id, v: v, n: n, end: end}, write: {mode: update, version: v, add: [n], once: effects}"
+    verified.use(route, more, table="ttl: end")
+    made = verified.message({"kind": "add", "id": "a", "v": 1, "n": 3, "end": 1_700_000_000})
+    deleted = verified.message({"kind": "end", "id": "b"}, "m2")
+    before = verified.message({"kind": "add", "id": "b", "v": 1, "n": 3, "end": 1_900_000_000}, "m3")
+    assert verified.fates(made, before, deleted, complete=True) == ["not decidable", "not decidable", "stored"]
+    verified.store("effects", id="things#m1#0")
+    verified.store("effects", id="things#m3#0")
+    assert verified.fates(made, before, deleted, complete=True) == ["expired", "deleted", "stored"]
+
+
+def test_an_older_item_with_an_attribute_of_another_route(verified: Verified) -> None:
+    """Another order of receipt explains it: the older put came last, and then the update of the newer message."""
+    more = (
+        "others: {queue: events, table: things, item: {id: id, c: {from: c, missing: remove}}, write: {mode: update}}"
+    )
+    verified.use("item: {id: id, a: a, c: c}", more)
+    verified.store(id="k", c="new")
+    older, newer = verified.message({"id": "k", "c": "old"}), verified.message({"id": "k", "a": "x", "c": "new"}, "m2")
+    assert verified.fates(older, newer, complete=True) == ["superseded", "not decidable"]
+    assert verified.fates(newer, complete=True) == ["different"]
+
+
 def test_a_transaction(verified: Verified) -> None:
     """If one of its writes has no trace, it may have been refused as a whole."""
     more = "others: {queue: events, table: others, item: {id: other}}"
