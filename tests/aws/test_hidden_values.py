@@ -152,6 +152,8 @@ def test_another_value_as_json(unchanged: StackProject) -> None:
     done = deploy(unchanged, "--dry-run", "--json", **VALUES | {"MARK": "topsecret5"})
 
     assert json.loads(done.stdout)["parameters"] == {"MARK": {"before": "(not shown)", "after": "(another, not shown)"}}
+    assert [each["code"] for each in json.loads(done.stdout)["diff"]["findings"]] == ["RT902", "RT914"]
+    assert "topsecret" not in done.output
 
 
 def test_a_comparison(unchanged: StackProject) -> None:
@@ -161,13 +163,14 @@ def test_a_comparison(unchanged: StackProject) -> None:
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "no changes; routes: 1 the same")
 
 
-def test_a_comparison_of_secrets(unchanged: StackProject) -> None:
-    """A mapping that changes with a variable is reported by its reference."""
-    done = unchanged.run(
-        "diff", f"stack:{unchanged.stack}", "-c", str(unchanged.config), **VALUES | {"API_TOKEN": "topsecret7"}
-    )
+@pytest.mark.parametrize("format_", ["text", "json", "markdown"])
+@pytest.mark.parametrize("name", ["API_TOKEN", "MARK"])
+def test_a_comparison_of_secrets(unchanged: StackProject, name: str, format_: str) -> None:
+    """A mapping that changes with a variable is reported by its reference, whatever the name of the variable."""
+    words = ("diff", f"stack:{unchanged.stack}", "-c", str(unchanged.config), "--format", format_)
+    done = unchanged.run(*words, **VALUES | {name: "topsecret7"})
 
-    assert "topsecret" not in done.output
+    assert ("topsecret" in done.output, "RT914" in done.output) == (False, True), done.output
 
 
 def test_rollback(project: StackProject, clients: Mapping[str, Any]) -> None:
@@ -190,6 +193,16 @@ def test_rollback(project: StackProject, clients: Mapping[str, Any]) -> None:
     assert (done.exit_code, json.loads(done.stdout)["not_restored"]) == (0, names), done.output
     assert "the value of 'API_TOKEN' is not restored" in done.stderr
     assert ("topsecret" in done.output, environment(project, clients)["API_TOKEN"]) == (False, "topsecret8")
+
+
+def test_a_rollback_shows_no_value(project: StackProject) -> None:
+    """The routes that change are shown with references in place of what is hidden."""
+    project.write(HIDDEN.replace('"${MARK:-x}"', '"a-${MARK:-x}"'))
+    deploy(project, **VALUES)
+
+    done = project.run("rollback", "--stack", project.stack, "--yes")
+
+    assert (done.exit_code, "topsecret" in done.output, "RT914" in done.output) == (0, False, True), done.output
 
 
 def test_a_rollback_without_the_value(project: StackProject, clients: Mapping[str, Any]) -> None:

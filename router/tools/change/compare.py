@@ -8,6 +8,7 @@ from msgspec import UNSET, structs
 from router import codes
 from router.model import Finding, Record
 from router.runtime.config.findings import Findings
+from router.runtime.config.secret_values import SecretValues
 from router.runtime.program.load import without_garbage_collector
 from router.tools.change.acceptance import Taking, compare_taking, search_in
 from router.tools.change.change_codes import (
@@ -105,6 +106,9 @@ def _compare(
         *new_meetings(old, new, pairs),
         *compare_deployments(old, new, as_worker),
     ]
+    hidden = _hidden_values(old, new)
+    if hidden:
+        changes = [each.without(hidden) for each in changes]
     findings = _located(old, new, changes)
     reports = []
     for report, _ in compared:
@@ -121,12 +125,23 @@ def _compare(
     )
 
 
+def _hidden_values(*versions: ConfigVersion) -> SecretValues:
+    hidden = SecretValues()
+    for version in versions:
+        for name in version.hidden:
+            hidden.add(version.env.get(name, ""), f"${{{name}}}")
+    return hidden
+
+
 def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
     both = pair(routes_of(old), routes_of(new)).both
     changed = [(before, after) for before, after in both if before.parts != after.parts]
+    hidden = _hidden_values(old, new)
     return _conflicts(
-        change for before, after in changed for change in _side_by_side(before, after)
+        change.without(hidden)
+        for before, after in changed
+        for change in _side_by_side(before, after)
     )
 
 

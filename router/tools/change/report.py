@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.model import Code, Path, Place, Severity
+from router.prover.predicates import DECODER, ENCODER
+from router.runtime.config.secret_values import SecretValues
 
 RouteVerdict = Literal["compatible", "breaking", "unknown"]
 Risk = Literal["breaking", "risky", "info"]
 RISKS: dict[Severity, Risk] = {"error": "breaking", "warning": "risky", "info": "info"}
 """The words for the severities of codes, the worst first."""
+_TEXTS = ("sentence", "suggestion", "before", "after")
+"""The texts of a change that may have values of variables."""
 _VERDICTS: tuple[RouteVerdict, ...] = ("breaking", "unknown", "compatible")
 
 
@@ -40,6 +44,14 @@ class ConfigChange(Struct, frozen=True):
     def has_example(self) -> bool:
         """Whether there is a message that shows the change."""
         return not isinstance(self.example, UnsetType)
+
+    def without(self, hidden: SecretValues) -> "ConfigChange":
+        """Return the change without values that are hidden."""
+        texts = {name: hidden.mask(getattr(self, name)) for name in _TEXTS}
+        if not self.has_example:
+            return structs.replace(self, **texts)
+        example = hidden.mask(ENCODER.encode(self.example).decode())
+        return structs.replace(self, **texts, example=DECODER.decode(example))
 
 
 class ChangeFinding(Struct, frozen=True):

@@ -8,7 +8,7 @@ import io
 import posixpath
 import subprocess
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -44,7 +44,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     """One of the two configs that are compared, loaded without errors.
 
     `label` is its name in reports. Files are at `root`, and in reports have the prefix `shown` instead. `revision` is
-    that of what the router writes that built it.
+    that of what the router writes that built it. `hidden` are the variables whose values are not shown.
     """
 
     label: str
@@ -56,6 +56,11 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     root: str = ""
     shown: str = ""
     revision: int = REVISION
+    hidden: Collection[str] = ()
+
+    def hiding(self, names: Collection[str]) -> "ConfigVersion":
+        """Return the version with more variables whose values are not shown."""
+        return structs.replace(self, hidden={*self.hidden, *names})
 
     @property
     def config(self) -> spec.Config:
@@ -121,10 +126,11 @@ def open_versions(
     deployed = {given: open_stack(given, stack) for given in (old, new) if given.startswith(STACK)}
     for version in deployed.values():
         env = {**version.env, **env}
+    hidden = frozenset(name for version in deployed.values() for name in version.hidden)
     before, after = (
         deployed.get(given) or open_version(given, config, env, stack) for given in (old, new)
     )
-    return before, after
+    return before.hiding(hidden), after.hiding(hidden)
 
 
 def open_stack(given: str, stack: ExitStack) -> ConfigVersion:
@@ -134,7 +140,7 @@ def open_stack(given: str, stack: ExitStack) -> ConfigVersion:
     )
 
     code = read_code(given.removeprefix(STACK))
-    return open_package(given, code.package, code.env, stack)
+    return open_package(given, code.package, code.env, stack).hiding(code.hidden)
 
 
 def open_package(

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from router.runtime.config.secret_values import SecretValues
 from router.tools.change.change_codes import (
     KEY_LOST,
     SHORTER_RETENTION,
@@ -114,11 +113,10 @@ def breaking_sentence(change: ConfigChange) -> str:
     return f"{where}{change.code.id} {change.sentence}"
 
 
-def show_routes(report: DiffReport, stack: str, hidden: SecretValues) -> None:
+def show_routes(report: DiffReport, stack: str) -> None:
     """Print the verdict about each route that changes, with what breaks or is risky, and where all is shown.
 
-    The way out is beside a risk: it breaks nothing, but what may happen then is better known before. Of the values that
-    are `hidden`, CloudFormation shows none either.
+    The way out is beside a risk: it breaks nothing, but what may happen then is better known before.
     """
     console, breaking = output(), breaking_changes(report)
     shown = breaking + _changes(report, "risky")
@@ -127,7 +125,7 @@ def show_routes(report: DiffReport, stack: str, hidden: SecretValues) -> None:
         about = [each for each in shown if each.route == (route.route if route else "")]
         for each in about:
             way_out = f"; {each.suggestion}" if each.suggestion and each not in breaking else ""
-            lines.append(hidden.mask(f"{each.code.id} {each.sentence}{way_out}"))
+            lines.append(f"{each.code.id} {each.sentence}{way_out}")
         if route:
             colour = VERDICT_COLOURS[route.verdict]
             console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)

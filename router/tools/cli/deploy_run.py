@@ -13,7 +13,6 @@ import click
 
 from router.errors import PluginError, RouterError, UsageError
 from router.runtime.config.environment import RT005
-from router.runtime.config.secret_values import SecretValues
 from router.tools.change.compare import side_by_side
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
@@ -101,7 +100,7 @@ class DeployRun(StackRun):
         self._reverts_drift = options.revert_drift
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
-        self._hidden = SecretValues()
+        self._hidden: set[str] = set()
         place = AccountRegion(self._account, self._stacks.region)
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
@@ -120,7 +119,7 @@ class DeployRun(StackRun):
             environment = self._hidden_values(stack, old.body)
             self._previous = previous_of(stack, old.body, environment)
             self._known = hidden_variables(old.body, environment)
-            self._hide(self._known)
+            self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
         before = stack.tags if stack and old.body else {}
@@ -151,7 +150,8 @@ class DeployRun(StackRun):
         """Read what the function or the worker of the stack runs."""
         try:
             where = f"{STACK}{self._options.stack}"
-            self._versions = open_versions(where, str(self._path), self._path, self._known, closing)
+            old, new = open_versions(where, str(self._path), self._path, self._known, closing)
+            self._versions = old.hiding(self._hidden), new.hiding(self._hidden)
         except RouterError as error:
             self._unread = str(error)
             self._drift = self._unread if isinstance(error, OtherPackageError) else ""
@@ -225,7 +225,7 @@ class DeployRun(StackRun):
         if report is None:
             return ()
         if not self._options.as_json:
-            show_routes(report, self._options.stack, self._hidden)
+            show_routes(report, self._options.stack)
         breaking = breaking_changes(report)
         if not breaking or not self._options.yes or self._deploys.allow_breaking:
             return ()
@@ -259,7 +259,7 @@ class DeployRun(StackRun):
         document = make_fitting(config, make_template(self._deploys.worker))
         hidden = hidden_parameters(document.body)
         variables = document.variables.items()
-        self._hide({name: self._env.get(name, "") for name, each in variables if each in hidden})
+        self._hidden |= {name for name, each in variables if each in hidden}
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
@@ -273,11 +273,6 @@ class DeployRun(StackRun):
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
         )
-
-    def _hide(self, variables: Mapping[str, str]) -> None:
-        """Show the names of variables instead of their values."""
-        for name, value in variables.items():
-            self._hidden.add(value, f"${{{name}}}")
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
@@ -368,8 +363,9 @@ class RollbackRun(StackRun):
         self, label: str, version: StackVersion, env: Mapping[str, str], closing: ExitStack
     ) -> ConfigVersion:
         package = read_package_of(version.parameters, self._services["s3"])
-        return open_package(
-            label, package, {**env, **variables_of(version.template, version.parameters)}, closing
+        known = {**env, **variables_of(version.template, version.parameters)}
+        return open_package(label, package, known, closing).hiding(
+            hidden_variables(version.template, env)
         )
 
     def _review(self, deployment: Deployment) -> Sequence[str]:

@@ -8,7 +8,7 @@ bucket, too: CloudFormation keeps none.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,10 +49,14 @@ _KEY_ADVICE = (
 
 
 class DeployedCode(Struct, frozen=True):
-    """A package, and the variables with which its function or worker runs."""
+    """A package, and the variables with which its function or worker runs.
+
+    `hidden` are those variables whose values CloudFormation does not tell.
+    """
 
     package: bytes
     env: Mapping[str, str]
+    hidden: Collection[str] = ()
 
 
 class OtherPackageError(UsageError):
@@ -77,11 +81,13 @@ def read_code(name: str) -> DeployedCode:
     package than the stack says.
     """
     services = connect_services(("cloudformation", "ecs", "lambda", "s3"))
-    stack = find_stack(Stacks(services["cloudformation"]), name)
+    stacks = Stacks(services["cloudformation"])
+    stack = find_stack(stacks, name)
+    hidden = _hidden_names(stacks.template(stack.id))
     if FUNCTION_NAME not in stack.outputs:
         require_kept(stack.name, stack.parameters)
         package = read_package_of(stack.parameters, services["s3"])
-        return DeployedCode(package, read_environment(stack, services))
+        return DeployedCode(package, read_environment(stack, services), hidden)
     package = read_package_of(stack.parameters, services["s3"])
     settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=_running(stack))
     _require_package(
@@ -90,7 +96,7 @@ def read_code(name: str) -> DeployedCode:
         settings,
         base64.b64encode(hashlib.sha256(package).digest()).decode(),
     )
-    return DeployedCode(package, _environment(settings, services["lambda"].region))
+    return DeployedCode(package, _environment(settings, services["lambda"].region), hidden)
 
 
 def require_kept(name: str, parameters: Mapping[str, str]) -> None:

@@ -80,7 +80,8 @@ def wait_for_saving(folder: str, has_ended: Callable[[], bool]) -> bool:
     """Wait until the process that saves its state in a folder `has_ended`; return False if it has
     written nothing for SAVE_SECONDS before.
     """
-    seen, end = {}, time.monotonic() + SAVE_SECONDS
+    seen: dict[str, tuple[int, int]] = {}
+    end = time.monotonic() + SAVE_SECONDS
     while not has_ended():
         found = _files(folder)
         if found != seen:

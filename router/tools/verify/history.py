@@ -114,10 +114,9 @@ class History:
         self.keep_match: set[str] = set()
         self.sums: dict[str, Decimal] = {}
         """What is added to an attribute; with a version, in the order of the source or by idempotency keys."""
-        self.without_keys: set[str] = set()
-        """The attributes of `sums` of which no idempotency key tells whether an update with a version was made."""
-        self.stale_sums: set[str] = set()
-        """Those of them to which an update adds that is stale in the order of the source."""
+        self.without_keys: dict[str, bool] = {}
+        """The attributes of `sums` of which no idempotency key tells whether an update with a version was made, and
+        whether one of these is stale in the order of the source."""
         self.repeating: set[str] = set()
         """The attributes to which a write without idempotency key adds: a redelivery adds again."""
         self.plain_deletes: list[int] = []
@@ -256,9 +255,8 @@ class History:
                     self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
                 )
             if by_order:
-                self.without_keys.add(name)
-            if by_order and outcome.kind == "stale":
-                self.stale_sums.add(name)
+                is_stale = outcome.kind == "stale"
+                self.without_keys[name] = is_stale or self.without_keys.get(name, False)
 
     def _note_equal(self, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""

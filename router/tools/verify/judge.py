@@ -423,7 +423,7 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     is_right = Decimal(there["N"]) == history.sums.get(name, 0)
     if write.version_name and (
         kept.applied is False
-        or name in history.stale_sums
+        or history.without_keys.get(name)
         or (name in history.without_keys and not is_right)
     ):
         return undecided(_VERSIONED_SUM)

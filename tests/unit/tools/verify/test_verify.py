@@ -187,7 +187,8 @@ def test_a_sum_of_an_update_with_a_version_without_keys(verified: Verified) -> N
 def test_a_version_does_not_explain_a_missing_idempotency_key(verified: Verified) -> None:
     """What has expired or was deleted meanwhile was made, or was stale, or is lost: without its key nothing tells."""
     more = "ends: {queue: events, table: things, when: kind == 'end', item: {id: id}, write: {mode: delete}}"
-    route = "when: kind == 'add', item: {id: id, v: v, n: n, end: end}, write: {mode: update, version: v, add: [n], once: effects}"
+    item = "item: {id: id, v: v, n: n, end: end}"
+    route = f"when: kind == 'add', {item}, write: {{mode: update, version: v, add: [n], once: effects}}"
     verified.use(route, more, table="ttl: end")
     made = verified.message({"kind": "add", "id": "a", "v": 1, "n": 3, "end": 1_700_000_000})
     deleted = verified.message({"kind": "end", "id": "b"}, "m2")
