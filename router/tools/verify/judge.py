@@ -328,6 +328,8 @@ def _update(
         return worst([STORED, *_special(history, order, kept, config)])
     if decided != SUPERSEDED:
         return decided
+    if outcome.kind == "duplicate" and kept.applied is False:
+        return DUPLICATE
     # It may have been written before the newer one, or been stale: what it alone sets tells.
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
@@ -435,6 +437,9 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
+    if kept.applied is False:
+        # What is there is of another message.
+        return undecided(_VERSIONED_SUM)
     if history.take_appended(name, kept.write.item[name]):
         return STORED
     return MessageVerdict("different", "the list lacks what it appends", (name,))

@@ -171,6 +171,21 @@ def test_a_sum_of_an_update_with_a_version(verified: Verified) -> None:
     assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
 
 
+def test_a_list_of_an_update_with_a_version(verified: Verified) -> None:
+    """What a message that has no idempotency key was to append is of another one; an equal message is a duplicate."""
+    verified.use("item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l], once: effects}")
+    first, again, second = (
+        verified.message({"id": "a", "v": v, "l": "x"}, f"m{number}") for number, v in enumerate((1, 1, 2))
+    )
+    item = {"id": {"S": "a"}, "v": {"N": "2"}, "l": {"L": [{"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": item})
+    verified.store("effects", id="things#m2#0")
+    assert verified.fates(first, second) == ["not decidable", "stored"]
+    assert verified.fates(first, again, second) == ["not decidable", "duplicate", "stored"]
+    verified.store("effects", id="things#m0#0")
+    assert "different" in verified.fates(first, second)
+
+
 def test_a_sum_of_an_update_with_a_version_without_keys(verified: Verified) -> None:
     """What was stale in the order of the source may have been made in that of receipt."""
     verified.use("item: {id: id, v: v, n: n}, write: {mode: update, version: v, add: [n]}")
