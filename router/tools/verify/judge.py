@@ -438,7 +438,7 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
-        # What is there is of another message.
+        # The stored elements are of another message.
         return undecided(_VERSIONED_SUM)
     if history.take_appended(name, kept.write.item[name]):
         return STORED
