@@ -329,7 +329,7 @@ class StackRun:
         }
         found = self._names()
         self._expect("what is left", found, {kind: names for kind, names in kept.items() if names})
-        self._kept = ", ".join(f"{len(names)} {kind}" for kind, names in found.items())
+        self._kept = ", ".join(f"{kind}: {len(names)}" for kind, names in found.items())
 
 
 def _arn(service: str, name: str) -> str:
