@@ -143,7 +143,11 @@ def test_five_messages_are_not_where_they_should_be(auditor: Auditor) -> None:
     assert "source.jsonl:5" in text
     assert "order-0" not in text
     assert "user-5@" not in text
-    assert '{"id":"order-0"}' in auditor.run("verify", source, "--show-values", code=1)
+    assert "expected" not in text
+    assert "--complete may decide 2" in text
+    shown = auditor.run("verify", source, "--show-values", code=1)
+    assert '{"id":"order-0"}' in shown
+    assert "expected" in shown
 
 
 def test_a_dropped_message(auditor: Auditor) -> None:
@@ -171,6 +175,30 @@ def test_a_sum_that_was_changed(auditor: Auditor) -> None:
     report = auditor.verify(source, "--complete", code=1)
     assert report["lost"] == 3
     assert {each["route"] for each in report["findings"]} == {"totals"}
+
+
+def test_what_the_tables_should_hold(auditor: Auditor) -> None:
+    """With values: what is stored and what should be, and what an update without its idempotency key adds."""
+    source = auditor.source(events(3))
+    auditor.run("replay", source, "--yes")
+    auditor.put("orders", {"id": {"S": "order-0"}, "status": {"S": "status-1"}, "revision": {"N": "2"}})
+    auditor.delete("users", "user-0@example.com")
+    auditor.delete("effects", "totals#order-0/3#0")
+    auditor.put("totals", {"id": {"S": "s-1"}, "spent": {"N": "3"}})
+    words = ("verify", source, "--complete", "--show-values")
+    text = auditor.run(*words, code=1)
+    assert '    stored: {"status":"status-1","revision":2}\n    expected: {"status":"status-2","revision":3}\n' in text
+    assert '    stored: no item\n    expected: {"email":"user-0@example.com","name":"Ada 0"}\n' in text
+    key = f'{{"table":"{auditor.name("effects")}","key":"totals#order-0/3#0"}}'
+    added = f'    expected: {{"spent":6}}\n    adds: {{"spent":3}}\n    idempotency key: {key}\n'
+    assert f'    stored: {{"spent":3}}\n{added}' in text
+    assert "--complete may" not in text
+    found = json.loads(auditor.run(*words, "--json", code=1))["findings"]
+    (total,) = (each["examples"][0] for each in found if each["route"] == "totals")
+    assert (total["stored"], total["expected"], total["adds"]) == ({"spent": 3}, {"spent": 6}, {"spent": 3})
+    assert total["idempotency_key"]["key"] == "totals#order-0/3#0"
+    # Other messages may have added: only what this one adds is known.
+    assert '    stored: {"spent":3}\n    adds: {"spent":3}\n' in auditor.run("verify", source, "--show-values", code=1)
 
 
 def test_a_version_that_the_stored_items_lack(auditor: Auditor) -> None:

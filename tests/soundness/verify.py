@@ -70,7 +70,7 @@ def random_route(random: Random, number: int) -> dict[str, Any]:
                 write.setdefault("add", []).append(name)
             elif way in ("append", "keep_first"):
                 write.setdefault(way, []).append(name)
-        if ("add" in write or "append" in write) and "version" not in write and random.random() < 0.6:
+        if ("add" in write or "append" in write) and random.random() < (0.3 if "version" in write else 0.6):
             write["once"] = "effects"
             if random.random() < 0.2:
                 write["once_key"] = "word"

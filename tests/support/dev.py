@@ -14,6 +14,7 @@ from router.tools.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
+from router.tools.dev.guard import wait_for_saving
 from router.tools.dev.new.files import NewFile, write_files
 from router.tools.dev.new.inference import infer_schema
 from router.tools.dev.new_plugin import plan_plugin
@@ -50,6 +51,7 @@ __all__ = [
     "refuse_foreign",
     "run_test",
     "scan_table",
+    "wait_for_saving",
     "write_files",
     "write_together",
 ]

@@ -36,7 +36,7 @@ def command(config: Path, port: int, keep: Path | None, empty: bool) -> None:
 
     It has the queues and tables of the config. The worker runs on it, and reloads when a file in the folder of the
     config is saved. The command prints what to paste to send messages, and then the log of the worker. No other AWS is
-    called. Exit code 0: it was stopped; 2: it could not run.
+    called. Exit code 0: it was stopped; 2: it could not run, or not save in the folder of --keep.
 
     \b
     Examples:
@@ -81,3 +81,5 @@ def command(config: Path, port: int, keep: Path | None, empty: bool) -> None:
             return
         click.echo("\nCtrl-C ends it; the log of the worker follows")
         keep_up(config, local, stop, click.echo)
+        if keep:
+            click.echo(f"saving the messages and items in {keep}")

@@ -25,6 +25,9 @@ from router.runtime.printable import printable
 
 WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
+LINE_SECONDS = 30
+"""Between two lines about the progress where the output is not a terminal."""
+_MEGABYTE = 1_000_000
 
 
 def output(stderr: bool = False) -> Console:
@@ -93,20 +96,56 @@ def _room(columns: int) -> int:
 def progress_bar(
     description: str, total: int | None, *, of_bytes: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error if that is a terminal; the function gets the number done so far.
+    """Show a progress bar on standard error; the function gets the number done so far.
 
-    One of bytes has an estimate of the time that is left.
+    One of bytes has an estimate of the time that is left. Without a terminal, there is a line now and then.
     """
+    console = output(stderr=True)
+    if not console.is_terminal:
+        # A command without progress does not load the clients of AWS.
+        from router.runtime.aws.calls import boottime
+
+        yield _ProgressLines(description, total, boottime, of_bytes=of_bytes).report
+        return
     number = (DownloadColumn(), TimeRemainingColumn()) if of_bytes else (MofNCompleteColumn(),)
     columns = (TextColumn("{task.description}"), BarColumn(), *number, TimeElapsedColumn())
-    console = output(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(literal(description), total=total)
         yield lambda done: progress.update(
             task, completed=done, total=None if total is None else max(total, done)
         )
+
+
+class _ProgressLines:
+    """Prints what is done on standard error, once in LINE_SECONDS."""
+
+    def __init__(
+        self,
+        description: str,
+        total: int | None,
+        clock: Callable[[], float],
+        *,
+        of_bytes: bool,
+    ) -> None:
+        self._description = printable(WRITTEN.mask(description))
+        self._total = total
+        self._unit = _MEGABYTE if of_bytes else 1
+        self._clock = clock
+        self._start = self._last = clock()
+
+    def report(self, done: int) -> None:
+        """Print the number done so far, if it is time."""
+        now = self._clock()
+        if now - self._last < LINE_SECONDS:
+            return
+        self._last = now
+        text = self._number(done)
+        if self._total:
+            text += f" of {self._number(max(self._total, done))}"
+        click.echo(f"{self._description}: {text}, {now - self._start:.0f} s", err=True)
+
+    def _number(self, count: int) -> str:
+        return str(count) if self._unit == 1 else f"{count / self._unit:.1f} MB"
 
 
 def confirm(question: str, options: str = "--yes") -> bool:

@@ -35,7 +35,9 @@ _EXAMPLES = 5
     help="The most messages that are shown of each route, fate and reason.",
 )
 @click.option(
-    "--show-values", is_flag=True, help="Show the keys of items; they are hidden otherwise."
+    "--show-values",
+    is_flag=True,
+    help="Show the keys of items and, of those that are lost, what is stored and what should be.",
 )
 @json_option
 def command(sources: tuple[str, ...], config: Path, **options: Any) -> None:

@@ -9,14 +9,17 @@ from msgspec import Struct
 from rich.table import Column
 
 from router.model import Table
+from router.runtime.engine.attributes import decode_item
+from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Program
 from router.tools.cli.dlq_report import count
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
-from router.tools.verify.kept import Decided, Identity, KeptMessage, RouteVerdict
-from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, MessageVerdict, worst
+from router.tools.verify.judge import BY_OTHERS
+from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
+from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, worst
 
 _SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")
 """The fates that are shown with their reasons."""
@@ -31,6 +34,7 @@ class MessageExample(Struct, frozen=True):
     message: KeptMessage
     identity: Identity
     attributes: tuple[str, ...]
+    evidence: Evidence | None
 
 
 class FateGroup(Struct):
@@ -47,6 +51,8 @@ class FateReport:
         self.fates: Counter[Fate] = Counter()
         self.routes: dict[str, Counter[Fate]] = {}
         self.findings: dict[tuple[Fate, str, str], FateGroup] = {}
+        self.by_others = 0
+        """The messages of which nothing can be said, as the source may lack others."""
         self._examples = examples
 
     @property
@@ -62,6 +68,7 @@ class FateReport:
     def add(self, decided: Decided) -> None:
         """Count a message, for each of its routes by what became of its writes there."""
         self.fates[decided.verdict.fate] += 1
+        self.by_others += decided.verdict.reason in BY_OTHERS
         by_route: dict[str, list[RouteVerdict]] = {}
         for each in decided.verdicts:
             by_route.setdefault(each.route or _NO_ROUTE, []).append(each)
@@ -69,17 +76,18 @@ class FateReport:
             verdict = worst(each.verdict for each in verdicts)
             self.routes.setdefault(route, Counter())[verdict.fate] += 1
             if verdict.fate in _SHOWN:
-                identity = next(each.identity for each in verdicts if each.verdict == verdict)
-                self._find(decided.message, route, identity, verdict)
+                found = next(each for each in verdicts if each.verdict == verdict)
+                self._find(decided.message, route, found)
 
-    def _find(
-        self, message: KeptMessage, route: str, identity: Identity, verdict: MessageVerdict
-    ) -> None:
+    def _find(self, message: KeptMessage, route: str, found: RouteVerdict) -> None:
+        verdict = found.verdict
         place = verdict.fate, route, verdict.reason
         finding = self.findings.setdefault(place, FateGroup(0, []))
         finding.messages += 1
         if verdict.fate in _WITH_EXAMPLES and len(finding.examples) < self._examples:
-            finding.examples.append(MessageExample(message, identity, verdict.attributes))
+            evidence = found.evidence if verdict.fate in LOST else None
+            example = MessageExample(message, found.identity, verdict.attributes, evidence)
+            finding.examples.append(example)
 
     def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], FateGroup]]:
         """Return the findings, the worst first."""
@@ -89,8 +97,10 @@ class FateReport:
         )
 
 
-def print_report(report: FateReport, program: Program, names: Collection[str] | None) -> None:
-    """Print a report; of keys and attributes, only these names are shown, all with None."""
+def print_report(
+    report: FateReport, program: Program, names: Collection[str] | None, *, complete: bool
+) -> None:
+    """Print a report; of keys and attributes, only these names are shown, all with None, and then values, too."""
     console = output()
     total = report.fates.total()
     right = total - report.lost - report.undecided
@@ -113,17 +123,26 @@ def print_report(report: FateReport, program: Program, names: Collection[str] | 
         console.print(literal(text.replace(f" in '{_NO_ROUTE}'", "")), soft_wrap=True)
         for example in finding.examples:
             console.print(literal(f"  {_as_text(example, keys)}"), soft_wrap=True)
+            for line in keys.lines(example):
+                console.print(literal(f"    {line}"), soft_wrap=True)
+    if report.by_others and not complete:
+        console.print(
+            f"--complete may decide {report.by_others} of those that are not decidable, "
+            "if the source has every message that its tables were ever written by",
+            soft_wrap=True,
+        )
 
 
 def report_as_json(
     report: FateReport, program: Program, names: Collection[str] | None
 ) -> dict[str, Any]:
-    """Return a report; of keys and attributes with these names only, with all for None."""
+    """Return a report; of keys and attributes with these names only, with all and with values for None."""
     keys = _Keys(program, names)
     return {
         "messages": report.fates.total(),
         "lost": report.lost,
         "not_decidable": report.undecided,
+        "complete_may_decide": report.by_others,
         "fates": _counts(report.fates),
         "routes": [
             {"route": route, "fates": _counts(found)}
@@ -168,6 +187,38 @@ class _Keys:
         redaction = self._redacted.get(table)
         return shown(redaction.redact(values) if redaction else values, self.names)
 
+    def show_values(self, example: MessageExample) -> dict[str, Any]:
+        """Return what is stored and expected, and what was to be added; nothing if values are hidden."""
+        evidence = example.evidence
+        if self.names is not None or evidence is None:
+            return {}
+        table = example.identity[0]
+        found: dict[str, Any] = {"stored": self._item(table, evidence.stored)}
+        if evidence.expected != {}:
+            found["expected"] = self._item(table, evidence.expected)
+        if evidence.adds:
+            found["adds"] = self._item(table, evidence.adds)
+        if evidence.once:
+            place, text = evidence.once
+            # It may be made of a value that is redacted.
+            found["idempotency_key"] = {
+                "table": place,
+                "key": shown(text, ()) if table in self._redacted else text,
+            }
+        return found
+
+    def lines(self, example: MessageExample) -> Iterator[str]:
+        """Yield what `show_values` returns as text."""
+        for name, value in self.show_values(example).items():
+            text = "no item" if value is None else to_json(value)
+            yield f"{name.replace('_', ' ')}: {text}"
+
+    def _item(self, table: str, item: StoredItem | None) -> Any:
+        if item is None:
+            return None
+        values, redaction = decode_item(item), self._redacted.get(table)
+        return redaction.redact(values) if redaction else values
+
     def show_names(self, attributes: Iterable[str]) -> list[str]:
         """Return the names of attributes."""
         return [*shown_names(attributes, self.names).values()]
@@ -185,7 +236,7 @@ def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
     }
     if example.identity:
         found |= {"table": example.identity[0], "key": keys.show(example.identity)}
-    return found
+    return found | keys.show_values(example)
 
 
 def _as_text(example: MessageExample, keys: _Keys) -> str:

@@ -75,5 +75,5 @@ def run_verify(options: VerifyOptions) -> int:
     if options.as_json:
         click.echo(to_json(report_as_json(report, program, names), indent=2))
     else:
-        print_report(report, program, names)
+        print_report(report, program, names, complete=options.complete)
     return int(report.lost > 0)

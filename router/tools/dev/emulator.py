@@ -19,7 +19,6 @@ from router.errors import MissingExtra, UsageError
 from router.model import Item, Table
 from router.runtime.aws.references import is_fifo, queue_name, table_name
 from router.runtime.engine.attributes import decode_item
-from router.tools.dev.guard import SAVE_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +29,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_SECONDS = 30
 """The longest wait for its start, which usually takes half a second."""
+LOAD_SECONDS = 3600
+"""The longest wait for its start with a state that it loads."""
 END_SECONDS = 5
 _LOG_LINES = 10
 _KEY = "local"
@@ -76,7 +77,7 @@ def local_aws(
     With `enforces_iam`, identities other than the root of the account have only the permissions of
     their policies. It listens on a free port for port 0. With `state`, a folder, it starts with
     what is in there, and saves it at the end. Raises MissingExtra (no ministack), UsageError (it
-    does not start).
+    does not start, or it could not save).
     """
     if find_spec("ministack") is None:
         raise MissingExtra("the embedded AWS", "local")
@@ -84,7 +85,8 @@ def local_aws(
     directory = tempfile.mkdtemp(prefix="router-aws-")
     try:
         with _guarded([directory, str(port), *kept], _IAM if enforces_iam else {}) as process:
-            yield LocalAws(_endpoint(process, Path(directory, "log")), directory)
+            seconds = LOAD_SECONDS if state else READY_SECONDS
+            yield LocalAws(_endpoint(process, Path(directory, "log"), seconds), directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -110,22 +112,29 @@ def _guarded(
             start_new_session=True,
         ) as process,
     ):
+        kept = arguments[2:]
         try:
             yield process
         finally:
-            _end(process)
+            unsaved = _end(process, None if kept else END_SECONDS)
+        if unsaved:
+            raise UsageError(f"what is new could not be saved in {kept[0]}: {unsaved}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], seconds: float | None) -> str:
+    """End the guard; return why it has not saved the state, or ""."""
     assert process.stdin
+    assert process.stdout
     process.stdin.close()
     try:
-        process.wait(END_SECONDS + SAVE_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
+        return ""
+    return process.stdout.read().decode(errors="replace").strip()
 
 
-def _endpoint(process: subprocess.Popen[bytes], log: Path) -> str:
+def _endpoint(process: subprocess.Popen[bytes], log: Path, seconds: float) -> str:
     """Return the endpoint of the server as soon as it answers."""
     assert process.stdout
     port = process.stdout.readline().strip().decode()
@@ -135,7 +144,7 @@ def _endpoint(process: subprocess.Popen[bytes], log: Path) -> str:
         if port:
             build_opener(ProxyHandler({})).open(
                 f"{endpoint}/_ministack/health",
-                timeout=READY_SECONDS,
+                timeout=seconds,
             ).close()
             return endpoint
     last = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])

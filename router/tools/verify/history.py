@@ -94,6 +94,8 @@ class History:
         self.first_match: dict[tuple[str, str], int] = {}
         self.last_match: dict[tuple[str, str], int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
+        self.own_match: set[tuple[str, str]] = set()
+        """Modes and versions of which some write's item is stored, apart from what other routes write, too."""
         self.greatest: dict[str, Order] = {}
         """The greatest version by the name of its attribute."""
         self.greatest_setting: dict[tuple[str, str], Order] = {}
@@ -111,6 +113,10 @@ class History:
         """The last update without version that sets the stored value of an attribute."""
         self.keep_match: set[str] = set()
         self.sums: dict[str, Decimal] = {}
+        """What is added to an attribute; with a version, in the order of the source or by idempotency keys."""
+        self.without_keys: dict[str, bool] = {}
+        """The attributes of `sums` of which no idempotency key tells whether an update with a version was made, and
+        whether one of these is stale in the order of the source."""
         self.repeating: set[str] = set()
         """The attributes to which a write without idempotency key adds: a redelivery adds again."""
         self.plain_deletes: list[int] = []
@@ -152,6 +158,7 @@ class History:
             self._see_item(order, write, kept.is_sure)
         else:
             self._see_update(order, kept, version)
+            self._see_sums(kept, outcome)
         return outcome
 
     def end(self) -> None:
@@ -207,6 +214,8 @@ class History:
             return
         differing = self.differing(write)
         self._note_equal(write, differing)
+        if all(self.writers.rival(write.route, each) for each in differing):
+            self.own_match.add(rule)
         if not differing:
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order
@@ -233,13 +242,21 @@ class History:
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
                 self.keep_match.add(name)
-        for name in config.add & item.keys():
-            if "N" in item[name] and kept.applied is not False:
+        if not kept.once or kept.is_doubtful:
+            self.repeating |= config.add
+
+    def _see_sums(self, kept: KeptWrite, outcome: Outcome) -> None:
+        write, item = kept.write, kept.write.item
+        by_order = bool(write.version_name) and kept.applied is None
+        is_made = outcome == WRITTEN if by_order else kept.applied is not False
+        for name in self._configs[write.route].add & item.keys():
+            if "N" in item[name] and is_made:
                 self.sums[name] = _WIDE.add(
                     self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
                 )
-        if not kept.has_key or kept.is_doubtful:
-            self.repeating |= config.add
+            if by_order:
+                is_stale = outcome.kind == "stale"
+                self.without_keys[name] = is_stale or self.without_keys.get(name, False)
 
     def _note_equal(self, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""

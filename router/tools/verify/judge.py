@@ -45,9 +45,12 @@ _ENDED = "a message of the source set an end that has passed, and the order of r
 _DELETE_ORDER = "a delete of the source may have come later: the order of receipt is not known"
 _AGAIN = "a message may have stored the item again after the delete"
 _SUM = "a sum over what messages that are not in the source added"
+BY_OTHERS = frozenset((_OTHER_MESSAGE, _FIRST, _DELETED_BY_OTHER, _ENDED_BY_OTHER, _SUM))
+"""The reasons that a complete source leaves no room for."""
 _REPEATED = "the sum differs, but a redelivery adds again without 'once'"
 _EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
 _VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
+_WITHOUT_KEY = "its idempotency key is not stored: it was stale, or the update was never made"
 _SAME_KEY = "another message of the source has its idempotency key, and other content"
 _REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
 _MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
@@ -65,6 +68,8 @@ def judge(
     if outcome.kind == "rejected":
         return undecided(_REFUSED)
     found = _judge(history, order, kept, config, outcome)
+    if kept.applied is False and found.fate in ("expired", "deleted"):
+        return undecided(_WITHOUT_KEY)
     if found.fate not in LOST:
         return found
     if kept.unknown:
@@ -85,7 +90,7 @@ def _judge(
     if history.stored is None:
         return _absent(history, order, write, config, outcome)
     if write.mode.stores == "attributes":
-        return _update(history, order, write, config, outcome)
+        return _update(history, order, kept, config, outcome)
     if "existence" in write.mode.relies_on:
         return _insert(history, order, kept, outcome)
     return _newest(history, order, write) if write.version_name else _put(history, order, write)
@@ -206,7 +211,7 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
         return _whole(history, write) if order == last else SUPERSEDED
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
-    if last is not None and _own(history, write, differing)[0]:
+    if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
         return undecided(_ORDER)
     return _others(history, order, write, _OTHER_MESSAGE)
 
@@ -305,10 +310,11 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
 
 
 def _update(
-    history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
+    history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
 ) -> MessageVerdict:
+    write = kept.write
     if not write.version_name:
-        found = [*_settings(history, order, write), *_special(history, order, write, config)]
+        found = [*_settings(history, order, write), *_special(history, order, kept, config)]
         return worst(found) if found else STORED
     stored = history.stored or {}
     differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
@@ -319,14 +325,16 @@ def _update(
             return _other_content(history, write, differing)
         if outcome.kind == "duplicate":
             return DUPLICATE
-        return worst([STORED, *_special(history, order, write, config)])
+        return worst([STORED, *_special(history, order, kept, config)])
     if decided != SUPERSEDED:
         return decided
+    if outcome.kind == "duplicate" and kept.applied is False:
+        return DUPLICATE
     # It may have been written before the newer one, or been stale: what it alone sets tells.
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
         return undecided(_ORDER)
-    verdict = worst([SUPERSEDED, *_special(history, order, write, config)])
+    verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
 
@@ -369,13 +377,14 @@ def _setting(
 
 
 def _special(
-    history: History, order: int, write: Write, config: WriteConfig
+    history: History, order: int, kept: KeptWrite, config: WriteConfig
 ) -> Iterator[MessageVerdict]:
     """Yield the verdicts about what an update adds and appends, and about first values."""
+    write = kept.write
     ways = ((config.add, _added), (config.append, _in_list), (config.keep_first, _first_value))
     for names, judge_one in ways:
         for name in sorted(names & write.item.keys()):
-            found = judge_one(history, write, name)
+            found = judge_one(history, kept, name)
             if history.equal[write.version_name] > 1:
                 # Only one of the writes with the stored version was made.
                 yield undecided(_VERSIONED_SUM)
@@ -383,7 +392,7 @@ def _special(
                 yield found
             elif rival := history.writers.rival(write.route, name):
                 yield undecided(_by(rival))
-            elif _may_be_late(history, write):
+            elif not kept.applied and _may_be_late(history, write):
                 yield undecided(_VERSIONED_SUM)
             else:
                 yield _gone(history, order, write, found)
@@ -395,7 +404,8 @@ def _may_be_late(history: History, write: Write) -> bool:
     return bool(write.version_name) and not _is_less(theirs, write.version_order)
 
 
-def _added(history: History, write: Write, name: str) -> MessageVerdict:
+def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
+    write = kept.write
     value, there = write.item[name], (history.stored or {}).get(name)
     kind = next(iter(value))
     if there is None or kind not in there:
@@ -412,24 +422,32 @@ def _added(history: History, write: Write, name: str) -> MessageVerdict:
         return undecided(_SUM)
     if writers.deletes or writers.ttl:
         return undecided(_EXPIRING_SUM)
-    if write.version_name:
+    is_right = Decimal(there["N"]) == history.sums.get(name, 0)
+    if write.version_name and (
+        kept.applied is False
+        or history.without_keys.get(name)
+        or (name in history.without_keys and not is_right)
+    ):
         return undecided(_VERSIONED_SUM)
-    if Decimal(there["N"]) == history.sums[name]:
+    if is_right:
         return STORED
     if name in history.repeating:
         return undecided(_REPEATED)
     return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
 
 
-def _in_list(history: History, write: Write, name: str) -> MessageVerdict:
-    if history.take_appended(name, write.item[name]):
+def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
+    if kept.applied is False:
+        # The stored elements are of another message.
+        return undecided(_VERSIONED_SUM)
+    if history.take_appended(name, kept.write.item[name]):
         return STORED
     return MessageVerdict("different", "the list lacks what it appends", (name,))
 
 
-def _first_value(history: History, write: Write, name: str) -> MessageVerdict:
+def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     there = (history.stored or {}).get(name)
-    if same(there, write.item[name]):
+    if same(there, kept.write.item[name]):
         return STORED
     if there is None:
         return MessageVerdict("different", "the item lacks an attribute", (name,))

@@ -17,6 +17,7 @@ from router.tools.dlq.spool import TemporaryDatabase
 from router.tools.verify.verdicts import MessageVerdict, worst
 
 _ROWS_AT_A_TIME = 500
+Identity = tuple[str, ...]
 _encode = msgspec.msgpack.encode
 
 
@@ -73,7 +74,7 @@ class NewWrite(Struct, frozen=True):
 
 
 class KeptWrite(Struct, frozen=True):
-    """A write as it is kept; `has_key` is whether it has an idempotency key.
+    """A write as it is kept; `once` is its idempotency key: the table and the text, or ().
 
     `applied` is whether its idempotency key is stored, None if that is not known. Another message has the same
     idempotency key: with another content if it `is_doubtful`, before it if it `is_repeated`. `unknown` is the metadata
@@ -82,7 +83,7 @@ class KeptWrite(Struct, frozen=True):
 
     position: int
     write: Write
-    has_key: bool
+    once: Identity
     applied: bool | None
     is_sure: bool
     is_doubtful: bool
@@ -91,7 +92,6 @@ class KeptWrite(Struct, frozen=True):
 
 
 _DATA = msgspec.msgpack.Decoder(_Data)
-Identity = tuple[str, ...]
 _IDENTITY = msgspec.msgpack.Decoder(Identity)
 
 
@@ -105,7 +105,8 @@ class KeptSource(TemporaryDatabase):
             "CREATE TABLE writes (number INTEGER PRIMARY KEY, identity BLOB, position INT, data BLOB, "
             "once BLOB, ends INT, is_sure INT, applied INT, doubtful INT DEFAULT 0, repeated INT DEFAULT 0, "
             "unknown TEXT)",
-            "CREATE TABLE verdicts (position INT, route TEXT, identity BLOB, fate TEXT, reason TEXT, attributes TEXT)",
+            "CREATE TABLE verdicts (position INT, route TEXT, identity BLOB, fate TEXT, reason TEXT, attributes TEXT, "
+            "evidence BLOB)",
         )
 
     def add(self, message: KeptMessage, digest: bytes) -> bool:
@@ -168,18 +169,18 @@ class KeptSource(TemporaryDatabase):
         encoded, number = _encode(identity), 0
         while True:
             rows = self._query(
-                "SELECT number, position, data, once IS NOT NULL, applied, is_sure, doubtful, repeated, unknown "
+                "SELECT number, position, data, once, applied, is_sure, doubtful, repeated, unknown "
                 "FROM writes WHERE identity = ? AND number > ? ORDER BY number LIMIT ?",
                 (encoded, number, _ROWS_AT_A_TIME),
             )
-            for number, position, data, *known, unknown in rows:  # noqa: B007 — the next begins there
-                has_key, applied, is_sure, is_doubtful, is_repeated = (
+            for number, position, data, once, *known, unknown in rows:  # noqa: B007 — the next begins there
+                applied, is_sure, is_doubtful, is_repeated = (
                     None if each is None else bool(each) for each in known
                 )
                 yield KeptWrite(
                     position,
                     _write(identity, _DATA.decode(data), configs),
-                    bool(has_key),
+                    _IDENTITY.decode(once) if once else (),
                     applied,
                     bool(is_sure),
                     bool(is_doubtful),
@@ -207,12 +208,13 @@ class KeptSource(TemporaryDatabase):
                 each.verdict.fate,
                 each.verdict.reason,
                 _encode(each.verdict.attributes),
+                _encode(each.evidence) if each.evidence else None,
             )
             for position, each in rows
         )
         # They may come from reading the file, which another statement must not be using meanwhile.
         while some := [*islice(values, _ROWS_AT_A_TIME)]:
-            self._change_all("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", some)
+            self._change_all("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", some)
 
     def decided(self) -> Iterator["Decided"]:
         """Yield the messages in the order of the source, each with the verdicts about its writes."""
@@ -226,11 +228,12 @@ class KeptSource(TemporaryDatabase):
                 return
             first, last = last, rows[-1][0]
             verdicts: dict[int, list[RouteVerdict]] = {}
-            for position, route, identity, fate, reason, attributes in self._query(
+            for position, route, identity, fate, reason, attributes, evidence in self._query(
                 "SELECT * FROM verdicts WHERE position > ? AND position <= ?", (first, last)
             ):
                 verdict = MessageVerdict(fate, reason, _NAMES.decode(attributes))
-                one = RouteVerdict(route, _IDENTITY.decode(identity), verdict)
+                found = _EVIDENCE.decode(evidence) if evidence else None
+                one = RouteVerdict(route, _IDENTITY.decode(identity), verdict, found)
                 verdicts.setdefault(position, []).append(one)
             for position, queue, id_, place in rows:
                 yield Decided(KeptMessage(position, queue, id_, place), verdicts.get(position, []))
@@ -248,12 +251,28 @@ class KeptSource(TemporaryDatabase):
             last = rows[-1][0]
 
 
+class Evidence(Struct, frozen=True):
+    """The attributes in which an item is not what it should be, as they are stored and expected; None for no item.
+
+    `adds` is what the write adds and appends, and `once` its idempotency key if that is not stored.
+    """
+
+    stored: StoredItem | None
+    expected: StoredItem | None
+    adds: StoredItem
+    once: Identity
+
+
+_EVIDENCE = msgspec.msgpack.Decoder(Evidence)
+
+
 class RouteVerdict(Struct, frozen=True):
     """The verdict about a write of a message, or about all of a message: then the item is ()."""
 
     route: str
     identity: Identity
     verdict: MessageVerdict
+    evidence: Evidence | None = None
 
 
 class Decided(Struct, frozen=True):

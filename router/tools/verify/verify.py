@@ -21,6 +21,7 @@ from router.runtime.sources import meta_of
 from router.tools.dev.starting import start_plugins
 from router.tools.dlq.planning import Planner
 from router.tools.replay.source import SourceMessage
+from router.tools.verify.evidence import evidence_of
 from router.tools.verify.history import History
 from router.tools.verify.judge import judge
 from router.tools.verify.kept import (
@@ -201,7 +202,8 @@ class Verifier:
         for order, kept in enumerate(self._kept.writes(identity, self._configs)):
             config = self._configs[kept.write.route]
             verdict = judge(history, order, kept, config, outcomes[order])
-            yield kept.position, RouteVerdict(kept.write.route, identity, verdict)
+            evidence = evidence_of(history, kept, config) if verdict.fate in LOST else None
+            yield kept.position, RouteVerdict(kept.write.route, identity, verdict, evidence)
 
 
 def _metadata(program: Program, name: str) -> tuple[str, ...]:

@@ -153,6 +153,79 @@ def test_equal_idempotency_keys(verified: Verified) -> None:
     assert verified.fates(one, other, complete=True) == ["not decidable", "not decidable"]
 
 
+def test_a_sum_of_an_update_with_a_version(verified: Verified) -> None:
+    """A complete source tells it: by the idempotency keys, or by the versions, if those rise in the source."""
+    verified.use("item: {id: id, v: v, n: n}, write: {mode: update, version: v, add: [n], once: effects}")
+    first, second = (verified.message({"id": "a", "v": v, "n": 3}, f"m{v}") for v in (1, 2))
+    verified.store("effects", id="things#m1#0")
+    verified.store("effects", id="things#m2#0")
+    verified.store(id="a", v=2, n=6)
+    assert verified.fates(first, second) == ["not decidable", "not decidable"]
+    assert verified.fates(first, second, complete=True) == ["superseded", "stored"]
+    assert verified.fates(second, first, complete=True) == ["stored", "superseded"]
+    verified.store(id="a", v=2, n=7)
+    assert verified.fates(first, second, complete=True) == ["different", "different"]
+    # Without its key the first was never made: it was stale, or is lost.
+    verified.tables.write("Delete", {"TableName": "effects", "Key": {"id": {"S": "things#m1#0"}}})
+    verified.store(id="a", v=2, n=3)
+    assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+
+
+def test_a_list_of_an_update_with_a_version(verified: Verified) -> None:
+    """What a message that has no idempotency key was to append is of another one; an equal message is a duplicate."""
+    verified.use("item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l], once: effects}")
+    first, again, second = (
+        verified.message({"id": "a", "v": v, "l": "x"}, f"m{number}") for number, v in enumerate((1, 1, 2))
+    )
+    item = {"id": {"S": "a"}, "v": {"N": "2"}, "l": {"L": [{"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": item})
+    verified.store("effects", id="things#m2#0")
+    assert verified.fates(first, second) == ["not decidable", "stored"]
+    assert verified.fates(first, again, second) == ["not decidable", "duplicate", "stored"]
+    verified.store("effects", id="things#m0#0")
+    assert "different" in verified.fates(first, second)
+
+
+def test_a_sum_of_an_update_with_a_version_without_keys(verified: Verified) -> None:
+    """What was stale in the order of the source may have been made in that of receipt."""
+    verified.use("item: {id: id, v: v, n: n}, write: {mode: update, version: v, add: [n]}")
+    first, again, second = (
+        verified.message({"id": "a", "v": v, "n": 3}, f"m{number}") for number, v in enumerate((1, 1, 2))
+    )
+    verified.store(id="a", v=2, n=6)
+    assert verified.fates(first, again, second, complete=True) == ["superseded", "superseded", "stored"]
+    assert verified.fates(first, second, again, complete=True) == ["not decidable"] * 3
+    verified.store(id="a", v=2, n=3)
+    assert verified.fates(first, second, complete=True) == ["not decidable", "not decidable"]
+
+
+def test_a_version_does_not_explain_a_missing_idempotency_key(verified: Verified) -> None:
+    """What has expired or was deleted meanwhile was made, or was stale, or is lost: without its key nothing tells."""
+    more = "ends: {queue: events, table: things, when: kind == 'end', item: {id: id}, write: {mode: delete}}"
+    item = "item: {id: id, v: v, n: n, end: end}"
+    route = f"when: kind == 'add', {item}, write: {{mode: update, version: v, add: [n], once: effects}}"
+    verified.use(route, more, table="ttl: end")
+    made = verified.message({"kind": "add", "id": "a", "v": 1, "n": 3, "end": 1_700_000_000})
+    deleted = verified.message({"kind": "end", "id": "b"}, "m2")
+    before = verified.message({"kind": "add", "id": "b", "v": 1, "n": 3, "end": 1_900_000_000}, "m3")
+    assert verified.fates(made, before, deleted, complete=True) == ["not decidable", "not decidable", "stored"]
+    verified.store("effects", id="things#m1#0")
+    verified.store("effects", id="things#m3#0")
+    assert verified.fates(made, before, deleted, complete=True) == ["expired", "deleted", "stored"]
+
+
+def test_an_older_item_with_an_attribute_of_another_route(verified: Verified) -> None:
+    """Another order of receipt explains it: the older put came last, and then the update of the newer message."""
+    more = (
+        "others: {queue: events, table: things, item: {id: id, c: {from: c, missing: remove}}, write: {mode: update}}"
+    )
+    verified.use("item: {id: id, a: a, c: c}", more)
+    verified.store(id="k", c="new")
+    older, newer = verified.message({"id": "k", "c": "old"}), verified.message({"id": "k", "a": "x", "c": "new"}, "m2")
+    assert verified.fates(older, newer, complete=True) == ["superseded", "not decidable"]
+    assert verified.fates(newer, complete=True) == ["different"]
+
+
 def test_a_transaction(verified: Verified) -> None:
     """If one of its writes has no trace, it may have been refused as a whole."""
     more = "others: {queue: events, table: others, item: {id: other}}"

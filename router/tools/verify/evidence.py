@@ -1,0 +1,33 @@
+"""What a lost write is about: the attributes of its item, as they are stored and as they should be."""
+
+from collections.abc import Iterable
+
+from router.runtime.engine.writes import StoredItem, WriteConfig
+from router.tools.verify.history import History, same
+from router.tools.verify.kept import Evidence, KeptWrite
+
+
+def evidence_of(history: History, kept: KeptWrite, config: WriteConfig) -> Evidence:
+    """Return the attributes in which an item differs from what the source makes of it in order.
+
+    If other messages may have written it, these are only those that the write sets: what sums, lists and first values
+    should be is not known then.
+    """
+    stored, after = history.stored, history.after
+    there, wanted, item = stored or {}, after or {}, kept.write.item
+    names = [name for name in {**wanted, **there} if not same(there.get(name), wanted.get(name))]
+    if history.writers.partial:
+        unknown = config.add | config.append | config.keep_first
+        names = [name for name in names if name in item and name not in unknown]
+    adds = {name: item[name] for name in sorted((config.add | config.append) & item.keys())}
+    added = adds if history.writers.partial else {}
+    return Evidence(
+        None if stored is None else _some(stored, [*names, *added]),
+        None if after is None else _some(after, names),
+        adds,
+        kept.once if kept.applied is False else (),
+    )
+
+
+def _some(item: StoredItem, names: Iterable[str]) -> StoredItem:
+    return {name: item[name] for name in names if name in item}
