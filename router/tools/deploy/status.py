@@ -447,8 +447,8 @@ def _left_out(since: str) -> str:
     See ApproximateAgeOfOldestMessage in the metrics of SQS.
     """
     return (
-        "the age of messages that were received three times or more, which SQS leaves out of the oldest: "
-        f"retries began at {since}"
+        "the age of messages that were received three times or more: SQS leaves them out of the oldest, and they may "
+        f"be as old as the retries, since {since}"
     )
 
 
