@@ -13,6 +13,8 @@ from router.tools.check.rule import Example, known_codes
 
 FIXTURES = Path(__file__).parents[2] / "tests"
 """The folder with the fixtures: `checks/RTnnn` of codes of configs, `aws/live/*/RTnnn*.txt` of codes of AWS."""
+RUNBOOKS = Path(__file__).parents[1] / "runbooks"
+"""The folder with a page for each code that a message ends with."""
 MAX_LINES = 40
 """A config with as many lines or more is not shown: its size is its fault."""
 GROUPS = {
@@ -31,7 +33,7 @@ GROUPS = {
 _INTRODUCTION = """\
 # Checks
 
-Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page.
+<!-- Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page. -->
 
 `router check` validates a config and prints each fault as `file:line:column: severity RTnnn sentence; suggestion`. The
 severity is `error`, `warning` or `info`. It exits with 1 if one is an error, and with `--strict` if one is a warning.
@@ -184,13 +186,16 @@ def _page(code: Code, example: Example | None) -> str:
         parts.append(f"```text\n{example.found}\n```")
     if example and example.good:
         parts.append(f"```yaml title=good.yaml\n{example.good}\n```")
+    if (RUNBOOKS / f"{code.id}.md").is_file():
+        parts.append(f"[What to do](../runbooks/{code.id}.md): how to see it, what to change, and when to redrive.")
     anchor = re.sub(r"[^\w\- ]", "", group.lower()).replace(" ", "-")
-    parts.append(f"[{group}](../checks.md#{anchor}) has the other codes of its kind. Made by `make docs`.")
+    parts.append(f"[{group}](../checks.md#{anchor}) has the other codes of its kind.")
+    parts.append("<!-- Made by `make docs`. -->")
     return "\n\n".join(parts) + "\n"
 
 
 def runbooks_file() -> str:
     """Returns the text of `router/tools/check/runbooks.json`."""
-    pages = sorted((Path(__file__).parents[1] / "runbooks").glob("RT*.md"))
+    pages = sorted(RUNBOOKS.glob("RT*.md"))
     runbooks = {page.stem: page.read_text(encoding="utf-8").partition("\n")[2].strip() for page in pages}
     return msgspec.json.format(msgspec.json.encode(runbooks), indent=1).decode() + "\n"

@@ -4,6 +4,7 @@ It gathers the pages, makes links to files that are no pages links to the reposi
 lists in `docs/README.md`. Zensical builds the site, and fails on a link or an anchor that leads nowhere.
 """
 
+import html
 import json
 import os
 import re
@@ -23,11 +24,15 @@ OTHER_PAGES = {"README.md": "start.md", ".github/CONTRIBUTING.md": "contributing
 """Pages outside of `docs`, by their names on the site."""
 MOST_LISTED = 40
 """The most pages of a folder that the navigation lists below the page of the folder."""
-_WORKER = Path(__file__).parent / "offline" / "iframe-worker.js"
+_OFFLINE = Path(__file__).parent / "offline"
+_WORKER = _OFFLINE / "iframe-worker.js"
 _WORKER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 _COPIED = (".md", ".svg", ".png", ".json")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+_TYPED = re.compile(r'<div class="highlight">(<pre>(?:(?!</pre>).)*<span class="gp">.*?</pre>)', re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_DECISION = re.compile(r"decisions/\d")
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)]+)\)", re.MULTILINE)
 
 
@@ -98,6 +103,7 @@ def make(folder: Path, version: str) -> None:
             target.write_text(text, encoding="utf-8")
         else:
             shutil.copy(source, target)
+    shutil.copy(_OFFLINE / "site.css", work / "pages")
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     config["nav"] = navigation(ROOT / "docs")
     if repository:
@@ -109,7 +115,11 @@ def make(folder: Path, version: str) -> None:
     )
     if done.returncode:
         sys.exit(done.returncode)
+    # Its links are those of a site without versions.
+    (work / "site" / "404.html").unlink()
     without_other_hosts(work / "site")
+    with_copied_commands(work / "site")
+    without_single_decisions(work / "site")
     shutil.rmtree(folder / version, ignore_errors=True)
     shutil.move(work / "site", folder / version)
     shutil.rmtree(work)
@@ -122,6 +132,42 @@ def without_other_hosts(site: Path) -> None:
     for page in site.rglob("*.html"):
         own = os.path.relpath(site / "assets" / _WORKER.name, page.parent).replace(os.sep, "/")
         page.write_text(page.read_text(encoding="utf-8").replace(_WORKER_ELSEWHERE, own), encoding="utf-8")
+
+
+def with_copied_commands(site: Path) -> None:
+    """Let the button of a block of a terminal copy the commands, without prompts and what they print."""
+
+    def replaced(match: re.Match[str]) -> str:
+        copied = html.escape(commands(html.unescape(_TAG.sub("", match[1]))))
+        return f'<div class="highlight" data-copy="{copied}">{match[1]}'
+
+    for page in site.rglob("*.html"):
+        page.write_text(_TYPED.sub(replaced, page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def commands(block: str) -> str:
+    """Return the commands of a block of a terminal, with their here-documents and continued lines."""
+    copied: list[str] = []
+    end = ""
+    for line in block.splitlines():
+        continued = bool(copied) and copied[-1].endswith("\\")
+        if line.startswith("$ "):
+            copied.append(line.removeprefix("$ "))
+            _, _, end = line.partition("<<")
+        elif end or continued:
+            copied.append(line)
+        if line == end.strip("'"):
+            end = ""
+    return "\n".join(copied)
+
+
+def without_single_decisions(site: Path) -> None:
+    """Leave pages of decisions out of the search, above those of their subjects; the page that lists them stays."""
+    index = json.loads((site / "search.json").read_text(encoding="utf-8"))
+    index["items"] = [each for each in index["items"] if not _DECISION.match(each["location"])]
+    text = json.dumps(index, ensure_ascii=False)
+    (site / "search.json").write_text(text, encoding="utf-8")
+    (site / "search.js").write_text(f"var __index = {text}", encoding="utf-8")
 
 
 def write_versions(folder: Path) -> None:

@@ -68,6 +68,14 @@ def test_an_example_of_aws(tmp_path: Path) -> None:
     }
 
 
+def test_a_code_of_a_message_leads_to_its_runbook(tmp_path: Path) -> None:
+    """The page of another code says what is wrong with a config, and has none."""
+    pages = code_pages(tmp_path)
+
+    assert "[What to do](../runbooks/RT806.md)" in pages["docs/codes/RT806.md"]
+    assert "runbooks" not in pages["docs/codes/RT101.md"]
+
+
 def test_installed_examples() -> None:
     """Each code of a config has one."""
     assert shipped_examples()["RT101"].bad.startswith("version: 1")

@@ -1,6 +1,8 @@
 """The site: its navigation, the links of its pages, its versions. `make site` builds it, and fails on dead links."""
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,43 @@ def test_pages_load_nothing_from_another_host(tmp_path: Path) -> None:
     loaded = [(tmp_path / name).read_text() for name in ("index.html", "codes/RT101.html")]
     assert loaded == [f'<script src="{folder}assets/iframe-worker.js"></script>' for folder in ("", "../")]
     assert (tmp_path / "assets" / "iframe-worker.js").is_file()
+
+
+TERMINAL = """\
+<div class="highlight"><pre><span></span><code>plain
+</code></pre></div><div class="highlight"><pre><code><span class="gp">$ </span>cat &gt;&gt; a &lt;&lt;'END'
+<span class="go">- &quot;b&quot;</span>
+<span class="go">END</span>
+<span class="gp">$ </span>router test \\
+    -q
+<span class="go">1 passed</span>
+</code></pre></div>"""
+
+
+def test_the_button_of_a_terminal_copies_commands(tmp_path: Path) -> None:
+    """What is pasted runs: no prompt, and nothing that a command prints; other blocks are copied as they are."""
+    (tmp_path / "index.html").write_text(TERMINAL)
+
+    site.with_copied_commands(tmp_path)
+
+    shown = (tmp_path / "index.html").read_text()
+    copied = re.findall(r'<div class="highlight"(?: data-copy="([^"]*)")?>', shown)
+    expected = ["cat >> a <<'END'", '- "b"', "END", "router test \\", "    -q"]
+    assert [html.unescape(each) for each in copied] == ["", "\n".join(expected)]
+    assert re.sub(r' data-copy="[^"]*"', "", shown) == TERMINAL
+
+
+def test_search_finds_no_single_decision(tmp_path: Path) -> None:
+    """Their many titles would stand above the page on a subject; the list of decisions is found."""
+    locations = ["config.html#queues", "decisions/index.html#queues", "decisions/2026-11-25-batch-bytes.html"]
+    index = {"config": {"lang": ["en"]}, "items": [{"location": each} for each in locations]}
+    (tmp_path / "search.json").write_text(json.dumps(index))
+
+    site.without_single_decisions(tmp_path)
+
+    found = json.loads((tmp_path / "search.json").read_text())
+    assert [each["location"] for each in found["items"]] == locations[:2]
+    assert (tmp_path / "search.js").read_text() == f"var __index = {json.dumps(found)}"
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,8 @@ def test_sending(start: Any, router: Run) -> None:
 
         users, plays = local.items("users", 25), local.items("plays", 2)
 
+    # Some SDKs read the one, and some the other.
+    assert " AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n" in local.printed
     assert (many.returncode, many.stdout.partition(" (")[0], one.returncode, json.loads(two.stdout)["sent"]) == (
         0,
         "sent 25 of 25 messages to users",

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from rich.table import Column
 
 from router.runtime.aws.faults import DENIED
-from router.tools.cli.dlq_report import count, none_selected
+from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
@@ -51,7 +51,9 @@ class RedrivePlan(Struct):
 
     def sentence(self) -> str:
         """Return the counts of the plan in words."""
-        text = f"{self.passing} of {count(self.total)} pass now, {self.total - self.passing} do not"
+        text = (
+            f"{self.passing} of {self.total} messages pass now, {self.total - self.passing} do not"
+        )
         return (
             f"{text}; {self.overwriting} would replace an item that may be newer"
             if self.overwriting

@@ -47,7 +47,9 @@ def require_port(port: int) -> None:
 def describe(program: Program, local: LocalAws) -> Iterator[str]:
     """Yield what to paste: for the AWS CLI, for SDKs, and for the router."""
     env = local.environment()
-    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    # Version 1 of the AWS CLI, and boto3, read only AWS_DEFAULT_REGION.
+    regions = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *regions)
     yield "export " + " ".join(f"{name}={env[name]}" for name in names)
     for queue in program.engine.queues.values():
         url = f"{local.endpoint}/{ACCOUNT}/{queue_name(queue.reference)}"

@@ -1,16 +1,17 @@
 """What the commands of `router dlq` say about messages that they could not look at or release."""
 
 import json
+from collections import Counter
 from typing import Any, NamedTuple
 
 import pytest
 from msgspec import structs
 
 from router.model import WRITTEN, Record
-from router.tools.cli.dlq_rehearse import rehearsal_as_json, rehearsal_as_text
+from router.tools.cli.dlq_rehearse import RedrivePlan, rehearsal_as_json, rehearsal_as_text
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen, message_as_json, print_message
 from tests.support.aws import AwsFault
-from tests.support.dlq import Change, DlqMessage, Rehearsal
+from tests.support.dlq import Cause, Change, DlqMessage, Rehearsal
 
 
 class Found(NamedTuple):
@@ -39,6 +40,13 @@ class Lease(NamedTuple):
 
 ELSEWHERE = "in flight elsewhere, as another command or consumer has them"
 LIMIT = "SQS has no more than about 120,000 messages of a queue in flight, and q has more: "
+
+
+def test_a_plan_of_one_message() -> None:
+    """It is said as a plan of many is."""
+    plan = RedrivePlan(Counter({(Cause("RT806", "q", "r", "", ""), "written"): 1}), passing=1)
+
+    assert plan.sentence() == "1 of 1 messages pass now, 0 do not"
 
 
 @pytest.mark.parametrize(
