@@ -450,9 +450,9 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
 
 def test_retries_of_hidden_messages(project: StackProject, clients: Mapping[str, Any]) -> None:
     """The last try of messages in flight may be more than 15 minutes ago; the oldest may be older than SQS says."""
+    pause(clients, project)
     send(clients, f"{project.stack}-orders")
     url = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
-    pause(clients, project)
     clients["sqs"].receive_message(QueueUrl=url, VisibilityTimeout=600)
     own = [{"Name": "service", "Value": project.stack}, {"Name": "queue", "Value": "orders"}]
     now = datetime.now(UTC)
