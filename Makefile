@@ -25,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit checkov screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers replay verify-model verify-losses soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit checkov stacks screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -123,11 +123,11 @@ audit: $(VENV)-audit/$(STAMP)-audit ## known vulnerabilities of the locked packa
 		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
 	done
 
-checkov: $(INSTALLED)-tests ## what checkov finds in templates, and why that is accepted
-	@# In an environment of its own, and not locked: it needs an older boto3 than the router.
-	@test -x $(VENV)-checkov/bin/checkov || $(PYTHON) -m venv $(VENV)-checkov
-	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==3.3.*'
+checkov: $(INSTALLED)-tests $(VENV)-checkov/bin/checkov ## what checkov finds in templates, and why that is accepted
 	@$(RUN) -m pytest -n 0 tests/unit/tools/deploy/template/test_template_checkov.py $(ARGS)
+
+stacks: $(INSTALLED)-tests $(VENV)-checkov/bin/checkov $(VENV)-sam/bin/sam ## deploys twenty configs on a local AWS, changes them, rolls back, undeploys; writes docs/conformance.md
+	@$(RUN) -m tests.aws.stack_runs --seed $(or $(SEED),1) $(or $(ARGS),--write)
 
 vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by npm
 	$(RUN) -m docs.generate.vendored
@@ -147,6 +147,15 @@ $(INSTALLED)-%: requirements/%.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "this needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) requirements/install.py $(VENV) $(STAMP) $*
+
+# In environments of their own, and not locked: they need an older boto3 than the router.
+$(VENV)-checkov/bin/checkov:
+	@$(PYTHON) -m venv $(VENV)-checkov
+	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==3.3.*'
+
+$(VENV)-sam/bin/sam:
+	@$(PYTHON) -m venv $(VENV)-sam
+	@$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check 'aws-sam-cli==1.*'
 
 $(VENV)-site/$(STAMP)-site: requirements/site.lock
 	@$(PYTHON) requirements/install.py $(VENV)-site $(STAMP) site

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,15 @@ ACCEPTED = {
 """The findings, with the reason why the template stays as it is."""
 
 
+def run_checkov(templates: Path) -> Any:
+    """What checkov reports of the templates of a folder."""
+    words = ["-d", str(templates), "--framework", "cloudformation", "--quiet", "--compact", "-o", "json"]
+    done = subprocess.run([str(PROGRAM), *words], capture_output=True, text=True, check=False, env=dict(os.environ))
+    report = json.loads(done.stdout)
+    assert report["summary"]["parsing_errors"] == 0, done.stdout
+    return report
+
+
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The checks that fail of the templates of the sample, and of a config that has all there is."""
@@ -45,13 +55,8 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         function = with_canary(with_alias(make_document(config)), Canary(10, 5))
         (templates / f"{name}.json").write_text(as_json(function), encoding="utf-8")
         (templates / f"{name}-worker.json").write_text(as_json(make_document(config, as_worker=True)), encoding="utf-8")
-    words = ["-d", str(templates), "--framework", "cloudformation", "--quiet", "--compact", "-o", "json"]
-
-    done = subprocess.run([str(PROGRAM), *words], capture_output=True, text=True, check=False, env=dict(os.environ))
-
-    report = json.loads(done.stdout)
-    assert report["summary"]["parsing_errors"] == 0, done.stdout
-    assert report["summary"]["resource_count"] > 100, done.stdout
+    report = run_checkov(templates)
+    assert report["summary"]["resource_count"] > 100, report
     return {each["check_id"] for each in report["results"]["failed_checks"]}
 
 

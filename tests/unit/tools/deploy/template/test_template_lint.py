@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -68,19 +69,20 @@ def flows(count: Any) -> Any:
     return f"version: 1\nqueues:\n{queues}tables:\n{tables}routes:\n{routes}"
 
 
-@pytest.fixture(scope="session")
-def findings() -> Any:
+def lint_findings(template: str) -> list[str]:
     """What cfn-lint finds in a template, informational findings too."""
     from cfnlint.api import lint
     from cfnlint.config import ManualArgs
 
     # I3042 asks for AWS::Partition in ARNs, and some are what a config says.
     asked = ManualArgs(regions=["us-east-1"], include_checks=["I"], ignore_checks=["I3042"])
+    return [f"{each.rule.id} {each.message} {each.path}" for each in lint(template, config=asked)]
 
-    def run(document: Any) -> Any:
-        return [f"{each.rule.id} {each.message} {each.path}" for each in lint(as_json(document), config=asked)]
 
-    return run
+@pytest.fixture(scope="session")
+def findings() -> Any:
+    """What cfn-lint finds in the template of a document."""
+    return lambda document: lint_findings(as_json(document))
 
 
 @pytest.mark.parametrize("worker", [False, True], ids=["function", "worker"])
@@ -117,6 +119,7 @@ WRITES = (
     "{mode: delete}",
     "{mode: delete, version: v}",
 )
+MESSAGES = [{"id": "a", "v": 1}, {"id": "b", "v": 2}]
 KEYS = st.sampled_from(["", *(f", kms_key: '{KEY}{number}'" for number in range(3))])
 
 
@@ -170,23 +173,24 @@ class Watched(MemoryTables):
         return super().transact(actions, timeout)
 
 
-def used_by(program: Any) -> Any:
-    """The actions on tables, by table, that two messages of every queue need."""
+def used_by(program: Any, messages: Any) -> Any:
+    """The actions on tables, by table, that the messages of each queue need."""
     tables = Watched.of(program)
     tables.used = defaultdict(set)
     for name, queue in program.engine.queues.items():
         settings_ = program.config.queues[name]
         group: dict[str, Any] = {"MessageGroupId": "g"} if queue.fifo else {}
-        records = [
-            record({"id": text, "v": version}, queue=settings_, **group) for text, version in (("a", 1), ("b", 2))
-        ]
+        records = [record(each, queue=settings_, **group) for each in messages.get(name, MESSAGES)]
         deliver(program, name, records, tables=tables)
     return {f"table/{table}": actions | {"dynamodb:DescribeTable"} for table, actions in tables.used.items()}
 
 
-def wanted(program: Any, worker: bool) -> Any:
-    """All that the role has to allow, by the ends of ARNs: found without what the template uses for it."""
-    found = defaultdict(set, used_by(program))
+def wanted(program: Any, worker: bool, messages: Any = MappingProxyType({})) -> Any:
+    """All that the role has to allow, by the ends of ARNs: found without what the template uses for it.
+
+    `messages` are those of queues that need others.
+    """
+    found = defaultdict(set, used_by(program, messages))
     for name, queue in program.engine.queues.items():
         settings_ = program.config.queues[name]
         found[queue.reference.rpartition(":")[2]].update(READ)
