@@ -307,11 +307,10 @@ class StatusReader:
             StartTime=now - timedelta(hours=SINCE_HOURS),
             EndTime=now,
             MetricDataQueries=[{"Id": "q0", "MetricStat": query}],
-            ScanBy="TimestampDescending",
         )
         began = ""
         later = None
-        for moment in page["MetricDataResults"][0]["Timestamps"]:
+        for moment in sorted(page["MetricDataResults"][0]["Timestamps"], reverse=True):
             if later and later - moment > timedelta(seconds=gap):
                 break
             began, later = _iso(moment), moment
