@@ -97,19 +97,6 @@ class DeliveryOptions(Struct, frozen=True):
 DEFAULT_OPTIONS = DeliveryOptions()
 
 
-def _behind(earlier: Outcome) -> Outcome:
-    """Return the outcome of a message that waits for one of its group, with the route and the cause of that one."""
-    return Outcome(
-        "retry",
-        codes.NOT_STARTED.id,
-        "an earlier message of its group is still on the queue",
-        earlier.route,
-        delay=0,
-        # A rejected one waits for the redrive policy of its queue.
-        cause=cause_of(earlier) if earlier.kind == "retry" else "",
-    )
-
-
 class _Batch(Struct):
     """A batch under way."""
 
@@ -259,8 +246,10 @@ class Delivery:
             end_copy(self._process)
             yield from self._write(batch, [planned])
         if queue.fifo and batch.left:
+            from router.runtime.deliver.message_groups import behind_of
+
             # A message of a blocked group waits on its queue, and is received again at once.
-            behind = {group: _behind(earlier) for group, earlier in batch.blocked.items()}
+            behind = {group: behind_of(earlier) for group, earlier in batch.blocked.items()}
             yield [
                 Delivered(record, behind[record.group_id], acknowledged=False)
                 for record in batch.left.values()
