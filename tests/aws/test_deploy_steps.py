@@ -64,6 +64,7 @@ def test_another_account(project: StackProject) -> None:
 
     sentence = f"From this folder the stack '{project.stack}' was deployed to {THERE}; this is {HERE}."
     assert (refused.exit_code, f"--yes --confirm {HERE} continues without asking" in last(refused)) == (2, True)
+    assert refused.stderr.splitlines()[1] == sentence, "why it is asked"
     assert (shown.exit_code, shown.stderr.splitlines()[1]) == (0, sentence)
     assert (done.exit_code, done.stderr.splitlines()[1]) == (0, sentence), done.output
     assert deployed_places.read_places(project.folder)[project.stack] == deployed_places.AccountRegion(ACCOUNT, REGION)
@@ -95,7 +96,8 @@ def test_a_stack_that_is_new_in_the_folder(project: StackProject, monkeypatch: p
 
     sentence = f"The stack '{project.stack}' was not deployed from this folder before, from which there are "
     sentence += f"'flows' in {THERE}."
-    assert (refused.exit_code, asked) == (1, [f"{sentence} Go on with '{project.stack}' in {HERE}?"])
+    assert (refused.exit_code, asked) == (1, [f"Go on with '{project.stack}' in {HERE}?"])
+    assert refused.stderr.splitlines()[1] == sentence
     assert (done.exit_code, done.stderr.splitlines()[1]) == (0, sentence)
 
 

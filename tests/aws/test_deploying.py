@@ -328,7 +328,7 @@ def test_shorter_retention(deployed: Project, clients: Mapping[str, Any]) -> Non
     refused = deployed.deploy("--yes")
     shown = deployed.deploy("--dry-run", "--json")
 
-    loss = "DELETES messages older than 259200 seconds; they are kept for 345600 now (5 messages now)"
+    loss = "DELETES messages older than 3 days; they are kept for 4 days now (5 messages now)"
     assert (refused.exit_code, last(refused)) == (
         1,
         f"refused without --allow-destructive: '{deployed.stack}-users': {loss}",

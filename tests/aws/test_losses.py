@@ -129,10 +129,10 @@ def test_findings_about_no_route(project: StackProject) -> None:
     done = project.try_to_deploy("--dry-run")
 
     heading = done.stdout.splitlines().index("other changes")
-    assert [line[:7] for line in done.stdout.splitlines()[heading - 1 : heading + 2]] == [
-        "  RT901",
-        "other c",
-        "  RT904",
+    assert [line[:16] for line in done.stdout.splitlines()[heading - 1 : heading + 2]] == [
+        "  breaking RT901",
+        "other changes",
+        "  breaking RT904",
     ]
 
 

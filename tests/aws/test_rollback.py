@@ -163,7 +163,7 @@ def test_losses(project: StackProject, clients: Mapping[str, Any]) -> None:
 
     done = rollback(project, "--yes")
 
-    loss = "DELETES messages older than 345600 seconds; they are kept for 432000 now (0 messages now)"
+    loss = "DELETES messages older than 4 days; they are kept for 5 days now (0 messages now)"
     assert (done.exit_code, last(done), before) == (
         1,
         f"refused without --allow-destructive: '{project.stack}-orders': {loss}",

@@ -46,12 +46,14 @@ def test_tags_boundary_and_role(project: StackProject, clients: Mapping[str, Any
 
     project.deploy("--tag", "cost=42", "--permissions-boundary", boundary, "--role-arn", arn)
     project.write(TAGGED.replace("item: {id: id,", "item: {id: id, x: y,"))
-    project.deploy()
+    done = project.deploy()
 
     (stack,) = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"]
     assert {each["Key"]: each["Value"] for each in stack["Tags"]} == {"team": "shop", "cost": "42"}
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (parameters["PermissionsBoundary"], stack.get("RoleARN", arn)) == (boundary, arn)
+    assert "Tags" not in done.stdout
+    assert "the stack keeps its tags cost, which the config does not have; --tag gives others" in done.stderr
 
 
 def test_a_patch_that_takes_protection_away(project: StackProject, clients: Mapping[str, Any]) -> None:

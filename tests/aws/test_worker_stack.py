@@ -228,3 +228,21 @@ def test_a_function_and_a_worker(project: WorkerProject) -> None:
 
     assert done.exit_code == 1, done.output
     assert "the function and the worker write side by side while one replaces the other" in done.stderr
+
+
+def test_a_rollback_to_a_worker(project: WorkerProject, clients: Mapping[str, Any]) -> None:
+    """It is refused where the function that runs must not write beside the worker of before."""
+    (stack,) = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    package = {"Bucket": values["CodeBucket"], "Key": values["CodeKey"]}
+    content = clients["s3"].get_object(**package)["Body"].read()
+    clients["s3"].delete_object(**package)
+    project.write(REKEYED)
+    unread = project.try_to_deploy("--yes")
+    clients["s3"].put_object(**package, Body=content)
+
+    done = project.run("rollback", "--stack", project.stack, "--yes")
+
+    assert (unread.exit_code, "the routes are not compared" in unread.stderr) == (0, True), unread.output
+    refused = "the function and the worker write side by side while one replaces the other"
+    assert (done.exit_code, refused in done.stderr) == (1, True), done.output

@@ -80,7 +80,7 @@ def test_few_samples_of_github(size: int, webhooks: Path) -> None:
 
 @pytest.mark.parametrize("size", [FEW, 10, 30, 60])
 def test_few_samples_of_the_world(size: int) -> None:
-    """Of messages of all shapes: those of Stripe have an object in place of an id, which three samples may not show."""
+    """Of messages of all shapes: a code may be a number or a text, which three samples may not show."""
     messages = {shape: messages_of(shape, size + 60) for shape in SHAPES}
 
     faults, count = rejected((each[:size], each[size:]) for each in messages.values())

@@ -99,6 +99,7 @@ def test_a_package_for_another_machine(run: Callable[..., Done], tmp_path: Path)
     untested = "the import of the package was not tested on this machine: there is no python3.13 for "
     lines = deployed.stderr.splitlines()
     assert (deployed.returncode, [line.startswith(untested) for line in lines].count(True)) == (1, 2), deployed.stderr
+    assert "'router local --empty' prints how to build for the Python of this machine" in deployed.stderr
     sentence = "the stack 'foreign' could not be created: RT794 the function cannot start: "
     assert [line for line in lines if line.startswith(sentence)], deployed.stderr
     assert (status.returncode, "there is no stack 'foreign'" in status.stderr) == (2, True)

@@ -31,6 +31,8 @@ routes:
   users: {queue: users, table: users, item: {id: id, n: n, trace: {meta: attribute.trace}}}
   plays: {queue: plays, table: plays, item: {id: id, group: {meta: group_id}}}
 """
+SECONDS = 200
+"""For a command, on a machine that has much else to do."""
 MORE = "  others: {queue: others, table: others}\n"
 
 
@@ -150,6 +152,41 @@ def test_keeping_state(start: Any, router: Run, tmp_path: Path) -> None:
     assert (code, stored) == (0, [{"id": "u1"}])
 
 
+ALONE = """\
+version: 1
+queues: {users: {dead_letter: users-dlq}}
+tables: {users: {key: {id: S}}}
+routes:
+  users:
+    queue: users
+    table: users
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 9}}}
+"""
+
+
+def test_deploying_to_an_empty_one(start: Any, tmp_path: Path, wait: Wait) -> None:
+    """The commands that it prints build and deploy the config, and send to what is deployed."""
+    with start("--empty") as local:
+        (tmp_path / "routes.yaml").write_text(ALONE, encoding="utf-8")
+        (tmp_path / "user.json").write_text('{"id": "u1"}', encoding="utf-8")
+        local.prints("Ctrl-C ends it")
+        export, *commands = [line.strip() for line in local.printed.splitlines() if line.startswith("  ")]
+        variables = dict(word.split("=", 1) for word in export.split()[1:])
+
+        done = [_run(command, tmp_path, variables) for command in commands if "plays" not in command]
+        items = local.items("users", 1)
+        code = local.stop()
+
+    assert [each.returncode for each in done] == [0, 0, 0], done
+    assert (sorted(variables)[0], items, code) == ("AWS_ACCESS_KEY_ID", [{"id": "u1"}], 0)
+
+
+def _run(command: str, folder: Path, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    yes = ["--yes"] if "deploy" in command else []
+    words = [sys.executable, "-m", *command.replace("FILE", "user.json").split(), *yes]
+    return subprocess.run(words, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, timeout=SECONDS)
+
+
 def test_leaves_nothing_behind(start: Any, wait: Wait, tmp_path: Path) -> None:
     """Killed, it takes its AWS, its worker and its files with it."""
     with start() as local:
@@ -189,7 +226,7 @@ def test_a_port_in_use(router: Run, tmp_path: Path) -> None:
         (
             ("users", "-", "--endpoint-url", "http://127.0.0.1:9"),
             "{}",
-            "the queue 'users' cannot be used: ",
+            "the queue 'users' cannot be used: EndpointConnectionError: nothing answered; AWS_ENDPOINT_URL, ",
         ),
     ],
 )

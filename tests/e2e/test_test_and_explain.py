@@ -142,6 +142,16 @@ def explain(router: Run, message: str, *words: str) -> tuple[int, str]:
     return done.returncode, re.sub(r"\d+\.\d µs", "µs", done.stdout)
 
 
+def test_a_message_on_the_command_line(router: Run, config: Path) -> None:
+    """JSON is the message itself, as that of `--after`; anything else names a file."""
+    piped = explain(router, '{"id": "a", "kind": "x"}')
+    done = router("explain", "--queue", "q", ' {"id": "a", "kind": "x"}')
+    missing = router("explain", "--queue", "q", "nosuch.json")
+
+    assert (done.returncode, done.stdout) == piped
+    assert (missing.returncode, "'nosuch.json': No such file or directory" in missing.stderr) == (2, True)
+
+
 def test_conditions(router: Run, config: Path) -> None:
     """Each route is shown with its condition, and why it does not hold or was not asked."""
     _, taken = explain(router, '{"id": "a", "kind": "x"}')

@@ -53,6 +53,8 @@ _BUSY = THROTTLING | frozenset(
     )
 )
 """Those of all services."""
+_UNREACHED = ("ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError")
+"""The names of failures to open a connection."""
 T = TypeVar("T")
 Receipt = tuple[str, str]
 VisibilityTimeout = tuple[str, str, int]
@@ -72,6 +74,14 @@ class AwsFault(Struct, frozen=True):
     kind: FaultKind
     code: str
     status: int = 0
+
+    @property
+    def cause(self) -> str:
+        """The code, and where to look if nobody was reached."""
+        if self.code not in _UNREACHED:
+            return self.code
+        what = "AWS_ENDPOINT_URL, the region and the network decide what is called"
+        return f"{self.code}: nothing answered; {what}"
 
     @property
     def is_throttling(self) -> bool:

@@ -399,10 +399,10 @@ def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     """Look up a queue's URL, visibility timeout and redrive policy; raises UsageError."""
     url = aws.queues.url(queue.reference, RESOLVE_SECONDS)
     if isinstance(url, AwsFault):
-        raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.cause}")
     found = aws.queues.attributes(url, RESOLVE_SECONDS)
     if isinstance(found, AwsFault):
-        raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.cause}")
     outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
     visibility = max(found.visibility, MIN_VISIBILITY_SECONDS)
     # Dead letters name the queue by its URL, which is unique.

@@ -138,7 +138,8 @@ INDEX_ADDED = declare(
     "RT924",
     "a new index",
     "DynamoDB builds it from the items that are stored. Each write of an item that is in it costs write units for it, "
-    "too, and an item that does not fit its key is refused.",
+    "too, and an item that does not fit its key is refused: also one of the version that runs until the deployment "
+    "ends. If that one writes such items, deploy a mapping that leaves the attribute out first.",
     "info",
 )
 SIDE_BY_SIDE = declare(

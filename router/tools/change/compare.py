@@ -145,6 +145,12 @@ def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     )
 
 
+def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -> str:
+    """Return why two versions, if they are known, must not write at the same time, with an advice, or ""."""
+    reasons = side_by_side(*versions) if versions else ()
+    return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
+
+
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
     return tuple(
         f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE

@@ -15,7 +15,7 @@ from router.tools.cli.options import config_option
 @click.option(
     "--messages",
     type=click.File(encoding="utf-8"),
-    help="Send these JSON lines instead (- for standard input).",
+    help="Send these JSON lines instead, in the envelopes of the queue (- for standard input).",
 )
 @click.option(
     "--queue",

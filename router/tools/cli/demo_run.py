@@ -13,7 +13,7 @@ from rich.console import Console
 from router.errors import UsageError
 from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load_program
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, output, print_items, print_table
 from router.tools.dev.compare import to_cell, to_json
 from router.tools.dev.demo import run_with_worker
 from router.tools.dev.demo_results import DemoResult, SampleResult
@@ -94,10 +94,7 @@ def _row(item: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
 def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
         columns = list(dict.fromkeys(chain.from_iterable(items)))
-        cells = sorted(_row(item, columns) for item in items)
-        print_table(
-            map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}")
-        )
+        print_items(f"table {name}", columns, sorted(_row(item, columns) for item in items))
     if demo.dead_letters:
         letters = [
             (each.code, literal(each.reason or "(none)"), literal(each.queue), each.message_id)

@@ -44,10 +44,11 @@ class DeployedFolder:
     def _is_move_confirmed(self, before: AccountRegion) -> bool:
         name, word = self._options.stack, str(self._place)
         sentence = f"From this folder the stack '{name}' was deployed to {before}; this is {word}."
+        # Before the question, which may have nobody to answer it.
+        self._log(sentence)
         if self._options.dry_run or word in self._options.confirmed:
-            self._log(sentence)
             return True
-        return confirm_by_typing(word, sentence, f"--yes --confirm {word}")
+        return confirm_by_typing(word, f"Deploy '{name}' there?", f"--yes --confirm {word}")
 
     def _is_stack_confirmed(self, places: StackPlaces) -> bool:
         name = self._options.stack
@@ -55,7 +56,7 @@ class DeployedFolder:
             f"The stack '{name}' was not deployed from this folder before, "
             f"from which there are {describe_places(places)}."
         )
+        self._log(sentence)
         if self._options.dry_run or self._options.yes:
-            self._log(sentence)
             return True
-        return confirm(f"{sentence} Go on with '{name}' in {self._place}?")
+        return confirm(f"Go on with '{name}' in {self._place}?")

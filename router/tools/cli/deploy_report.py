@@ -116,7 +116,8 @@ def breaking_sentence(change: ConfigChange) -> str:
 def show_routes(report: DiffReport, stack: str) -> None:
     """Print the verdict about each route that changes, with what breaks or is risky, and where all is shown.
 
-    The way out is beside a risk: it breaks nothing, but what may happen then is better known before.
+    The verdict is about the messages that a route takes: one that takes all of them can still break something. The way
+    out is beside a risk: it breaks nothing, but what may happen then is better known before.
     """
     console, breaking = output(), breaking_changes(report)
     shown = breaking + _changes(report, "risky")
@@ -124,8 +125,9 @@ def show_routes(report: DiffReport, stack: str) -> None:
         lines = []
         about = [each for each in shown if each.route == (route.route if route else "")]
         for each in about:
+            risk = "breaking" if each in breaking else "risky"
             way_out = f"; {each.suggestion}" if each.suggestion and each not in breaking else ""
-            lines.append(f"{each.code.id} {each.sentence}{way_out}")
+            lines.append(f"{risk} {each.code.id} {each.sentence}{way_out}")
         if route:
             colour = VERDICT_COLOURS[route.verdict]
             console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)

@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from router.errors import PluginError, RouterError, UsageError
 from router.runtime.config.environment import RT005
-from router.tools.change.compare import side_by_side
+from router.tools.change.compare import refusal
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
 from router.tools.check.run import RULE_FAILED, examine
@@ -56,7 +57,7 @@ from router.tools.deploy.template.expressions import hidden_parameters, variable
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
-from router.tools.deploy.template.tags import tags_of_stack
+from router.tools.deploy.template.tags import kept_tags
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -68,6 +69,11 @@ from router.tools.dev.run_tests import Suite, Verdict
 
 _DIGEST = "@sha256:"
 """What is between the repository and the digest of an image."""
+_REPLACED = (
+    "the function and the worker write side by side while one replaces the other: "
+    "deploy this change to what runs first"
+)
+"""What to do where a function must not replace a worker, or the reverse."""
 
 
 class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
@@ -98,6 +104,7 @@ class DeployRun(StackRun):
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
         self._reverts_drift = options.revert_drift
+        self._template = options.template
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden: set[str] = set()
@@ -122,8 +129,14 @@ class DeployRun(StackRun):
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
-        before = stack.tags if stack and old.body else {}
-        tags = tags_of_stack(config, self._deploys.template.tags, before)
+        given = self._deploys.template.tags
+        kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
+        if kept:
+            self._log(
+                f"the stack keeps its tags {', '.join(kept)}, which the config does not have; --tag gives others"
+            )
+        self._template = structs.replace(self._deploys.template, kept=kept)
+        tags = {**kept, **config.program.config.tags, **given}
         self._stacks.settings = StackSettings(tags, self._deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
@@ -137,8 +150,8 @@ class DeployRun(StackRun):
             )
         if old.body:
             self._open_versions(closing)
-        if refusal := self._why_not_side_by_side(old):
-            self._log(refusal)
+        if why := self._why_not_side_by_side(old):
+            self._log(why)
             return self._report(deployment, (), 1)
         if self._deploys.canary:
             require_codedeploy(self._services["codedeploy"])
@@ -183,19 +196,15 @@ class DeployRun(StackRun):
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what runs and the config must not write at the same time, if they would for a while, or ""."""
-        if self._deploys.canary and has_function(old.body):
-            if self._versions is None:
-                return f"refused: it is not known whether two versions may write side by side: {self._unread}"
-            advice = "with --canary both versions write for a while: deploy without it, when few messages come"
-        elif has_worker(old.body) != self._deploys.worker:
-            advice = (
-                "the function and the worker write side by side while one replaces the other: deploy this change to "
-                "what runs first"
-            )
-        else:
-            return ""
-        reasons = side_by_side(*self._versions) if self._versions else ()
-        return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
+        if not self._deploys.canary or not has_function(old.body):
+            replaced = has_worker(old.body) != self._deploys.worker
+            return refusal(self._versions, _REPLACED) if replaced else ""
+        if self._versions is None:
+            return f"refused: it is not known whether two versions may write side by side: {self._unread}"
+        return refusal(
+            self._versions,
+            "with --canary both versions write for a while: deploy without it, when few messages come",
+        )
 
     def _replace_tasks(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
         """Return a deployment whose old tasks stop first if both versions must not write at the same time.
@@ -264,7 +273,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
-        document = with_options(document, config, self._deploys.template, self._stacks.region)
+        document = with_options(document, config, self._template, self._stacks.region)
         if self._deploys.worker:
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
         else:
@@ -336,7 +345,12 @@ class RollbackRun(StackRun):
                 f"it is now; router deploy with --parameter {name}=… changes it"
             )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
-        if has_worker(old.body) and has_worker(before.template):
+        workers = has_worker(old.body), has_worker(before.template)
+        why = refusal(self._versions, _REPLACED) if workers[0] != workers[1] else ""
+        if why:
+            self._log(why)
+            return self._report(deployment, (), 1)
+        if all(workers):
             deployment = self._stop_first(deployment)
         report = self._compare_routes()
         if report and not self._options.as_json:

@@ -1,12 +1,23 @@
 """`router explain`: show what becomes of one message, stage by stage."""
 
 import sys
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import click
 
 from router.tools.cli.completion import complete_queue, complete_route
-from router.tools.cli.options import NEW_FILE, config_option, json_option
+from router.tools.cli.options import NEW_FILE, config_option, is_json, json_option
+
+
+class _Message(click.File):
+    """A file, - for standard input, or JSON."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open the file; JSON is its own content."""
+        if isinstance(value, str) and is_json(value):
+            return BytesIO(value.encode())
+        return super().convert(value, param, ctx)
 
 
 @click.command("explain")
@@ -43,9 +54,9 @@ from router.tools.cli.options import NEW_FILE, config_option, json_option
     help="A message that is written before, to tables in memory: a file, or JSON; QUEUE=MESSAGE for another queue. "
     "Several are written in their order.",
 )
-@click.argument("message", type=click.File("rb"))
+@click.argument("message", type=_Message("rb"))
 def command(message: BinaryIO, **options: Any) -> None:
-    """Show what becomes of one MESSAGE (a file, or - for standard input), without AWS.
+    """Show what becomes of one MESSAGE (a file, - for standard input, or JSON), without AWS.
 
     The output has the outcome, whether each route takes the message, and the items. With --full, it has the value and
     time (µs) of each stage and the requests to DynamoDB. With --after, it also has the stored item before and after the
@@ -55,6 +66,7 @@ def command(message: BinaryIO, **options: Any) -> None:
     \b
     Examples:
       router explain --queue user-metadata message.json
+      router explain --queue user-metadata '{"user_id": "user_1"}'
       router explain --queue user-metadata message.json --full
       router explain --queue user-metadata message.json --html page.html
       router explain --queue user-metadata --claims message.json

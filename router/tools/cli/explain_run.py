@@ -17,7 +17,7 @@ from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load
-from router.tools.cli.options import write_text_file
+from router.tools.cli.options import is_json, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
     Explanation,
@@ -75,7 +75,7 @@ def _read_earlier(program: Program, queue: str, given: str, raw: bool) -> tuple[
     name, mark, rest = given.partition("=")
     if mark and name in program.engine.queues:
         queue, given = name, rest
-    if given.lstrip().startswith(("{", "[")):
+    if is_json(given):
         return queue, read_message(program, queue, given.encode(), raw)
     with refusing_file(f"read the message of --after '{given}'"):
         content = read_regular(Path(given))

@@ -26,7 +26,12 @@ PORT = 4566
     "--keep", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Start with the messages and items in this folder, and save them there at the end.",
 )  # fmt: skip
-def command(config: Path, port: int, keep: Path | None) -> None:
+@click.option(
+    "--empty",
+    is_flag=True,
+    help="Without queues, tables and worker, for `router deploy` to make them.",
+)
+def command(config: Path, port: int, keep: Path | None, empty: bool) -> None:
     """Keep an embedded AWS up on the loopback address, until Ctrl-C or the end of the terminal.
 
     It has the queues and tables of the config. The worker runs on it, and reloads when a file in the folder of the
@@ -37,13 +42,20 @@ def command(config: Path, port: int, keep: Path | None) -> None:
     Examples:
       router local
       router local --port 0 --keep .router-local
+      router local --empty
     """
     # The embedded AWS and its client take 0.2 s to import.
     from rich.console import Console
 
     from router.runtime.program.load import load_program
     from router.tools.dev.emulator import local_aws
-    from router.tools.dev.local import describe, keep_up, provision_new, require_port
+    from router.tools.dev.local import (
+        describe,
+        describe_empty,
+        keep_up,
+        provision_new,
+        require_port,
+    )
 
     program = load_program(config, os.environ)
     if port:
@@ -57,10 +69,15 @@ def command(config: Path, port: int, keep: Path | None) -> None:
         Console(stderr=True).status("starting the embedded AWS") as status,
         local_aws(port=port, state=keep) as local,
     ):
-        provision_new(program, local)
+        if not empty:
+            provision_new(program, local)
         status.stop()
         click.echo(f"the embedded AWS listens on {local.endpoint}\n")
-        for line in describe(program, local):
+        for line in describe_empty(program, local) if empty else describe(program, local):
             click.echo(f"  {line}")
+        if empty:
+            click.echo("\nCtrl-C ends it")
+            stop.wait()
+            return
         click.echo("\nCtrl-C ends it; the log of the worker follows")
         keep_up(config, local, stop, click.echo)

@@ -56,7 +56,7 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
     stop_on_sigterm()
     name, url = queue_name(reference), aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
-        raise UsageError(f"the queue '{reference}' cannot be opened: {url.code}")
+        raise UsageError(f"the queue '{reference}' cannot be opened: {url.cause}")
     attributes = read_attributes(connect_services(("sqs",))["sqs"], url) or {}
     receives = max_receive_count(attributes)
     if receives:

@@ -163,6 +163,11 @@ def choose_config(file: Path | None, config: Path | None, *, may_be_missing: boo
     return chosen
 
 
+def is_json(text: str) -> bool:
+    """Whether a message on the command line is JSON, and not the name of a file."""
+    return text.lstrip().startswith(("{", "["))
+
+
 def require_writable(path: Path) -> None:
     """Raise UsageError if the file of `--output` cannot be written, before what cannot be repeated; nothing is left."""
     with refusing_file(f"write {path}"):

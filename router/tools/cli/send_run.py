@@ -53,7 +53,7 @@ def run_send(queue: str, file: TextIO, options: SendOptions) -> int:
     aws = connect(1)
     url = aws.queues.url(reference, _SECONDS)
     if isinstance(url, AwsFault):
-        raise UsageError(f"the queue '{reference}' cannot be used: {url.code}")
+        raise UsageError(f"the queue '{reference}' cannot be used: {url.cause}")
     failed: dict[str, AwsFault] = {}
     outgoing = for_queue(messages, reference, options.group)
     with progress_bar(f"sending to {queue}", len(outgoing)) as report:

@@ -337,6 +337,8 @@ class StackRun(ABC):
         """Say what helps to find why a new version could not start."""
         if self._untested:
             self._log(f"the import of the package was not tested on this machine: {self._untested}")
+        if self._services["lambda"].is_local:
+            self._log("'router local --empty' prints how to build for the Python of this machine")
         if not prepared.creates:
             self._log(
                 f"the log of the function: aws logs tail /aws/lambda/{prepared.stack} --since 15m"

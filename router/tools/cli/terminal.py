@@ -1,10 +1,11 @@
 """The consoles and prompts of the commands."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -35,8 +36,12 @@ def output(stderr: bool = False) -> Console:
 
 def literal(text: str) -> str:
     """Return any text as Rich's markup of itself, on one line, safe for a terminal, and without secrets."""
+    return escape(_one_line(text))
+
+
+def _one_line(text: str) -> str:
     # Before Rich wraps a cell, so that no part of a value is on each of two lines.
-    return escape(printable(WRITTEN.mask(text)))
+    return printable(WRITTEN.mask(text))
 
 
 def print_table(
@@ -48,6 +53,40 @@ def print_table(
         table.add_row(*row)
     # Rich wraps the title of a table at the width of the table.
     output().print(*([title, table] if title else [table]), sep="\n")
+
+
+def print_items(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print items as a table, or one below another where the names of their attributes are wider than a line."""
+    heads = list(map(_one_line, names))
+    items = [list(map(_one_line, row)) for row in rows]
+    if sum(map(cell_len, heads)) <= _room(len(heads)):
+        _print_fitted(title, heads, items)
+        return
+    for number, item in enumerate(items, 1):
+        of = f", item {number} of {len(items)}" if len(items) > 1 else ""
+        lines = [pair for pair in zip(heads, item, strict=True) if pair[1]]
+        _print_fitted(title + of, ("attribute", "value"), lines)
+
+
+def _print_fitted(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in which long values are cut, but no name of a column that is shorter than the line."""
+    rows = list(rows)
+    room = _room(len(heads))
+    least = list(map(cell_len, heads))
+    widths = [min(max(map(cell_len, column)), room) for column in zip(heads, *rows, strict=True)]
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=lambda at: (widths[at] > least[at], widths[at]))
+        widths[widest] -= 1
+    columns = [
+        Column(escape(head), max_width=width, no_wrap=True)
+        for head, width in zip(heads, widths, strict=True)
+    ]
+    print_table(columns, (map(escape, row) for row in rows), literal(title))
+
+
+def _room(columns: int) -> int:
+    """Return the characters of a line for the cells of so many columns: beside each are a border and two spaces."""
+    return max(columns, output().width - 1 - 3 * columns)
 
 
 @contextmanager

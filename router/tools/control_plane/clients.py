@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
@@ -22,6 +23,7 @@ _COUNTS = (WAITING, IN_FLIGHT, DELAYED)
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 _CHUNK = 1024 * 1024
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3", and for
 # AWS Lambda (service-authorization/latest/reference/list_amazons3.html, list_awslambda.html).
@@ -60,6 +62,11 @@ class ServiceClient:
     def place(self) -> str:
         """The region and the endpoint that are called, for errors."""
         return f" in {self.region} at {self._client.meta.endpoint_url}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what is called runs on this machine."""
+        return urlsplit(self._client.meta.endpoint_url).hostname in _LOOPBACK
 
     def takes(self, operation: str, parameter: str) -> bool:
         """Whether this version of boto3 knows a parameter of an operation."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
+from router.tools.check.live.deployed import duration
 from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
 from router.tools.deploy.table_definitions import INDEXES, indexes_of, is_same_table
@@ -184,7 +185,7 @@ def describe_loss(
             )
             if fewer < seconds:
                 losses.append(
-                    f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now"
+                    f"DELETES messages older than {duration(fewer)}; they are kept for {duration(seconds)} now"
                 )
         elif type_ == TABLE and change.name == INDEXES:
             losses += _removed_indexes(change)

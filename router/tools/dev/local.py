@@ -20,7 +20,7 @@ from router.runtime.aws.references import queue_name, table_name
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_program
 from router.tools.dev.demo import STOP_SECONDS, provision, start_worker
-from router.tools.dev.emulator import ACCOUNT, LocalAws, clients, local_aws
+from router.tools.dev.emulator import ACCOUNT, REGION, LocalAws, clients, local_aws
 from router.tools.dev.guard import ADDRESS
 
 POLL_SECONDS = 0.5
@@ -28,6 +28,14 @@ POLL_SECONDS = 0.5
 _MAX_FILES = 5000
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
 _LEFT_OUT = ("node_modules", "__pycache__")
+# Version 1 of the AWS CLI, and boto3, read only AWS_DEFAULT_REGION.
+_OF_SDKS = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
 _OF_LINE = ("time", "level", "message")
 Report = Callable[[str], None]
 """Prints a line."""
@@ -46,11 +54,7 @@ def require_port(port: int) -> None:
 
 def describe(program: Program, local: LocalAws) -> Iterator[str]:
     """Yield what to paste: for the AWS CLI, for SDKs, and for the router."""
-    env = local.environment()
-    # Version 1 of the AWS CLI, and boto3, read only AWS_DEFAULT_REGION.
-    regions = ("AWS_REGION", "AWS_DEFAULT_REGION")
-    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *regions)
-    yield "export " + " ".join(f"{name}={env[name]}" for name in names)
+    yield _export(local)
     for queue in program.engine.queues.values():
         url = f"{local.endpoint}/{ACCOUNT}/{queue_name(queue.reference)}"
         group = " --message-group-id g --message-deduplication-id 1" if queue.fifo else ""
@@ -58,11 +62,33 @@ def describe(program: Program, local: LocalAws) -> Iterator[str]:
     for name, table in program.config.tables.items():
         yield f"aws dynamodb scan --table-name {table_name(table.name or name)}"
     yield (
-        f'boto3.client("sqs", endpoint_url="{local.endpoint}", region_name="{env["AWS_REGION"]}", '
+        f'boto3.client("sqs", endpoint_url="{local.endpoint}", region_name="{REGION}", '
         'aws_access_key_id="local", aws_secret_access_key="local")'
     )
     for queue in program.engine.queues.values():
         yield f"router send {queue.name} FILE --endpoint-url {local.endpoint}"
+
+
+def describe_empty(program: Program, local: LocalAws) -> Iterator[str]:
+    """Yield what to paste to deploy: functions run on the Python and the processor of this machine.
+
+    Raises UsageError if Lambda has no such runtime.
+    """
+    # The build is imported for this alone.
+    from router.tools.dev.demo_deployed import this_machine
+
+    target = this_machine()
+    yield _export(local)
+    yield f"router build --arch {target.arch} --python {target.python}"
+    yield "router deploy --stack local --package dist/lambda.zip"
+    for queue in program.engine.queues.values():
+        yield f"router send {queue.name} FILE"
+
+
+def _export(local: LocalAws) -> str:
+    """Return the command that sets the variables of SDKs and of the AWS CLI."""
+    env = local.environment()
+    return "export " + " ".join(f"{name}={env[name]}" for name in _OF_SDKS)
 
 
 def keep_up(

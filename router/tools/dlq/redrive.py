@@ -165,7 +165,7 @@ class Redriver:
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
             raise UsageError(
-                f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}"
+                f"cannot send to the queue '{queue.reference}'{self._place}: {url.cause}"
             )
         self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)

@@ -16,11 +16,15 @@ DEFAULT_REGION = "us-east-1"
 
 
 class TemplateOptions(Struct, frozen=True):
-    """Tags of all resources, the ARN of the permissions boundary of all roles or "", and patches."""
+    """Tags of all resources, the ARN of the permissions boundary of all roles or "", and patches.
+
+    `kept` are the tags that the stack has and keeps.
+    """
 
     tags: Mapping[str, str] = {}
     boundary: str = ""
     patches: tuple[Patch, ...] = ()
+    kept: Mapping[str, str] = {}
 
 
 def read_options(
@@ -43,7 +47,7 @@ def with_options(
         parameters = body["Parameters"]
         boundary = {**parameters[BOUNDARY], "Default": options.boundary}
         body = {**body, "Parameters": {**parameters, BOUNDARY: boundary}}
-    tagged = with_tags(structs.replace(document, body=body), config, options.tags)
+    tagged = with_tags(structs.replace(document, body=body), config, options.tags, options.kept)
     return with_patches(tagged, options.patches, region)
 
 

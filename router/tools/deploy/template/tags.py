@@ -50,30 +50,37 @@ def require_tags(tags: Mapping[str, str]) -> None:
             raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
 
 
-def tags_of_stack(
-    config: DeployableConfig, given: Mapping[str, str], before: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the tags of a stack: those of its config's file, and those that are given, or that it has if none are."""
+def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a stack that its config's file does not have: they stay if none are given."""
     own = config.program.config.tags
-    return {**own, **given} if given else {**before, **own}
+    return {name: value for name, value in before.items() if name not in own}
 
 
-def with_tags(document: Document, config: DeployableConfig, given: Mapping[str, str]) -> Document:
-    """Return a template whose resources have the tags of the config's file, their own, and those that are given.
+def with_tags(
+    document: Document,
+    config: DeployableConfig,
+    given: Mapping[str, str],
+    kept: Mapping[str, str],
+) -> Document:
+    """Return a template whose resources have the tags of the config's file, their own, those given and those kept.
 
-    Of one name, the given one counts, then the resource's own. Raises UsageError for too many tags of a resource.
+    Of one name, the given one counts, then the resource's own, then that of the file. Raises UsageError for too many
+    tags of a resource.
     """
     at = Substitutions(config.files).at
     of_file = {
         name: sub(at(("tags", name), value)) for name, value in config.program.config.tags.items()
     }
-    if not of_file and not given:
+    if not of_file and not given and not kept:
         return document
     resources = dict(document.body["Resources"])
     for id_, each in resources.items():
         if each["Type"] in TAGGABLE:
             own = {tag["Key"]: tag["Value"] for tag in each["Properties"].get("Tags", ())}
-            resources[id_] = _tagged(id_, each, {**of_file, **own, **given})
+            tags = {**of_file, **own}
+            # In the order of the deployment that gave them, so that nothing changes.
+            more = {name: value for name, value in kept.items() if name not in tags}
+            resources[id_] = _tagged(id_, each, {**tags, **more, **given})
     return structs.replace(document, body={**document.body, "Resources": resources})
 
 

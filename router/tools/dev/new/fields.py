@@ -1,6 +1,4 @@
-"""Finds fields of sample messages: those that can be the key of items, and one that orders messages
-of a key.
-"""
+"""Finds fields of sample messages that can be the key of items."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +25,24 @@ MAX_KEY_CHARACTERS = (
     MAX_SORT_KEY_BYTES // BYTES_OF_A_CHARACTER,
 )
 """The longest text of a partition key, and of a sort key, whatever its characters are."""
-_ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
-_PLAIN_ID = re.compile(r"id|uuid|guid")
-_MAY_BE_ID = re.compile(r"number|no|code|ref|reference")
-"""Names of a number within one of several things, as that of a pull request is."""
+_ID = re.compile(r"(^|_)(id|uuid|guid|ulid|sid|arn|key|sku|number|no|code|ref|reference|slug)$")
+_PLAIN_ID = re.compile(r"id|sid|uuid|guid")
+_NO_ID = re.compile(
+    r"(^|_)((error|status|reason|result|response|exit|country|currency|language|postal|zip)_code|date|time|timestamp)$"
+)
+"""Names of what happened, where or when: several things may have the same."""
+_ACTOR = re.compile(r"(^|_)(sender|actor|author|agent|creator|editor|principal|performer)(_|$)")
+"""Names of who did something to the thing that a message is about."""
+_OWNER = re.compile(
+    r"(account|tenant|organi[sz]ation|workspace|company|(^|_)(org|team|project|application|app))"
+    r"_(id|sid|uuid|guid|key|node_id|number)$"
+)
+"""Names of the id of what many things belong to."""
+_FAR = 3
+_MAY_BE_ID = re.compile(r"number|no|code|ref|reference|(.*_)?e?mail")
+"""Names of a number within one of several things, as that of a pull request is, or of an address that
+several things may have."""
+_PERHAPS = "perhaps an id, by its name"
 _OF_ENTITY = re.compile(r"id|uuid|key")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
@@ -48,10 +60,6 @@ _BASIC_TIME = re.compile(
 """A time of ISO 8601 whose offset has no colon, which no `date-time` of JSON Schema has."""
 UNLIKE_IDS = 4
 """The tier of values that differ, and do not look like those of an id."""
-_CHOSEN = "chosen with --version"
-_COUNTERS = ("ver", "rev", "seq")
-_OF_A_FORMAT = ("version", "ver")
-"""Names of a counter, and as often of the version of a format, which is the same in all messages."""
 _TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category|status|state)$")
 _OF_MESSAGE = re.compile(
     r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
@@ -91,18 +99,6 @@ class KeyCandidate(Struct, frozen=True):
     def name(self) -> str:
         """The path as it is written for `--key`."""
         return ".".join(self.path)
-
-
-class VersionField(Struct, frozen=True):
-    """A field by which messages of one key are ordered."""
-
-    path: Names
-    keywords: Mapping[str, Any]
-    """Keywords of its schema, which a time needs to be read."""
-    reason: str
-    """Why it was chosen, for people."""
-    transform: str = ""
-    """The transform by which its values sort in order, "" if they do."""
 
 
 def snake_case(name: str) -> str:
@@ -149,13 +145,15 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
     values = values_at(messages, path)
-    if _is_version(path) or _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
+    if is_version(path) or _NO_ID.search(snake_case(path[-1])):
+        return None
+    if _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
     format_ = common_format(values) if _key_type(values) == "S" else None
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME or _pattern_of_times(values):
+    if format_ == TIME or pattern_of_times(values):
         return None
     score, reason = _score_name(path, entity)
     like_id = not reason and _are_like_ids(path, values)
@@ -165,7 +163,11 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if like_id and not unique:
         reasons.append("values like those of an id")
     reasons.append(_reason_of_count(distinct, count))
+    is_aside = bool(reason) and score < _ENTITY and _is_aside(path)
     score += 3 if unique else 2 * distinct / count
+    if is_aside:
+        score -= _FAR
+        reasons.append("perhaps of something else")
     may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
         score += 1
@@ -179,10 +181,21 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         may_change = True
         reasons.append("text with spaces may change")
     if reason:
-        tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
+        is_certain = unique or distinct > 1 or score >= _ENTITY
+        is_weak = count < _MANY and (is_aside or reason == _PERHAPS)
+        tier = 0 if is_certain and not is_weak else 2
     else:
         tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def _is_aside(path: Names) -> bool:
+    """Return whether a field may be the id of who did something to a thing, or of whom many things
+    are, or is one within a part of the thing.
+    """
+    names = [snake_case(name) for name in path]
+    is_deep = len(path) == MAX_DEPTH and not _PLAIN_ID.fullmatch(names[-1])
+    return is_deep or any(map(_ACTOR.search, names)) or bool(_OWNER.search("_".join(names)))
 
 
 def _reason_of_count(distinct: int, count: int) -> str:
@@ -227,9 +240,9 @@ def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | N
 
 def _are_sortable_times(values: Values) -> bool:
     """Return whether values are times that sort in order: since 1970, or as text in one format."""
-    if _are_whole(values):
+    if are_whole(values):
         return all(value >= _FIRST_TIME for value in values)
-    return _are_times(values) and all(_is_like(value, values[0]) for value in values)
+    return are_times(values) and all(_is_like(value, values[0]) for value in values)
 
 
 def _is_like(time: str, other: str) -> bool:
@@ -237,7 +250,7 @@ def _is_like(time: str, other: str) -> bool:
 
 
 def _measures(messages: Messages, others: set[Names]) -> bool:
-    paths = [path for path in paths_of(messages) if path not in others and not _is_version(path)]
+    paths = [path for path in paths_of(messages) if path not in others and not is_version(path)]
     return any(
         isinstance(value, int | Decimal) and not isinstance(value, bool)
         for path in paths
@@ -267,10 +280,10 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
         return _ENTITY, f"named like the id of '{entity}'"
     if _PLAIN_ID.fullmatch(name):
         if parent:
-            return 2, f"named like the id of '{parent}'"
+            return 3.5, f"named like the id of '{parent}'"
         return 4, "named like an id"
     if _MAY_BE_ID.fullmatch(name):
-        return 0.5, "perhaps an id, by its name"
+        return 0.5, _PERHAPS
     if _ID.search(name):
         return 3, "named like an id"
     return 0, ""
@@ -291,10 +304,10 @@ def _words(entity: str) -> set[str]:
 
 
 def _key_type(values: Values) -> KeyType:
-    return "N" if _are_whole(values) else "S"
+    return "N" if are_whole(values) else "S"
 
 
-def _are_whole(values: Values) -> bool:
+def are_whole(values: Values) -> bool:
     """Return whether all values are whole numbers; a boolean is none."""
     return all(type(value) is int for value in values)
 
@@ -304,7 +317,7 @@ def _fault_of_key(values: Values, longest: int) -> str:
     missing = sum(value is None for value in values)
     if missing:
         return f"missing or null in {missing} of {len(values)} samples"
-    if _are_whole(values):
+    if are_whole(values):
         return ""
     if not all(isinstance(value, str) for value in values):
         return "neither text nor a whole number in all samples"
@@ -343,76 +356,18 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
     return chosen
 
 
-# Versions
-
-
-def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
-    """Return the field that orders the messages of one key, or None: a number, or a time in one
-    format.
-
-    Its name must say that each message has another one: the time at which something was created
-    does not order its changes. A field that is the same in all samples orders nothing.
-    """
-    named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
-    for path in sorted(named, key=_rank_version):
-        values = values_at(messages, path)
-        is_order = _are_whole(values) or _are_times(values) or _pattern_of_times(values)
-        if not is_order or _is_constant(messages, path, values):
-            continue
-        if _differs(messages, key, values):
-            return _version_field(path, values, "in each sample, and named like a version")
-    return None
-
-
-def choose_version(messages: Messages, given: str) -> VersionField:
-    """Return the version that a part of `--version` names; raises UsageError."""
-    path = tuple(given.split("."))
-    if path not in paths_of(messages):
-        raise UsageError(f"--version {given}: no sample has a value at '{given}'")
-    values = values_at(messages, path)
-    if _are_times(values) or _pattern_of_times(values):
-        return _version_field(path, values, _CHOSEN)
-    missing = sum(value is None for value in values)
-    fault = ""
-    if missing:
-        fault = f"missing or null in {missing} of {len(values)} samples"
-    elif not _are_of(values, str) and not _are_of(values, int, Decimal):
-        fault = "neither text nor a number in all samples"
-    if fault:
-        raise UsageError(f"--version {given}: '{given}' cannot order messages: it is {fault}")
-    return VersionField(path, {}, _CHOSEN)
-
-
-def _are_of(values: Values, *types: type) -> bool:
-    return all(type(value) in types for value in values)
-
-
-def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
-    """Return whether a field is the same in all samples; one sample does not show that, but for a
-    name that formats have, too.
-    """
-    if len(set(values)) > 1:
-        return False
-    is_one = all(message == messages[0] for message in messages)
-    return not is_one or snake_case(path[-1]) in _OF_A_FORMAT
-
-
-def _is_version(path: Names) -> bool:
+def is_version(path: Names) -> bool:
+    """Return whether a field is named like a version or the time of a message."""
     return _VERSION.match(snake_case(path[-1])) is not None
 
 
-def _rank_version(path: Names) -> tuple[int, bool]:
-    """Order versions: the outermost first, and of those, counters before times."""
-    is_counter = snake_case(path[-1]).startswith(_COUNTERS)
-    return len(path), not is_counter
-
-
-def _are_times(values: Values) -> bool:
+def are_times(values: Values) -> bool:
+    """Return whether all values are times of the format `date-time`."""
     texts = [value for value in values if isinstance(value, str)]
     return len(texts) == len(values) and common_format(texts) == TIME
 
 
-def _pattern_of_times(values: Values) -> str:
+def pattern_of_times(values: Values) -> str:
     """Return the pattern of times with an offset such as `+0000`, if all are in one format, so that
     they sort as text; "" if they are not.
     """
@@ -424,25 +379,6 @@ def _pattern_of_times(values: Values) -> str:
     fraction = f"[.][0-9]{{{digits}}}" if digits else ""
     sign = offset[0].replace("+", "[+]")
     return f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{fraction}{sign}{offset[1:]}$"
-
-
-def _version_field(path: Names, values: Values, reason: str) -> VersionField:
-    if _are_whole(values):
-        return VersionField(path, {}, reason)
-    pattern = _pattern_of_times(values)
-    if pattern:
-        return VersionField(path, {"pattern": pattern}, f"{reason}; times in one format")
-    return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
-
-
-def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:
-    """Return whether messages of one key that differ have different versions."""
-    seen: dict[tuple[Any, ...], Any] = {}
-    keys = zip(*(values_at(messages, path) for path in key), strict=True)
-    for one, version, message in zip(keys, versions, messages, strict=True):
-        if seen.setdefault((one, version), message) != message:
-            return False
-    return True
 
 
 def slug(text: str) -> str:

@@ -18,6 +18,7 @@ from router.tools.check.run import examine
 from router.tools.dev.new.fields import values_at
 from router.tools.dev.new.placeholders import replace_values
 from router.tools.dev.new.plan import NewRoute, Plan
+from router.tools.dev.new.shapes import Shape
 from router.tools.dev.new.tables import NewTable
 from router.tools.dev.run_tests import Suite
 from router.tools.dev.update import as_yaml
@@ -28,7 +29,14 @@ _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
 _WIDTH = 96
 WORKFLOW = "check-routes.yml"
-_IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
+_IGNORED = """\
+.venv/
+__pycache__/
+dist/
+# What `router dlq` writes holds messages.
+dropped-*.jsonl*
+router-dlq-*.journal
+"""
 
 
 class NewFile(Struct, frozen=True):
@@ -86,8 +94,7 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
     message = min(source.shape.messages, key=_size)
     if masked:
         message = replace_values(message, source.schema)
-    value = route.shape.value
-    name = f"a message of type {value}" if value else "a message"
+    name = _name_of_test(route.shape)
     if route.one_of:
         name = "what messages of all types have"
     test: dict[str, Any] = {"name": name}
@@ -102,6 +109,12 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
     if key:
         test["item_contains"] = as_yaml(key)
     return test, content
+
+
+def _name_of_test(shape: Shape) -> str:
+    if shape.having:
+        return f"a message with {shape.having}"
+    return f"a message of type {shape.value}" if shape.value else "a message"
 
 
 def _size(message: Any) -> int:

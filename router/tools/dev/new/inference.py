@@ -26,6 +26,8 @@ _CERTAIN_FORMATS = (TIME, "uuid")
 _URI_WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """Nearly any text with a colon is a URI: only those with an authority are recognised."""
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_ID_OF_OBJECT = re.compile(r"[a-z]+_(?=[A-Za-z]*\d)[A-Za-z0-9]+", re.ASCII)
+"""An id with its type, as Stripe's, where an expanded object may stand in other messages."""
 _TOKEN = re.compile(r"[A-Za-z]+([_.:/-][A-Za-z]+)*")
 _MAX_TOKEN = 40
 _FREE_NAME = re.compile(r"(?i)(id|key|slug|login|name|title|text|body|url|path|ref|code)$")
@@ -118,6 +120,8 @@ class _Inference(Struct, frozen=True):
             kinds = kinds - {"integer"} | {"number"}
         if self._is_few(values) and steps not in self.needed:
             kinds.add("null")
+            if any(map(_may_be_expanded, values)):
+                kinds |= {"string", "object"}
         return [name for name in _TYPES if name in kinds]
 
     def _of_texts(self, values: Sequence[Any], comments: list[str], steps: Steps) -> Schema:
@@ -213,8 +217,20 @@ def _validator(name: str) -> Any:
     return Draft202012Validator({"format": name}, validate_formats=True, offline=True)
 
 
+def _may_be_expanded(value: Any) -> bool:
+    """Return whether a value is an id such as `cus_1`, or the object with one: either may stand for it."""
+    if isinstance(value, dict):
+        return isinstance(value.get("id"), str) and isinstance(value.get("object"), str)
+    return isinstance(value, str) and _ID_OF_OBJECT.fullmatch(value) is not None
+
+
 def _is_map(values: Mapping[str, Sequence[Any]], objects: int) -> bool:
-    """Return whether names are data: there are many, and none is in half of the objects."""
+    """Return whether names are data: there are many of values of one type, and none is in half of the
+    objects.
+    """
     if len(values) < _MIN_NAMES_OF_MAP or objects == 1:
+        return False
+    kinds = {expressions.kind_of(each) for found in values.values() for each in found}
+    if objects < MANY and len(kinds - {None}) > 1:
         return False
     return max(map(len, values.values())) * 2 < objects

@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import Struct
 
 from router.model import KeyType
-from router.tools.dev.new.fields import KeyCandidate, Messages, Names, VersionField, snake_case
+from router.tools.dev.new.fields import KeyCandidate, Messages, Names, snake_case
 from router.tools.dev.new.inference import Keywords
+from router.tools.dev.new.versions import VersionField
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

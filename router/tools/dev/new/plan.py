@@ -1,12 +1,12 @@
 """Plans what `router new` adds to a config: a queue, tables, and a route with a schema for each
 shape of the samples.
 
-The way of the samples: `samples` reads them, `shapes` groups them, `fields` finds the key and the
-version of each group, `mapping` makes items of them, `inference` makes the schemas, and `files`
-writes it all.
+The way of the samples: `samples` reads them, `shapes` and `members` group them, `fields` finds the
+key and `versions` the version of each group, `mapping` makes items of them, `inference` makes the
+schemas, and `files` writes it all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -19,11 +19,13 @@ from router.tools.dev.new.fields import (
     UNLIKE_IDS,
     Messages,
     Names,
+    choose_key,
     find_reading_time,
     rank_keys,
 )
 from router.tools.dev.new.inference import Steps, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
+from router.tools.dev.new.members import find_members
 from router.tools.dev.new.placeholders import hide_redacted
 from router.tools.dev.new.s3_notifications import are_s3_events, are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
@@ -34,6 +36,7 @@ from router.tools.dev.new.tables import (
     Settings,
     TablePlan,
     Wanted,
+    field_of,
     plan_table,
 )
 
@@ -87,7 +90,7 @@ def plan_routes(
         samples = structs.replace(samples, messages=hidden)
     else:
         added = {wanted.queue: _plan_queue(samples, wanted)}
-    shapes = _find_shapes(samples.messages)
+    shapes = _find_shapes(samples.messages, wanted, config)
     _refuse_known([_route_name(shape, wanted) for shape in shapes.shapes], config)
     tables = []
     routes = []
@@ -97,11 +100,19 @@ def plan_routes(
             tables.append(planned.table)
         routes += _plan_routes(group, shapes.discriminator, wanted, planned)
     _refuse_known([route.name for route in routes], config)
-    notes = list(samples.notes)
+    _refuse_meeting(routes, config)
+    notes = [*samples.notes, *_note_unmatched(shapes, routes)]
+    return Plan(added, tuple(tables), tuple(routes), tuple(notes))
+
+
+def _note_unmatched(shapes: Shapes, routes: Sequence[NewRoute]) -> Iterator[str]:
+    """Yield which messages no route takes."""
     if shapes.discriminator:
         field = ".".join(shapes.discriminator)
-        notes.append(f"no route takes a message with another {field}: it is unmatched")
-    return Plan(added, tuple(tables), tuple(routes), tuple(notes))
+        yield f"no route takes a message with another {field}: it is unmatched"
+    elif all("when" in route.settings for route in routes) and shapes.shapes[-1].having:
+        members = ", ".join(shape.having for shape in shapes.shapes)
+        yield f"no route takes a message that has none of {members}: it is unmatched"
 
 
 # The queue
@@ -148,7 +159,9 @@ def _plan_queue(samples: SampleSet, wanted: Wanted) -> Settings:
 # Shapes
 
 
-def _find_shapes(messages: tuple[dict[str, Any], ...]) -> Shapes:
+def _find_shapes(
+    messages: tuple[dict[str, Any], ...], wanted: Wanted, config: spec.Config
+) -> Shapes:
     if are_s3_notifications(messages) or are_s3_events(messages):
         # They have one shape: their kinds differ by optional members only.
         return Shapes((Shape(messages),))
@@ -158,14 +171,47 @@ def _find_shapes(messages: tuple[dict[str, Any], ...]) -> Shapes:
     sensors = rank_keys(messages, "")[:1]
     taken_at = [find_reading_time(messages, each) for each in sensors]
     key = [each.path for each in (*sensors, *taken_at) if each]
-    # Readings of two types at one time are two.
-    return find_readings(messages, key) if all(taken_at) and sensors else shapes
+    if all(taken_at) and sensors:
+        # Readings of two types at one time are two.
+        return find_readings(messages, key)
+    if wanted.mode in ("", "update"):
+        return find_members(messages, _find_key(messages, wanted, config))
+    return shapes
+
+
+def _find_key(messages: Messages, wanted: Wanted, config: spec.Config) -> list[Names]:
+    """Return the paths of the key that is given, or that the table has, or else of the best one."""
+    known = config.tables.get(wanted.table)
+    try:
+        if wanted.key:
+            return [each.path for each in choose_key(messages, wanted.key)]
+        if known:
+            fields = [field_of(messages, name, wanted.table) for name in known.key]
+            return [tuple(each.split(".")) for each in fields]
+    except UsageError:
+        # The plan of the table raises it again.
+        return []
+    return [each.path for each in rank_keys(messages, wanted.table)[:1]]
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config) -> None:
     for name in names:
         if name in config.routes or names.count(name) > 1:
             raise UsageError(f"there is a route '{name}' already; give another --name")
+
+
+def _refuse_meeting(routes: Sequence[NewRoute], config: spec.Config) -> None:
+    """Raise UsageError if routes without a condition get the same messages and write one item."""
+    for route in routes:
+        for name, known in config.routes.items():
+            is_of_all = known.when is None and "when" not in route.settings
+            same = (known.queue, known.table) == (route.settings["queue"], route.settings["table"])
+            if is_of_all and same:
+                raise UsageError(
+                    f"route '{name}' takes these messages too, as neither it nor '{route.name}' has a condition, and "
+                    "both would write one item: give the samples of all types in one command, or these "
+                    "another --queue"
+                )
 
 
 def _group_by_table(
@@ -209,16 +255,15 @@ def _plan_routes(
     routes = []
     for shape, mapped in zip(shapes, planned.types, strict=True):
         keywords = _keywords_of(mapped, planned)
-        when = ""
+        when = _condition(discriminator, shape)
         if discriminator:
-            when = _is_one_of(discriminator, [shape])
             keywords[discriminator] = {"const": shape.value}
         settings = _settings_of(mapped, wanted, planned, when)
         schema = infer_schema(shape.messages, keywords)
         name = _route_name(shape, wanted)
         routes.append(NewRoute(name, settings, schema, shape, mapped.key, discriminator))
     if planned.common:
-        when = _is_one_of(discriminator, shapes)
+        when = _is_one_of(discriminator, shapes) if discriminator else ""
         settings = _settings_of(planned.common, wanted, planned, when)
         every = Shape(tuple(message for shape in shapes for message in shape.messages))
         schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
@@ -226,6 +271,15 @@ def _plan_routes(
         key = planned.common.key
         routes.append(NewRoute(name, settings, schema, every, key, discriminator, routes[0]))
     return routes
+
+
+def _condition(discriminator: Names, shape: Shape) -> str:
+    """Return the condition of the route for messages of a shape, "" if there is only one."""
+    if discriminator:
+        return _is_one_of(discriminator, [shape])
+    if shape.having:
+        return f"{path_expression([shape.having])} != `null`"
+    return " && ".join(f"{path_expression([name])} == `null`" for name in shape.lacking)
 
 
 def _is_one_of(discriminator: Names, shapes: Sequence[Shape]) -> str:

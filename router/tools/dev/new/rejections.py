@@ -62,6 +62,7 @@ def _of_value(schema: Mapping[str, Any]) -> Iterator[str]:
 def _not_one_of(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"not {names[0]}"
+    names = [name.replace(" or ", ", ") for name in names]
     return f"neither {', '.join(names[:-1])} nor {names[-1]}"
 
 

@@ -48,9 +48,13 @@ class Shape(Struct, frozen=True):
 
     messages: tuple[Mapping[str, Any], ...]
     value: str = ""
-    """The value of the discriminator, "" if there is only one shape."""
+    """The value of the discriminator, or the member that tells it apart; "" if there is only one shape."""
     label: str = ""
     """The value as a part of a name in the config; no two shapes have the same."""
+    having: str = ""
+    """The member that no message of another shape has, where no field has the type."""
+    lacking: tuple[str, ...] = ()
+    """The members of the other shapes, if it has none of its own."""
 
 
 class Shapes(Struct, frozen=True):
@@ -97,12 +101,12 @@ def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
 
 def _grouped(messages: Messages, discriminator: Names) -> Shapes:
     groups = _group(messages, values_at(messages, discriminator))
-    labels = _labels(list(groups))
+    labels = labels_of(list(groups))
     shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]
     return Shapes(tuple(shapes), discriminator)
 
 
-def _labels(values: Sequence[str]) -> dict[str, str]:
+def labels_of(values: Sequence[str]) -> dict[str, str]:
     """Return a part of a name for each value; those that differ in case or signs only are numbered."""
     labels: dict[str, str] = {}
     for value in values:

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.dev.new.fields import Names, VersionField, snake_case, values_at
-from router.tools.dev.new.inference import Keywords
+from router.tools.dev.new.fields import Names, snake_case, values_at
+from router.tools.dev.new.inference import Keywords, Steps
 from router.tools.dev.new.mapping import (
     Mapped,
     TableKey,
@@ -22,6 +22,7 @@ from router.tools.dev.new.mapping import (
     version_name,
 )
 from router.tools.dev.new.shapes import Shape
+from router.tools.dev.new.versions import VersionField
 
 _ALIKE = 0.75
 """The least part of the paths of objects that two types have both, if the objects are one thing."""
@@ -90,7 +91,7 @@ def share(group: Group) -> Shared:
     types = []
     for shape, prefix, version in zip(group.shapes, group.prefixes, group.versions, strict=True):
         names = _Names(prefix, own, taken)
-        types.append(_map_type(group, shape, version, names, left_out))
+        types.append(_map_type(group, shape, version, names, left_out, mapped is None))
     aside = [*_paths_aside(group, group.common_version), *_paths_of(group.versions)]
     shown = [name for name in own if (name,) not in aside]
     return Shared(tuple(types), mapped, tuple(common), tuple(shown))
@@ -174,8 +175,9 @@ def _map_type(
     version: VersionField | None,
     names: _Names,
     left_out: Sequence[str],
+    is_alone: bool,
 ) -> Mapped:
-    """Return how messages of one type set their attributes."""
+    """Return how messages of one type set their attributes; alone if no route is for all types."""
     item = group.key.item
     ordering = ""
     keywords: Keywords = {}
@@ -188,9 +190,12 @@ def _map_type(
         ordering = names.own(version_name(version, ()))
         item[ordering] = version_expression(version)
         keywords = {version.path: version.keywords}
-    elif group.discriminator:
+    is_kept = is_alone and len(group.discriminator) == 1
+    if group.discriminator and (is_kept or not version):
         # An update that sets no attribute stores nothing, and each other member may be missing.
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
+    if shape.lacking and not version:
+        item[names.own("sent_at")] = {"meta": "sent_at"}
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 
 
@@ -207,16 +212,16 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     version = group.common_version
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
-    discriminator = attribute_name(group.discriminator, taken)
-    ordering = version_name(version, {*taken, discriminator})
     item = group.key.item
-    item[discriminator] = path_expression(group.discriminator)
+    keywords: dict[Steps, Mapping[str, Any]] = {version.path: version.keywords}
+    if group.discriminator:
+        discriminator = attribute_name(group.discriminator, taken)
+        taken.add(discriminator)
+        item[discriminator] = path_expression(group.discriminator)
+        keywords[group.discriminator] = {"enum": [shape.value for shape in group.shapes]}
     item |= {name: path_expression([name]) for name in members}
+    ordering = version_name(version, taken)
     item[ordering] = version_expression(version)
-    keywords: Keywords = {
-        version.path: version.keywords,
-        group.discriminator: {"enum": [shape.value for shape in group.shapes]},
-    }
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 
 

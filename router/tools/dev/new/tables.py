@@ -15,18 +15,15 @@ from router.tools.dev.new.fields import (
     KeyCandidate,
     Messages,
     Names,
-    VersionField,
     choose_key,
-    choose_version,
     find_reading_time,
-    find_version,
     is_id_of_message,
     paths_of,
     rank_keys,
     snake_case,
-    values_at,
 )
 from router.tools.dev.new.mapping import MESSAGE_ID, Mapped, TableKey, map_whole, name_key
+from router.tools.dev.new.members import erased_members
 from router.tools.dev.new.s3_notifications import (
     S3_NOTE,
     S3_NOTIFICATIONS,
@@ -37,6 +34,7 @@ from router.tools.dev.new.s3_notifications import (
 )
 from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
+from router.tools.dev.new.versions import VersionField, choose_version, find_version
 
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
@@ -134,6 +132,7 @@ class _Planner:
         self._type = discriminator
         """It is the same in all messages of a type, and thus no key."""
         self._discriminator = discriminator if len(shapes) > 1 else ()
+        self._are_several = len(shapes) > 1
         self._name = name
         self._wanted = wanted
         self._known = config.tables.get(name)
@@ -152,7 +151,7 @@ class _Planner:
             key = name_key(self._messages, fields, list(self._known.key) if self._known else None)
             for attribute, field in zip(key.paths, fields, strict=True):
                 self._notes.append(f"key {attribute}: {'; '.join(field.reasons)}")
-        may_meet = bool(fields) and bool(self._discriminator) and self._discriminator not in paths
+        may_meet = bool(fields) and self._are_several and self._discriminator not in paths
         mode = self._wanted.mode or ("update" if may_meet or self._taken else "")
         if mode in ("put", "insert") and self._wanted.version:
             raise UsageError(f"--mode {mode} has no version: leave out --version")
@@ -186,7 +185,7 @@ class _Planner:
         if self._wanted.key:
             return [], choose_key(self._messages, self._wanted.key)
         if self._known:
-            fields = [_field_of(self._messages, each, self._name) for each in self._known.key]
+            fields = [field_of(self._messages, each, self._name) for each in self._known.key]
             return [], choose_key(self._messages, ",".join(fields))
         ranked = rank_keys(self._messages, self._name)
         candidates = [each for each in ranked if each.path != self._type]
@@ -234,7 +233,9 @@ class _Planner:
         """Return the field that orders messages: that of `--version`, or one by its name."""
         if not self._wanted.version:
             # Of messages with one id, all are the same.
-            return find_version(messages, [*key.paths.values()]) if key != MESSAGE_ID else None
+            if key == MESSAGE_ID:
+                return None
+            return find_version(messages, [*key.paths.values()], self._messages)
         errors = []
         for part in self._wanted.version.split(","):
             try:
@@ -256,7 +257,7 @@ class _Planner:
         common = None
         if self._is_fanned_out and not self._taken:
             common = self._common_version(key)
-        if self._discriminator:
+        if self._are_several:
             prefixes = prefixes_of([shape.value for shape in self._shapes])
         else:
             prefixes = prefixes_of([self._wanted.name])
@@ -309,21 +310,12 @@ class _Planner:
         """Say which members a later message of one key erases, since it does not have them."""
         if mode in ("insert", "update") or key == MESSAGE_ID:
             return
-        by_key: dict[Any, list[frozenset[str]]] = {}
-        for message in self._messages:
-            values = tuple(values_at([message], path)[0] for path in key.paths.values())
-            by_key.setdefault(values, []).append(frozenset(filter(None, message)))
-        lost: set[str] = set()
-        for members in by_key.values():
-            every = frozenset.union(*members)
-            # Messages of which one has all members are of one type.
-            if every not in members:
-                lost |= every - frozenset.intersection(*members)
+        lost = erased_members(self._messages, [*key.paths.values()])
         if lost:
             self._notes.append(
                 f"messages of one key have other members: a later one erases {', '.join(sorted(lost))}; if "
-                "these are types of messages, give the samples of each by itself, with --mode update and a "
-                "--name of its own"
+                "these are types of messages, give those of each a --queue and a --name of its own, with "
+                f"--table {self._name} and --mode update"
             )
 
     def _note_sharing(self, group: Group, shared: Shared) -> None:
@@ -334,6 +326,13 @@ class _Planner:
                 f"mode update: each {field} sets attributes of its own, so that none erases what "
                 f"another stored, in any order (an item for each {field} instead: --key "
                 f"{'.'.join(path)},{field})"
+            )
+        elif self._are_several:
+            members = [shape.having for shape in group.shapes if shape.having]
+            self._notes.append(
+                f"mode update: no message has two of {', '.join(members)}: those with each set attributes "
+                "of their own, so that none erases what another stored, in any order (one whole message "
+                "instead: --mode newest or put)"
             )
         else:
             self._notes.append(
@@ -354,7 +353,7 @@ class _Planner:
             )
 
     def _note_versions(self, group: Group, shared: Shared) -> None:
-        by = ".".join(group.discriminator)
+        by = ".".join(group.discriminator) or "kind"
         ordered: dict[str, list[str]] = {}
         unordered = []
         for shape, version, mapped in zip(group.shapes, group.versions, shared.types, strict=True):
@@ -395,7 +394,7 @@ def _updated_attributes(config: spec.Config, table: str) -> frozenset[str]:
     )
 
 
-def _field_of(messages: Messages, attribute: str, table: str) -> str:
+def field_of(messages: Messages, attribute: str, table: str) -> str:
     """Return the field for a key attribute of a table that exists: by its name, or by the names of
     its path.
     """

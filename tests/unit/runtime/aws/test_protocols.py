@@ -1,10 +1,10 @@
-"""What responses say of the write units that calls consumed."""
+"""What responses say of the write units that calls consumed, and what faults say of their cause."""
 
 from typing import Any
 
 import pytest
 
-from router.runtime.aws.protocols import read_consumed
+from router.runtime.aws.protocols import AwsFault, read_consumed
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,16 @@ from router.runtime.aws.protocols import read_consumed
 def test_consumed_units(found: Any, units: float | None) -> None:
     """What cannot be read is as if the response did not say: the write was made."""
     assert read_consumed({"ConsumedCapacity": found}) == units
+
+
+def test_causes() -> None:
+    """A code stands for itself; where nobody was reached, the cause says where to look."""
+    faults = [AwsFault("configuration", "AccessDenied"), AwsFault("retry", "EndpointConnectionError")]
+
+    assert [fault.cause for fault in faults] == [
+        "AccessDenied",
+        (
+            "EndpointConnectionError: nothing answered; AWS_ENDPOINT_URL, the region and the network decide what is "
+            "called"
+        ),
+    ]

@@ -156,10 +156,10 @@ def test_a_version_that_no_stored_item_has_is_shown(capsys: pytest.CaptureFixtur
 
     assert capsys.readouterr().out.splitlines() == [
         "breaking  one",
-        "  RT901 it breaks",
-        "  RT931 the first wins; send it again",
-        "  RT902 a risk for '${MARK}'",
+        "  breaking RT901 it breaks",
+        "  risky RT931 the first wins; send it again",
+        "  risky RT902 a risk for '${MARK}'",
         "other changes",
-        "  RT931 route 'two': the first wins; send it again",
+        "  risky RT931 route 'two': the first wins; send it again",
         "1 breaking, 3 risky; routes: 1 breaking, 0 the same; 'router diff stack:flows' shows all",
     ]

@@ -185,7 +185,7 @@ def template(**properties: Any) -> TemplateVersion:
         (
             by_hand("/Properties/MessageRetentionPeriod", "1209600"),
             1_209_600,
-            "DELETES messages older than 345600 seconds; they are kept for 1209600 now",
+            "DELETES messages older than 4 days; they are kept for 14 days now",
         ),
         (by_hand("/Properties/MessageRetentionPeriod", "60"), 60, ""),
         (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-CODES = ("RT635",)
+CODES = ("RT635", "RT641")
 ONE = (
     "RT635 the key 'id' is the same for all elements of a message: they write one item; map a key attribute from "
     "'element', or the list to an attribute without 'for_each'"
@@ -41,3 +41,65 @@ def test_an_unknown_table(find_all: Any) -> None:
     text = "queues: {q: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n  r: {queue: q, table: "
     for rest in ("u, for_each: x, item: {id: message.id}}", "t, for_each: x, item: {a: element.a}}"):
         assert "RT635" not in "".join(find_all(text + rest + "\n"))
+
+
+ELEMENTS = '{"type": "object", "required": ["lines"], "properties": {"lines": {"type": "array", "items": %s}}}'
+UNIQUE = ELEMENTS.replace("%s", '{"type": "string"}, "uniqueItems": true')
+
+
+@pytest.mark.parametrize(
+    ("route", "schema", "lost"),
+    [
+        ("item: {id: element.id, x: element.x}", "", "the later one replaces the earlier one"),
+        (
+            "item: {id: {template: '{message.a}-{element.b}'}, x: element.x}",
+            "",
+            "the later one replaces the earlier one",
+        ),
+        (
+            "item: {id: element.id, x: element.x}, write: {mode: insert}",
+            "",
+            "the later one is a duplicate, and is not stored",
+        ),
+        (
+            "item: {id: element.id, x: element.x}, write: {mode: update}",
+            "",
+            "the later one sets the attributes of the earlier one again",
+        ),
+        (
+            "item: {id: element.id, x: element.x, v: message.v}, write: {mode: newest, version: v}",
+            "",
+            "the later one is stale, and is not stored",
+        ),
+        (
+            "item: {id: element.id, x: element.x, v: message.v}, write: {mode: update, version: v}",
+            "",
+            "the later one is stale, and is not stored",
+        ),
+        (
+            "item: {id: element, x: message.x}",
+            ELEMENTS % '{"type": "string"}',
+            "the later one replaces the earlier one",
+        ),
+        # Each of two elements is an item, or the newer one is meant to stay, or nothing differs.
+        ("item: {id: element, x: message.x}", UNIQUE, ""),
+        ("item: {id: element.id, x: element.x, v: element.v}, write: {mode: newest, version: v}", "", ""),
+        ("item: {id: element.id, n: element.n}, write: {mode: update, add: [n]}", "", ""),
+        ("item: {id: element.id}", "", ""),
+        ("item: {id: element.id, x: element.x}", LINES % 1, ""),
+    ],
+)
+def test_elements_that_may_have_one_key(find: Any, route: str, schema: str, lost: str) -> None:
+    """What becomes of the later one is said, by the mode of the route."""
+    found = [line for line in find(f"for_each: lines, {route}", schema) if line.startswith("RT641")]
+    sentence = f"RT641 two elements of a message may have the same key 'id': {lost}; "
+    assert found == ([f"{sentence}add to the key what no two elements have in common"] if lost else [])
+
+
+def test_elements_of_a_transaction(find_all: Any) -> None:
+    """Two writes of one item are none."""
+    text = (
+        "queues: {q: {dead_letter: d, atomic: true}}\ntables: {t: {key: {id: S}}}\n"
+        "routes:\n  r: {queue: q, table: t, for_each: lines, item: {id: element.id, x: element.x}}\n"
+    )
+    assert "have the same key 'id': the message is rejected; add to" in "".join(find_all(text))

@@ -59,6 +59,17 @@ def test_each_resource_that_can_have_tags_has_them(config: Any, document: Any) -
     assert tags_of(given)["stage"] == "prod"
 
 
+def test_tags_that_the_stack_keeps(config: Any, document: Any) -> None:
+    """Each resource has them as before; its own and those of the config's file go first."""
+    kept = {"cost": "42", "stage": "old"}
+
+    found = with_options(document, config, TemplateOptions(kept=kept)).body["Resources"]
+
+    shop = {"Fn::Sub": "${VariableTeam}"}
+    assert tags_of(found["LogGroup"]) == {"cost": "42", "team": shop, "stage": "dev"}
+    assert tags_of(found["QueueOrders"]) == {"cost": "42", "owner": "platform", "team": shop, "stage": "own"}
+
+
 def test_each_role_has_the_boundary(config: Any, document: Any) -> None:
     """By a parameter, whose value stays when the stack is changed."""
     found = with_options(document, config, TemplateOptions(boundary=BOUNDARY))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import validator_for
 
-from router.tools.dev.new.inference import MANY, SOME, Keywords, infer_schema
+from router.tools.dev.new.inference import MANY, SOME, Keywords, infer_schema, kind_of
 from router.tools.dev.new.placeholders import replace_values
 
 TIME = "2026-01-02T03:04:05Z"
@@ -209,3 +209,28 @@ def test_replaced_values() -> None:
         "alive": True,
         "by": {"name1": "xxx", "name2": "xxx", "name3": "xxx"},
     }
+
+
+@pytest.mark.parametrize("shown", ["cus_A1b", {"id": "cus_A1b", "object": "customer"}])
+def test_few_ids_may_be_objects(shown: Any) -> None:
+    """An id with its type, and the object with one, stand for each other, unless a route needs the text."""
+    messages = [{"id": f"e{number}", "customer": shown} for number in range(3)]
+    assert infer_schema(messages)["properties"]["customer"]["type"] == ["string", "object", "null"]
+    many = infer_schema([{"customer": shown}] * MANY)["properties"]["customer"]["type"]
+    assert many == kind_of(shown)
+
+
+@pytest.mark.parametrize("shown", ["in_progress", "A-1", 1, {"id": 1}, {"id": "cus_1"}, {"object": "customer"}])
+def test_few_other_values_have_one_type(shown: Any) -> None:
+    """They are no ids with a type."""
+    found = infer_schema([{"x": shown}] * 3)["properties"]["x"]["type"]
+    assert found == [kind_of(shown).replace("integer", "number"), "null"]
+
+
+def test_few_properties_of_several_types_are_no_map() -> None:
+    """Each has a type of its own, and others any."""
+    values = ("text", 1, True, ["list"])
+    messages = [{"at": {f"name{number}{index}": value for index, value in enumerate(values)}} for number in range(3)]
+    assert "additionalProperties" not in infer_schema(messages)["properties"]["at"]
+    labels = [{"at": {f"name{number}{index}": "text" for index in range(4)}} for number in range(3)]
+    assert infer_schema(labels)["properties"]["at"]["additionalProperties"]["type"] == ["string", "null"]

@@ -1,5 +1,6 @@
 """Keys, versions and shapes that samples suggest, and why."""
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.new.fields import choose_key, choose_version, find_version, rank_keys
+from router.tools.dev.new.fields import choose_key, rank_keys
 from router.tools.dev.new.shapes import find_shapes
+from router.tools.dev.new.versions import choose_version, find_version
 
 ONE = "one sample does not show whether it is unique"
 TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
@@ -83,7 +85,7 @@ TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
             "readings",
             [
                 ("sensor", "S", ("unique in 10 samples",)),
-                ("account_id", "S", ("named like an id", "the same in all 10 samples")),
+                ("account_id", "S", ("named like an id", "the same in all 10 samples", "perhaps of something else")),
             ],
         ),
         (
@@ -302,3 +304,29 @@ def test_times_whose_offset_has_no_colon(times: list[Any], pattern: str | None) 
     assert (version.transform, version.keywords["pattern"][-len(pattern) :]) == ("", pattern)
     assert all(re.fullmatch(version.keywords["pattern"], each) for each in times)
     assert choose_version(messages, "StateChangeTime").keywords == version.keywords
+
+
+@pytest.mark.parametrize(
+    ("message", "changes", "key"),
+    [
+        ({"AWSAccountId": "1", "AlarmArn": "arn:a"}, {"NewStateReason": "r{}"}, ("AlarmArn",)),
+        ({"AccountSid": "AC1", "MessageSid": "SM1"}, {"MessageStatus": "s{}"}, ("MessageSid",)),
+        ({"id": 7}, {"email": "a{}@example.com", "contact_email": "b{}@example.com"}, ("id",)),
+        ({"run": {"id": 7}}, {"sender": {"node_id": "U{}"}}, ("run", "id")),
+        ({"run": {"id": 7}}, {"run": {"id": 7, "head": {"tree_id": "t{}"}}}, ("run", "id")),
+        ({"parcel": "P-1"}, {"error_code": "{}", "done_date": "26032{}"}, ("parcel",)),
+        # Where there is no other one, it is the key.
+        ({}, {"account_id": "A{}"}, ("account_id",)),
+        ({}, {"email": "a{}@example.com"}, ("email",)),
+    ],
+)
+def test_ids_of_something_else(message: dict[str, Any], changes: dict[str, Any], key: tuple[str, ...]) -> None:
+    """That few samples have different ones does not make a key of them."""
+    messages = [message | json.loads(json.dumps(changes).replace("{}", str(number))) for number in range(3)]
+    assert rank_keys(messages, "things")[0].path == key
+
+
+def test_accounts_with_an_id_each() -> None:
+    """Many samples show that an id is one of each thing, whatever it is called."""
+    messages = [{"account_id": f"A{number}", "iban": f"DE{number}"} for number in range(12)]
+    assert rank_keys(messages, "things")[0].path == ("account_id",)

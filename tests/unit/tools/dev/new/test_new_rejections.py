@@ -19,6 +19,7 @@ def test_of_few_samples() -> None:
         "total": 1,
         "lines": [{"n": 1}],
         "type": "a",
+        "paid": True,
         "a": "",
         "b": "",
     }
@@ -37,6 +38,7 @@ def test_of_few_samples() -> None:
         "total or lines[].n is neither a number nor null",
         "lines is neither a list nor null",
         "lines[] is neither an object nor null",
+        "paid is neither true, false nor null",
         "a, b, c or d is neither text nor null",
     ]
 

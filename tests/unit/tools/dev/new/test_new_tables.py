@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from router.errors import UsageError
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.samples import SampleSet
 from router.tools.dev.new.sharing import prefixes_of
@@ -104,15 +105,25 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 "common": {"type": "type", "shop": "shop", "at": "at", "at_ns": {"from": "at", "transform": NS}},
             },
         ),
-        # A time is no reason for a route of its own.
+        # A time is no reason for a route of its own: each type stores what it is.
         (
             [
                 {"type": "placed", "order_id": "a", "at": at(1), "lines": 1},
                 {"type": "paid", "order_id": "a", "at": at(2), "amount": 1},
             ],
             {
-                "placed": {"placed_at": "at", "lines": "lines", "placed_at_ns": {"from": "at", "transform": NS}},
-                "paid": {"paid_at": "at", "amount": "amount", "paid_at_ns": {"from": "at", "transform": NS}},
+                "placed": {
+                    "placed_at": "at",
+                    "lines": "lines",
+                    "placed_at_ns": {"from": "at", "transform": NS},
+                    "placed_type": "type",
+                },
+                "paid": {
+                    "paid_at": "at",
+                    "amount": "amount",
+                    "paid_at_ns": {"from": "at", "transform": NS},
+                    "paid_type": "type",
+                },
             },
         ),
         # An update that sets no attribute stores nothing, so the type is one where there is no version.
@@ -319,20 +330,156 @@ def test_a_state_in_words_is_no_type() -> None:
     """Nor one within an object."""
     for one, other in (({"status": "a b"}, {"status": "c"}), ({"o": {"status": "a"}}, {"o": {"status": "b"}})):
         messages = [{"order_id": "o1", "seq": 1, "x": 1, **one}, {"order_id": "o1", "seq": 2, "y": 1, **other}]
-        assert [route.name for route in planned(messages).routes] == ["orders"]
+        assert "status" not in "".join(route.settings.get("when", "") for route in planned(messages).routes)
+
+
+def planned_with(messages: Sequence[dict[str, Any]], **options: Any) -> Plan:
+    """The plan for messages of a queue `orders` with options."""
+    wanted = Wanted("orders", "orders", "orders", **options)
+    return plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0])
 
 
 def test_members_that_a_later_message_erases() -> None:
-    """They are named, unless one message has all."""
+    """They are named if whole items are wanted, unless one message has all."""
     messages = [{"order_id": "o1", "seq": 1, "lines": 1}, {"order_id": "o1", "seq": 2, "amount": 1}]
-    [table] = planned(messages).tables
-    note = table.notes[-1]
-    assert note.startswith("messages of one key have other members: a later one erases amount, lines; if these")
+    [table] = planned_with(messages, mode="newest").tables
+    assert table.notes[-1] == (
+        "messages of one key have other members: a later one erases amount, lines; if these are types of messages, "
+        "give those of each a --queue and a --name of its own, with --table orders and --mode update"
+    )
     [table] = planned([*messages, {"order_id": "o1", "seq": 3, "lines": 1, "amount": 1}]).tables
     assert "erases" not in "".join(table.notes)
-    wanted = Wanted("orders", "orders", "orders", mode="update")
-    [table] = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0]).tables
-    assert "erases" not in "".join(table.notes)
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "update"}, {"key": "order_id"}])
+def test_types_that_only_their_members_tell_apart(options: dict[str, str]) -> None:
+    """Each sets attributes of its own, with a version of its own; null is as good as no member."""
+    messages = [
+        {"order_id": "o1", "seq": 1, "lines": 1, "customer": "c", "note": "x"},
+        {"order_id": "o1", "seq": 2, "amount": 0, "lines": None},
+        {"order_id": "o1", "seq": 3, "note": "y"},
+        {"order_id": "o2", "seq": 1, "lines": 1, "customer": "c", "note": None},
+    ]
+    plan = planned_with(messages, **options)
+    assert {route.settings["when"] for route in plan.routes} == {
+        "lines != `null`",
+        "amount != `null`",
+        "lines == `null` && amount == `null`",
+    }
+    assert items(plan) == {
+        "lines": {"lines_lines": "lines", "customer": "customer", "lines_note": "note", "lines_seq": "seq"},
+        "amount": {"amount": "amount", "amount_lines": "lines", "amount_seq": "seq"},
+        "other": {"other_note": "note", "other_seq": "seq"},
+    }
+    [table] = plan.tables
+    assert table.notes[1:3] == (
+        (
+            "mode update: no message has two of lines, amount: those with each set attributes of their own, so that "
+            "none erases what another stored, in any order (one whole message instead: --mode newest or put)"
+        ),
+        "versions, of each kind its own, by seq: lines_seq, amount_seq, other_seq",
+    )
+    assert plan.notes == ()
+
+
+def test_members_in_a_table_that_routes_update() -> None:
+    """They tell types apart there, too, by the key that the table has."""
+    item: dict[str, Any] = {"order_id": "order_id", "note": "note"}
+    config = spec.Config(
+        version=1,
+        tables={"orders": spec.TableSettings(key={"order_id": "S"})},
+        routes={
+            "placed": spec.RouteSettings(
+                queue="others",
+                table="orders",
+                item=item,
+                write=spec.WriteSettings(mode="update"),
+            )
+        },
+    )
+    messages = [
+        {"id": "1", "order_id": "o1", "seq": 1, "lines": 1},
+        {"id": "1", "order_id": "o1", "seq": 2, "amount": 1, "note": "x"},
+    ]
+    assert items(planned(messages, config)) == {
+        "lines": {"lines_id": "id", "lines": "lines", "lines_seq": "seq"},
+        "amount": {"amount_id": "id", "amount": "amount", "amount_note": "note", "amount_seq": "seq"},
+    }
+
+
+def test_messages_with_none_of_the_members() -> None:
+    """They are unmatched, unless the samples have such, or a route takes what all have."""
+    messages: list[dict[str, Any]] = [{"order_id": "o1", "lines": 1}, {"order_id": "o1", "amount": 1}]
+    assert planned(messages).notes == ("no route takes a message that has none of lines, amount: it is unmatched",)
+    assert items(planned(messages)) == {"lines": {"lines": "lines"}, "amount": {"amount": "amount"}}
+    bare = planned([*messages, {"order_id": "o1"}])
+    assert (items(bare)["other"], bare.notes) == ({"other_sent_at": {"meta": "sent_at"}}, ())
+    ordered = [{**each, "seq": number, "status": "open"} for number, each in enumerate(messages)]
+    plan = planned(ordered)
+    assert "when" not in plan.routes[-1].settings
+    assert (items(plan)["common"], plan.notes) == ({"status": "status", "seq": "seq"}, ())
+
+
+def test_two_routes_without_a_condition() -> None:
+    """Each gets the messages of the other, too: those of one key would be stale for the one they are for."""
+    routes = {
+        "billed": spec.RouteSettings(queue="orders", table="others"),
+        "some": spec.RouteSettings(queue="orders", table="orders", when="type == 'x'"),
+        "placed": spec.RouteSettings(queue="orders", table="orders"),
+    }
+    config = spec.Config(version=1, queues={"orders": spec.Queue(dead_letter="d")}, routes=routes)
+    with pytest.raises(UsageError) as caught:
+        planned([{"order_id": "a", "amount": 1}], config)
+    assert str(caught.value) == (
+        "route 'placed' takes these messages too, as neither it nor 'orders' has a condition, and both would write one "
+        "item: give the samples of all types in one command, or these another --queue"
+    )
+
+
+def test_the_time_of_the_thing() -> None:
+    """A time that is the same in all messages of a key orders none of them, though each type has one message."""
+    messages: list[dict[str, Any]] = [
+        {"type": "sent", "mail": {"id": number, "timestamp": at(number)}, "sent": {"timestamp": at(number + 1)}}
+        for number in range(2)
+    ]
+    messages += [
+        {"type": "bounced", "mail": each["mail"], "bounced": {"timestamp": at(number + 5)}}
+        for number, each in enumerate(messages)
+    ]
+    found = items(planned_with(messages, key="mail.id"))
+    assert found["sent"]["sent_sent_timestamp_ns"] == {"from": "sent.timestamp", "transform": NS}
+    assert found["bounced"]["bounced_bounced_timestamp_ns"] == {"from": "bounced.timestamp", "transform": NS}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("stageTimestamp", "stageTimestamp"),
+        ("handled_at", "handled_at"),
+        ("created_at", ""),
+        ("due_time", ""),
+        ("x", ""),
+    ],
+)
+def test_a_time_by_another_name(name: str, found: str) -> None:
+    """It orders messages if each of a key has another one, unless its name says what else it is."""
+    messages = [{"id": "a", name: at(minute)} for minute in (1, 2)]
+    [route] = planned(messages).routes
+    expressions = route.settings.get("item", {}).values()
+    assert [each["from"] for each in expressions if isinstance(each, dict)] == ([found] if found else [])
+    once = [{"id": f"a{minute}", name: at(minute)} for minute in (1, 2)]
+    assert "write" not in planned(once).routes[0].settings
+    twice: list[dict[str, Any]] = [*messages, {"id": "a", "n": 1, name: at(2)}]
+    assert "write" not in planned(twice).routes[0].settings
+
+
+def test_members_that_are_optional() -> None:
+    """A few of many tell no types apart, and neither do those that come together."""
+    few = {f"m{number}": number for number in range(8)}
+    messages = [{"id": "o1", **few, "x": 1}, {"id": "o1", **few, "y": 1}]
+    assert [route.name for route in planned(messages).routes] == ["orders"]
+    together = [{"id": "o1", "x": 1, "y": 1}, {"id": "o1", "y": 1, "z": 1}, {"id": "o1", "z": 1, "x": 1}]
+    assert [route.name for route in planned(together).routes] == ["orders"]
 
 
 def test_messages_of_a_queue_that_one_route_takes() -> None:
