@@ -16,7 +16,6 @@
         └── Retry         leave it on the queue
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +24,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router.model import Code, Finding
-
-
-_PACKAGE = f"{Path(__file__).parent}{os.sep}"
-"""The folder of the router's modules, in which no plugin is."""
 
 
 class RouterError(Exception):
@@ -74,6 +69,10 @@ class ExpressionError(RouterError):
 def is_of_the_router(trace: TracebackType) -> bool:
     """Return whether the first frame of a traceback is in a module of the router."""
     return trace.tb_frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+_PACKAGE = is_of_the_router.__code__.co_filename.removesuffix("errors.py")
+"""The folder of the router's modules, in which no plugin is, as code names it: relative in a package's bytecode."""
 
 
 def with_line(error: BaseException) -> str:

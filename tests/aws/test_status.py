@@ -96,10 +96,13 @@ def test_all_is_well(project: StackProject) -> None:
                     "receivers": [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
                     "unknown": [],
                     "retries": {},
+                    "retries_minutes": 15,
                     "postponed": 0,
                     "failing_routes": {},
                     "retried_since": "",
                     "senders": None,
+                    "letters_kept_seconds": 1209600,
+                    "letters_end": "",
                     "paused": "",
                 }
             ],
@@ -222,8 +225,25 @@ def test_too_many_dead_letters(project: StackProject, clients: Mapping[str, Any]
 
     (queue,) = shown["queues"]
     seen = queue["codes"]["-"]
-    why = f"the codes of {12 - seen} dead letters: {seen} were looked at (--letters), others are in flight"
+    why = f"the codes and senders of {12 - seen} dead letters: {seen} are looked at; --letters looks at more"
     assert (seen < 12, queue["unknown"]) == (True, [why])
+    assert queue["letters_end"].endswith(", or before")
+
+
+def test_dead_letters_that_others_have(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """What could not be looked at is said to be in flight."""
+    name = f"{project.stack}-orders-dlq"
+    url = clients["sqs"].get_queue_url(QueueName=name)["QueueUrl"]
+    for _ in range(2):
+        send(clients, name)
+    clients["sqs"].receive_message(QueueUrl=url, VisibilityTimeout=600)
+
+    _, shown = status(project)
+    text = project.run("status", "--stack", project.stack).stdout
+
+    why = "the codes and senders of 1 dead letters: 1 could be looked at; others are in flight"
+    assert shown["queues"][0]["unknown"] == [why]
+    assert "dead letters of orders by sender, of 1 looked at: " in text
 
 
 def test_no_queue(project: StackProject, clients: Mapping[str, Any]) -> None:
@@ -325,6 +345,7 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
     why = f"PAUSED: the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
     *_, shown = done.stdout.partition("this config")[1:]
+    end = status(project)[1]["queues"][0]["letters_end"]
     lines = [
         line for line in f"this config{shown}".splitlines() if not line.startswith("dead letters of orders by sender")
     ]
@@ -332,7 +353,7 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
         f"attention: queue orders is paused: {why.removeprefix('PAUSED: ')}",
-        "attention: queue orders has dead letters: 1",
+        f"attention: queue orders has dead letters: 1; SQS deletes the first {end}",
     ]
 
 
@@ -425,6 +446,38 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
         f"function {project.stack}:live was changed at {function['changed']}"
     ) in shown["attention"]
     assert "table orders: 900000 write units in 15 minutes, $2.25 an hour on demand" in shown_to_people.stdout
+
+
+def test_retries_of_hidden_messages(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """The last try of messages in flight may be more than 15 minutes ago; the oldest may be older than SQS says."""
+    pause(clients, project)
+    send(clients, f"{project.stack}-orders")
+    url = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
+    clients["sqs"].receive_message(QueueUrl=url, VisibilityTimeout=600)
+    own = [{"Name": "service", "Value": project.stack}, {"Name": "queue", "Value": "orders"}]
+    now = datetime.now(UTC)
+
+    def put(namespace: str, name: str, dimensions: Any, value: int, minutes: int) -> None:
+        data: dict[str, Any] = {"MetricName": name, "Value": value, "Dimensions": dimensions}
+        data["Timestamp"] = now - timedelta(minutes=minutes)
+        clients["cloudwatch"].put_metric_data(Namespace=namespace, MetricData=[data])
+
+    for minutes in (20, 50):
+        put("MessageRouter", "router_messages_retry_total", own, 1, minutes)
+    put("MessageRouter", "router_retries_total", [*own, {"Name": "cause", "Value": "plugin"}], 1, 20)
+    queue_name = [{"Name": "QueueName", "Value": f"{project.stack}-orders"}]
+    put("AWS/SQS", "ApproximateAgeOfOldestMessage", queue_name, 77, 0)
+
+    _, shown = status(project)
+    text = project.run("status", "--stack", project.stack).stdout
+
+    (queue,) = shown["queues"]
+    assert (queue["retries"], queue["retries_minutes"]) == ({"plugin": 1}, 60)
+    since = datetime.fromisoformat(queue["retried_since"])
+    assert timedelta(minutes=45) < now - since < timedelta(minutes=60)
+    why = "the age of messages that were received three times or more: SQS leaves them out of the oldest, and they may "
+    assert queue["unknown"] == [f"{why}be as old as the retries, since {queue['retried_since']}"]
+    assert "77 s or more" in text
 
 
 def test_watched(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,9 @@ def test_a_night_on_call(on_call: OnCall) -> None:
     (listed,) = on_call.json("list", code=1)
     assert [(each["messages"], each["code"]) for each in listed["causes"]] == [(3, "RT806"), (1, "RT801")]
     assert listed["causes"][0]["example"] in bad
+    assert f"SQS deletes the first at {listed['first_deleted_at'][:19].replace('T', ' ')} UTC\n" in on_call.run(
+        "list", code=1
+    )
     shown = on_call.run("show", bad[1], "--values")
     assert ("fails 'type' at /properties/total/type" in shown, "1 euros" in shown) == (True, True)
     assert "1 euros" not in on_call.run("show", bad[1])

@@ -1,10 +1,40 @@
 """Exceptions, and what raises them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from router import errors
 from router.errors import UsageError, refusing_file
+
+CALLER = """
+def caught(hook):
+    try:
+        hook()
+    except Exception as error:
+        return error
+"""
+PLUGIN = """
+def hook():
+    raise KeyError("private")
+"""
+
+
+def run(text: str, file: str) -> dict[str, Any]:
+    """The globals of a module whose code names its source so."""
+    module: dict[str, Any] = {"__name__": "packed", "__file__": f"/var/task/{file}"}
+    exec(compile(text, file, "exec", dont_inherit=True), module)
+    return module
+
+
+def test_the_line_of_a_plugin_in_a_package() -> None:
+    """The bytecode of a package names its sources relative to it: the plugin's line is found there, too."""
+    packed = run(Path(errors.__file__).read_text(encoding="utf-8"), "router/errors.py")
+    caught = run(CALLER, "router/runtime/program/hooks/registry.py")["caught"]
+    raised = caught(run(PLUGIN, "plugins/fees.py")["hook"])
+
+    assert packed["with_line"](raised) == "KeyError (fees.py:3)"
 
 
 @pytest.mark.parametrize(

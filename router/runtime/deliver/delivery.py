@@ -77,12 +77,6 @@ TOO_COSTLY = Outcome(
     codes.OUT_OF_BOUNDS.id,
     f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time",
 )
-_GROUP_BLOCKED = Outcome(
-    "retry",
-    codes.NOT_STARTED.id,
-    "an earlier message of its group is still on the queue",
-    delay=0,
-)
 
 
 class DeliveryOptions(Struct, frozen=True):
@@ -111,8 +105,8 @@ class _Batch(Struct):
     """Its messages by their ids; of a FIFO queue, those that have no outcome yet."""
     limit: StartLimit
     waits: WaitBudget
-    blocked: set[str | None] = set()
-    """The groups of a FIFO queue with a message that stays on it."""
+    blocked: dict[str | None, Outcome] = {}
+    """The groups of a FIFO queue with a message that stays on it, each with the outcome of that one."""
     routes: "RouteCounts | None" = None
     """The outcomes by route, if they are counted."""
 
@@ -252,9 +246,14 @@ class Delivery:
             end_copy(self._process)
             yield from self._write(batch, [planned])
         if queue.fifo and batch.left:
+            from router.runtime.deliver.message_groups import behind_of
+
             # A message of a blocked group waits on its queue, and is received again at once.
-            waiting = batch.left.values()
-            yield [Delivered(record, _GROUP_BLOCKED, acknowledged=False) for record in waiting]
+            behind = {group: behind_of(earlier) for group, earlier in batch.blocked.items()}
+            yield [
+                Delivered(record, behind[record.group_id], acknowledged=False)
+                for record in batch.left.values()
+            ]
 
     def _write(
         self,
@@ -284,7 +283,7 @@ class Delivery:
                     for each in decided:
                         del batch.left[each.record.message_id]
                         if not each.acknowledged:
-                            batch.blocked.add(each.record.group_id)
+                            batch.blocked[each.record.group_id] = each.outcome
                 part += decided
                 left -= len(settled)
                 if left:

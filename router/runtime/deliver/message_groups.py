@@ -3,6 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from router import codes
+from router.model import Outcome
+from router.runtime.deliver.metrics import cause_of
+
 T = TypeVar("T")
 
 
@@ -23,3 +27,16 @@ def group_waves(
     while left:
         yield [group[0] for group in left]
         left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
+
+
+def behind_of(earlier: Outcome) -> Outcome:
+    """Return the outcome of a message that waits for one of its group, with the route and the cause of that one."""
+    return Outcome(
+        "retry",
+        codes.NOT_STARTED.id,
+        "an earlier message of its group is still on the queue",
+        earlier.route,
+        delay=0,
+        # A rejected one waits for the redrive policy of its queue.
+        cause=cause_of(earlier) if earlier.kind == "retry" else "",
+    )

@@ -47,7 +47,7 @@ FORMATS = ("text", "json", "sarif", "github")
     "--function",
     default="",
     metavar="NAME",
-    help="With --live: the Lambda function that runs the router.",
+    help="With --live: the Lambda function that runs the router; that of a stack has its name.",
 )
 @click.option("--explain", "code", metavar="RTnnn", help="Explain a code.")
 def command(

@@ -86,16 +86,18 @@ def none_selected(name: str, elsewhere: int) -> str:
     )
 
 
-def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> None:
+def print_causes(opened: OpenQueue, causes: Sequence[CauseCount]) -> None:
     """Print the causes of the messages on a dead-letter queue, each on lines that fit into 80 columns."""
     console = output()
+    name = opened.queue.name
     if not causes:
-        console.print(literal(none_selected(name, elsewhere)))
+        console.print(literal(none_selected(name, opened.elsewhere)))
         return
     total = sum(each.count for each in causes)
     console.print(
         f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}"
     )
+    _print_end(opened)
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
     for each in causes:
         cause = each.cause
@@ -113,15 +115,15 @@ def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> Non
     _print_grid(table)
 
 
-def print_counts(
-    name: str, property_: str, counts: Sequence[PropertyCount], elsewhere: int
-) -> None:
+def print_counts(opened: OpenQueue, property_: str, counts: Sequence[PropertyCount]) -> None:
     """Print the messages on a dead-letter queue by a property."""
     console = output()
+    name = opened.queue.name
     if not counts:
-        console.print(literal(none_selected(name, elsewhere)))
+        console.print(literal(none_selected(name, opened.elsewhere)))
         return
     console.print(f"{literal(name)}: {count(sum(each.count for each in counts))} by {property_}")
+    _print_end(opened)
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
     for each in counts:
         times = f"{_to_second(each.oldest)} to {_to_second(each.newest)} UTC"
@@ -129,8 +131,15 @@ def print_counts(
     _print_grid(table)
 
 
+def _print_end(opened: OpenQueue) -> None:
+    """Print when SQS deletes the first message of a dead-letter queue, whether it is selected or not."""
+    if opened.first_end:
+        before = ", or before" if opened.unseen else ""
+        output().print(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
+
+
 def counts_as_json(
-    name: str, property_: str, counts: Sequence[PropertyCount], unseen: int | None
+    opened: OpenQueue, property_: str, counts: Sequence[PropertyCount]
 ) -> dict[str, Any]:
     """Return the messages on a dead-letter queue by a property, and about how many could not be looked at."""
     entries = [
@@ -139,7 +148,16 @@ def counts_as_json(
         for each in counts
     ]
     total = sum(each.count for each in counts)
-    return {"dead_letter": name, "messages": total, "not_received": unseen, "by": entries}
+    return {**_numbers(opened, total), "by": entries}
+
+
+def _numbers(opened: OpenQueue, total: int) -> dict[str, Any]:
+    return {
+        "dead_letter": opened.queue.name,
+        "messages": total,
+        "not_received": opened.unseen,
+        "first_deleted_at": opened.first_end,
+    }
 
 
 def _print_grid(table: Table) -> None:
@@ -156,7 +174,7 @@ def _to_second(moment: str) -> str:
     return moment[:19].replace("T", " ")
 
 
-def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) -> dict[str, Any]:
+def causes_as_json(opened: OpenQueue, causes: Sequence[CauseCount]) -> dict[str, Any]:
     """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
     entries = [
         {
@@ -169,7 +187,7 @@ def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) 
         for each in causes
     ]
     total = sum(each.count for each in causes)
-    return {"dead_letter": name, "messages": total, "not_received": unseen, "causes": entries}
+    return {**_numbers(opened, total), "causes": entries}
 
 
 def message_as_json(

@@ -59,16 +59,14 @@ def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -
     if property_:
         redacted = (session.redacted(queue, message) for message in opened.spool.selected())
         counts = count_by(property_, redacted)
-        report = counts_as_json(queue.name, property_, counts, opened.unseen)
-        return _QueueCount(
-            report, elsewhere, lambda: print_counts(queue.name, property_, counts, elsewhere)
-        )
+        report = counts_as_json(opened, property_, counts)
+        return _QueueCount(report, elsewhere, lambda: print_counts(opened, property_, counts))
     causes = count_causes(
         (session.redacted(queue, message), session.queue_name(queue, message))
         for message in opened.spool.selected()
     )
-    report = causes_as_json(queue.name, causes, opened.unseen)
-    return _QueueCount(report, elsewhere, lambda: print_causes(queue.name, causes, elsewhere))
+    report = causes_as_json(opened, causes)
+    return _QueueCount(report, elsewhere, lambda: print_causes(opened, causes))
 
 
 def run_show(options: DlqOptions, message_id: str, *, values: bool, as_json: bool) -> None:

@@ -57,8 +57,8 @@ def command(
     A function may not start if all its invocations of the last 15 minutes failed; --probe finds out whether it does
     (RT794), which calls router_start of its plugins.
 
-    Exit code 0: all is well; 1: a queue is paused, has dead letters or cannot be read, a table is throttled, a function
-    cannot start, or another config runs than this one; 2: could not run.
+    Exit code 0: all is well; 1: a queue is paused, has retries, dead letters, old messages or many in flight, or cannot
+    be read, a table is throttled, a function cannot start, or another config runs than this one; 2: could not run.
 
     \b
     Examples:

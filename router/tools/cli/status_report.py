@@ -14,19 +14,20 @@ from msgspec import Struct, structs, to_builtins
 from router.errors import ConfigError, RouterError, UsageError
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws
+from router.runtime.aws.references import is_fifo
 from router.runtime.program.load import Program, load_program
 from router.tools.change.versions import STACK, open_stack
 from router.tools.cli.options import choose_config
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
+from router.tools.deploy.concerns import concerns
 from router.tools.deploy.status import (
     MINUTES,
     FunctionStatus,
     QueueStatus,
     StatusReader,
     TableStatus,
-    concerns,
 )
 from router.tools.dlq.messages import Selection, count_by
 from router.tools.dlq.queues import DeadLetterQueue, opened
@@ -156,20 +157,24 @@ def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> Qu
         return queue
     url = aws.queues.url(queue.dead_letter_queue, _SECONDS)
     assert isinstance(url, str)  # its attributes were read by it
-    found = DeadLetterQueue(queue.dead_letter_queue, url, queue.dead_letters)
+    kept = queue.letters_kept_seconds
+    found = DeadLetterQueue(queue.dead_letter_queue, url, queue.dead_letters, retention=kept)
     with opened(program, aws, lambda _: None, found, Selection(), most, lambda _: None) as letters:
         codes = {each.value: each.count for each in count_by("code", letters.spool.selected())}
         senders = count_by("sender", letters.spool.selected())
     seen = sum(codes.values())
     rest = max(0, queue.dead_letters - seen)
-    why = [
-        f"the codes of {rest} dead letters: {seen} were looked at (--letters), others are in flight"
-    ]
+    why = "are looked at; --letters looks at more"
+    if not letters.limited:
+        why = "could be looked at; others are in flight"
+    unknown = f"the codes and senders of {rest} dead letters: {seen} {why}"
+    end = f"at {letters.first_end}" if letters.first_end else ""
     return structs.replace(
         queue,
         codes=dict(sorted(codes.items())),
         senders={each.value or "unknown": each.count for each in senders},
-        unknown=(*queue.unknown, *(why if rest else ())),
+        letters_end=f"{end}, or before" if end and rest else end,
+        unknown=(*queue.unknown, *([unknown] if rest else [])),
     )
 
 
@@ -194,7 +199,9 @@ def show_status(status: StatusReport) -> None:
     for queue in status.queues:
         if queue.senders:
             counts = ", ".join(f"{sender} {count}" for sender, count in queue.senders.items())
-            lines.append(f"dead letters of {queue.queue} by sender: {counts}")
+            seen = sum(queue.senders.values())
+            part = "" if seen == queue.dead_letters else f", of {seen} looked at"
+            lines.append(f"dead letters of {queue.queue} by sender{part}: {counts}")
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
         output().print(literal(line), soft_wrap=True)
@@ -209,6 +216,9 @@ def _row(queue: QueueStatus) -> tuple[str, ...]:
             letters += f" ({codes})"
     receivers = ", ".join(each.function for each in queue.receivers) or "no function"
     oldest = "unknown" if queue.oldest_seconds is None else f"{queue.oldest_seconds} s"
+    # SQS leaves messages out that were received three times or more.
+    if queue.oldest_seconds is not None and queue.retries and not is_fifo(queue.name):
+        oldest += " or more"
     idle = queue.waiting == 0 == queue.in_flight and queue.oldest_seconds is None
     return (
         queue.queue,

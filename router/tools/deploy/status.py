@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.aws.references import queue_name, table_name
+from router.runtime.aws.references import is_fifo, queue_name, table_name
 from router.runtime.aws.sqs import redrive_target
 from router.runtime.deliver.metrics import (
     CAUSE,
@@ -62,8 +62,8 @@ DOLLARS_A_MILLION_UNITS = 0.625
 """On demand, in most regions: https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 SINCE_HOURS, SINCE_PERIOD = 24, 300
 """How far back the beginning of retries is looked for, and in periods of how many seconds."""
-DEPLOYED_MINUTES = 30
-"""A change of the function is named if retries began within so many minutes after it."""
+HIDDEN_MINUTES = 60
+"""A message that fails again and again is hidden for up to half an hour: its last try is within so many minutes."""
 _QUERIES = 500
 """Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 
@@ -95,7 +95,9 @@ class QueueStatus(Struct, frozen=True):
     receivers: tuple[ReceivingFunction, ...] = ()
     unknown: tuple[str, ...] = ()
     retries: Mapping[str, int] = {}
-    """The messages that were left on it in the last 15 minutes, by cause, as its function counts them."""
+    """The messages that were left on it in the last `retries_minutes`, by cause, as its function counts them."""
+    retries_minutes: int = MINUTES
+    """More if there were none in the last 15, and messages are in flight: these wait for their next try."""
     postponed: int = 0
     """Those of which a copy was sent to the queue with a delay, since many were in flight."""
     failing_routes: Mapping[str, int] = {}
@@ -104,6 +106,10 @@ class QueueStatus(Struct, frozen=True):
     """Since when each five minutes have had such a message."""
     senders: Mapping[str, int] | None = None
     """The dead letters that were looked at, by sender."""
+    letters_kept_seconds: int = 0
+    """How long its dead-letter queue keeps a message."""
+    letters_end: str = ""
+    """When SQS deletes the first of the dead letters that were looked at, in words."""
 
     @property
     def paused(self) -> str:
@@ -259,27 +265,41 @@ class StatusReader:
             ),
         ]
         labels = [*CAUSES, POSTPONED, *routes]
-        counts: dict[str, int] = {}
+        minutes = MINUTES
         try:
-            for metric, values in read_metrics(self._cloudwatch, metrics, "Sum"):
-                if values:
-                    counts[labels[metrics.index(metric)]] = int(sum(values))
+            counts = self._counts(metrics, labels, minutes)
+            if status.in_flight and not any(counts.get(cause) for cause in CAUSES):
+                minutes = HIDDEN_MINUTES
+                counts = self._counts(metrics, labels, minutes)
             if not any(counts.get(cause) for cause in CAUSES):
                 return status
-            since = self._began(retried)
+            since = self._began(retried, 2 * SINCE_PERIOD if minutes == MINUTES else minutes * 60)
         except AwsCallError as error:
             unknown = (*status.unknown, f"retries: {error}")
             return structs.replace(status, unknown=unknown)
+        if not is_fifo(status.name):
+            status = structs.replace(status, unknown=(*status.unknown, _left_out(since)))
         return structs.replace(
             status,
+            retries_minutes=minutes,
             retries={cause: counts[cause] for cause in CAUSES if counts.get(cause)},
             postponed=counts.get(POSTPONED, 0),
             failing_routes={route: counts[route] for route in routes if counts.get(route)},
             retried_since=since,
         )
 
-    def _began(self, metric: Any) -> str:
-        """Return since when each five minutes have had a value of a metric."""
+    def _counts(
+        self, metrics: Sequence[Any], labels: Sequence[str], minutes: int
+    ) -> dict[str, int]:
+        """Return the sums of metrics by their labels."""
+        found = {}
+        for metric, values in read_metrics(self._cloudwatch, metrics, "Sum", minutes):
+            if values:
+                found[labels[metrics.index(metric)]] = int(sum(values))
+        return found
+
+    def _began(self, metric: Any, gap: int) -> str:
+        """Return since when a metric has had values, with no more than so many seconds between them."""
         now = datetime.now(UTC)
         query = {"Metric": metric, "Period": SINCE_PERIOD, "Stat": "Sum"}
         page = self._cloudwatch.call(
@@ -287,12 +307,11 @@ class StatusReader:
             StartTime=now - timedelta(hours=SINCE_HOURS),
             EndTime=now,
             MetricDataQueries=[{"Id": "q0", "MetricStat": query}],
-            ScanBy="TimestampDescending",
         )
         began = ""
         later = None
-        for moment in page["MetricDataResults"][0]["Timestamps"]:
-            if later and later - moment > timedelta(seconds=2 * SINCE_PERIOD):
+        for moment in sorted(page["MetricDataResults"][0]["Timestamps"], reverse=True):
+            if later and later - moment > timedelta(seconds=gap):
                 break
             began, later = _iso(moment), moment
         return began
@@ -322,6 +341,9 @@ class StatusReader:
             in_flight=int(attributes[IN_FLIGHT]),
             delayed=int(attributes[DELAYED]),
             dead_letter_queue=target,
+            letters_kept_seconds=0
+            if isinstance(letters, str)
+            else int(letters.get("MessageRetentionPeriod", 0)),
             dead_letters=None
             if isinstance(letters, str)
             else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
@@ -383,9 +405,9 @@ def _table_dimensions(table: str, *indexes: str) -> list[dict[str, str]]:
 
 
 def read_metrics(
-    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str
+    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str, minutes: int = MINUTES
 ) -> Iterator[tuple[Any, Sequence[float]]]:
-    """Yield each metric with its values of the last MINUTES, one for each minute, the newest first."""
+    """Yield each metric with its values of the last minutes, one for each minute, the newest first."""
     now = datetime.now(UTC)
     for start in range(0, len(metrics), _QUERIES):
         part = metrics[start : start + _QUERIES]
@@ -394,7 +416,7 @@ def read_metrics(
             for index, each in enumerate(part)
         ]
         asked = {"MetricDataQueries": queries, "ScanBy": "TimestampDescending"}
-        since = now - timedelta(minutes=MINUTES)
+        since = now - timedelta(minutes=minutes)
         for page in cloudwatch.pages("GetMetricData", StartTime=since, EndTime=now, **asked):
             for result in page["MetricDataResults"]:
                 yield part[int(result["Id"][1:])], result["Values"]
@@ -418,6 +440,17 @@ def _dimensions(function: str) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]
 
 
+def _left_out(since: str) -> str:
+    """Return a sentence about the age of the oldest message of a standard queue with retries.
+
+    See ApproximateAgeOfOldestMessage in the metrics of SQS.
+    """
+    return (
+        "the age of messages that were received three times or more: SQS leaves them out of the oldest, and they may "
+        f"be as old as the retries, since {since}"
+    )
+
+
 def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
@@ -427,59 +460,3 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
         )
         return structs.replace(status, unknown=(*status.unknown, sentence))
     return structs.replace(status, oldest_seconds=age)
-
-
-def concerns(
-    queues: Iterable[QueueStatus],
-    tables: Iterable[TableStatus],
-    functions: Sequence[FunctionStatus],
-) -> Iterator[str]:
-    """Yield a sentence for what is not as it should be.
-
-    That is a queue that is paused, has dead letters or cannot be read, a throttled table, and a function that fails.
-    """
-    for queue in queues:
-        if queue.paused:
-            yield f"queue {queue.queue} is paused: {queue.paused}"
-        if queue.dead_letters:
-            yield f"queue {queue.queue} has dead letters: {queue.dead_letters}"
-        if queue.retries:
-            yield _retried(queue, functions)
-        if queue.waiting is None:
-            yield f"queue {queue.queue} cannot be read"
-    for table in tables:
-        if table.throttled:
-            yield f"table {table.table}: {table.throttled} writes throttled in the last 15 minutes"
-    for function in functions:
-        if function.failure:
-            yield f"function {function.function}: {function.failure}"
-        elif function.failed and function.failed == function.invocations:
-            yield (
-                f"function {function.function} may not start: all of its {function.failed} invocations in the last "
-                "15 minutes failed; --probe invokes it without records"
-            )
-
-
-def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
-    """Return a sentence about messages that are left on a queue: since when, why, in which routes, and after what."""
-    causes = ", ".join(f"{cause} {count}" for cause, count in queue.retries.items())
-    routes = ", ".join(f"{route} {count}" for route, count in queue.failing_routes.items())
-    text = f"messages of queue {queue.queue} are retried since {queue.retried_since}: {causes}"
-    if routes:
-        text += f"; by route: {routes}"
-    if queue.postponed:
-        text += (
-            f"; postponed in the last {MINUTES} minutes, since many are in flight: {queue.postponed}; "
-            f"delayed now, and will return by themselves: {queue.delayed}"
-        )
-    began = datetime.fromisoformat(queue.retried_since)
-    own = {each.function for each in queue.receivers}
-    for function in functions:
-        if function.function not in own or not function.changed:
-            continue
-        changed = datetime.fromisoformat(function.changed)
-        # A period of five minutes may begin before what happened in it.
-        early = timedelta(seconds=SINCE_PERIOD)
-        if -early <= began - changed <= timedelta(minutes=DEPLOYED_MINUTES):
-            text += f"; function {function.function} was changed at {function.changed}"
-    return text

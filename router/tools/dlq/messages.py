@@ -1,5 +1,6 @@
 """A message on a dead-letter queue: what failed, where it came from, what selects it, and counts by cause."""
 
+import math
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal
@@ -71,6 +72,15 @@ class DlqMessage(Struct, frozen=True):
             return self.failed.sent_at
         text = self.record.attributes.get("SentTimestamp", "")
         return (iso_ms(int(text)) or "") if text.isdecimal() else ""
+
+    def end_ms(self, retention: int) -> float:
+        """Return when SQS deletes it from a queue that keeps messages for so many seconds, in ms since the epoch.
+
+        It counts from when the message was sent to the queue; of one that SQS moved, from when it was sent to its
+        source queue: AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+        """
+        sent = self.record.attributes.get("SentTimestamp", "")
+        return int(sent) + retention * 1000 if retention and sent.isdecimal() else math.inf
 
     @property
     def failed_at(self) -> str:

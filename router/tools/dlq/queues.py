@@ -7,6 +7,7 @@ A lease has an end, counted from before the call that received or extended the m
 longer, others may have the message: it is neither extended nor made visible any more, and it must not be delivered.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Self
 from msgspec import Struct
 
 from router.errors import UsageError
+from router.model import iso_ms
 from router.runtime.aws.calls import Clock, boottime
 from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws, AwsFault, Queues, Receipt
@@ -210,6 +212,8 @@ class DeadLetterQueue(Struct, frozen=True):
     visible: int = 0
     max_receives: int = 0
     """If not 0, the queue has a redrive policy of its own: looking at a message so often moves it."""
+    retention: int = 0
+    """For how many seconds it keeps a message; 0 is not known."""
 
     @property
     def name(self) -> str:
@@ -237,6 +241,8 @@ class OpenQueue(Struct, frozen=True):
     unseen: int | None
     elsewhere: int = 0
     limited: bool = False
+    first_end: str = ""
+    """When SQS deletes the first of the messages that were received, ISO 8601; "" is not known."""
 
 
 def find_queues(
@@ -293,7 +299,13 @@ def _open(aws: Aws, reference: str, what: str, place: str) -> str:
 def _describe(aws: Aws, attributes: Attributes, reference: str, place: str) -> DeadLetterQueue:
     url = _open(aws, reference, f"the dead-letter queue '{reference}'", place)
     found = attributes(url) or {}
-    return DeadLetterQueue(reference, url, int(found.get(_VISIBLE, 0)), max_receive_count(found))
+    return DeadLetterQueue(
+        reference,
+        url,
+        int(found.get(_VISIBLE, 0)),
+        max_receive_count(found),
+        int(found.get("MessageRetentionPeriod", 0)),
+    )
 
 
 def _count_unseen(attributes: Attributes, queue: DeadLetterQueue, received: int) -> int | None:
@@ -319,8 +331,11 @@ def opened(
 
     `see` gets each message, selected or not.
     """
+    first = math.inf
 
     def selects(message: DlqMessage) -> bool:
+        nonlocal first
+        first = min(first, message.end_ms(queue.retention))
         see(message)
         return selection.selects(message, message.find_queue(program, queue.reference))
 
@@ -329,4 +344,5 @@ def opened(
         unseen = _count_unseen(attributes, queue, len(spool))
         limited = selected == limit
         elsewhere = 0 if limited or (queue.fifo and len(spool)) else unseen or 0
-        yield OpenQueue(queue, spool, lease, selects, unseen, elsewhere, limited)
+        end = "" if first == math.inf else iso_ms(int(first)) or ""
+        yield OpenQueue(queue, spool, lease, selects, unseen, elsewhere, limited, end)

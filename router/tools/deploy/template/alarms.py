@@ -57,6 +57,7 @@ IN_FLIGHT_MOST = IN_FLIGHT_QUOTA * 8 // 10
 """Of the messages in flight that SQS allows for a queue. At the quota it delivers no more, of no route."""
 SPARE_RESOURCES = 10
 """Resources of a stack that are left for a canary deployment."""
+_RETRY_RUNBOOKS = "it names the cause: see docs/runbooks/RT813.md for 'plugin', else RT814.md"
 _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
     ("ThrottlesAlarm", "Throttles", "The function is throttled", LASTING),
@@ -104,7 +105,7 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
     """
     alarms: dict[str, Json] = {}
     of_each: dict[str, Json] = {}
-    dead_letters: dict[str, PlannedQueue] = {}
+    dead_letters: dict[str, tuple[PlannedQueue, list[PlannedQueue]]] = {}
     for queue in plan.read:
         alarms[QueuePart.AGE_ALARM.of(queue.id)] = in_account(queue, _age(plan, queue))
         of_each[QueuePart.RETRIES_ALARM.of(queue.id)] = _retries(plan, queue)
@@ -117,11 +118,16 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
             silent = in_account(queue, _silent(plan, queue, seconds))
             alarms[QueuePart.SILENT_ALARM.of(queue.id)] = silent
         found = plan.dead_letter_queue_of(queue)
-        dead_letters |= {found.id: found} if found else {}
-    for queue in dead_letters.values():
+        if found:
+            dead_letters.setdefault(found.id, (found, []))[1].append(queue)
+    for queue, sources in dead_letters.values():
+        about = _named(queue)
+        if len(sources) == 1 and not queue.description:
+            # Several would not fit into the description.
+            about = f" of queue {sources[0].name}{_named(sources[0])}"
         made = alarm(
-            f"There are dead letters on queue {queue.name}{_named(queue)}. "
-            "Run: router dlq list; its codes are explained in docs/runbooks",
+            f"There are dead letters on queue {queue.name}{about}. {_status(plan)}; in the folder of the config: "
+            f"AWS_REGION={REGION} router dlq list; its codes are explained in docs/runbooks",
             _of_queue("ApproximateNumberOfMessagesVisible", queue, "Maximum"),
             actions=_actions(plan, queue),
         )
@@ -153,8 +159,8 @@ def _age(plan: StackPlan, queue: PlannedQueue) -> Json:
 
 def _retries(plan: StackPlan, queue: PlannedQueue) -> Json:
     why = (
-        f"Messages of queue {queue.name} are received again and again: a table is throttled or fails"
-        f"{_named(queue)}. {_status(plan)}; the causes are in docs/runbooks/RT814.md"
+        f"Messages of queue {queue.name} are received again and again: a table is throttled or fails, or a plugin fails"
+        f"{_named(queue)}. {_status(plan)}; {_RETRY_RUNBOOKS}"
     )
     if plan.worker:
         measured = _math(
@@ -194,8 +200,8 @@ def _all_retries(plan: StackPlan) -> Json:
         of_query = {"Id": id_, "Expression": sub(query), "Period": SLOW_PERIOD, "ReturnData": False}
         parts["Metrics"].append(of_query)
     return alarm(
-        "Messages are received again and again: a table is throttled or fails. "
-        f"{_status(plan)}; the causes are in docs/runbooks/RT814.md",
+        "Messages are received again and again: a table is throttled or fails, or a plugin fails. "
+        f"{_status(plan)}; {_RETRY_RUNBOOKS}",
         parts,
         RETRIED_PERCENT,
         SLOW_PERIODS,

@@ -329,6 +329,17 @@ def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any)
     )
 
 
+def test_what_waits_for_its_group(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """It has the route and the cause of the message that it waits for."""
+    tables.answers.extend([*[THROTTLED] * 8])
+
+    delivered = deliver(grouped(arrive, "a1", "a2"), compile_(queue=FIFO))
+
+    first, behind = (each.outcome for each in delivered)
+    assert (behind.code, behind.route, behind.cause) == ("RT819", first.route, "throttled")
+    assert first.route
+
+
 def test_fifo_group_goes_on(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
     """A dead letter does not stop its group: it keeps its group and its order."""
     records = grouped(arrive, "a1", "a3")

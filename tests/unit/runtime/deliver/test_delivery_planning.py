@@ -10,6 +10,7 @@ from msgspec import structs
 from router.model import Record
 from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.fast_paths import COMPILE_AFTER
+from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import Writer
@@ -113,6 +114,7 @@ def test_a_group_stops(deliver: Deliver, lines: Any, tables: Any) -> None:
         ("b", "retry", "an earlier message of its group is still on the queue"),
         ("c", "written", ""),
     ]
+    assert cause_of(delivered[1].outcome) == "deadline"
     assert tables.calls == [["c0"]]
 
 

@@ -19,7 +19,8 @@ from tests.support.aws import Aws, AwsFault, WriteResponse
 
 PAGE = (Path(__file__).parents[4] / "docs/observability.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"^([^\n]+)\n\n```insights\n(.+?)```", PAGE, re.MULTILINE | re.DOTALL)
-WORDS = {"filter", "stats", "sort", "limit", "as", "by", "in", "desc", "count", "sum", "min", "max", "bin", "ispresent"}
+WORDS = {"filter", "stats", "sort", "limit", "display", "as", "by", "in", "desc", "count", "sum", "min", "max", "bin"}
+WORDS |= {"ispresent", "toMillis", "fromMillis"}
 THROTTLED = AwsFault("retry", "ThrottlingException", 400)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.tools.deploy.status import FunctionStatus, QueueStatus, ReceivingFunction, TableStatus, concerns
+from router.tools.deploy.concerns import concerns
+from router.tools.deploy.status import FunctionStatus, QueueStatus, ReceivingFunction, TableStatus
 
 RETRIED = QueueStatus(
     "orders",
@@ -57,3 +58,38 @@ def test_postponed_messages() -> None:
     postponed = "postponed in the last 15 minutes, since many are in flight: 9"
     delayed = "delayed now, and will return by themselves: 4"
     assert [*concerns([queue], [], [])] == [f"{SENTENCE}; {postponed}; {delayed}"]
+
+
+def test_old_retries() -> None:
+    """Those of a queue whose messages are hidden for longer than a quarter of an hour."""
+    queue = structs.replace(RETRIED, retries_minutes=60)
+
+    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; in the last 60 minutes"]
+
+
+@pytest.mark.parametrize(("seconds", "named"), [(900, False), (901, True)])
+def test_old_messages(seconds: int, named: bool) -> None:
+    """A queue whose messages wait for longer than the alarm allows, such as those of a blocked group."""
+    queue = QueueStatus("orders", "orders.fifo", waiting=345, in_flight=187, oldest_seconds=seconds)
+
+    found = [*concerns([queue], [], [])]
+
+    counts = "345 wait, 187 are in flight: worked on, or hidden until their next try"
+    assert found == [f"the oldest message of queue orders is 901 s old; {counts}"] * named
+
+
+@pytest.mark.parametrize(("count", "named"), [(60_000, False), (60_001, True)])
+def test_many_in_flight(count: int, named: bool) -> None:
+    """They are named before the alarm rings, with the quota."""
+    found = [*concerns([QueueStatus("orders", "orders", waiting=0, in_flight=count)], [], [])]
+
+    sentence = "queue orders has 60001 messages in flight; at 120000 SQS delivers no more of it, of no route"
+    assert found == [sentence] * named
+
+
+def test_the_end_of_dead_letters() -> None:
+    """When SQS deletes the first."""
+    queue = QueueStatus("orders", "orders", waiting=0, dead_letters=3, letters_end="at 2026-01-02T03:00:00.000Z")
+
+    end = "SQS deletes the first at 2026-01-02T03:00:00.000Z"
+    assert [*concerns([queue], [], [])] == [f"queue orders has dead letters: 3; {end}"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import pytest
@@ -43,6 +44,13 @@ def test_identity(failed: Make, moved: Make) -> None:
         "2026-01-01T00:00:00.000Z",
     )
     assert (moved(SentTimestamp="").sent_at, failed(sent_at="").sent_at) == ("", "2026-01-02T00:00:00.000Z")
+
+
+def test_the_end_of_a_message(moved: Make) -> None:
+    """SQS deletes it at the end of the retention, counted from when it was sent; inf if either is not known."""
+    ends = [moved().end_ms(60), moved().end_ms(0), moved(SentTimestamp="").end_ms(60)]
+
+    assert ends == [datetime(2026, 1, 1, 0, 1, tzinfo=UTC).timestamp() * 1000, inf, inf]
 
 
 def test_the_id_that_is_shown(failed: Make, moved: Make) -> None:

@@ -106,15 +106,15 @@ def test_the_queues_of_a_command(
 
 
 def test_what_is_known_of_a_queue(find: Callable[..., list[DeadLetterQueue]]) -> None:
-    """About how many messages are visible, and whether looking at them often moves them."""
+    """About how many messages are visible, whether looking at them often moves them, and how long it keeps them."""
     policy = json.dumps({"deadLetterTargetArn": "next", "maxReceiveCount": "3"})
-    about = {"ApproximateNumberOfMessages": "7", "RedrivePolicy": policy}
+    about = {"ApproximateNumberOfMessages": "7", "RedrivePolicy": policy, "MessageRetentionPeriod": "60"}
 
     queues = find("orders", "late", found={"https://queues/late-dead.fifo": about})
 
     assert queues == [
         DeadLetterQueue("dead", "https://queues/dead", 0, 0),
-        DeadLetterQueue("late-dead.fifo", "https://queues/late-dead.fifo", 7, 3),
+        DeadLetterQueue("late-dead.fifo", "https://queues/late-dead.fifo", 7, 3, 60),
     ]
     assert [(each.name, each.fifo) for each in queues] == [("dead", False), ("late-dead.fifo", True)]
 
@@ -211,12 +211,13 @@ def test_a_queue_without_selected_messages(program: Program, queues: Any, moved:
             program,
             Aws(tables, queues),
             lambda url: None,
-            DeadLetterQueue("late-dead.fifo", url),
+            DeadLetterQueue("late-dead.fifo", url, retention=60),
             Selection(queues=frozenset((name,))),
             None,
             lambda done: None,
         ) as work:
             assert [message.id for message in work.spool.selected()] == ids
+        assert work.first_end == "2026-01-01T00:01:00.000Z"
         assert queues.held == {"a": 0}
 
 
@@ -240,4 +241,4 @@ def test_a_queue_of_which_sqs_does_not_say_all(program: Program, queues: Any, fo
     ) as work:
         pass
 
-    assert (work.unseen, work.elsewhere) == (0, 0)
+    assert (work.unseen, work.elsewhere, work.first_end) == (0, 0, "")

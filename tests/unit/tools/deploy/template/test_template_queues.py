@@ -271,5 +271,9 @@ def test_alarms_that_compute(make: Any, resolve: Any) -> None:
     assert commands == {
         "AWS_REGION=eu-west-1 router status --stack flows",
         "AWS_REGION=eu-west-1 router status --stack flows --probe",
-        "router dlq list",
     }
+    of_letters = function["LettersAlarmLetters"]["AlarmDescription"]
+    assert of_letters.startswith("There are dead letters on queue letters of queue q. Run: ")
+    assert "; in the folder of the config: AWS_REGION=eu-west-1 router dlq list; " in of_letters
+    causes = "it names the cause: see docs/runbooks/RT813.md for 'plugin', else RT814.md"
+    assert function["RetriesAlarmQ"]["AlarmDescription"].endswith(causes)
