@@ -78,8 +78,8 @@ def command(config: Path, port: int, keep: Path | None, empty: bool) -> None:
         if empty:
             click.echo("\nCtrl-C ends it")
             stop.wait()
-            return
-        click.echo("\nCtrl-C ends it; the log of the worker follows")
-        keep_up(config, local, stop, click.echo)
+        else:
+            click.echo("\nCtrl-C ends it; the log of the worker follows")
+            keep_up(config, local, stop, click.echo)
         if keep:
             click.echo(f"saving the messages and items in {keep}")
