@@ -91,7 +91,7 @@ class Validation(Struct, frozen=True, dict=True):
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-MANY_ALIKE = "has too many different numbers that are equal as doubles"
+MANY_ALIKE = "has too many elements that take long to compare"
 """The reason where `uniqueItems` would compare all of them."""
 Check = Callable[[Any], Invalid | None]
 _Report = Callable[[Iterable[ConfigFault]], None]
