@@ -170,6 +170,15 @@ def test_numbers_that_are_equal_as_doubles_pass_without_unique_items(store: Any)
         assert verdict(store, {"properties": {"ids": {"type": "array"}}}, {"ids": ids}) is None
 
 
+@pytest.mark.parametrize(
+    "draft",
+    ["https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2020-12/meta/validation"],
+)
+def test_unique_items_of_a_schema_of_schemas(store: Any, draft: str) -> None:
+    """The library has it, so that it is in no document."""
+    assert verdict(store, {"properties": {"ids": {"$ref": draft}}}, {"ids": {"required": TREES}}) == MANY
+
+
 def test_equal_elements_are_no_different_ones(store: Any) -> None:
     """Lists beside those that must be unique may have as many as they like."""
     same = {"ids": [1], "others": [[[], [[]]], {"a": [[SIXTY_FOUR[0]]]}, [[True]], [[1]], [[None]]] * 100}
