@@ -70,8 +70,31 @@ def test_a_server_that_ends_by_itself(tmp_path: Path) -> None:
 
 def server_of(directory: str) -> int:
     """The process of the server, which has the greatest id of those that were started with a directory."""
+    return max(processes_of(directory))
+
+
+def processes_of(directory: str) -> list[int]:
     found = subprocess.run(["pgrep", "-f", directory], capture_output=True, text=True, check=True).stdout.split()
-    return max(map(int, found))
+    return [*map(int, found)]
+
+
+def test_a_guard_that_ends_by_itself(tmp_path: Path) -> None:
+    """Nobody knows whether the server saves its state."""
+    with (
+        pytest.raises(UsageError, match=r"could not be saved in .*: the process that waits for it ended before, so"),
+        local_aws(state=tmp_path) as local,
+    ):
+        os.kill(min(processes_of(local.directory)), signal.SIGKILL)
+
+
+def test_a_folder_that_is_none_at_the_end(tmp_path: Path) -> None:
+    """Something else has its name."""
+    state = tmp_path / "state"
+    with (
+        pytest.raises(UsageError, match=r"could not be saved in .*: .*File exists"),
+        local_aws(state=state),
+    ):
+        state.touch()
 
 
 def test_a_state_that_cannot_be_loaded(tmp_path: Path) -> None:

@@ -380,6 +380,14 @@ route users: put in table users, 11 bytes
     )
 
 
+@pytest.mark.parametrize("words", [('{"id": "\udcff"}',), ("--after", '{"id": "\udcff"}', "{}")])
+def test_explain_json_that_is_not_utf_8(router: Run, config: Path, words: tuple[str, ...]) -> None:
+    """A terminal passes on what bytes it gets."""
+    done = router("explain", "--queue", "users", *words)
+
+    assert output_of(done) == (2, "", "router: the message is not UTF-8 text, which SQS requires\n")
+
+
 def test_explain_a_long_item(router: Run, config: Path) -> None:
     """It is on several lines."""
     done = router("explain", "--queue", "users", "-", input=json.dumps({"id": "u1", "name": "A" * 100}))

@@ -113,7 +113,7 @@ def _compare(
     reports = []
     for report, _ in compared:
         own = tuple(each for each in findings if each.change.route == report.route)
-        reports.append(structs.replace(report, findings=own))
+        reports.append(structs.replace(report.without(hidden), findings=own))
     return DiffReport(
         old.label,
         new.label,

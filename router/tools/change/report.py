@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.model import Code, Path, Place, Severity
-from router.prover.predicates import DECODER, ENCODER
+from router.prover.predicates import ENCODER
 from router.runtime.config.secret_values import SecretValues
 
 RouteVerdict = Literal["compatible", "breaking", "unknown"]
@@ -48,10 +48,24 @@ class ConfigChange(Struct, frozen=True):
     def without(self, hidden: SecretValues) -> "ConfigChange":
         """Return the change without values that are hidden."""
         texts = {name: hidden.mask(getattr(self, name)) for name in _TEXTS}
-        if not self.has_example:
-            return structs.replace(self, **texts)
-        example = hidden.mask(ENCODER.encode(self.example).decode())
-        return structs.replace(self, **texts, example=DECODER.decode(example))
+        return structs.replace(self, **texts, example=_without(self.example, hidden))
+
+
+def _without(message: Any, hidden: SecretValues) -> Any:
+    """Return a message without values that are hidden; a number with one becomes a text."""
+    if message is UNSET or message is None:
+        return message
+    if isinstance(message, dict):
+        # A key that is a word is no value, as in JSON.
+        parts = message.items()
+        return {hidden.mask(f'{name}":')[:-2]: _without(part, hidden) for name, part in parts}
+    if isinstance(message, list):
+        return [_without(part, hidden) for part in message]
+    if isinstance(message, str):
+        return hidden.mask(message)
+    text = ENCODER.encode(message).decode()
+    masked = hidden.mask(text)
+    return message if masked == text else masked
 
 
 class ChangeFinding(Struct, frozen=True):
@@ -81,6 +95,14 @@ class RouteReport(Struct, frozen=True):
     unproved: tuple[str, ...] = ()
     counterexample: Any = UNSET
     findings: tuple[ChangeFinding, ...] = ()
+
+    def without(self, hidden: SecretValues) -> "RouteReport":
+        """Return the report without values that are hidden; its findings stay as they are."""
+        return structs.replace(
+            self,
+            unproved=tuple(map(hidden.mask, self.unproved)),
+            counterexample=_without(self.counterexample, hidden),
+        )
 
 
 class DiffReport(Struct, frozen=True):

@@ -134,7 +134,8 @@ def print_counts(opened: OpenQueue, property_: str, counts: Sequence[PropertyCou
 def _print_end(opened: OpenQueue) -> None:
     """Print when SQS deletes the first message of a dead-letter queue, whether it is selected or not."""
     if opened.first_end:
-        before = ", or before" if opened.unseen else ""
+        # SQS may not say how many were not received.
+        before = "" if opened.unseen == 0 else ", or before"
         output().print(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
 
 

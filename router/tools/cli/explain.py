@@ -16,7 +16,7 @@ class _Message(click.File):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Open the file; JSON is its own content."""
         if isinstance(value, str) and is_json(value):
-            return BytesIO(value.encode())
+            return BytesIO(value.encode(errors="surrogateescape"))
         return super().convert(value, param, ctx)
 
 

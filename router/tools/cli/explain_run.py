@@ -76,7 +76,8 @@ def _read_earlier(program: Program, queue: str, given: str, raw: bool) -> tuple[
     if mark and name in program.engine.queues:
         queue, given = name, rest
     if is_json(given):
-        return queue, read_message(program, queue, given.encode(), raw)
+        given_bytes = given.encode(errors="surrogateescape")
+        return queue, read_message(program, queue, given_bytes, raw)
     with refusing_file(f"read the message of --after '{given}'"):
         content = read_regular(Path(given))
     return queue, read_message(program, queue, content, raw)

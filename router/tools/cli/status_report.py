@@ -167,6 +167,8 @@ def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> Qu
     why = "are looked at; --letters looks at more"
     if not letters.limited:
         why = "could be looked at; others are in flight"
+        if found.fifo:
+            why += ", or behind them in their groups"
     unknown = f"the codes and senders of {rest} dead letters: {seen} {why}"
     end = f"at {letters.first_end}" if letters.first_end else ""
     return structs.replace(

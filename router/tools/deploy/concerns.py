@@ -76,10 +76,13 @@ def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
     if routes:
         text += f"; by route: {routes}"
     if queue.retries_minutes != MINUTES:
-        text += f"; in the last {queue.retries_minutes} minutes"
+        text += (
+            f"; in the last {queue.retries_minutes} minutes, but none in the last {MINUTES}: messages in flight are "
+            "worked on, or hidden until their next try"
+        )
     if queue.postponed:
         text += (
-            f"; postponed in the last {MINUTES} minutes, since many are in flight: {queue.postponed}; "
+            f"; postponed in the last {queue.retries_minutes} minutes, since many are in flight: {queue.postponed}; "
             f"delayed now, and will return by themselves: {queue.delayed}"
         )
     began = datetime.fromisoformat(queue.retried_since)

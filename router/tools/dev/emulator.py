@@ -33,6 +33,7 @@ LOAD_SECONDS = 3600
 """The longest wait for its start with a state that it loads."""
 END_SECONDS = 5
 _LOG_LINES = 10
+_GUARD_ENDED = "the process that waits for it ended before, so that it may be or not"
 _KEY = "local"
 _IAM = {"AUTH": "true", "AWS_ACCESS_KEY_ID": _KEY}
 """Makes ministack enforce policies, except for the root of the account, which has this key."""
@@ -117,7 +118,7 @@ def _guarded(
             yield process
         finally:
             unsaved = _end(process, None if kept else END_SECONDS)
-        if unsaved:
+        if kept and unsaved:
             raise UsageError(f"what is new could not be saved in {kept[0]}: {unsaved}")
 
 
@@ -131,7 +132,8 @@ def _end(process: subprocess.Popen[bytes], seconds: float | None) -> str:
     except subprocess.TimeoutExpired:
         process.kill()
         return ""
-    return process.stdout.read().decode(errors="replace").strip()
+    told = process.stdout.read().decode(errors="replace").strip()
+    return told or (_GUARD_ENDED if process.returncode else "")
 
 
 def _endpoint(process: subprocess.Popen[bytes], log: Path, seconds: float) -> str:

@@ -95,7 +95,8 @@ def wait_for_saving(folder: str, has_ended: Callable[[], bool]) -> bool:
 def _files(folder: str) -> dict[str, tuple[int, int]]:
     """Return the size of each file of a folder, and when it was written."""
     found = {}
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    # It may be gone, or something else by now.
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             # It may be renamed meanwhile.
             with suppress(FileNotFoundError):

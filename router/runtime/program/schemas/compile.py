@@ -91,7 +91,7 @@ class Validation(Struct, frozen=True, dict=True):
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-MANY_ALIKE = "has too many different numbers that are equal as doubles"
+MANY_ALIKE = "has too many elements that take long to compare"
 """The reason where `uniqueItems` would compare all of them."""
 Check = Callable[[Any], Invalid | None]
 _Report = Callable[[Iterable[ConfigFault]], None]
@@ -285,9 +285,9 @@ class SchemaStore:
         except SchemaError as error:
             report(error.faults)
             return None
-        has_unique = b'"uniqueItems"' in document.text
+        has_unique = _has_unique(document)
         if not is_alone:
-            has_unique = any(b'"uniqueItems"' in each.text for each in linker.reached.values())
+            has_unique = any(map(_has_unique, linker.reached.values()))
         validation = Validation(validator, linker.reached, path, has_unique)
         # The schemas of a compiled config were examined: it is loaded without the module.
         if known is None and not self._bundle.files:
@@ -302,6 +302,14 @@ class SchemaStore:
         check = _check(linker, validation)
         self.validations[check] = validation
         return check
+
+
+def _has_unique(document: SchemaDocument) -> bool:
+    """Whether `uniqueItems` is in a document, or in a schema of schemas that it refers to."""
+    text = document.text
+    if b'"uniqueItems"' in text:
+        return True
+    return any(b'"$ref":"%s://json-schema.org/' % each in text for each in (b"http", b"https"))
 
 
 def _inline(path: Path) -> str:

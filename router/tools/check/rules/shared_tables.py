@@ -2,6 +2,7 @@
 and what a version makes of sums.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,8 @@ MAY_HAVE_ONE_KEY = declare(
     "They write one item, so that one of the two is lost. That is intended where the sender sends none twice.",
     "info",
 )
+_ELEMENT = re.compile(r"(?<![\w.])element(?!\w)")
+"""The element in an expression, which is no member of the message with such a name."""
 _LOST = {
     "insert": "the later one is a duplicate, and is not stored",
     "put": "the later one replaces the earlier one",
@@ -183,7 +186,7 @@ def _may_be_several(route: AnalyzedRoute) -> bool:
 
 def _is_of_element(route: AnalyzedRoute, name: str | None) -> bool:
     """Whether an attribute is made of the element."""
-    return any("element" in text for text in _texts(route, name))
+    return any(map(_ELEMENT.search, _texts(route, name)))
 
 
 def _texts(route: AnalyzedRoute, name: str | None) -> list[str]:
@@ -198,5 +201,7 @@ def _are_unique(route: AnalyzedRoute) -> bool:
     if steps is None or route.mapped is None:
         return False
     assert route.table is not None
-    texts = [text for name in route.table.key for text in _texts(route, name)]
+    # A transform may make one text of two elements.
+    plain = [name for name in route.table.key if not route.attributes[name].transform]
+    texts = [text for name in plain for text in _texts(route, name)]
     return "element" in texts and route.mapped.holds_at(steps[:-1], {"uniqueItems": True}) is YES

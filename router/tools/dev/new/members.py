@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from router.tools.dev.new.fields import Messages, Names, values_at
-from router.tools.dev.new.mapping import names_in
+from router.tools.dev.new.mapping import free_name, names_in
 from router.tools.dev.new.shapes import Shape, Shapes, labels_of
 
 _OTHER = "other"
@@ -26,14 +26,16 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     marks = _marks(messages, erased)
     if len(marks) < 2:
         return whole
-    labels = labels_of([*marks, _OTHER])
+    # No member has the name of the messages without one.
+    other = free_name(_OTHER, marks)
+    labels = labels_of([*marks, other])
     shapes = []
     for name in marks:
         group = tuple(each for each in messages if _has(each, name))
         shapes.append(Shape(group, name, labels[name], having=name))
     others = [each for each in messages if not _has_any(each, marks)]
     if others:
-        shapes.append(Shape(tuple(others), _OTHER, labels[_OTHER], lacking=tuple(marks)))
+        shapes.append(Shape(tuple(others), other, labels[other], lacking=tuple(marks)))
     return Shapes(tuple(shapes))
 
 

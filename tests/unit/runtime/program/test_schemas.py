@@ -122,8 +122,18 @@ def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, inv
 
 
 UNIQUE = {"properties": {"ids": {"uniqueItems": True}}}
-MANY = Invalid("has too many different numbers that are equal as doubles", "")
+MANY = Invalid("has too many elements that take long to compare", "")
 SIXTY_FOUR = [10**38 + number for number in range(64)]
+
+
+def trees(size: int) -> list[Any]:
+    """Return all lists of lists of so many lists."""
+    if not size:
+        return [[]]
+    return [[first, *rest] for own in range(size) for first in trees(own) for rest in trees(size - 1 - own)]
+
+
+TREES = trees(6)
 
 
 @pytest.mark.parametrize(
@@ -136,17 +146,43 @@ SIXTY_FOUR = [10**38 + number for number in range(64)]
         ([*SIXTY_FOUR, 10**38 + 64], MANY),
         (SIXTY_FOUR, None),
         ([*SIXTY_FOUR, *range(5000), *(10**38 * number for number in range(2, 5000)), "a", True, None], None),
-        ([10**38] * 2 + SIXTY_FOUR, Invalid("fails 'uniqueItems' at /properties/ids/uniqueItems", "/ids")),
+        ([10**38] * 2 + SIXTY_FOUR[:62], Invalid("fails 'uniqueItems' at /properties/ids/uniqueItems", "/ids")),
+        ([[first, second] for first in SIXTY_FOUR[:9] for second in SIXTY_FOUR[:9]], MANY),
+        ([[f"{number}", SIXTY_FOUR[:2]] for number in range(33)], MANY),
+        ([SIXTY_FOUR[0] * number + add for number in range(1, 400) for add in range(20)], MANY),
+        ([[Decimal(f"{number}e-200") for number in range(1, 15)] for _ in range(100)], MANY),
+        ([Decimal(f"1e-2{number:02}") for number in range(90)], None),
+        (TREES, MANY),
+        ([{"a": tree} for tree in TREES], MANY),
+        ([*TREES[:64], *([[number], [[number], []]] for number in range(500))], None),
     ],
-    ids=range(8),
+    ids=range(16),
 )
 def test_unique_numbers_are_compared_in_bounded_time(store: Any, ids: Any, invalid: Any) -> None:
-    """The validator compares all pairs of numbers that are equal as doubles: minutes for those of one message."""
+    """The validator compares all pairs of numbers that are equal as doubles, and of elements that differ in brackets
+    only: minutes for those of one message.
+    """
     assert verdict(store, UNIQUE, {"ids": ids}) == invalid
 
 
 def test_numbers_that_are_equal_as_doubles_pass_without_unique_items(store: Any) -> None:
-    assert verdict(store, {"properties": {"ids": {"type": "array"}}}, {"ids": [*SIXTY_FOUR, 10**38 + 64]}) is None
+    for ids in ([*SIXTY_FOUR, 10**38 + 64], TREES):
+        assert verdict(store, {"properties": {"ids": {"type": "array"}}}, {"ids": ids}) is None
+
+
+@pytest.mark.parametrize(
+    "draft",
+    ["https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2020-12/meta/validation"],
+)
+def test_unique_items_of_a_schema_of_schemas(store: Any, draft: str) -> None:
+    """The library has it, so that it is in no document."""
+    assert verdict(store, {"properties": {"ids": {"$ref": draft}}}, {"ids": {"required": TREES}}) == MANY
+
+
+def test_equal_elements_are_no_different_ones(store: Any) -> None:
+    """Lists beside those that must be unique may have as many as they like."""
+    same = {"ids": [1], "others": [[[], [[]]], {"a": [[SIXTY_FOUR[0]]]}, [[True]], [[1]], [[None]]] * 100}
+    assert verdict(store, UNIQUE, same) is None
 
 
 @pytest.mark.parametrize(

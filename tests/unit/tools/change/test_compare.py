@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from router.tools.change.compare import compare_versions
 from router.tools.change.report import ChangeFinding, DiffReport
+from router.tools.cli.diff_report import as_diff_record
 from tests.support.config import config_schema, spec
 from tests.unit.tools.change.conftest import TABLES, Diff, DiffTexts, Open, config_of
 
@@ -536,3 +537,15 @@ def test_the_place_of_a_route_is_that_of_its_name(diff_texts: DiffTexts) -> None
         (found,) = (each for each in diff_texts(*texts).findings if each.change.code.id == code)
         lines = {each.line for each in (found.place, found.old_place)}
         assert lines == {8, 4}
+
+
+def test_hidden_values_in_the_message_that_breaks(open_config: Open) -> None:
+    """The verdict about a route has it, too, beside the change."""
+    taken = [config_of({"main": {"schema": schema(kind={"const": kind})}}) for kind in ("hid-val-1", "other")]
+    old, new = (open_config(config, f"{number}") for number, config in enumerate(taken))
+    old = structs.replace(old, env={"KIND": "hid-val-1"}).hiding({"KIND"})
+
+    report = compare_versions(old, new)
+
+    assert "hid-val-1" not in str(as_diff_record(report))
+    assert [each.counterexample["kind"] for each in report.routes] == ["${KIND}"]

@@ -1,11 +1,13 @@
 """What a report says in sum: whether anything breaks, the counts, and which findings are of which route."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec import UNSET
 
 from router.model import Place
+from router.runtime.config.secret_values import SecretValues
 from router.tools.change.change_codes import ATTRIBUTE_ADDED, NO_LONGER_TAKEN, NOT_DECIDED
 from router.tools.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, grouped, summary
 
@@ -67,3 +69,27 @@ def test_a_change_in_words() -> None:
 
     assert (plain.with_route, of_route.with_route) == ("a sentence", "route 'main': a sentence")
     assert (plain.example, plain.has_example, of_route.has_example) == (UNSET, False, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "example", "shown"),
+    [
+        ("1234567", {"n": [1234567, -1234567]}, {"n": ["${KEY}", "-${KEY}"]}),
+        ("1234.5", Decimal("1234.5"), "${KEY}"),
+        ("true", {"n": True, "m": False}, {"n": "${KEY}", "m": False}),
+        ("null", {"n": None}, {"n": None}),
+        ('pass"word\\1', {"n": 'a pass"word\\1'}, {"n": "a ${KEY}"}),
+        ("status", {"status": "status", "n": 1}, {"status": "${KEY}", "n": 1}),
+        ("status1", {"status1": Decimal("1.50")}, {"${KEY}": Decimal("1.50")}),
+        ("status", UNSET, UNSET),
+    ],
+)
+def test_messages_without_hidden_values(value: str, example: Any, shown: Any) -> None:
+    """A number, true or false that is hidden is shown as a text."""
+    hidden = SecretValues()
+    hidden.add(value, "${KEY}")
+
+    change = finding(NO_LONGER_TAKEN, example=example).change.without(hidden)
+    route = RouteReport("main", "breaking", unproved=(f"a {value}",), counterexample=example).without(hidden)
+
+    assert (change.example, route.counterexample, route.unproved) == (shown, shown, ("a ${KEY}",))

@@ -3,13 +3,20 @@
 import json
 from collections import Counter
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 from msgspec import structs
 
 from router.model import WRITTEN, Record
 from router.tools.cli.dlq_rehearse import RedrivePlan, rehearsal_as_json, rehearsal_as_text
-from router.tools.cli.dlq_report import describe_unreleased, describe_unseen, message_as_json, print_message
+from router.tools.cli.dlq_report import (
+    describe_unreleased,
+    describe_unseen,
+    message_as_json,
+    print_counts,
+    print_message,
+)
 from tests.support.aws import AwsFault
 from tests.support.dlq import Cause, Change, DlqMessage, Rehearsal
 
@@ -196,3 +203,14 @@ def test_a_rehearsal_is_shown_without_values() -> None:
     }
     assert ["jane" in json.dumps(shown["changes"]), "jane" in printed] == [False, False]
     assert list(found["attributes"]) == ["jane@example.com", "total"]
+
+
+@pytest.mark.parametrize(("unseen", "before"), [(0, ""), (3, ", or before"), (None, ", or before")])
+def test_when_the_first_message_is_deleted(capsys: pytest.CaptureFixture[str], unseen: int | None, before: str) -> None:
+    """Those that were not received may be older, also if nobody knows how many they are."""
+    opened = Mock(unseen=unseen, first_end="2026-01-02T03:04:05.000Z")
+    opened.queue.name = "letters"
+
+    print_counts(opened, "code", [Mock(value="RT801", count=1, oldest="", newest="")])
+
+    assert f"SQS deletes the first at 2026-01-02 03:04:05 UTC{before}\n" in capsys.readouterr().out

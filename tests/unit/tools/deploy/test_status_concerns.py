@@ -63,8 +63,12 @@ def test_postponed_messages() -> None:
 def test_old_retries() -> None:
     """Those of a queue whose messages are hidden for longer than a quarter of an hour."""
     queue = structs.replace(RETRIED, retries_minutes=60)
+    minutes = "in the last 60 minutes, but none in the last 15"
+    why = f"{minutes}: messages in flight are worked on, or hidden until their next try"
 
-    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; in the last 60 minutes"]
+    assert [*concerns([queue], [], [])] == [f"{SENTENCE}; {why}"]
+    [text] = concerns([structs.replace(queue, postponed=9)], [], [])
+    assert text.startswith(f"{SENTENCE}; {why}; postponed in the last 60 minutes, since")
 
 
 @pytest.mark.parametrize(("seconds", "named"), [(900, False), (901, True)])

@@ -19,6 +19,9 @@ LINES = '{"type": "object", "required": ["lines"], "properties": {"lines": {"typ
         ("for_each: lines, item: {id: {template: '{message.a}-{message.b}'}, x: element.x}", "", [ONE]),
         ("for_each: lines, item: {id: {meta: message_id}, x: element}", "", [ONE]),
         ("for_each: lines, item: {id: message.id, x: element.x}", LINES % 2, [ONE]),
+        ("for_each: lines, item: {id: message.element_id, x: element.x}", "", [ONE]),
+        ("for_each: lines, item: {id: message.element, x: element.x}", "", [ONE]),
+        ("for_each: lines, item: {id: \"join('-', [message.id, element.id])\", x: element.x}", "", []),
         ("for_each: 'lines[?x]', item: {id: message.id, x: element.x}", LINES % 2, [ONE]),
         ("for_each: lines, item: {id: message.id, x: element.x}", LINES % 1, []),
         ("for_each: lines, item: {id: element.id, x: element.x}", "", []),
@@ -79,6 +82,11 @@ UNIQUE = ELEMENTS.replace("%s", '{"type": "string"}, "uniqueItems": true')
         (
             "item: {id: element, x: message.x}",
             ELEMENTS % '{"type": "string"}',
+            "the later one replaces the earlier one",
+        ),
+        (
+            "item: {id: {from: element, transform: lower}, x: message.x}",
+            UNIQUE,
             "the later one replaces the earlier one",
         ),
         # Each of two elements is an item, or the newer one is meant to stay, or nothing differs.

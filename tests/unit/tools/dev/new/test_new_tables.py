@@ -420,6 +420,17 @@ def test_messages_with_none_of_the_members() -> None:
     assert (items(plan)["common"], plan.notes) == ({"status": "status", "seq": "seq"}, ())
 
 
+def test_a_member_with_the_name_of_messages_without_one() -> None:
+    """Each has a route of its own."""
+    messages: list[dict[str, Any]] = [{"order_id": "o1", name: 1} for name in ("other", "amount")]
+    plan = planned([*messages, {"order_id": "o1"}])
+    assert [route.name for route in plan.routes] == ["orders-other", "orders-amount", "orders-other-2"]
+    assert [route.settings["when"] for route in plan.routes][::2] == [
+        "other != `null`",
+        "other == `null` && amount == `null`",
+    ]
+
+
 def test_two_routes_without_a_condition() -> None:
     """Each gets the messages of the other, too: those of one key would be stale for the one they are for."""
     routes = {

@@ -1,0 +1,30 @@
+"""What `router status` says of dead letters that it has not looked at."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+from unittest.mock import Mock
+
+import pytest
+
+from router.tools.cli import status_report
+from router.tools.deploy.status import QueueStatus
+
+
+@pytest.mark.parametrize(("suffix", "more"), [("", ""), (".fifo", ", or behind them in their groups")])
+def test_letters_that_could_not_be_looked_at(monkeypatch: pytest.MonkeyPatch, suffix: str, more: str) -> None:
+    """Those of a FIFO queue may wait for others of their group."""
+
+    @contextmanager
+    def opened(*_: Any) -> Iterator[Any]:
+        yield Mock(limited=False, first_end="", spool=Mock(selected=list))
+
+    monkeypatch.setattr(status_report, "opened", opened)
+    aws = Mock()
+    aws.queues.url.return_value = "url"
+    queue = QueueStatus("orders", "orders", dead_letter_queue=f"letters{suffix}", dead_letters=9)
+
+    found = status_report._with_codes(cast("Any", None), aws, queue, 9)
+
+    why = f"the codes and senders of 9 dead letters: 0 could be looked at; others are in flight{more}"
+    assert found.unknown == (why,)
