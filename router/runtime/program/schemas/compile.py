@@ -285,7 +285,7 @@ class SchemaStore:
         except SchemaError as error:
             report(error.faults)
             return None
-        has_unique = _has_unique(document)
+        has_unique = b'"uniqueItems"' in document.text
         if not is_alone:
             has_unique = any(map(_has_unique, linker.reached.values()))
         validation = Validation(validator, linker.reached, path, has_unique)
