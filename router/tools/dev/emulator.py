@@ -132,8 +132,8 @@ def _end(process: subprocess.Popen[bytes], seconds: float | None) -> str:
     except subprocess.TimeoutExpired:
         process.kill()
         return ""
-    told = process.stdout.read().decode(errors="replace").strip()
-    return told or (_GUARD_ENDED if process.returncode else "")
+    report = process.stdout.read().decode(errors="replace").strip()
+    return report or (_GUARD_ENDED if process.returncode else "")
 
 
 def _endpoint(process: subprocess.Popen[bytes], log: Path, seconds: float) -> str:

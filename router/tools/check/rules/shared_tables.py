@@ -2,7 +2,6 @@
 and what a version makes of sums.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -125,8 +124,6 @@ MAY_HAVE_ONE_KEY = declare(
     "They write one item, so that one of the two is lost. That is intended where the sender sends none twice.",
     "info",
 )
-_ELEMENT = re.compile(r"(?<![\w.])element(?!\w)")
-"""The element in an expression, which is no member of the message with such a name."""
 _LOST = {
     "insert": "the later one is a duplicate, and is not stored",
     "put": "the later one replaces the earlier one",
@@ -186,7 +183,18 @@ def _may_be_several(route: AnalyzedRoute) -> bool:
 
 def _is_of_element(route: AnalyzedRoute, name: str | None) -> bool:
     """Whether an attribute is made of the element."""
-    return any(map(_ELEMENT.search, _texts(route, name)))
+    return any(map(_has_element, _texts(route, name)))
+
+
+def _has_element(text: str) -> bool:
+    """Whether an expression has the element, and not only a member with such a name."""
+    before, found, after = text.partition("element")
+    if not found:
+        return False
+    is_whole = not (before[-1:].isalnum() or before.endswith((".", "_")))
+    if is_whole and not after[:1].isalnum() and not after.startswith("_"):
+        return True
+    return _has_element(after)
 
 
 def _texts(route: AnalyzedRoute, name: str | None) -> list[str]:
