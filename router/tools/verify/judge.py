@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from router.model import AttributeValue, Outcome
 from router.runtime.engine.writes import Write, WriteConfig, value_order
+from router.tools.verify.added import Sums, canonical
 from router.tools.verify.history import (
     SETS,
     History,
-    canonical,
+    Place,
     removed_by,
     rule_of,
     same,
@@ -24,6 +25,7 @@ from router.tools.verify.verdicts import (
     DUPLICATE,
     EXPIRED,
     LOST,
+    SHARED,
     STORED,
     SUPERSEDED,
     MessageVerdict,
@@ -54,6 +56,10 @@ _WITHOUT_KEY = "its idempotency key is not stored: it was stale, or the update w
 _SAME_KEY = "another message of the source has its idempotency key, and other content"
 _REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
 _MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
+_REMOVED = "the order of receipt is not known, and an update of the route removes the attribute"
+_SUM_REFUSED = "DynamoDB may have refused an update that adds to it"
+_ONE_MESSAGE = "a later write of the message would have stored it, and finds the item of this one"
+_REMNANT = "the item has attributes as no message stores them together"
 _TYPE = "the stored version is of another type"
 
 
@@ -68,6 +74,8 @@ def judge(
     if outcome.kind == "rejected":
         return undecided(_REFUSED)
     found = _judge(history, order, kept, config, outcome)
+    if found == STORED and not kept.is_sure and _is_shared(history, kept):
+        return SHARED
     if kept.applied is False and found.fate in ("expired", "deleted"):
         return undecided(_WITHOUT_KEY)
     if found.fate not in LOST:
@@ -93,7 +101,24 @@ def _judge(
         return _update(history, order, kept, config, outcome)
     if "existence" in write.mode.relies_on:
         return _insert(history, order, kept, outcome)
-    return _newest(history, order, write) if write.version_name else _put(history, order, write)
+    return _newest(history, order, kept) if write.version_name else _put(history, order, write)
+
+
+def _is_shared(history: History, kept: KeptWrite) -> bool:
+    """Return whether what a write with a condition stores is there though its transaction may have been refused."""
+    write = kept.write
+    if kept.applied:
+        return False
+    if write.mode.stores == "nothing":
+        return bool(write.version_name)
+    if write.version_name:
+        rival = history.writers.rival(write.route, write.version_name)
+        return bool(rival) or history.equal[write.version_name] > 1
+    rule = rule_of(write)
+    return (
+        "existence" in write.mode.relies_on
+        and history.first_match[rule][0] != history.last_match[rule]
+    )
 
 
 def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
@@ -220,8 +245,10 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
     write = kept.write
     first = history.first_match.get(rule_of(write))
     other = history.writers.other(write.route)
+    if first is not None and _is_overtaken(order, kept, first):
+        return undecided(_ONE_MESSAGE)
     if first is not None and (kept.is_sure or not other):
-        return _whole(history, write) if order == first else DUPLICATE
+        return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other:
@@ -262,21 +289,45 @@ def _by(route: str) -> str:
     return f"route '{route}' writes the same attributes"
 
 
-def _newest(history: History, order: int, write: Write) -> MessageVerdict:
+def _is_overtaken(order: int, kept: KeptWrite, match: Place) -> bool:
+    """Return whether only later writes of the same message, which are made after it, match what is stored."""
+    return order < match[0] and kept.position == match[1]
+
+
+def _newest(history: History, order: int, kept: KeptWrite) -> MessageVerdict:
+    write = kept.write
     found = _by_version(history, order, write)
     if found is not None:
-        return found
+        return undecided(_REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
     rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
-        return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
-    return _other_content(history, write, differing)
+        return _whole(history, write) if order == history.first_match[rule][0] else DUPLICATE
+    return _other_content(history, order, kept, differing)
 
 
-def _other_content(history: History, write: Write, differing: list[str]) -> MessageVerdict:
+def _is_cut(history: History, write: Write) -> bool:
+    """Return whether only updates have the stored version, and what older items left below them is of none."""
+    if (
+        history.writers.partial
+        or write.version_name in history.equal_items
+        or rule_of(write) in history.own_match
+    ):
+        return False
+    key = {name for name, _ in write.table.key}
+    names = write.item.keys() & (history.stored or {}).keys() - key
+    return any(not history.writers.rival(write.route, name) for name in names)
+
+
+def _other_content(
+    history: History, order: int, kept: KeptWrite, differing: list[str]
+) -> MessageVerdict:
+    write = kept.write
     own, rival = _own(history, write, differing)
-    if own and write.version_name in history.equal_match:
-        return SUPERSEDED
+    match = history.equal_match.get(write.version_name)
+    if own and match:
+        is_overtaken = _is_overtaken(order, kept, match)
+        return undecided(_ONE_MESSAGE) if is_overtaken else SUPERSEDED
     if own:
         return MessageVerdict(
             "different", "the stored item has its version, and other content", own
@@ -314,7 +365,7 @@ def _update(
 ) -> MessageVerdict:
     write = kept.write
     if not write.version_name:
-        found = [*_settings(history, order, write), *_special(history, order, kept, config)]
+        found = [*_settings(history, order, write, config), *_special(history, order, kept, config)]
         return worst(found) if found else STORED
     stored = history.stored or {}
     differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
@@ -322,7 +373,7 @@ def _update(
     decided = _by_version(history, order, write)
     if decided is None:
         if differing:
-            return _other_content(history, write, differing)
+            return _other_content(history, order, kept, differing)
         if outcome.kind == "duplicate":
             return DUPLICATE
         return worst([STORED, *_special(history, order, kept, config)])
@@ -344,12 +395,20 @@ def _sets_last(history: History, write: Write, name: str) -> bool:
     return history.greatest_setting[write.version_name, name] == write.version_order
 
 
-def _settings(history: History, order: int, write: Write) -> Iterator[MessageVerdict]:
+def _settings(
+    history: History, order: int, write: Write, config: WriteConfig
+) -> Iterator[MessageVerdict]:
     """Yield the verdicts about what an update without version sets and removes."""
     values: dict[str, AttributeValue | None] = {name: write.item[name] for name in write.sets}
     values |= dict.fromkeys(removed_by(write))
     for name, value in values.items():
-        yield _setting(history, order, write, name, value)
+        found = _setting(history, order, write, name, value)
+        is_special = name in config.add | config.append | config.keep_first
+        if is_special and found.fate in LOST and name in history.updated:
+            # A message of the route that has a value may have come after this one, which has none.
+            yield undecided(_REMOVED)
+        else:
+            yield found
 
 
 def _setting(
@@ -392,6 +451,8 @@ def _special(
                 yield found
             elif rival := history.writers.rival(write.route, name):
                 yield undecided(_by(rival))
+            elif history.may_be_removed(name):
+                yield undecided(_REMOVED)
             elif not kept.applied and _may_be_late(history, write):
                 yield undecided(_VERSIONED_SUM)
             else:
@@ -422,17 +483,25 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
         return undecided(_SUM)
     if writers.deletes or writers.ttl:
         return undecided(_EXPIRING_SUM)
-    is_right = Decimal(there["N"]) == history.sums.get(name, 0)
-    if write.version_name and (
+    return _sum(
+        history.sums, kept, name, is_right=Decimal(there["N"]) == history.sums.total.get(name, 0)
+    )
+
+
+def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVerdict:
+    """Return the verdict about a sum of the messages of a complete source."""
+    if kept.write.version_name and (
         kept.applied is False
-        or history.without_keys.get(name)
-        or (name in history.without_keys and not is_right)
+        or sums.without_keys.get(name)
+        or (name in sums.without_keys and not is_right)
     ):
         return undecided(_VERSIONED_SUM)
     if is_right:
         return STORED
-    if name in history.repeating:
+    if name in sums.repeating:
         return undecided(_REPEATED)
+    if name in sums.refused:
+        return undecided(_SUM_REFUSED)
     return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
 
 
@@ -440,7 +509,7 @@ def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
         # The stored elements are of another message.
         return undecided(_VERSIONED_SUM)
-    if history.take_appended(name, kept.write.item[name]):
+    if history.lists.take(kept, name):
         return STORED
     return MessageVerdict("different", "the list lacks what it appends", (name,))
 

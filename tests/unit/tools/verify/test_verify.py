@@ -240,6 +240,118 @@ def test_a_transaction(verified: Verified) -> None:
     assert verified.fates(message) == ["missing"]
 
 
+def test_an_attribute_that_a_route_adds_to_and_removes(verified: Verified) -> None:
+    """Each order of receipt leaves another sum, list or first value; without a removal it is decided."""
+    for way, value in (("add", 3), ("append", "x"), ("keep_first", "x")):
+        for version in ("", "version: v, "):
+            once = "" if way == "keep_first" else ", once: effects"
+            item = f"id: id, {'v: v, ' if version else ''}n: {{from: n, missing: remove}}"
+            verified.use(f"item: {{{item}}}, write: {{mode: update, {version}{way}: [n]{once}}}")
+            adds, removes, again = (
+                verified.message({"id": "a", "v": v, **more}, f"m{v}")
+                for v, more in ((1, {"n": value}), (2, {}), (3, {"n": value}))
+            )
+            for number in (1, 2, 3):
+                verified.store("effects", id=f"things#m{number}#0")
+            verified.store(id="a", v=2)
+            assert "different" not in verified.fates(adds, removes, complete=True)
+            there = {"L": [{"S": "x"}]} if way == "append" else {"N": "3"} if way == "add" else {"S": "x"}
+            verified.tables.write(
+                "Put", {"TableName": "things", "Item": {"id": {"S": "a"}, "v": {"N": "3"}, "n": there}}
+            )
+            assert "different" not in verified.fates(adds, removes, again, complete=True)
+            assert "different" not in verified.fates(adds, removes)
+            verified.store(id="a", v=3)
+            if once or not version:
+                assert "different" in verified.fates(again, complete=True)
+
+
+def test_the_same_item_in_two_transactions(verified: Verified) -> None:
+    """What is stored is no proof of the first: the second may have been received before it, which refused the first."""
+    more = "others: {queue: events, table: others, when: other, item: {id: other}}"
+    for write in ("mode: insert", "mode: newest, version: n", "mode: update, version: n"):
+        verified.use(f"item: {{id: id, n: n}}, write: {{{write}}}", more=more, queue="atomic: true")
+        verified.store(id="a", n=1)
+        verified.store("others", id="o2")
+        first, second = (verified.message({"id": "a", "n": 1, "other": f"o{each}"}, f"m{each}") for each in (1, 2))
+        assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+        assert verified.fates(first, complete=True) == ["missing"]
+
+
+def test_a_delete_in_a_transaction(verified: Verified) -> None:
+    """That there is no item does not prove it, with a version: a newer item may have refused it, and be deleted."""
+    item = "item: {id: id, v: v}, write: {mode: newest, version: v}"
+    newest = f"stores: {{queue: events, table: things, when: v == `2`, {item}}}"
+    others = "others: {queue: events, table: others, when: other, item: {id: other}}"
+    route = "when: v != `2`, item: {id: id, v: v}, write: {mode: delete, version: v}"
+    verified.use(route, more=f"{newest}, {others}", queue="atomic: true")
+    verified.store("others", id="o3")
+    first, second, third = (
+        verified.message({"id": "a", "v": v, **({} if v == 2 else {"other": f"o{v}"})}, f"m{v}") for v in (1, 2, 3)
+    )
+    assert verified.fates(first, second, third, complete=True) == ["not decidable", "deleted", "stored"]
+
+
+def test_a_list_of_messages_with_and_without_idempotency_keys(verified: Verified) -> None:
+    """What a message appended whose key is stored is there for it, not for one that may have been stale."""
+    item = "item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l]"
+    more = f"others: {{queue: events, table: things, when: kind == 'other', {item}}}}}"
+    verified.use(f"when: kind == 'once', {item}, once: effects}}", more)
+    stale = verified.message({"kind": "other", "id": "a", "v": 1, "l": "x"}, "m1")
+    made = verified.message({"kind": "once", "id": "a", "v": 2, "l": "x"}, "m2")
+    stored = {"id": {"S": "a"}, "v": {"N": "2"}, "l": {"L": [{"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": stored})
+    verified.store("effects", id="things#m2#0")
+    assert verified.fates(stale, made, complete=True) == ["not decidable", "stored"]
+    verified.store(id="a", v=2)
+    assert verified.fates(stale, made, complete=True) == ["not decidable", "different"]
+
+
+def test_what_dynamodb_refuses(verified: Verified) -> None:
+    """It neither counts in a sum, unless its idempotency key is stored, nor replaces what others store."""
+    index = "indexes: {by_g: {key: {g: S}}}"
+    verified.use("item: {id: id, n: n, g: g}, write: {mode: update, add: [n], once: effects}", table=index)
+    verified.store(id="a", n=3, g="x")
+    old = {"SentTimestamp": "1700000000000"}
+    made = verified.message({"id": "a", "n": 3, "g": "x"}, system=old)
+    refused = verified.message({"id": "a", "n": 4, "g": 5}, "m2", system=old)
+    assert verified.fates(made, refused, complete=True) == ["not decidable", "not decidable"]
+    verified.use("item: {id: id, g: g}", table=index)
+    assert verified.fates(made, refused, complete=True) == ["missing", "not decidable"]
+    verified.use("item: {id: id, n: n, g: g}, write: {mode: update}", table=index)
+    verified.store(id="a", n=7, g="x")
+    assert verified.fates(made, refused, complete=True) == ["different", "not decidable"]
+
+
+def test_what_an_older_item_left_below_updates(verified: Verified) -> None:
+    """A newer update keeps what it does not set: an older item is there as a whole, or not at all."""
+    update = "item: {id: id, v: v, a: a}, write: {mode: update, version: v}"
+    more = f"others: {{queue: events, table: things, when: kind == 'update', {update}}}"
+    verified.use("when: kind == 'item', item: {id: id, v: v, b: b, c: c}, write: {mode: newest, version: v}", more)
+    item = verified.message({"kind": "item", "id": "k", "v": 1, "b": "x", "c": "x"}, "m1")
+    newer = verified.message({"kind": "update", "id": "k", "v": 2, "a": "y"}, "m2")
+    verified.store(id="k", v=2, a="y", b="x", c="x")
+    assert verified.fates(item, newer, complete=True) == ["superseded", "stored"]
+    verified.store(id="k", v=2, a="y")
+    assert verified.fates(item, newer, complete=True) == ["superseded", "stored"]
+    verified.store(id="k", v=2, a="y", b="x")
+    assert verified.fates(item, newer, complete=True) == ["not decidable", "stored"]
+    assert verified.fates(item, newer) == ["superseded", "stored"]
+
+
+@pytest.mark.parametrize("write", ["mode: insert", "mode: newest, version: v"])
+def test_two_writes_of_one_message(verified: Verified, write: str) -> None:
+    """They are made in the order of the routes: the second alone does not explain that the first is not there."""
+    more = f"others: {{queue: events, table: things, item: {{id: id, v: v}}, write: {{{write}}}}}"
+    verified.use(f"item: {{id: id, v: v, a: a}}, write: {{{write}}}", more)
+    message = verified.message({"id": "k", "v": 1, "a": "x"})
+    verified.store(id="k", v=1)
+    assert verified.fates(message, complete=True) == ["not decidable"]
+    assert verified.fates(message, verified.message({"id": "k", "v": 1}, "m2"), complete=True)[0] == "stored"
+    verified.store(id="k", v=1, a="x")
+    assert verified.fates(message, complete=True) == ["stored"]
+
+
 def test_a_plugin_that_makes_another_item_each_time(verified: Verified, tmp_path: Path) -> None:
     """Nothing is compared with what it makes."""
     plugin = """
