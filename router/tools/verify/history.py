@@ -68,6 +68,7 @@ class History:
         self.stores = 0
         """How many writes store something."""
         self.last_store = -1
+        """The last write that stores something in order."""
         self.last_put = -1
         """The last write of a whole item, whatever is stored."""
         self.first_match: dict[tuple[str, str], Place] = {}
@@ -117,18 +118,19 @@ class History:
         outcome = self._run(write)
         item = write.item
         version = write.version_order if write.version else None
-        # What DynamoDB refuses replaces nothing.
-        is_sure = kept.is_sure and outcome.kind != "rejected"
+        # What DynamoDB refuses replaces nothing, nor does what another message with its idempotency key prevented.
+        is_made = kept.is_sure and not kept.is_doubtful
+        is_sure = is_made and outcome.kind != "rejected"
         if write.mode.stores == "nothing":
             self._see_delete(order, write.version_name, version)
             return outcome
         if stores_something(write):
             self.stores += 1
-            if outcome.kind != "rejected":
+            if outcome == WRITTEN:
                 self.last_store = order
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
-        if version is not None and kept.is_sure:
+        if version is not None and is_made:
             known = self.greatest.get(write.version_name)
             if known is None or known[0] != version[0] or known[1] < version[1]:
                 self.greatest[write.version_name] = version

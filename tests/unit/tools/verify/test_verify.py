@@ -339,6 +339,32 @@ def test_what_an_older_item_left_below_updates(verified: Verified) -> None:
     assert verified.fates(item, newer) == ["superseded", "stored"]
 
 
+def test_an_item_that_each_of_two_messages_may_have_from_the_other(verified: Verified) -> None:
+    """The insert finds the item of the update, so that it does not explain that this is not there."""
+    more = "others: {queue: events, table: things, when: kind == 'insert', item: {id: id, b: b}, write: {mode: insert}}"
+    update = "item: {id: id, c: {from: c, missing: remove}}, write: {mode: update}"
+    verified.use(f"when: kind == 'update', {update}", more)
+    sets, inserts, removes = (
+        verified.message({"id": "k", **more}, f"m{number}")
+        for number, more in enumerate(({"kind": "update", "c": "x"}, {"kind": "insert", "b": "x"}, {"kind": "update"}))
+    )
+    assert verified.fates(sets, inserts, removes, complete=True) == ["missing", "duplicate", "stored"]
+
+
+def test_an_update_that_another_one_with_its_key_prevents(verified: Verified) -> None:
+    """It explains nothing that is not there."""
+    verified.use(
+        "item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l], once: effects, once_key: k}"
+    )
+    lost, prevented, made = (
+        verified.message({"id": id_, "v": v, "l": "x", "k": key}, f"m{v}")
+        for id_, v, key in (("a", 1, "lost"), ("a", 2, "same"), ("b", 3, "same"))
+    )
+    verified.store("effects", id="things#same#0")
+    assert verified.fates(prevented, lost, made, complete=True)[1] in ("superseded", "missing")
+    assert verified.fates(lost, prevented, made, complete=True) == ["missing", "not decidable", "not decidable"]
+
+
 @pytest.mark.parametrize("write", ["mode: insert", "mode: newest, version: v"])
 def test_two_writes_of_one_message(verified: Verified, write: str) -> None:
     """They are made in the order of the routes: the second alone does not explain that the first is not there."""
