@@ -68,7 +68,8 @@ class History:
         self.stores = 0
         """How many writes store something."""
         self.last_store = -1
-        """The last write that stores something in order."""
+        self.first_unsure: int | None = None
+        """The last write that stores something in order, and the first one whose transaction may have been refused."""
         self.last_put = -1
         """The last write of a whole item, whatever is stored."""
         self.first_match: dict[tuple[str, str], Place] = {}
@@ -89,13 +90,13 @@ class History:
         self.first_of: dict[tuple[str, str], int] = {}
         """The first write of a whole item of a mode and version."""
         self.updated: set[str] = set()
-        """The attributes that updates set, add to, or append to."""
         self.removed: set[str] = set()
-        """The attributes that updates remove."""
+        """The attributes that updates set, add to, or append to, and those that updates remove."""
         self.last_setter: dict[str, int] = {}
         self.set_match: dict[str, int] = {}
         """The last update without version that sets the stored value of an attribute."""
-        self.keep_match: set[str] = set()
+        self.keep_match: dict[str, Order | None] = {}
+        """The first values that are stored: the least version of a message that has it, None if one has no version."""
         self.sums = Sums()
         self.lists = Lists(stored)
         self.plain_deletes: list[int] = []
@@ -128,6 +129,8 @@ class History:
             self.stores += 1
             if outcome == WRITTEN:
                 self.last_store = order
+            if not kept.is_sure and self.first_unsure is None:
+                self.first_unsure = order
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
         if version is not None and is_made:
@@ -225,7 +228,10 @@ class History:
             self._note_equal(place, write, [name for name in changes if name not in matching])
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
-                self.keep_match.add(name)
+                least = self.keep_match.get(name, version)
+                self.keep_match[name] = (
+                    min(version, least) if version and least and version[0] == least[0] else None
+                )
 
     def _note_equal(self, place: Place, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""

@@ -57,7 +57,11 @@ _SAME_KEY = "another message of the source has its idempotency key, and other co
 _REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
 _MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
 _REMOVED = "the order of receipt is not known, and an update of the route removes the attribute"
+_LATER_FIRST = "the first value is that of a message with a greater version"
 _SUM_REFUSED = "DynamoDB may have refused an update that adds to it"
+_UNSURE = (
+    "the transaction of the message before it, whose item it would find, may have been refused"
+)
 _ONE_MESSAGE = "a later write of the message would have stored it, and finds the item of this one"
 _REMNANT = "the item has attributes as no message stores them together"
 _TYPE = "the stored version is of another type"
@@ -155,10 +159,12 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
 def _absent(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
 ) -> MessageVerdict:
-    if outcome.kind == "duplicate":
-        return DUPLICATE
-    if outcome.kind == "stale" or _is_older(history, write):
-        return SUPERSEDED
+    if _is_older(history, write):
+        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+    if outcome.kind in ("duplicate", "stale"):
+        if history.first_unsure is not None and history.first_unsure < order:
+            return _gone(history, order, write, undecided(_UNSURE))
+        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if not stores_something(write):
         return STORED
     if not write.mode.relies_on and order < history.last_put:
@@ -521,6 +527,10 @@ def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict
     if there is None:
         return MessageVerdict("different", "the item lacks an attribute", (name,))
     if name in history.keep_match:
+        least = history.keep_match[name]
+        if kept.applied and least and _is_less(kept.write.version_order, least):
+            # It was made, and before the message whose value is stored.
+            return undecided(_LATER_FIRST)
         return SUPERSEDED
     if history.writers.partial:
         return undecided(_FIRST)

@@ -351,6 +351,33 @@ def test_an_item_that_each_of_two_messages_may_have_from_the_other(verified: Ver
     assert verified.fates(sets, inserts, removes, complete=True) == ["missing", "duplicate", "stored"]
 
 
+def test_a_first_value_of_a_later_version(verified: Verified) -> None:
+    """An update whose idempotency key is stored was made before those with greater versions."""
+    verified.use(
+        "item: {id: id, v: v, n: n, c: c}, write: {mode: update, version: v, add: [n], keep_first: [c], once: effects}"
+    )
+    first, second = (
+        verified.message({"id": "k", "v": v, "n": 1, "c": c}, f"m{v}") for v, c in ((1, "one"), (2, "two"))
+    )
+    verified.store("effects", id="things#m2#0")
+    verified.store(id="k", v=2, n=2, c="two")
+    assert verified.fates(first, second)[1] == "not decidable"
+    verified.store("effects", id="things#m1#0")
+    assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+    verified.store(id="k", v=2, n=2, c="one")
+    assert verified.fates(first, second, complete=True) == ["superseded", "stored"]
+
+
+def test_a_duplicate_of_a_transaction_that_may_have_been_refused(verified: Verified) -> None:
+    """It does not explain that there is no item: without the transaction, the message would have stored it."""
+    verified.use("for_each: items, item: {id: element}, write: {mode: insert}", queue="atomic: true")
+    verified.store(id="b")
+    both, lost, stored = (
+        verified.message({"items": items}, f"m{number}") for number, items in enumerate((["a", "b"], ["a"], ["b"]))
+    )
+    assert verified.fates(both, lost, stored, complete=True) == ["not decidable", "not decidable", "duplicate"]
+
+
 def test_an_update_that_another_one_with_its_key_prevents(verified: Verified) -> None:
     """It explains nothing that is not there."""
     verified.use(
