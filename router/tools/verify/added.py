@@ -79,7 +79,9 @@ class Lists:
     def see(self, kept: KeptWrite, names: Set[str]) -> None:
         """Take in an update that appends to attributes."""
         item = kept.write.item
-        for name in names & item.keys() if kept.applied else ():
+        # Of two with one idempotency key and other content only one was made.
+        is_made = kept.applied and not kept.is_doubtful
+        for name in names & item.keys() if is_made else ():
             self._reserved.setdefault(name, Counter()).update(_elements(item[name]))
 
     def take(self, kept: KeptWrite, name: str) -> bool:

@@ -225,7 +225,8 @@ class History:
                 self.greatest_setting[setting] = (
                     version if known[0] != version[0] else max(known, version)
                 )
-            self._note_equal(place, write, [name for name in changes if name not in matching])
+            if kept.applied is not False:
+                self._note_equal(place, write, [name for name in changes if name not in matching])
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
                 least = self.keep_match.get(name, version)

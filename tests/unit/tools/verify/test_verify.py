@@ -368,6 +368,36 @@ def test_a_first_value_of_a_later_version(verified: Verified) -> None:
     assert verified.fates(first, second, complete=True) == ["superseded", "stored"]
 
 
+def test_an_update_that_was_never_made_explains_no_content(verified: Verified) -> None:
+    """Its version is stored, but not its idempotency key: the other one of that version must be there."""
+    more = "others: {queue: events, table: things, when: kind == 'add', item: {id: id, v: v, n: n}, ADD}"
+    more = more.replace("ADD", "write: {mode: update, version: v, add: [n], once: effects}")
+    verified.use("when: kind == 'set', item: {id: id, v: v, a: a}, write: {mode: update, version: v}", more)
+    sets = verified.message({"kind": "set", "id": "k", "v": 1, "a": "x"}, "m1")
+    adds = verified.message({"kind": "add", "id": "k", "v": 1, "n": 3}, "m2")
+    verified.store(id="k", v=1, a="changed")
+    assert verified.fates(sets, adds, complete=True)[0] == "different"
+    verified.store(id="k", v=1, a="x")
+    assert "different" not in verified.fates(sets, adds, complete=True)
+    verified.store(id="k", v=1, n=3)
+    verified.store("effects", id="others#m2#0")
+    assert "different" not in verified.fates(sets, adds, complete=True)
+
+
+def test_a_list_of_two_messages_with_one_idempotency_key(verified: Verified) -> None:
+    """Only one of them was made: the elements of the other are those of a third, whose key has expired."""
+    verified.use("item: {id: id, l: l, c: c}, write: {mode: update, append: [l], once: effects, once_key: k}")
+    old = {"SentTimestamp": "1700000000000"}
+    one, third, other = (
+        verified.message({"id": "a", "l": "x", "c": c, "k": k}, f"m{c}{k}", system)
+        for c, k, system in ((1, "same", None), (1, "third", old), (2, "same", None))
+    )
+    item = {"id": {"S": "a"}, "c": {"N": "2"}, "l": {"L": [{"S": "x"}, {"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": item})
+    verified.store("effects", id="things#same#0")
+    assert "different" not in verified.fates(one, third, other, complete=True)
+
+
 def test_a_duplicate_of_a_transaction_that_may_have_been_refused(verified: Verified) -> None:
     """It does not explain that there is no item: without the transaction, the message would have stored it."""
     verified.use("for_each: items, item: {id: element}, write: {mode: insert}", queue="atomic: true")
