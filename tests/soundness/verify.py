@@ -463,15 +463,28 @@ def check(case: Case, program: Program, sent: Sequence[Sent], world: World) -> N
         reachable = reached in set(states(World(program), sent, 1))
         if lost:
             assert not reachable, f"a false alarm: an order leaves this\n{case.show()}"
+        elif conflict(sent):
+            return
         elif not reachable and "not decidable" not in fates and not repeats(program):
             reachable = reached in set(states(World(program), sent, 2))
             assert reachable, f"not noticed: no order leaves this\n{case.show()}"
         doubted = frozenset(id_ for id_, fate, _ in case.fates if fate in ("missing", "different", "not decidable"))
-        if case.fault == "dropped" and not repeats(program) and doubted and not has_equal_keys(program):
+        is_decided = not (repeats(program) or has_equal_keys(program) or conflict(sent))
+        if case.fault == "dropped" and doubted and is_decided:
             reachable = any(reached in set(states(World(program), sent, count, doubted)) for count in (1, 2))
             assert reachable, f"a lost message is called right\n{case.show()}"
     except TooManyError:
         return
+
+
+def conflict(sent: Sequence[Sent]) -> bool:
+    """Whether two writes of one item have one version, and other content: it is assumed that there are none."""
+    found: dict[Any, Any] = {}
+    for write in (write for each in sent for write in each.planned.writes if write.version):
+        content = write.item, (write.call or {}).get("UpdateExpression")
+        if found.setdefault((write.identity, write.version_name, write.version_order), content) != content:
+            return True
+    return False
 
 
 def has_equal_keys(program: Program) -> bool:
