@@ -117,11 +117,10 @@ def _is_shared(history: History, kept: KeptWrite) -> bool:
         return bool(write.version_name)
     if write.version_name:
         rival = history.writers.rival(write.route, write.version_name)
-        return bool(rival) or history.equal[write.version_name] > 1
+        return history.writers.partial or bool(rival) or history.equal[write.version_name] > 1
     rule = rule_of(write)
-    return (
-        "existence" in write.mode.relies_on
-        and history.first_match[rule][0] != history.last_match[rule]
+    return "existence" in write.mode.relies_on and (
+        history.writers.partial or history.first_match[rule][0] != history.last_match[rule]
     )
 
 

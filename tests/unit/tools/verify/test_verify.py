@@ -234,7 +234,9 @@ def test_a_transaction(verified: Verified) -> None:
     message = verified.message({"id": "a", "n": 2, "other": "o"})
     (decided,) = verified.verify(message)
     assert [each.verdict.fate for each in decided.verdicts] == ["not decidable", "not decidable"]
-    assert verified.fates(verified.message({"id": "a", "n": 1, "other": "o"})) == ["missing"]
+    equal = verified.message({"id": "a", "n": 1, "other": "o"})
+    assert verified.fates(equal) == ["not decidable"]
+    assert verified.fates(equal, complete=True) == ["missing"]
     verified.use("item: {id: id, n: n}, write: {mode: insert}", more=more)
     verified.store(id="a", n=1)
     assert verified.fates(message) == ["missing"]
