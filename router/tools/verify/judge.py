@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from router.model import AttributeValue, Outcome
 from router.runtime.engine.writes import Write, WriteConfig, value_order
+from router.tools.verify import reasons
 from router.tools.verify.added import Sums, canonical
+from router.tools.verify.doubts import is_shared, may_be_refused
 from router.tools.verify.history import (
     SETS,
     History,
@@ -38,33 +40,6 @@ NOT_APPLIED = MessageVerdict(
     "missing", "its idempotency key is not stored: the update was never made"
 )
 OLDER = "the stored item is older: its version is less, or it has none"
-_ORDER = "the order of receipt is not known, and an older message of the source was stored last"
-_OTHER_MESSAGE = "a message that is not in the source may have been stored instead"
-_FIRST = "a message that is not in the source may have been the first"
-_DELETED_BY_OTHER = "a message that is not in the source may have deleted the item"
-_ENDED_BY_OTHER = "a message that is not in the source may have set an end that has passed"
-_ENDED = "a message of the source set an end that has passed, and the order of receipt is not known"
-_DELETE_ORDER = "a delete of the source may have come later: the order of receipt is not known"
-_AGAIN = "a message may have stored the item again after the delete"
-_SUM = "a sum over what messages that are not in the source added"
-BY_OTHERS = frozenset((_OTHER_MESSAGE, _FIRST, _DELETED_BY_OTHER, _ENDED_BY_OTHER, _SUM))
-"""The reasons that a complete source leaves no room for."""
-_REPEATED = "the sum differs, but a redelivery adds again without 'once'"
-_EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
-_VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
-_WITHOUT_KEY = "its idempotency key is not stored: it was stale, or the update was never made"
-_SAME_KEY = "another message of the source has its idempotency key, and other content"
-_REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
-_MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
-_REMOVED = "the order of receipt is not known, and an update of the route removes the attribute"
-_LATER_FIRST = "the first value is that of a message with a greater version"
-_SUM_REFUSED = "DynamoDB may have refused an update that adds to it"
-_UNSURE = (
-    "the transaction of the message before it, whose item it would find, may have been refused"
-)
-_ONE_MESSAGE = "a later write of the message would have stored it, and finds the item of this one"
-_REMNANT = "the item has attributes as no message stores them together"
-_TYPE = "the stored version is of another type"
 
 
 def judge(
@@ -74,21 +49,23 @@ def judge(
     if kept.is_repeated:
         return DUPLICATE
     if kept.is_doubtful:
-        return undecided(_SAME_KEY)
+        return undecided(reasons.SAME_KEY)
     if outcome.kind == "rejected":
-        return undecided(_REFUSED)
+        return undecided(reasons.REFUSED)
     found = _judge(history, order, kept, config, outcome)
-    if found == STORED and not kept.is_sure and _is_shared(history, kept):
+    if found == STORED and not kept.is_sure and is_shared(history, kept):
         return SHARED
     if kept.applied is False and found.fate in ("expired", "deleted"):
-        return undecided(_WITHOUT_KEY)
+        return undecided(reasons.WITHOUT_KEY)
     if found.fate not in LOST:
         return found
     if kept.unknown:
         return undecided(
             f"the source does not say {kept.unknown} of the message, which the route reads"
         )
-    return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, kept.write, config) else found
+    return (
+        undecided(reasons.MAY_BE_REFUSED) if may_be_refused(history, kept.write, config) else found
+    )
 
 
 def _judge(
@@ -108,36 +85,6 @@ def _judge(
     return _newest(history, order, kept) if write.version_name else _put(history, order, write)
 
 
-def _is_shared(history: History, kept: KeptWrite) -> bool:
-    """Return whether what a write with a condition stores is there though its transaction may have been refused."""
-    write = kept.write
-    if kept.applied:
-        return False
-    if write.mode.stores == "nothing":
-        return bool(write.version_name)
-    if write.version_name:
-        rival = history.writers.rival(write.route, write.version_name)
-        return history.writers.partial or bool(rival) or history.equal[write.version_name] > 1
-    rule = rule_of(write)
-    return "existence" in write.mode.relies_on and (
-        history.writers.partial or history.first_match[rule][0] != history.last_match[rule]
-    )
-
-
-def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
-    """Return whether an attribute that an update adds or appends to may have had a value of another type."""
-    writers = history.writers
-    if history.stored is None and not writers.deletes and not writers.ttl:
-        # It would have been for an item, which is gone.
-        return False
-    for name in (config.add | config.append) & write.item.keys():
-        kind = "L" if name in config.append else next(iter(write.item[name]))
-        there = (history.stored or {}).get(name, {kind: None})
-        if kind not in there or writers.is_written_otherwise(write.route, name):
-            return True
-    return False
-
-
 def _delete(history: History, order: int, write: Write) -> MessageVerdict:
     stored = history.stored
     if stored is None:
@@ -152,7 +99,7 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
         return MessageVerdict(
             "different", "there is an item, which no message of the source stores"
         )
-    return undecided(_AGAIN)
+    return undecided(reasons.AGAIN)
 
 
 def _absent(
@@ -162,7 +109,7 @@ def _absent(
         return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if outcome.kind in ("duplicate", "stale"):
         if history.first_unsure is not None and history.first_unsure < order:
-            return _gone(history, order, write, undecided(_UNSURE))
+            return _gone(history, order, write, undecided(reasons.UNSURE))
         return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if not stores_something(write):
         return STORED
@@ -207,13 +154,13 @@ def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict)
     writers = history.writers
     end = write.item.get(writers.ttl, {}).get("N")
     if history.ends_ended or (end is not None and Decimal(end) <= history.now):
-        return EXPIRED if history.stored is None else undecided(_ENDED)
+        return EXPIRED if history.stored is None else undecided(reasons.ENDED)
     if history.has_ended:
-        return undecided(_ENDED)
+        return undecided(reasons.ENDED)
     if writers.partial and writers.deletes:
-        return undecided(_DELETED_BY_OTHER)
+        return undecided(reasons.DELETED_BY_OTHER)
     if writers.partial and writers.ttl:
-        return undecided(_ENDED_BY_OTHER)
+        return undecided(reasons.ENDED_BY_OTHER)
     return otherwise
 
 
@@ -231,7 +178,7 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
     orders += history.plain_deletes
     if not orders:
         return None
-    return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
+    return DELETED if order < max(orders) else undecided(reasons.DELETE_ORDER)
 
 
 def _put(history: History, order: int, write: Write) -> MessageVerdict:
@@ -242,8 +189,8 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
     if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
-        return undecided(_ORDER)
-    return _others(history, order, write, _OTHER_MESSAGE)
+        return undecided(reasons.ORDER)
+    return _others(history, order, write, reasons.OTHER_MESSAGE)
 
 
 def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> MessageVerdict:
@@ -251,14 +198,14 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
     first = history.first_match.get(rule_of(write))
     other = history.writers.other(write.route)
     if first is not None and _is_overtaken(order, kept, first):
-        return undecided(_ONE_MESSAGE)
+        return undecided(reasons.ONE_MESSAGE)
     if first is not None and (kept.is_sure or not other):
         return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other:
         return undecided(f"route '{other}' may have stored the item first")
-    return _others(history, order, write, _FIRST)
+    return _others(history, order, write, reasons.FIRST)
 
 
 def _whole(history: History, write: Write) -> MessageVerdict:
@@ -303,7 +250,9 @@ def _newest(history: History, order: int, kept: KeptWrite) -> MessageVerdict:
     write = kept.write
     found = _by_version(history, order, write)
     if found is not None:
-        return undecided(_REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
+        return (
+            undecided(reasons.REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
+        )
     rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
@@ -332,7 +281,7 @@ def _other_content(
     match = history.equal_match.get(write.version_name)
     if own and match:
         is_overtaken = _is_overtaken(order, kept, match)
-        return undecided(_ONE_MESSAGE) if is_overtaken else SUPERSEDED
+        return undecided(reasons.ONE_MESSAGE) if is_overtaken else SUPERSEDED
     if own:
         return MessageVerdict(
             "different", "the stored item has its version, and other content", own
@@ -351,7 +300,7 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
-        return undecided(_TYPE)
+        return undecided(reasons.TYPE)
     if rival:
         return undecided(_by(rival))
     if is_newer:
@@ -389,7 +338,7 @@ def _update(
     # It may have been written before the newer one, or been stale: what it alone sets tells.
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
-        return undecided(_ORDER)
+        return undecided(reasons.ORDER)
     verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
@@ -411,7 +360,7 @@ def _settings(
         is_special = name in config.add | config.append | config.keep_first
         if is_special and found.fate in LOST and name in history.updated:
             # A message of the route that has a value may have come after this one, which has none.
-            yield undecided(_REMOVED)
+            yield undecided(reasons.REMOVED)
         else:
             yield found
 
@@ -427,9 +376,9 @@ def _setting(
     if rival := writers.rival(write.route, name):
         return undecided(_by(rival))
     if name in history.set_match:
-        return undecided(_ORDER)
+        return undecided(reasons.ORDER)
     if writers.partial and (there is not None or writers.removes(name)):
-        return undecided(_OTHER_MESSAGE)
+        return undecided(reasons.OTHER_MESSAGE)
     if there is None:
         return _gone(
             history,
@@ -451,15 +400,15 @@ def _special(
             found = judge_one(history, kept, name)
             if history.equal[write.version_name] > 1:
                 # Only one of the writes with the stored version was made.
-                yield undecided(_VERSIONED_SUM)
+                yield undecided(reasons.VERSIONED_SUM)
             elif found.fate != "different":
                 yield found
             elif rival := history.writers.rival(write.route, name):
                 yield undecided(_by(rival))
             elif history.may_be_removed(name):
-                yield undecided(_REMOVED)
+                yield undecided(reasons.REMOVED)
             elif not kept.applied and _may_be_late(history, write):
-                yield undecided(_VERSIONED_SUM)
+                yield undecided(reasons.VERSIONED_SUM)
             else:
                 yield _gone(history, order, write, found)
 
@@ -485,9 +434,9 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
         )
     writers = history.writers
     if writers.partial:
-        return undecided(_SUM)
+        return undecided(reasons.SUM)
     if writers.deletes or writers.ttl:
-        return undecided(_EXPIRING_SUM)
+        return undecided(reasons.EXPIRING_SUM)
     return _sum(
         history.sums, kept, name, is_right=Decimal(there["N"]) == history.sums.total.get(name, 0)
     )
@@ -500,20 +449,20 @@ def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVe
         or sums.without_keys.get(name)
         or (name in sums.without_keys and not is_right)
     ):
-        return undecided(_VERSIONED_SUM)
+        return undecided(reasons.VERSIONED_SUM)
     if is_right:
         return STORED
     if name in sums.repeating:
-        return undecided(_REPEATED)
+        return undecided(reasons.REPEATED)
     if name in sums.refused:
-        return undecided(_SUM_REFUSED)
+        return undecided(reasons.SUM_REFUSED)
     return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
         # The stored elements are of another message.
-        return undecided(_VERSIONED_SUM)
+        return undecided(reasons.VERSIONED_SUM)
     if history.lists.take(kept, name):
         return STORED
     return MessageVerdict("different", "the list lacks what it appends", (name,))
@@ -529,8 +478,8 @@ def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict
         least = history.keep_match[name]
         if kept.applied and least and _is_less(kept.write.version_order, least):
             # It was made, and before the message whose value is stored.
-            return undecided(_LATER_FIRST)
+            return undecided(reasons.LATER_FIRST)
         return SUPERSEDED
     if history.writers.partial:
-        return undecided(_FIRST)
+        return undecided(reasons.FIRST)
     return MessageVerdict("different", "the stored value is that of no message", (name,))
