@@ -17,8 +17,8 @@ from router.tools.cli.terminal import literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
-from router.tools.verify.judge import BY_OTHERS
 from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
+from router.tools.verify.reasons import BY_OTHERS
 from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, worst
 
 _SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")

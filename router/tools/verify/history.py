@@ -6,7 +6,7 @@ second time each is judged. So a key may have any number of them.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from router.model import WRITTEN, AttributeValue, Outcome
@@ -14,13 +14,15 @@ from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_va
 from router.runtime.modes import MODES
 from router.tools.check.analysis.pair_writes import OTHERS
 from router.tools.memory.tables import MemoryTables
+from router.tools.verify.added import Lists, Sums
 from router.tools.verify.kept import KeptWrite
 from router.tools.verify.writers import TableWriters
 
 SETS = ("SS", "NS", "BS")
-_WIDE = Context(prec=300)
 _REFUSED = Outcome("rejected")
 Order = tuple[str, Any]
+Place = tuple[int, int]
+"""The first of some writes: its place in the order, and its message, 0 if others are of another message."""
 
 
 def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
@@ -50,29 +52,6 @@ def stores_something(write: Write) -> bool:
     return write.mode.stores == "item"
 
 
-def canonical(value: AttributeValue) -> Any:
-    """Return what is equal for equal values, to count them."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "N":
-            return kind, Decimal(content)
-        case "M":
-            return kind, frozenset((name, canonical(each)) for name, each in content.items())
-        case "L":
-            return kind, tuple(map(canonical, content))
-        case "NS":
-            return kind, frozenset(map(Decimal, content))
-        case "SS" | "BS":
-            return kind, frozenset(content)
-        case _:
-            return kind, content
-
-
-def appended(value: AttributeValue) -> list[Any]:
-    """Return what an append adds to a list: the elements of a list, or one value."""
-    return [canonical(each) for each in value.get("L", [value])]
-
-
 class History:
     """The writes of one item, in order, beside the `stored` item; `now` is in seconds since 1970."""
 
@@ -89,9 +68,11 @@ class History:
         self.stores = 0
         """How many writes store something."""
         self.last_store = -1
+        self.first_unsure: int | None = None
+        """The last write that stores something in order, and the first one whose transaction may have been refused."""
         self.last_put = -1
         """The last write of a whole item, whatever is stored."""
-        self.first_match: dict[tuple[str, str], int] = {}
+        self.first_match: dict[tuple[str, str], Place] = {}
         self.last_match: dict[tuple[str, str], int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
         self.own_match: set[tuple[str, str]] = set()
@@ -102,23 +83,22 @@ class History:
         """The greatest version, by its name, of an update that sets an attribute."""
         self.equal: Counter[str] = Counter()
         """How many writes have the stored version, by its name."""
-        self.equal_match: set[str] = set()
-        """The names of versions of which some write has the stored version and content."""
+        self.equal_match: dict[str, Place] = {}
+        """Where some write has the stored version and content, by the name of the version."""
+        self.equal_items: set[str] = set()
+        """The names of versions of which some write of a whole item has the stored version."""
         self.first_of: dict[tuple[str, str], int] = {}
         """The first write of a whole item of a mode and version."""
         self.updated: set[str] = set()
-        """The attributes that updates set, add to, or append to."""
+        self.removed: set[str] = set()
+        """The attributes that updates set, add to, or append to, and those that updates remove."""
         self.last_setter: dict[str, int] = {}
         self.set_match: dict[str, int] = {}
         """The last update without version that sets the stored value of an attribute."""
-        self.keep_match: set[str] = set()
-        self.sums: dict[str, Decimal] = {}
-        """What is added to an attribute; with a version, in the order of the source or by idempotency keys."""
-        self.without_keys: dict[str, bool] = {}
-        """The attributes of `sums` of which no idempotency key tells whether an update with a version was made, and
-        whether one of these is stale in the order of the source."""
-        self.repeating: set[str] = set()
-        """The attributes to which a write without idempotency key adds: a redelivery adds again."""
+        self.keep_match: dict[str, Order | None] = {}
+        """The first values that are stored: the least version of a message that has it, None if one has no version."""
+        self.sums = Sums()
+        self.lists = Lists(stored)
         self.plain_deletes: list[int] = []
         """The first and the last delete without version."""
         self.deletes: dict[str, tuple[Order, int]] = {}
@@ -130,7 +110,6 @@ class History:
         self.ends_ended = False
         """Whether that has ended."""
         self._configs = configs
-        self._left: dict[str, Counter[Any]] = {}
         self._tables: MemoryTables | None = None
         self._place: tuple[str, StoredItem] = "", {}
 
@@ -140,25 +119,35 @@ class History:
         outcome = self._run(write)
         item = write.item
         version = write.version_order if write.version else None
+        # What DynamoDB refuses replaces nothing, nor does what another message with its idempotency key prevented.
+        is_made = kept.is_sure and not kept.is_doubtful
+        is_sure = is_made and outcome.kind != "rejected"
         if write.mode.stores == "nothing":
             self._see_delete(order, write.version_name, version)
             return outcome
         if stores_something(write):
             self.stores += 1
-            self.last_store = order
+            if outcome == WRITTEN:
+                self.last_store = order
+            if not kept.is_sure and self.first_unsure is None:
+                self.first_unsure = order
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
-        if version is not None and kept.is_sure:
+        if version is not None and is_made:
             known = self.greatest.get(write.version_name)
             if known is None or known[0] != version[0] or known[1] < version[1]:
                 self.greatest[write.version_name] = version
         if version is not None and same(write.version, (self.stored or {}).get(write.version_name)):
             self.equal[write.version_name] += 1
+            if write.mode.stores == "item":
+                self.equal_items.add(write.version_name)
         if write.mode.stores == "item":
-            self._see_item(order, write, kept.is_sure)
+            self._see_item((order, kept.position), write, is_sure)
         else:
-            self._see_update(order, kept, version)
-            self._see_sums(kept, outcome)
+            self._see_update((order, kept.position), kept, version, is_sure)
+            config = self._configs[write.route]
+            self.sums.see(kept, outcome, config.add)
+            self.lists.see(kept, config.append)
         return outcome
 
     def end(self) -> None:
@@ -178,16 +167,10 @@ class History:
         ]
         return found
 
-    def take_appended(self, attribute: str, value: AttributeValue) -> bool:
-        """Return whether a stored list has what a write appended; what it has then counts for no other write."""
-        if attribute not in self._left:
-            there = (self.stored or {}).get(attribute, {})
-            self._left[attribute] = Counter(map(canonical, there.get("L", ())))
-        left, wanted = self._left[attribute], Counter(appended(value))
-        if any(left[each] < count for each, count in wanted.items()):
-            return False
-        left.subtract(wanted)
-        return True
+    def may_be_removed(self, attribute: str) -> bool:
+        """Return whether an update of the source, or of another message, may have removed an attribute."""
+        writers = self.writers
+        return attribute in self.removed or (writers.partial and writers.removes(attribute))
 
     def _is_of_update(self, write: Write, name: str) -> bool:
         return any(
@@ -205,65 +188,58 @@ class History:
         is_greatest = known is None or known[0][0] != version[0] or known[0][1] < version[1]
         self.deletes[name] = (version if known is None or is_greatest else known[0], order)
 
-    def _see_item(self, order: int, write: Write, is_sure: bool) -> None:
-        rule = rule_of(write)
+    def _see_item(self, place: Place, write: Write, is_sure: bool) -> None:
+        rule, order = rule_of(write), place[0]
         self.first_of.setdefault(rule, order)
         if is_sure and not write.mode.relies_on:
             self.last_put = order
         if self.stored is None:
             return
         differing = self.differing(write)
-        self._note_equal(write, differing)
+        self._note_equal(place, write, differing)
         if all(self.writers.rival(write.route, each) for each in differing):
             self.own_match.add(rule)
         if not differing:
-            self.first_match.setdefault(rule, order)
+            self.first_match[rule] = _first(self.first_match.get(rule), place)
             self.last_match[rule] = order
 
-    def _see_update(self, order: int, kept: KeptWrite, version: Order | None) -> None:
-        write = kept.write
+    def _see_update(
+        self, place: Place, kept: KeptWrite, version: Order | None, is_sure: bool
+    ) -> None:
+        write, order = kept.write, place[0]
         stored, item = self.stored or {}, write.item
         config = self._configs[write.route]
         self.updated |= item.keys()
-        changes = {name: item[name] for name in write.sets} | dict.fromkeys(removed_by(write))
+        removed = removed_by(write)
+        self.removed |= set(removed)
+        changes = {name: item[name] for name in write.sets} | dict.fromkeys(removed)
         matching = [name for name, value in changes.items() if same(stored.get(name), value)]
         if version is None:
-            if kept.is_sure:
+            if is_sure:
                 self.last_setter |= dict.fromkeys(changes, order)
             self.set_match |= dict.fromkeys(matching, order)
         else:
             for name in changes:
-                place = write.version_name, name
-                known = self.greatest_setting.get(place, version)
-                self.greatest_setting[place] = (
+                setting = write.version_name, name
+                known = self.greatest_setting.get(setting, version)
+                self.greatest_setting[setting] = (
                     version if known[0] != version[0] else max(known, version)
                 )
-            self._note_equal(write, [name for name in changes if name not in matching])
+            if kept.applied is not False:
+                self._note_equal(place, write, [name for name in changes if name not in matching])
         for name in config.keep_first & item.keys():
             if same(stored.get(name), item[name]):
-                self.keep_match.add(name)
-        if not kept.once or kept.is_doubtful:
-            self.repeating |= config.add
-
-    def _see_sums(self, kept: KeptWrite, outcome: Outcome) -> None:
-        write, item = kept.write, kept.write.item
-        by_order = bool(write.version_name) and kept.applied is None
-        is_made = outcome == WRITTEN if by_order else kept.applied is not False
-        for name in self._configs[write.route].add & item.keys():
-            if "N" in item[name] and is_made:
-                self.sums[name] = _WIDE.add(
-                    self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
+                least = self.keep_match.get(name, version)
+                self.keep_match[name] = (
+                    min(version, least) if version and least and version[0] == least[0] else None
                 )
-            if by_order:
-                is_stale = outcome.kind == "stale"
-                self.without_keys[name] = is_stale or self.without_keys.get(name, False)
 
-    def _note_equal(self, write: Write, differing: Iterable[str]) -> None:
+    def _note_equal(self, place: Place, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""
         name = write.version_name
         is_equal = same(write.version, (self.stored or {}).get(name))
         if is_equal and all(self.writers.rival(write.route, each) for each in differing):
-            self.equal_match.add(name)
+            self.equal_match[name] = _first(self.equal_match.get(name), place)
 
     def _run(self, write: Write) -> Outcome:
         if self._tables is None:
@@ -276,6 +252,12 @@ class History:
         if answer.fault.kind != "condition":
             return _REFUSED
         return write.mode.on_condition_failed(write, answer.stored)
+
+
+def _first(known: Place | None, place: Place) -> Place:
+    if known is None:
+        return place
+    return known if known[1] == place[1] else (known[0], 0)
 
 
 def _has_ended(value: Mapping[str, Any] | None, now: float) -> bool:

@@ -9,10 +9,13 @@ from decimal import Decimal
 
 from router.model import AttributeValue, Outcome
 from router.runtime.engine.writes import Write, WriteConfig, value_order
+from router.tools.verify import reasons
+from router.tools.verify.added import Sums, canonical
+from router.tools.verify.doubts import is_shared, may_be_refused
 from router.tools.verify.history import (
     SETS,
     History,
-    canonical,
+    Place,
     removed_by,
     rule_of,
     same,
@@ -24,6 +27,7 @@ from router.tools.verify.verdicts import (
     DUPLICATE,
     EXPIRED,
     LOST,
+    SHARED,
     STORED,
     SUPERSEDED,
     MessageVerdict,
@@ -36,25 +40,6 @@ NOT_APPLIED = MessageVerdict(
     "missing", "its idempotency key is not stored: the update was never made"
 )
 OLDER = "the stored item is older: its version is less, or it has none"
-_ORDER = "the order of receipt is not known, and an older message of the source was stored last"
-_OTHER_MESSAGE = "a message that is not in the source may have been stored instead"
-_FIRST = "a message that is not in the source may have been the first"
-_DELETED_BY_OTHER = "a message that is not in the source may have deleted the item"
-_ENDED_BY_OTHER = "a message that is not in the source may have set an end that has passed"
-_ENDED = "a message of the source set an end that has passed, and the order of receipt is not known"
-_DELETE_ORDER = "a delete of the source may have come later: the order of receipt is not known"
-_AGAIN = "a message may have stored the item again after the delete"
-_SUM = "a sum over what messages that are not in the source added"
-BY_OTHERS = frozenset((_OTHER_MESSAGE, _FIRST, _DELETED_BY_OTHER, _ENDED_BY_OTHER, _SUM))
-"""The reasons that a complete source leaves no room for."""
-_REPEATED = "the sum differs, but a redelivery adds again without 'once'"
-_EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
-_VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
-_WITHOUT_KEY = "its idempotency key is not stored: it was stale, or the update was never made"
-_SAME_KEY = "another message of the source has its idempotency key, and other content"
-_REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
-_MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
-_TYPE = "the stored version is of another type"
 
 
 def judge(
@@ -64,19 +49,23 @@ def judge(
     if kept.is_repeated:
         return DUPLICATE
     if kept.is_doubtful:
-        return undecided(_SAME_KEY)
+        return undecided(reasons.SAME_KEY)
     if outcome.kind == "rejected":
-        return undecided(_REFUSED)
+        return undecided(reasons.REFUSED)
     found = _judge(history, order, kept, config, outcome)
+    if found == STORED and not kept.is_sure and is_shared(history, kept):
+        return SHARED
     if kept.applied is False and found.fate in ("expired", "deleted"):
-        return undecided(_WITHOUT_KEY)
+        return undecided(reasons.WITHOUT_KEY)
     if found.fate not in LOST:
         return found
     if kept.unknown:
         return undecided(
             f"the source does not say {kept.unknown} of the message, which the route reads"
         )
-    return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, kept.write, config) else found
+    return (
+        undecided(reasons.MAY_BE_REFUSED) if may_be_refused(history, kept.write, config) else found
+    )
 
 
 def _judge(
@@ -93,21 +82,7 @@ def _judge(
         return _update(history, order, kept, config, outcome)
     if "existence" in write.mode.relies_on:
         return _insert(history, order, kept, outcome)
-    return _newest(history, order, write) if write.version_name else _put(history, order, write)
-
-
-def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
-    """Return whether an attribute that an update adds or appends to may have had a value of another type."""
-    writers = history.writers
-    if history.stored is None and not writers.deletes and not writers.ttl:
-        # It would have been for an item, which is gone.
-        return False
-    for name in (config.add | config.append) & write.item.keys():
-        kind = "L" if name in config.append else next(iter(write.item[name]))
-        there = (history.stored or {}).get(name, {kind: None})
-        if kind not in there or writers.is_written_otherwise(write.route, name):
-            return True
-    return False
+    return _newest(history, order, kept) if write.version_name else _put(history, order, write)
 
 
 def _delete(history: History, order: int, write: Write) -> MessageVerdict:
@@ -124,16 +99,18 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
         return MessageVerdict(
             "different", "there is an item, which no message of the source stores"
         )
-    return undecided(_AGAIN)
+    return undecided(reasons.AGAIN)
 
 
 def _absent(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
 ) -> MessageVerdict:
-    if outcome.kind == "duplicate":
-        return DUPLICATE
-    if outcome.kind == "stale" or _is_older(history, write):
-        return SUPERSEDED
+    if _is_older(history, write):
+        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+    if outcome.kind in ("duplicate", "stale"):
+        if history.first_unsure is not None and history.first_unsure < order:
+            return _gone(history, order, write, undecided(reasons.UNSURE))
+        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if not stores_something(write):
         return STORED
     if not write.mode.relies_on and order < history.last_put:
@@ -177,13 +154,13 @@ def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict)
     writers = history.writers
     end = write.item.get(writers.ttl, {}).get("N")
     if history.ends_ended or (end is not None and Decimal(end) <= history.now):
-        return EXPIRED if history.stored is None else undecided(_ENDED)
+        return EXPIRED if history.stored is None else undecided(reasons.ENDED)
     if history.has_ended:
-        return undecided(_ENDED)
+        return undecided(reasons.ENDED)
     if writers.partial and writers.deletes:
-        return undecided(_DELETED_BY_OTHER)
+        return undecided(reasons.DELETED_BY_OTHER)
     if writers.partial and writers.ttl:
-        return undecided(_ENDED_BY_OTHER)
+        return undecided(reasons.ENDED_BY_OTHER)
     return otherwise
 
 
@@ -201,7 +178,7 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
     orders += history.plain_deletes
     if not orders:
         return None
-    return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
+    return DELETED if order < max(orders) else undecided(reasons.DELETE_ORDER)
 
 
 def _put(history: History, order: int, write: Write) -> MessageVerdict:
@@ -212,21 +189,23 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
     if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
-        return undecided(_ORDER)
-    return _others(history, order, write, _OTHER_MESSAGE)
+        return undecided(reasons.ORDER)
+    return _others(history, order, write, reasons.OTHER_MESSAGE)
 
 
 def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> MessageVerdict:
     write = kept.write
     first = history.first_match.get(rule_of(write))
     other = history.writers.other(write.route)
+    if first is not None and _is_overtaken(order, kept, first):
+        return undecided(reasons.ONE_MESSAGE)
     if first is not None and (kept.is_sure or not other):
-        return _whole(history, write) if order == first else DUPLICATE
+        return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other:
         return undecided(f"route '{other}' may have stored the item first")
-    return _others(history, order, write, _FIRST)
+    return _others(history, order, write, reasons.FIRST)
 
 
 def _whole(history: History, write: Write) -> MessageVerdict:
@@ -262,21 +241,47 @@ def _by(route: str) -> str:
     return f"route '{route}' writes the same attributes"
 
 
-def _newest(history: History, order: int, write: Write) -> MessageVerdict:
+def _is_overtaken(order: int, kept: KeptWrite, match: Place) -> bool:
+    """Return whether only later writes of the same message, which are made after it, match what is stored."""
+    return order < match[0] and kept.position == match[1]
+
+
+def _newest(history: History, order: int, kept: KeptWrite) -> MessageVerdict:
+    write = kept.write
     found = _by_version(history, order, write)
     if found is not None:
-        return found
+        return (
+            undecided(reasons.REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
+        )
     rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
-        return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
-    return _other_content(history, write, differing)
+        return _whole(history, write) if order == history.first_match[rule][0] else DUPLICATE
+    return _other_content(history, order, kept, differing)
 
 
-def _other_content(history: History, write: Write, differing: list[str]) -> MessageVerdict:
+def _is_cut(history: History, write: Write) -> bool:
+    """Return whether only updates have the stored version, and what older items left below them is of none."""
+    if (
+        history.writers.partial
+        or write.version_name in history.equal_items
+        or rule_of(write) in history.own_match
+    ):
+        return False
+    key = {name for name, _ in write.table.key}
+    names = write.item.keys() & (history.stored or {}).keys() - key
+    return any(not history.writers.rival(write.route, name) for name in names)
+
+
+def _other_content(
+    history: History, order: int, kept: KeptWrite, differing: list[str]
+) -> MessageVerdict:
+    write = kept.write
     own, rival = _own(history, write, differing)
-    if own and write.version_name in history.equal_match:
-        return SUPERSEDED
+    match = history.equal_match.get(write.version_name)
+    if own and match:
+        is_overtaken = _is_overtaken(order, kept, match)
+        return undecided(reasons.ONE_MESSAGE) if is_overtaken else SUPERSEDED
     if own:
         return MessageVerdict(
             "different", "the stored item has its version, and other content", own
@@ -295,7 +300,7 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
-        return undecided(_TYPE)
+        return undecided(reasons.TYPE)
     if rival:
         return undecided(_by(rival))
     if is_newer:
@@ -314,7 +319,7 @@ def _update(
 ) -> MessageVerdict:
     write = kept.write
     if not write.version_name:
-        found = [*_settings(history, order, write), *_special(history, order, kept, config)]
+        found = [*_settings(history, order, write, config), *_special(history, order, kept, config)]
         return worst(found) if found else STORED
     stored = history.stored or {}
     differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
@@ -322,7 +327,7 @@ def _update(
     decided = _by_version(history, order, write)
     if decided is None:
         if differing:
-            return _other_content(history, write, differing)
+            return _other_content(history, order, kept, differing)
         if outcome.kind == "duplicate":
             return DUPLICATE
         return worst([STORED, *_special(history, order, kept, config)])
@@ -333,7 +338,7 @@ def _update(
     # It may have been written before the newer one, or been stale: what it alone sets tells.
     alone = [name for name in differing if _sets_last(history, write, name)]
     if _is_older(history, write) and alone:
-        return undecided(_ORDER)
+        return undecided(reasons.ORDER)
     verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
@@ -344,12 +349,20 @@ def _sets_last(history: History, write: Write, name: str) -> bool:
     return history.greatest_setting[write.version_name, name] == write.version_order
 
 
-def _settings(history: History, order: int, write: Write) -> Iterator[MessageVerdict]:
+def _settings(
+    history: History, order: int, write: Write, config: WriteConfig
+) -> Iterator[MessageVerdict]:
     """Yield the verdicts about what an update without version sets and removes."""
     values: dict[str, AttributeValue | None] = {name: write.item[name] for name in write.sets}
     values |= dict.fromkeys(removed_by(write))
     for name, value in values.items():
-        yield _setting(history, order, write, name, value)
+        found = _setting(history, order, write, name, value)
+        is_special = name in config.add | config.append | config.keep_first
+        if is_special and found.fate in LOST and name in history.updated:
+            # A message of the route that has a value may have come after this one, which has none.
+            yield undecided(reasons.REMOVED)
+        else:
+            yield found
 
 
 def _setting(
@@ -363,9 +376,9 @@ def _setting(
     if rival := writers.rival(write.route, name):
         return undecided(_by(rival))
     if name in history.set_match:
-        return undecided(_ORDER)
+        return undecided(reasons.ORDER)
     if writers.partial and (there is not None or writers.removes(name)):
-        return undecided(_OTHER_MESSAGE)
+        return undecided(reasons.OTHER_MESSAGE)
     if there is None:
         return _gone(
             history,
@@ -387,13 +400,15 @@ def _special(
             found = judge_one(history, kept, name)
             if history.equal[write.version_name] > 1:
                 # Only one of the writes with the stored version was made.
-                yield undecided(_VERSIONED_SUM)
+                yield undecided(reasons.VERSIONED_SUM)
             elif found.fate != "different":
                 yield found
             elif rival := history.writers.rival(write.route, name):
                 yield undecided(_by(rival))
+            elif history.may_be_removed(name):
+                yield undecided(reasons.REMOVED)
             elif not kept.applied and _may_be_late(history, write):
-                yield undecided(_VERSIONED_SUM)
+                yield undecided(reasons.VERSIONED_SUM)
             else:
                 yield _gone(history, order, write, found)
 
@@ -419,28 +434,36 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
         )
     writers = history.writers
     if writers.partial:
-        return undecided(_SUM)
+        return undecided(reasons.SUM)
     if writers.deletes or writers.ttl:
-        return undecided(_EXPIRING_SUM)
-    is_right = Decimal(there["N"]) == history.sums.get(name, 0)
-    if write.version_name and (
+        return undecided(reasons.EXPIRING_SUM)
+    return _sum(
+        history.sums, kept, name, is_right=Decimal(there["N"]) == history.sums.total.get(name, 0)
+    )
+
+
+def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVerdict:
+    """Return the verdict about a sum of the messages of a complete source."""
+    if kept.write.version_name and (
         kept.applied is False
-        or history.without_keys.get(name)
-        or (name in history.without_keys and not is_right)
+        or sums.without_keys.get(name)
+        or (name in sums.without_keys and not is_right)
     ):
-        return undecided(_VERSIONED_SUM)
+        return undecided(reasons.VERSIONED_SUM)
     if is_right:
         return STORED
-    if name in history.repeating:
-        return undecided(_REPEATED)
+    if name in sums.repeating:
+        return undecided(reasons.REPEATED)
+    if name in sums.refused:
+        return undecided(reasons.SUM_REFUSED)
     return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
         # The stored elements are of another message.
-        return undecided(_VERSIONED_SUM)
-    if history.take_appended(name, kept.write.item[name]):
+        return undecided(reasons.VERSIONED_SUM)
+    if history.lists.take(kept, name):
         return STORED
     return MessageVerdict("different", "the list lacks what it appends", (name,))
 
@@ -452,7 +475,11 @@ def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict
     if there is None:
         return MessageVerdict("different", "the item lacks an attribute", (name,))
     if name in history.keep_match:
+        least = history.keep_match[name]
+        if kept.applied and least and _is_less(kept.write.version_order, least):
+            # It was made, and before the message whose value is stored.
+            return undecided(reasons.LATER_FIRST)
         return SUPERSEDED
     if history.writers.partial:
-        return undecided(_FIRST)
+        return undecided(reasons.FIRST)
     return MessageVerdict("different", "the stored value is that of no message", (name,))

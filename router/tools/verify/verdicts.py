@@ -36,6 +36,7 @@ class MessageVerdict(Struct, frozen=True):
 
 
 STORED = MessageVerdict("stored")
+SHARED = MessageVerdict("stored", "it is stored, perhaps by another message")
 SUPERSEDED = MessageVerdict("superseded")
 DUPLICATE = MessageVerdict("duplicate")
 DELETED = MessageVerdict("deleted")

@@ -34,6 +34,7 @@ from router.tools.verify.kept import (
 )
 from router.tools.verify.verdicts import (
     LOST,
+    SHARED,
     WITHOUT_TRACE,
     MessageVerdict,
     undecided,
@@ -234,8 +235,9 @@ def _alike(one: PlannedMessage, other: PlannedMessage) -> bool:
 
 def _together(decided: Decided) -> Decided:
     """Return a message whose writes are one transaction: without a trace of one, none may have been made."""
-    fates = {each.verdict.fate for each in decided.verdicts}
-    if fates.isdisjoint(WITHOUT_TRACE) or fates.isdisjoint(LOST):
+    found = [each.verdict for each in decided.verdicts]
+    has_doubt = any(each == SHARED or each.fate in WITHOUT_TRACE for each in found)
+    if not has_doubt or all(each.fate not in LOST for each in found):
         return decided
     verdicts = [
         msgspec.structs.replace(each, verdict=undecided(_REFUSED))

@@ -234,10 +234,207 @@ def test_a_transaction(verified: Verified) -> None:
     message = verified.message({"id": "a", "n": 2, "other": "o"})
     (decided,) = verified.verify(message)
     assert [each.verdict.fate for each in decided.verdicts] == ["not decidable", "not decidable"]
-    assert verified.fates(verified.message({"id": "a", "n": 1, "other": "o"})) == ["missing"]
+    equal = verified.message({"id": "a", "n": 1, "other": "o"})
+    assert verified.fates(equal) == ["not decidable"]
+    assert verified.fates(equal, complete=True) == ["missing"]
     verified.use("item: {id: id, n: n}, write: {mode: insert}", more=more)
     verified.store(id="a", n=1)
     assert verified.fates(message) == ["missing"]
+
+
+def test_an_attribute_that_a_route_adds_to_and_removes(verified: Verified) -> None:
+    """Each order of receipt leaves another sum, list or first value; without a removal it is decided."""
+    for way, value in (("add", 3), ("append", "x"), ("keep_first", "x")):
+        for version in ("", "version: v, "):
+            once = "" if way == "keep_first" else ", once: effects"
+            item = f"id: id, {'v: v, ' if version else ''}n: {{from: n, missing: remove}}"
+            verified.use(f"item: {{{item}}}, write: {{mode: update, {version}{way}: [n]{once}}}")
+            adds, removes, again = (
+                verified.message({"id": "a", "v": v, **more}, f"m{v}")
+                for v, more in ((1, {"n": value}), (2, {}), (3, {"n": value}))
+            )
+            for number in (1, 2, 3):
+                verified.store("effects", id=f"things#m{number}#0")
+            verified.store(id="a", v=2)
+            assert "different" not in verified.fates(adds, removes, complete=True)
+            there = {"L": [{"S": "x"}]} if way == "append" else {"N": "3"} if way == "add" else {"S": "x"}
+            verified.tables.write(
+                "Put", {"TableName": "things", "Item": {"id": {"S": "a"}, "v": {"N": "3"}, "n": there}}
+            )
+            assert "different" not in verified.fates(adds, removes, again, complete=True)
+            assert "different" not in verified.fates(adds, removes)
+            verified.store(id="a", v=3)
+            if once or not version:
+                assert "different" in verified.fates(again, complete=True)
+
+
+def test_the_same_item_in_two_transactions(verified: Verified) -> None:
+    """What is stored is no proof of the first: the second may have been received before it, which refused the first."""
+    more = "others: {queue: events, table: others, when: other, item: {id: other}}"
+    for write in ("mode: insert", "mode: newest, version: n", "mode: update, version: n"):
+        verified.use(f"item: {{id: id, n: n}}, write: {{{write}}}", more=more, queue="atomic: true")
+        verified.store(id="a", n=1)
+        verified.store("others", id="o2")
+        first, second = (verified.message({"id": "a", "n": 1, "other": f"o{each}"}, f"m{each}") for each in (1, 2))
+        assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+        assert verified.fates(first, complete=True) == ["missing"]
+
+
+def test_a_delete_in_a_transaction(verified: Verified) -> None:
+    """That there is no item does not prove it, with a version: a newer item may have refused it, and be deleted."""
+    item = "item: {id: id, v: v}, write: {mode: newest, version: v}"
+    newest = f"stores: {{queue: events, table: things, when: v == `2`, {item}}}"
+    others = "others: {queue: events, table: others, when: other, item: {id: other}}"
+    route = "when: v != `2`, item: {id: id, v: v}, write: {mode: delete, version: v}"
+    verified.use(route, more=f"{newest}, {others}", queue="atomic: true")
+    verified.store("others", id="o3")
+    first, second, third = (
+        verified.message({"id": "a", "v": v, **({} if v == 2 else {"other": f"o{v}"})}, f"m{v}") for v in (1, 2, 3)
+    )
+    assert verified.fates(first, second, third, complete=True) == ["not decidable", "deleted", "stored"]
+
+
+def test_a_list_of_messages_with_and_without_idempotency_keys(verified: Verified) -> None:
+    """What a message appended whose key is stored is there for it, not for one that may have been stale."""
+    item = "item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l]"
+    more = f"others: {{queue: events, table: things, when: kind == 'other', {item}}}}}"
+    verified.use(f"when: kind == 'once', {item}, once: effects}}", more)
+    stale = verified.message({"kind": "other", "id": "a", "v": 1, "l": "x"}, "m1")
+    made = verified.message({"kind": "once", "id": "a", "v": 2, "l": "x"}, "m2")
+    stored = {"id": {"S": "a"}, "v": {"N": "2"}, "l": {"L": [{"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": stored})
+    verified.store("effects", id="things#m2#0")
+    assert verified.fates(stale, made, complete=True) == ["not decidable", "stored"]
+    verified.store(id="a", v=2)
+    assert verified.fates(stale, made, complete=True) == ["not decidable", "different"]
+
+
+def test_what_dynamodb_refuses(verified: Verified) -> None:
+    """It neither counts in a sum, unless its idempotency key is stored, nor replaces what others store."""
+    index = "indexes: {by_g: {key: {g: S}}}"
+    verified.use("item: {id: id, n: n, g: g}, write: {mode: update, add: [n], once: effects}", table=index)
+    verified.store(id="a", n=3, g="x")
+    old = {"SentTimestamp": "1700000000000"}
+    made = verified.message({"id": "a", "n": 3, "g": "x"}, system=old)
+    refused = verified.message({"id": "a", "n": 4, "g": 5}, "m2", system=old)
+    assert verified.fates(made, refused, complete=True) == ["not decidable", "not decidable"]
+    verified.use("item: {id: id, g: g}", table=index)
+    assert verified.fates(made, refused, complete=True) == ["missing", "not decidable"]
+    verified.use("item: {id: id, n: n, g: g}, write: {mode: update}", table=index)
+    verified.store(id="a", n=7, g="x")
+    assert verified.fates(made, refused, complete=True) == ["different", "not decidable"]
+
+
+def test_what_an_older_item_left_below_updates(verified: Verified) -> None:
+    """A newer update keeps what it does not set: an older item is there as a whole, or not at all."""
+    update = "item: {id: id, v: v, a: a}, write: {mode: update, version: v}"
+    more = f"others: {{queue: events, table: things, when: kind == 'update', {update}}}"
+    verified.use("when: kind == 'item', item: {id: id, v: v, b: b, c: c}, write: {mode: newest, version: v}", more)
+    item = verified.message({"kind": "item", "id": "k", "v": 1, "b": "x", "c": "x"}, "m1")
+    newer = verified.message({"kind": "update", "id": "k", "v": 2, "a": "y"}, "m2")
+    verified.store(id="k", v=2, a="y", b="x", c="x")
+    assert verified.fates(item, newer, complete=True) == ["superseded", "stored"]
+    verified.store(id="k", v=2, a="y")
+    assert verified.fates(item, newer, complete=True) == ["superseded", "stored"]
+    verified.store(id="k", v=2, a="y", b="x")
+    assert verified.fates(item, newer, complete=True) == ["not decidable", "stored"]
+    assert verified.fates(item, newer) == ["superseded", "stored"]
+
+
+def test_an_item_that_each_of_two_messages_may_have_from_the_other(verified: Verified) -> None:
+    """The insert finds the item of the update, so that it does not explain that this is not there."""
+    more = "others: {queue: events, table: things, when: kind == 'insert', item: {id: id, b: b}, write: {mode: insert}}"
+    update = "item: {id: id, c: {from: c, missing: remove}}, write: {mode: update}"
+    verified.use(f"when: kind == 'update', {update}", more)
+    sets, inserts, removes = (
+        verified.message({"id": "k", **more}, f"m{number}")
+        for number, more in enumerate(({"kind": "update", "c": "x"}, {"kind": "insert", "b": "x"}, {"kind": "update"}))
+    )
+    assert verified.fates(sets, inserts, removes, complete=True) == ["missing", "duplicate", "stored"]
+
+
+def test_a_first_value_of_a_later_version(verified: Verified) -> None:
+    """An update whose idempotency key is stored was made before those with greater versions."""
+    verified.use(
+        "item: {id: id, v: v, n: n, c: c}, write: {mode: update, version: v, add: [n], keep_first: [c], once: effects}"
+    )
+    first, second = (
+        verified.message({"id": "k", "v": v, "n": 1, "c": c}, f"m{v}") for v, c in ((1, "one"), (2, "two"))
+    )
+    verified.store("effects", id="things#m2#0")
+    verified.store(id="k", v=2, n=2, c="two")
+    assert verified.fates(first, second)[1] == "not decidable"
+    verified.store("effects", id="things#m1#0")
+    assert verified.fates(first, second, complete=True) == ["not decidable", "stored"]
+    verified.store(id="k", v=2, n=2, c="one")
+    assert verified.fates(first, second, complete=True) == ["superseded", "stored"]
+
+
+def test_an_update_that_was_never_made_explains_no_content(verified: Verified) -> None:
+    """Its version is stored, but not its idempotency key: the other one of that version must be there."""
+    more = "others: {queue: events, table: things, when: kind == 'add', item: {id: id, v: v, n: n}, ADD}"
+    more = more.replace("ADD", "write: {mode: update, version: v, add: [n], once: effects}")
+    verified.use("when: kind == 'set', item: {id: id, v: v, a: a}, write: {mode: update, version: v}", more)
+    sets = verified.message({"kind": "set", "id": "k", "v": 1, "a": "x"}, "m1")
+    adds = verified.message({"kind": "add", "id": "k", "v": 1, "n": 3}, "m2")
+    verified.store(id="k", v=1, a="changed")
+    assert verified.fates(sets, adds, complete=True)[0] == "different"
+    verified.store(id="k", v=1, a="x")
+    assert "different" not in verified.fates(sets, adds, complete=True)
+    verified.store(id="k", v=1, n=3)
+    verified.store("effects", id="others#m2#0")
+    assert "different" not in verified.fates(sets, adds, complete=True)
+
+
+def test_a_list_of_two_messages_with_one_idempotency_key(verified: Verified) -> None:
+    """Only one of them was made: the elements of the other are those of a third, whose key has expired."""
+    verified.use("item: {id: id, l: l, c: c}, write: {mode: update, append: [l], once: effects, once_key: k}")
+    old = {"SentTimestamp": "1700000000000"}
+    one, third, other = (
+        verified.message({"id": "a", "l": "x", "c": c, "k": k}, f"m{c}{k}", system)
+        for c, k, system in ((1, "same", None), (1, "third", old), (2, "same", None))
+    )
+    item = {"id": {"S": "a"}, "c": {"N": "2"}, "l": {"L": [{"S": "x"}, {"S": "x"}]}}
+    verified.tables.write("Put", {"TableName": "things", "Item": item})
+    verified.store("effects", id="things#same#0")
+    assert "different" not in verified.fates(one, third, other, complete=True)
+
+
+def test_a_duplicate_of_a_transaction_that_may_have_been_refused(verified: Verified) -> None:
+    """It does not explain that there is no item: without the transaction, the message would have stored it."""
+    verified.use("for_each: items, item: {id: element}, write: {mode: insert}", queue="atomic: true")
+    verified.store(id="b")
+    both, lost, stored = (
+        verified.message({"items": items}, f"m{number}") for number, items in enumerate((["a", "b"], ["a"], ["b"]))
+    )
+    assert verified.fates(both, lost, stored, complete=True) == ["not decidable", "not decidable", "duplicate"]
+
+
+def test_an_update_that_another_one_with_its_key_prevents(verified: Verified) -> None:
+    """It explains nothing that is not there."""
+    verified.use(
+        "item: {id: id, v: v, l: l}, write: {mode: update, version: v, append: [l], once: effects, once_key: k}"
+    )
+    lost, prevented, made = (
+        verified.message({"id": id_, "v": v, "l": "x", "k": key}, f"m{v}")
+        for id_, v, key in (("a", 1, "lost"), ("a", 2, "same"), ("b", 3, "same"))
+    )
+    verified.store("effects", id="things#same#0")
+    assert verified.fates(prevented, lost, made, complete=True)[1] in ("superseded", "missing")
+    assert verified.fates(lost, prevented, made, complete=True) == ["missing", "not decidable", "not decidable"]
+
+
+@pytest.mark.parametrize("write", ["mode: insert", "mode: newest, version: v"])
+def test_two_writes_of_one_message(verified: Verified, write: str) -> None:
+    """They are made in the order of the routes: the second alone does not explain that the first is not there."""
+    more = f"others: {{queue: events, table: things, item: {{id: id, v: v}}, write: {{{write}}}}}"
+    verified.use(f"item: {{id: id, v: v, a: a}}, write: {{{write}}}", more)
+    message = verified.message({"id": "k", "v": 1, "a": "x"})
+    verified.store(id="k", v=1)
+    assert verified.fates(message, complete=True) == ["not decidable"]
+    assert verified.fates(message, verified.message({"id": "k", "v": 1}, "m2"), complete=True)[0] == "stored"
+    verified.store(id="k", v=1, a="x")
+    assert verified.fates(message, complete=True) == ["stored"]
 
 
 def test_a_plugin_that_makes_another_item_each_time(verified: Verified, tmp_path: Path) -> None:
