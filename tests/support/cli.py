@@ -3,12 +3,14 @@
 from router.tools.cli import deploy_place, deploy_run, replay_run, stack_run, steps_before
 from router.tools.cli.app import app
 from router.tools.cli.app import commands as cli_commands
+from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.options import write_file
 from router.tools.cli.template import command as template_command
 from router.tools.cli.worker import command as worker_command
 
 __all__ = [
     "app",
+    "as_diff_record",
     "cli_commands",
     "deploy_place",
     "deploy_run",

@@ -27,6 +27,7 @@ from router.tools.deploy.stack import (
     read_result,
 )
 from router.tools.deploy.stack_versions import DeployedCode, keep_version
+from router.tools.deploy.status import QueueStatus
 from router.tools.deploy.template import parts
 from router.tools.deploy.template.alias import with_alias
 from router.tools.deploy.template.canary import Canary, with_canary
@@ -56,6 +57,7 @@ __all__ = [
     "PlannedRemoval",
     "PreparedChange",
     "PropertyChange",
+    "QueueStatus",
     "as_json",
     "create_change_set",
     "delete_stack",

@@ -10,7 +10,7 @@ from msgspec import UNSET, structs
 
 from router.tools.change.compare import compare_versions
 from router.tools.change.report import ChangeFinding, DiffReport
-from router.tools.cli.diff_report import as_diff_record
+from tests.support.cli import as_diff_record
 from tests.support.config import config_schema, spec
 from tests.unit.tools.change.conftest import TABLES, Diff, DiffTexts, Open, config_of
 

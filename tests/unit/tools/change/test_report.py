@@ -7,9 +7,9 @@ import pytest
 from msgspec import UNSET
 
 from router.model import Place
-from router.runtime.config.secret_values import SecretValues
 from router.tools.change.change_codes import ATTRIBUTE_ADDED, NO_LONGER_TAKEN, NOT_DECIDED
 from router.tools.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, grouped, summary
+from tests.support.config import SecretValues
 
 PLACE = Place("routes.yaml", 1, 1)
 

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from router.tools.cli import status_report
-from router.tools.deploy.status import QueueStatus
+from tests.support.ops import QueueStatus
 
 
 @pytest.mark.parametrize(("suffix", "more"), [("", ""), (".fifo", ", or behind them in their groups")])
