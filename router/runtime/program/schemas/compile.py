@@ -319,16 +319,17 @@ def _inline(path: Path) -> str:
 
 def _check(linker: Linker, validation: Validation) -> Check:
     validator = validation.validator
-    is_valid = validation.is_valid if validation.has_unique else validator.is_valid
+    is_valid = validator.is_valid
+    has_unique = validation.has_unique
     locator: Locator | None = None
 
     def check(data: Any) -> Invalid | None:
         nonlocal locator
         try:
+            if has_unique and validation.takes_long(data):
+                return Invalid(MANY_ALIKE, "")
             if is_valid(data):
                 return None
-            if validation.takes_long(data):
-                return Invalid(MANY_ALIKE, "")
             if locator is None:
                 # Made at the first failure, because schemas may be large.
                 from router.runtime.program.schemas.reasons import Locator
