@@ -8,11 +8,17 @@ from typing import Any
 
 
 def count_instructions(act: Callable[[], Any]) -> int:
-    """Return the number of instructions of bytecode."""
+    """Return the number of instructions of bytecode, without those of the import system.
+
+    How many it needs to find a file depends on the entries of `sys.path`, on other distributions beside the imported
+    one, and on the bytecode that is cached: 27,000 of 3,441,000 between two environments of one version of Python.
+    """
     counted = 0
 
     def trace(frame: FrameType, what: str, argument: Any) -> Any:
         nonlocal counted
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         counted += what == "opcode"
         return trace
