@@ -87,11 +87,9 @@ def map_whole(messages: Messages, key: TableKey, version: VersionField | None, m
     members = [name for name in names_in(messages) if name]
     attributes = dict(key.paths)
     ordering = ""
-    keywords: Keywords = {}
     if version:
         ordering = version_name(version, {*members, *attributes})
         attributes[ordering] = version.path
-        keywords = {version.path: version.keywords}
     item: dict[str, Any] = {}
     if mode == "update" or any(path != (name,) for name, path in attributes.items()):
         for name in members:
@@ -99,18 +97,21 @@ def map_whole(messages: Messages, key: TableKey, version: VersionField | None, m
         item = {name: path_expression(path) for name, path in attributes.items()} | key.item
     if version and item:
         item[ordering] = version_expression(version)
-    return Mapped(key.paths, key.types, mode, item, ordering, keywords)
+    needs = version.needs if version else {}
+    return Mapped(key.paths, key.types, mode, item, ordering, needs)
 
 
 def version_name(version: VersionField, taken: Container[str]) -> str:
     """Return the name of the attribute that orders items: its own, unless it is transformed."""
     if version.transform:
         return free_name(f"{joined(version.path)}_ns", taken)
-    return attribute_name(version.path, taken)
+    return attribute_name(version.path, taken) if version.path else free_name("sent_at", taken)
 
 
 def version_expression(version: VersionField) -> Any:
     """Return the expression of the attribute that orders items."""
+    if not version.path:
+        return {"meta": "sent_at"}
     path = path_expression(version.path)
     return {"from": path, "transform": version.transform} if version.transform else path
 

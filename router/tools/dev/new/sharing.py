@@ -189,7 +189,7 @@ def _map_type(
     if version:
         ordering = names.own(version_name(version, ()))
         item[ordering] = version_expression(version)
-        keywords = {version.path: version.keywords}
+        keywords = version.needs
     is_kept = is_alone and len(group.discriminator) == 1
     if group.discriminator and (is_kept or not version):
         # An update that sets no attribute stores nothing, and each other member may be missing.
@@ -213,7 +213,7 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
     item = group.key.item
-    keywords: dict[Steps, Mapping[str, Any]] = {version.path: version.keywords}
+    keywords: dict[Steps, Mapping[str, Any]] = {**version.needs}
     if group.discriminator:
         discriminator = attribute_name(group.discriminator, taken)
         taken.add(discriminator)
@@ -231,7 +231,7 @@ def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) ->
     """
     found = {name: message[name] for name in members}
     paths = _paths_aside(group, group.common_version)
-    if group.common_version:
+    if group.common_version and group.common_version.path:
         paths.append(group.common_version.path)
     for path in paths:
         if path[0] not in members:

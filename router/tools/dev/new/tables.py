@@ -34,7 +34,7 @@ from router.tools.dev.new.s3_notifications import (
 )
 from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
-from router.tools.dev.new.versions import VersionField, choose_version, find_version
+from router.tools.dev.new.versions import SENT_AT, VersionField, choose_version, find_version
 
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
@@ -243,7 +243,7 @@ class _Planner:
             except UsageError as error:
                 errors.append(error)
                 continue
-            if version.path in key.paths.values():
+            if version.path and version.path in key.paths.values():
                 raise UsageError(
                     f"--version {part}: it is the key, and messages of one key have the same"
                 )
@@ -294,7 +294,7 @@ class _Planner:
         for shape, version, mapped in zip(self._shapes, versions, types, strict=True):
             note = f"mode {mapped.mode}"
             if version:
-                note += f" by {'.'.join(version.path)}: {version.reason}"
+                note += f" by {version.name}: {version.reason}"
             elif repeats:
                 note += f": {_WITHOUT_ORDER[mapped.mode]}"
             notes.setdefault(note, []).append(shape.value)
@@ -345,7 +345,7 @@ class _Planner:
             members = [name for name in shared.members if (name,) != path]
             self._notes.append(
                 f"route {self._wanted.name}-{COMMON} stores what all have, of the latest message by "
-                f"{'.'.join(path)}: {', '.join(members)}"
+                f"{group.common_version.name}: {', '.join(members)}"
             )
         if shared.repeated:
             self._notes.append(
@@ -358,7 +358,7 @@ class _Planner:
         unordered = []
         for shape, version, mapped in zip(group.shapes, group.versions, shared.types, strict=True):
             if version:
-                ordered.setdefault(".".join(version.path), []).append(mapped.version)
+                ordered.setdefault(version.name, []).append(mapped.version)
             else:
                 unordered.append(shape.value)
         for field, attributes in ordered.items():
@@ -371,18 +371,18 @@ class _Planner:
             which = f" of {', '.join(unordered)}" if any(unordered) else ""
             self._notes.append(
                 f"no field orders messages{which}: of several for one key the last received counts; "
-                "name one with --version"
+                f"{_NAME_VERSION}"
             )
 
 
 _REPEATED = 2
 """The tier of a field that is the same in all samples."""
+_NAME_VERSION = f"name one with --version; --version {SENT_AT} is the time at which each was sent"
 _WITHOUT_ORDER = {
-    "put": "the last message of a key replaces the item, as no field orders them; name one with "
-    "--version",
+    "put": "the last message of a key replaces the item, as no field orders them; " + _NAME_VERSION,
     "insert": "the first message of a key stays",
-    "update": "the last message of a key sets its attributes, as no field orders them; name one with "
-    "--version",
+    "update": "the last message of a key sets its attributes, as no field orders them; "
+    + _NAME_VERSION,
 }
 
 

@@ -20,7 +20,7 @@ from router.tools.dev.new.fields import (
     snake_case,
     values_at,
 )
-from router.tools.dev.new.inference import TIME
+from router.tools.dev.new.inference import TIME, Keywords
 
 _CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
@@ -32,16 +32,31 @@ _TIME_OF_MESSAGE = re.compile(
 """Names of a time that may order messages, if each of a key has another one."""
 
 
+SENT_AT = "meta.sent_at"
+"""What `--version` names for the time at which each message was sent."""
+
+
 class VersionField(Struct, frozen=True):
-    """A field by which messages of one key are ordered."""
+    """A field by which messages of one key are ordered, or the time at which each was sent."""
 
     path: Names
+    """() for that time."""
     keywords: Mapping[str, Any]
     """Keywords of its schema, which a time needs to be read."""
     reason: str
     """Why it was chosen, for people."""
     transform: str = ""
     """The transform by which its values sort in order, "" if they do."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in notes, and for `--version`."""
+        return ".".join(self.path) or SENT_AT
+
+    @property
+    def needs(self) -> Keywords:
+        """What the schema of the messages needs."""
+        return {self.path: self.keywords} if self.path else {}
 
 
 def find_version(
@@ -79,6 +94,8 @@ def choose_version(messages: Messages, given: str) -> VersionField:
     """Return the version that a part of `--version` names; raises UsageError."""
     path = tuple(given.split("."))
     if path not in paths_of(messages):
+        if given == SENT_AT:
+            return VersionField((), {}, f"{_CHOSEN}; the time at which each message was sent")
         raise UsageError(f"--version {given}: no sample has a value at '{given}'")
     values = values_at(messages, path)
     if are_times(values) or pattern_of_times(values):

@@ -226,6 +226,16 @@ def test_a_given_version() -> None:
     assert [each.transform for each in found] == ["", "", "to_epoch_ns"]
 
 
+def test_the_time_of_sending_as_the_version() -> None:
+    """Each message has one; a field of this name counts first."""
+    found = [choose_version([message], "meta.sent_at") for message in ({"n": 1}, {"meta": {"sent_at": 1}})]
+
+    assert [(each.path, each.name, each.needs) for each in found] == [
+        ((), "meta.sent_at", {}),
+        (("meta", "sent_at"), "meta.sent_at", {("meta", "sent_at"): {}}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -21,9 +21,11 @@ def at(minute: int) -> str:
     return f"2026-01-02T03:{minute:02}:00Z"
 
 
-def planned(messages: Sequence[dict[str, Any]], config: spec.Config | None = None) -> Plan:
+def planned(
+    messages: Sequence[dict[str, Any]], config: spec.Config | None = None, mode: str = "", version: str = ""
+) -> Plan:
     """The plan for messages of a queue `orders`; of several candidates the first is the key."""
-    wanted = Wanted("orders", "orders", "orders")
+    wanted = Wanted("orders", "orders", "orders", mode=mode, version=version)
     return plan_routes(SampleSet(tuple(messages)), wanted, config, lambda candidates, table: candidates[0])
 
 
@@ -504,3 +506,43 @@ def test_messages_of_a_queue_that_one_route_takes() -> None:
     plan = planned(messages, config)
 
     assert list(items(plan)) == ["placed", "paid"]
+
+
+@pytest.mark.parametrize(("mode", "chosen"), [("", "newest"), ("newest", "newest"), ("update", "update")])
+def test_messages_that_are_ordered_by_the_time_of_sending(mode: str, chosen: str) -> None:
+    """For messages without an order of their own, as the details of many events of EventBridge are."""
+    messages = [{"instance_id": "i-1", "sent_at": state} for state in ("pending", "running")]
+
+    plan = planned(messages, mode=mode, version="meta.sent_at")
+
+    [route] = plan.routes
+    assert route.settings["item"] == {
+        "instance_id": "instance_id",
+        "sent_at": "sent_at",
+        "sent_at_": {"meta": "sent_at"},
+    }
+    assert route.settings["write"] == {"mode": chosen, "version": "sent_at_"}
+    note = f"mode {chosen} by meta.sent_at: chosen with --version; the time at which each message was sent"
+    assert note in plan.tables[0].notes
+
+
+def test_types_of_message_that_are_ordered_by_the_time_of_sending() -> None:
+    """What all have is of the one that was sent last, and each type has a version of its own."""
+    messages: list[dict[str, Any]] = [
+        {"type": kind, "order_id": f"o-{number}", "customer": "c", f"of_{kind}": number}
+        for number in range(10)
+        for kind in ("placed", "paid")
+    ]
+
+    plan = planned(messages, version="meta.sent_at")
+
+    assert items(plan) == {
+        "placed": {"of_placed": "of_placed", "placed_sent_at": {"meta": "sent_at"}},
+        "paid": {"of_paid": "of_paid", "paid_sent_at": {"meta": "sent_at"}},
+        "common": {"type": "type", "customer": "customer", "sent_at": {"meta": "sent_at"}},
+    }
+    assert "versions, of each type its own, by meta.sent_at: placed_sent_at, paid_sent_at" in plan.tables[0].notes
+    assert (
+        "route orders-common stores what all have, of the latest message by meta.sent_at: customer"
+        in plan.tables[0].notes
+    )
