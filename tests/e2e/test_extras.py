@@ -128,6 +128,9 @@ def aws() -> Iterator[LocalAws]:
 def test_worker(router: Run, config: Path, aws: LocalAws, words: str) -> None:
     """For the commands that call AWS; what there is not to do is said."""
     environment = environment_with("worker", config.parent / "only")
+    _, sqs = clients(aws)
+    # Commands receive messages, and one that was stopped may have left those of another test invisible.
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="users")["QueueUrl"], MessageBody=MESSAGE)
 
     done = router(*words.split(), env={**environment, **aws.environment()})
 
