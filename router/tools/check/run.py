@@ -5,7 +5,6 @@ are findings.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -105,15 +104,16 @@ def examine(
     # Paused once: each pause ends with a collection, which would look through all that is made so
     # far.
     with without_garbage_collector():
-        loaded = _load(partial(load, path, env, unset, unsaved, with_plugins=with_plugins), path)
-        return _examine(loaded, compare, rules)
+        loaded = load_to_examine(path, env, unset, unsaved, with_plugins=with_plugins)
+        return examine_loaded(loaded, compare, rules)
 
 
-def _examine(
+def examine_loaded(
     loaded: Loaded,
-    compare: Callable[[Loaded], None] | None,
-    rules: Iterable[Rule[Subject]] | None,
+    compare: Callable[[Loaded], None] | None = None,
+    rules: Iterable[Rule[Subject]] | None = None,
 ) -> Report:
+    """Return the findings of a config that is loaded, as `examine` does."""
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
@@ -172,10 +172,17 @@ def run_rules(
     return results
 
 
-def _load(load_config: Callable[[], Loaded], path: FilePath) -> Loaded:
+def load_to_examine(
+    path: FilePath,
+    env: Mapping[str, str],
+    unset: Severity = "error",
+    unsaved: Unsaved = NO_UNSAVED,
+    *,
+    with_plugins: bool = True,
+) -> Loaded:
     """Load the config; if the loader crashes, that is the only finding."""
     try:
-        return load_config()
+        return load(path, env, unset, unsaved, with_plugins=with_plugins)
     except RouterError:
         raise
     except BaseException as error:  # a panic of jsonschema-rs, as above

@@ -7,6 +7,7 @@ before, and compares first; then it changes the stack as a deployment does.
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ from router.tools.deploy.template.document import (
 )
 from router.tools.deploy.template.expressions import hidden_parameters, variables_of
 from router.tools.deploy.template.options import TemplateOptions, with_options
-from router.tools.deploy.template.parts import make_fitting, make_template
+from router.tools.deploy.template.parts import make_fitting, make_template, require_room
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
 from router.tools.deploy.template.tags import kept_tags
 from router.tools.deploy.template.worker import (
@@ -128,7 +129,8 @@ class DeployRun(StackRun):
             self._known = hidden_variables(old.body, environment)
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
-        config = read_for_deployment(self._path, self._known)
+        fits = partial(require_room, make=make_template(self._deploys.worker))
+        config = read_for_deployment(self._path, self._known, fits)
         given = self._deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
         if kept:

@@ -112,8 +112,9 @@ def command(
         make = partial(_manifests, env=env)
     else:
         make = _template(form, worker, **more)
+    require = _fits(worker) if form in ("yaml", "json") else None
     with exit_on_findings(err=True):
-        read = read_for_deployment(config, env)
+        read = read_for_deployment(config, env, require)
     _write(make(read), form, output)
 
 
@@ -153,6 +154,13 @@ def _template(
         return as_json(document) if form == "json" else as_yaml(document)
 
     return make
+
+
+def _fits(worker: bool) -> "Callable[[DeployableConfig], None]":
+    from router.tools.deploy.template.document import make_document
+    from router.tools.deploy.template.parts import require_room
+
+    return partial(require_room, make=partial(make_document, as_worker=worker))
 
 
 def _write(text: str, form: str, path: Path | None) -> None:

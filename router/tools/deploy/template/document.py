@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -16,9 +16,9 @@ from router.errors import ConfigError, UsageError
 from router.runtime.config.environment import RT005, Reference, split_references
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
-from router.runtime.program.load import Loaded, Program
+from router.runtime.program.load import Loaded, Program, without_garbage_collector
 from router.runtime.program.precompiled import File
-from router.tools.check.run import examine
+from router.tools.check.run import examine_loaded, load_to_examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
@@ -68,23 +68,35 @@ class DeployableConfig(Struct, frozen=True):
         return tuple(Substitutions(self.files).variables)
 
 
-def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
+def read_for_deployment(
+    path: Path,
+    env: Mapping[str, str] = os.environ,
+    require: Callable[[DeployableConfig], object] | None = None,
+) -> DeployableConfig:
     """Check and read a config for a template; variables in texts may be unset.
 
-    Raises ConfigError if it has errors, UsageError for a number from a variable that has no value.
+    `require` may refuse it before the rules of the check are run, which can take seconds. Raises ConfigError if it has
+    errors, UsageError for a number from a variable that has no value.
     """
-    seen: list[Loaded] = []
-    report = examine(path, env, seen.append, "warning")
+    with without_garbage_collector():
+        loaded = load_to_examine(path, env, "warning")
+        if require and loaded.program is not None:
+            require(_deployable(path, loaded, loaded.program))
+        report = examine_loaded(loaded)
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
-    if errors or seen[0].program is None:
+    if errors or loaded.program is None:
         # A variable that is not set may be the cause.
         raise ConfigError(
             tuple(each for each in report.findings if each in errors or each.code.id == RT005.id)
         )
-    files = read_files(path, seen[0].program.config.include)
-    for file in files:
+    config = _deployable(path, loaded, loaded.program)
+    for file in config.files:
         _require_values(file, env)
-    return DeployableConfig(path, seen[0].program, seen[0], files)
+    return config
+
+
+def _deployable(path: Path, loaded: Loaded, program: Program) -> DeployableConfig:
+    return DeployableConfig(path, program, loaded, read_files(path, program.config.include))
 
 
 def _require_values(file: File, env: Mapping[str, str]) -> None:

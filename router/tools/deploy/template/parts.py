@@ -9,12 +9,14 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.model import Path
+from router.runtime.aws.references import is_name
 from router.runtime.config import spec
+from router.runtime.program.load import without_garbage_collector
 from router.runtime.program.precompiled import File
 from router.tools.check.owners import owners_of
 from router.tools.deploy.template.alias import with_alias
 from router.tools.deploy.template.document import DeployableConfig, Document, make_document
-from router.tools.deploy.template.limits import TemplateTooLargeError
+from router.tools.deploy.template.limits import MAX_RESOURCES, TemplateTooLargeError
 
 MANY_NAMES = 6
 """Names of a part that are shown."""
@@ -67,13 +69,33 @@ def make_fitting(
     config: DeployableConfig, make: Callable[[DeployableConfig], Document]
 ) -> Document:
     """Return the template of a config; raises UsageError with a split that fits, if it is too large."""
-    try:
-        return make(config)
-    except TemplateTooLargeError as error:
-        split = find_split(config, make) if error.counted else None
-        if split is None:
-            raise
-        raise UsageError("\n".join([str(error), *split.lines])) from None
+    with without_garbage_collector():
+        try:
+            return make(config)
+        except TemplateTooLargeError as error:
+            split = find_split(config, make) if error.counted else None
+            if split is None:
+                raise
+            raise UsageError("\n".join([str(error), *split.lines])) from None
+
+
+def require_room(config: DeployableConfig, make: Callable[[DeployableConfig], Document]) -> None:
+    """Raise what `make_fitting` raises, if a count of queues and tables shows that the template is too large."""
+    program = config.program
+    read = program.engine.queues.values()
+    queues = [
+        queue
+        for queue in read
+        if is_name(queue.reference) and program.config.queues.get(queue.name, spec.Queue()).managed
+    ]
+    tables = [
+        name
+        for name, table in program.config.tables.items()
+        if table.managed and is_name(table.name or name)
+    ]
+    # Each queue that is read has a mapping of the function, or a policy by which the service scales.
+    if len(read) + len(queues) + len(tables) > MAX_RESOURCES:
+        make_fitting(config, make)
 
 
 def find_split(
@@ -153,19 +175,26 @@ def _largest_part(
 ) -> Part | None:
     """Return the part of as many of the first units as fit; None if none fits.
 
-    From a guess on, the number is doubled until it does not fit, and then found by halving.
+    A part mostly has as many units as the one before, which is the guess: from there on, steps double until one is
+    known that fits and one that does not. The number is then found by halving.
     """
     found = None
     fitting, too_many = 0, len(units) + 1
     count = min(guess, len(units))
+    step = 1
     while fitting < count < too_many:
         part = _part(config, units[:count], make)
         if part is None:
             too_many = count
         else:
             fitting, found = count, part
-        is_bounded = too_many <= len(units)
-        count = (fitting + too_many) // 2 if is_bounded else min(2 * fitting, len(units))
+        if fitting and too_many <= len(units):
+            count = (fitting + too_many) // 2
+        elif fitting:
+            count = min(fitting + step, len(units))
+        else:
+            count = max(too_many - step, 1)
+        step *= 2
     return found
 
 

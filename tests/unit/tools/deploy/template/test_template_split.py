@@ -1,14 +1,15 @@
 """Tests of how a config that is too large for a stack can be split: each part fits, and all routes are in one."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from router.errors import UsageError
+from router.errors import ConfigError, UsageError
 from router.tools.deploy.template import limits
 from router.tools.deploy.template.document import DeployableConfig, read_for_deployment
-from router.tools.deploy.template.parts import Split, find_split, make_fitting, make_template
+from router.tools.deploy.template.parts import Split, find_split, make_fitting, make_template, require_room
 
 Read = Callable[..., DeployableConfig]
 MAKE = make_template(as_worker=False)
@@ -103,6 +104,36 @@ def test_many_names_are_counted(read: Read, monkeypatch: pytest.MonkeyPatch) -> 
     assert split
     assert str(split.parts[0]).startswith("flow0, flow1, flow2, flow3, flow4, flow5 and 3 more: 9 routes, ")
     assert sum(len(part.routes) for part in split.parts) == 16
+
+
+@pytest.mark.parametrize(("count", "refused"), [(166, ConfigError), (167, UsageError)])
+def test_what_is_too_large_is_refused_before_the_rules(tmp_path: Path, count: int, refused: type[Exception]) -> None:
+    """If queues, their mappings and tables are more than 500, a fault that a rule finds is not reported any more."""
+    path = tmp_path / "routes.yaml"
+    text = flows([f"flow{number}" for number in range(count)])
+    schema = "{type: object, required: [n], properties: {n: {type: integer}}}"
+    path.write_text(f"version: 1\n{text}  faulty: {{queue: flow0, table: flow0, schema: {schema}, item: {{id: n}}}}\n")
+
+    with pytest.raises(refused) as raised:
+        read_for_deployment(path, {}, partial(require_room, make=MAKE))
+
+    assert ("by queue, these 3 parts fit" in str(raised.value)) == (refused is UsageError)
+
+
+@pytest.mark.parametrize("flows_of_a_part", [9, 10, 70])
+def test_a_part_has_as_many_flows_as_fit(read: Read, monkeypatch: pytest.MonkeyPatch, flows_of_a_part: int) -> None:
+    """Whether that is more or less than was tried first, for the first part and for the last."""
+    names = [f"flow{number}" for number in range(2 * flows_of_a_part + 3)]
+    config = read(flows(names))
+    monkeypatch.setattr(limits, "MAX_RESOURCES", 1000)
+    most = len(MAKE(read(flows(names[:flows_of_a_part]))).body["Resources"])
+    monkeypatch.setattr(limits, "MAX_RESOURCES", most)
+
+    split = find_split(config, MAKE)
+
+    assert split
+    first, *others = [len(part.routes) for part in split.parts]
+    assert (first, sum(others)) == (flows_of_a_part, flows_of_a_part + 3)
 
 
 def test_no_split_fits(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
