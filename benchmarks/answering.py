@@ -217,6 +217,7 @@ def _batch_items(content: bytes) -> list[tuple[str, dict[str, Any]]]:
         (table, request["PutRequest"]["Item"])
         for table, requests in json.loads(content)["RequestItems"].items()
         for request in requests
+        if "PutRequest" in request
     ]
 
 

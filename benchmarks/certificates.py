@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+AWS_ROOTS = 5
+"""The roots of AWS's endpoints, which the router reads first: docs/decisions/2026-11-30-five-roots-first.md"""
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
 _PEM = serialization.Encoding.PEM
 _USAGES = (
     "digital_signature",
@@ -26,22 +29,29 @@ _USAGES = (
 
 
 class TlsFiles(NamedTuple):
-    """The server's certificate with its key, and the trust store of the clients, for AWS_CA_BUNDLE."""
+    """The server's certificate with its key, and the trust stores of the clients, for AWS_CA_BUNDLE.
+
+    `bundle` has as many certificates as the system, `roots` as many as AWS's endpoints have.
+    """
 
     server: Path
     bundle: Path
+    roots: Path
 
 
 def make_certificates(folder: Path) -> TlsFiles:
-    """Write both files into a folder; the trust store has botocore's certificates too, so that it loads as slowly."""
+    """Write the files into a folder; the trust stores have some of botocore's certificates, to load as slowly."""
     authority, key = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 2048)
     root = _sign("benchmark authority", "benchmark authority", authority.public_key(), authority, None)
     own = _sign("benchmark", "benchmark authority", key.public_key(), authority, "127.0.0.1")
-    files = TlsFiles(folder / "server.pem", folder / "bundle.pem")
+    files = TlsFiles(folder / "server.pem", folder / "bundle.pem", folder / "roots.pem")
     form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     files.server.write_bytes(own.public_bytes(_PEM) + key.private_bytes(_PEM, form, plain))
     known = (Path(botocore.__file__).parent / "cacert.pem").read_bytes()
     files.bundle.write_bytes(known + root.public_bytes(_PEM))
+    begin = known.index(_BEGIN)
+    few = _BEGIN.join(known[begin:].split(_BEGIN)[:AWS_ROOTS])
+    files.roots.write_bytes(few + root.public_bytes(_PEM))
     return files
 
 

@@ -21,11 +21,13 @@ from serving import Server
 
 CPU = "check"
 SAMPLE, ROUTES, SCHEMAS = "the sample", "1,000 routes", "1,000 routes, as many schemas"
+ONE_QUEUE, FEW, MANY = "routes of one queue", "1,000", "2,000"
 COUNT = 1000
 BUDGETS = (
-    FigureBudget(CPU, SAMPLE, "router", TABLE, 0.55, aim=0.375),
+    FigureBudget(CPU, SAMPLE, "router", TABLE, 0.45),
     FigureBudget(CPU, ROUTES, "router", TABLE, 2.6, aim=2.5),
-    FigureBudget(CPU, SCHEMAS, "router", TABLE, 4.5, aim=2.5),
+    FigureBudget(CPU, SCHEMAS, "router", TABLE, 4),
+    FigureBudget(CPU, ONE_QUEUE, MANY, FEW, 2),
 )
 LEAST_OF = 5
 """Programs start so often in each round, in turn, and the least figure of each counts, as for cold starts."""
@@ -41,10 +43,18 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     figures = Figures("ms", 1e3)
     env = prepare(server.endpoint)
     with TemporaryDirectory() as folder:
-        routes = Path(folder) / "routes.yaml"
-        routes.write_text(json.dumps(probe.make_config(COUNT, own_queues=True)), encoding="utf-8")
-        schemas = counting_check.config(Path(folder), COUNT)
-        files = {SAMPLE: HERE.parent / "routes.yaml", ROUTES: routes, SCHEMAS: schemas}
+        files = {
+            SAMPLE: HERE.parent / "routes.yaml",
+            SCHEMAS: counting_check.config(Path(folder), COUNT, own_names=True),
+        }
+        configs = {
+            ROUTES: probe.make_config(COUNT, own_queues=True),
+            FEW: probe.make_config(COUNT, own_queues=False),
+            MANY: probe.make_config(2 * COUNT, own_queues=False),
+        }
+        for name, config in configs.items():
+            files[name] = Path(folder) / f"{name}.yaml"
+            files[name].write_text(json.dumps(config), encoding="utf-8")
         for _ in rounds:
             least: dict[str, float] = {}
             for _ in range(LEAST_OF):
@@ -53,9 +63,11 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
                 for name, command in commands.items():
                     least[name] = min(_seconds(command, env), least.get(name, float("inf")))
                 advance()
-            for case in files:
+            for case in (SAMPLE, ROUTES, SCHEMAS):
                 figures.add(case, "router", least[case])
                 figures.add(case, TABLE, least[TABLE])
+            for count in (FEW, MANY):
+                figures.add(ONE_QUEUE, count, least[count])
     return {CPU: figures}
 
 

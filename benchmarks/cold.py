@@ -24,7 +24,7 @@ from router.runtime.program.precompiled import COMPILED_NAME
 CPU, CLOCK, MEMORY = "cold start", "cold start, clock", "cold start, memory"
 CASE, LOADED = "first invocation", "loaded, with its first client"
 COUNTS = {CASE: 10, LOADED: 0}
-"""The messages of the event: an event without any has the handler make its client."""
+"""The messages of the event: an event without any has the handler make its client, for AWS's own endpoint, with TLS."""
 COMPILED, FROM_YAML = "router", "router, from YAML"
 BATCH_WRITER, TABLE = "batch_writer", "boto3 table"
 PROGRAMS = {
@@ -36,7 +36,7 @@ PROGRAMS = {
 }
 _OF_LOADED = (COMPILED, TABLE)
 BUDGETS = (
-    FigureBudget(CPU, LOADED, COMPILED, TABLE, 1 / 4),
+    FigureBudget(CPU, LOADED, COMPILED, TABLE, 1 / 5, aim=1 / 6),
     FigureBudget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     FigureBudget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     FigureBudget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
@@ -108,6 +108,9 @@ def _start(server: Server, case: str, program: str, package: Path) -> Start:
     command = [sys.executable, "-S", str(HERE / "start.py"), PROGRAMS[program]]
     env = prepare(server.endpoint, package / COMPILED_NAME if program == COMPILED else HERE / "routes.yaml")
     folders = [str(package)] if program == COMPILED else [env.get("PYTHONPATH", ""), *_FOLDERS]
+    if case == LOADED:
+        # The client reads the certificates that verify AWS's endpoint, and connects to nothing.
+        del env["AWS_ENDPOINT_URL"]
     env["PYTHONPATH"] = os.pathsep.join(folders).strip(os.pathsep)
     began = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

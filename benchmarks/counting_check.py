@@ -28,18 +28,18 @@ ROUTE = """  r{0}:
     when: "type == 'a{0}'"
     schema:
       type: object
-      required: [id, n]
-      properties: {{id: {{type: string, minLength: 1, maxLength: 100}}, n: {{type: number, minimum: {0}}}}}
+      required: [id{1}, n{1}]
+      properties: {{id{1}: {{type: string, minLength: 1, maxLength: 100}}, n{1}: {{type: number, minimum: {0}}}}}
     item:
-      id: id
+      id: id{1}
       a: {{from: x.y, transform: [strip, {{truncate: 80}}]}}
       b: {{meta: sent_at}}
-      c: {{template: "U#{{id}}"}}
-      d: {{hash: [id, n]}}
+      c: {{template: "U#{{id{1}}}"}}
+      d: {{hash: [id{1}, n{1}]}}
       e: {{ttl: 90d}}
-      f: "length(id)"
+      f: "length(id{1})"
       g: {{from: z, type: SS, default: [a]}}
-      n: {{from: n, type: N}}
+      n: {{from: n{1}, type: N}}
 """
 
 
@@ -62,10 +62,10 @@ def main() -> None:
     print(json.dumps(counts, indent=1))
 
 
-def config(folder: Path, count: int) -> Path:
-    """Write a config with so many routes."""
+def config(folder: Path, count: int, *, own_names: bool = False) -> Path:
+    """Write a config with so many routes, whose schemas may each have properties of their own."""
     queues = "".join(f"  q{index}: {{dead_letter: dlq}}\n" for index in range(count))
-    routes = "".join(ROUTE.format(index) for index in range(count))
+    routes = "".join(ROUTE.format(index, index if own_names else "") for index in range(count))
     file = folder / f"{count}.yaml"
     text = f"version: 1\ntables: {{things: {{key: {{id: S}}}}}}\nqueues:\n{queues}routes:\n{routes}"
     file.write_text(text, encoding="utf-8")

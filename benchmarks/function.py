@@ -39,7 +39,7 @@ RUST_SOURCES = HERE / "peers" / "rust"
 SIZE = "small"
 CONFIGS = ("routes", "pointers")
 _POINTERS = "router, pointers"
-CALLS = 1.5
+CALLS = 1.3
 """So many times the duration of a call may a batch take besides its processor time."""
 PLOTTED = 5
 """The duration of a call for first answers and the largest batches, of which `batch_writer` takes seconds."""
@@ -122,6 +122,7 @@ CASES = (
 THOUSAND = [case for case in CASES if case.count == 1000 and not (case.rejected or case.points)]
 """The batches whose wall-clock time is drawn by the duration of a call."""
 FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING, RUST))
+FIRST_TLS = FunctionCase(10, PLOTTED, 1, secure=True, programs=(ROUTER, BATCH_WRITER, NOTHING))
 QUICK = (
     FunctionCase(10, PLOTTED, 5),
     FunctionCase(1000, 8, 3),
@@ -130,15 +131,19 @@ QUICK = (
     *POINTERS,
 )
 SLOW = FunctionCase(1000, 8, 0).name
+IN_RUST_AT_MOST = {10: 1.1, 100: 1.1, 1000: 1.3}
+"""How many times as long as the function in Rust a batch may take, by its messages."""
 SLOW_TLS = FunctionCase(1000, 8, 0, secure=True).name
 BUDGETS = (
-    FigureBudget(WALL, SLOW, ROUTER, BATCH_WRITER, 1 / 18, aim=1 / 28),
+    FigureBudget(WALL, SLOW, ROUTER, BATCH_WRITER, 1 / 24, aim=1 / 30),
     FigureBudget(WALL, SLOW, ROUTER, BOUND, 1),
     FigureBudget(FRESH, SLOW_TLS, ROUTER, BOUND, 1),
     *(FigureBudget(WALL, case.name, ROUTER, BOUND, 1) for case in (*DEAD_LETTERS, *POINTERS)),
-    FigureBudget(START, FIRST.name, ROUTER, NOTHING, 2.7, aim=2.0),
-    FigureBudget(WALL, FunctionCase(10, PLOTTED, 0).name, ROUTER, RUST, 1.2, aim=1.1),
-    FigureBudget(WALL, FunctionCase(100, PLOTTED, 0).name, ROUTER, RUST, 1.35, aim=1.1),
+    FigureBudget(START, FIRST_TLS.name, ROUTER, NOTHING, 2.4, aim=2.0),
+    *(
+        FigureBudget(WALL, FunctionCase(count, 8, 0).name, ROUTER, RUST, limit)
+        for count, limit in IN_RUST_AT_MOST.items()
+    ),
 )
 STARTS = 3
 """First answers are short, so a round has several of each."""
@@ -159,7 +164,7 @@ def cases_of(*, quick: bool) -> tuple[FunctionCase, ...]:
 
 def steps(*, quick: bool, rounds: int) -> int:
     """Return how often `measure` calls `advance`."""
-    return rounds * (len(cases_of(quick=quick)) + STARTS)
+    return rounds * (len(cases_of(quick=quick)) + 2 * STARTS)
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
@@ -168,7 +173,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     if sys.platform != "linux":
         figures[WALL].missing = {"the whole function": "it needs Linux, which tells the processor time of a process"}
         return figures
-    digests = {case: case.digest() for case in (FIRST, *cases_of(quick=quick))}
+    digests = {case: case.digest() for case in (FIRST, FIRST_TLS, *cases_of(quick=quick))}
     with TemporaryDirectory() as folder:
         made = "a short run leaves it out" if quick else rust.build(RUST_SOURCES, Path(folder) / "rust")
         if isinstance(made, str):
@@ -184,10 +189,10 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
                         run = functions.run(program, case, digests[case], sum(_batches(program, case)))
                         _add(figures, case, program, run)
                     advance()
-                for _ in range(STARTS):
-                    for program in functions.programs(FIRST):
-                        started = functions.run(program, FIRST, digests[FIRST])
-                        figures[START].add(FIRST.name, program, started.first_answer)
+                for first in (FIRST, FIRST_TLS) * STARTS:
+                    for program in functions.programs(first):
+                        started = functions.run(program, first, digests[first])
+                        figures[START].add(first.name, program, started.first_answer)
                     advance()
     server.slow_down(0)
     return figures
@@ -283,7 +288,9 @@ class Functions:
     def _start(self, program: str, address: str, *, secure: bool) -> "subprocess.Popen[bytes]":
         """Start a function on its core, which a process inherits from the one that starts it."""
         paths, handler = self._programs[program]
-        env = prepare(self._server.endpoint) | (self._server.tls_environment() if secure else {})
+        env = prepare(self._server.endpoint)
+        if secure:
+            env |= self._server.tls_environment(few_roots=program == ROUTER)
         del env["ROUTER_CONFIG"]  # the package has its own
         variables = {
             **env,

@@ -56,10 +56,10 @@ CASES = (
 )
 QUICK = (Case("small", 1000, ALL[:3]), Case("medium", 200), Case("large", 10))
 BUDGETS = (
-    FigureBudget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 12, aim=1 / 16),
-    FigureBudget(FIGURE, "1,000 small", "router", "put_item", 1 / 50, aim=1 / 70),
-    FigureBudget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 12),
-    FigureBudget(FIGURE, "40 large", "router", "batch_writer", 1 / 10),
+    FigureBudget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 16, aim=1 / 24),
+    FigureBudget(FIGURE, "1,000 small", "router", "put_item", 1 / 80, aim=1 / 120),
+    FigureBudget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 25, aim=1 / 35),
+    FigureBudget(FIGURE, "40 large", "router", "batch_writer", 1 / 25, aim=1 / 35),
 )
 
 

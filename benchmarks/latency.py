@@ -10,14 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import node
-from drain import LATENCY_MS, NODE, SIZE, DrainCase, drain
+from drain import LATENCY_MS, NODE, SIZE, DrainCase, drain, idle_calls
 from figures import FigureBudget, Figures
 from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
 MEDIAN, HIGH, SENT = "latency", "latency, 99th percentile", "latency, messages a second"
-TWO_CALLS = "two calls"
+CALLS, IDLE = "latency, calls", "an idle queue"
+WRITE, BEFORE = "a write", "before"
 RATE = 100
 """Messages a second of the case in which all workers have the same load."""
 LOADS = (0.05, 0.8)
@@ -29,7 +30,15 @@ WORKERS = (
     DrainCase("boto3 loop", 1, LATENCY_MS, 300),
     DrainCase(NODE, 1, LATENCY_MS, 2_000),
 )
-BUDGETS = (FigureBudget(MEDIAN, f"{RATE} a second", "router", TWO_CALLS, 1.1),)
+CALLS_BEFORE = 1.6
+"""Calls of a message at `RATE`, as one receiver that does nothing else while it writes has made them."""
+IDLE_SECONDS = 3
+"""A worker whose receives wait a second each makes one call in a second of an idle queue."""
+BUDGETS = (
+    FigureBudget(MEDIAN, f"{RATE} a second", "router", WRITE, 1.8, aim=1.3),
+    FigureBudget(CALLS, f"{RATE} a second", "router", BEFORE, 1.25),
+    FigureBudget(CALLS, IDLE, "router", BEFORE, 1.1),
+)
 
 
 def steps(*, quick: bool, rounds: int) -> int:
@@ -40,6 +49,7 @@ def steps(*, quick: bool, rounds: int) -> int:
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
     """Measure in rounds; raises BenchmarkError if a worker did not write and delete all messages."""
     figures = {MEDIAN: Figures("ms", 1e3), HIGH: Figures("ms", 1e3), SENT: Figures("messages a second", 1)}
+    figures[CALLS] = Figures("calls", 1)
     with TemporaryDirectory() as folder:
         missing = node.install(Path(folder))
         for _ in rounds:
@@ -47,6 +57,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
                 if worker.program != NODE or not missing:
                     _measure_worker(server, worker, figures, Path(folder), SECONDS / 4 if quick else SECONDS)
                 advance()
+            figures[CALLS].add(IDLE, "router", idle_calls(server, WORKERS[0], IDLE_SECONDS))
+            figures[CALLS].add(IDLE, BEFORE, 1.0)
     server.slow_down(0)
     return figures
 
@@ -62,4 +74,7 @@ def _measure_worker(
         figures[HIGH].add(case, worker.program, drained.latency["p99"])
         figures[SENT].add(case, worker.program, rate)
         if worker.program == "router":
-            figures[MEDIAN].add(case, TWO_CALLS, 2 * LATENCY_MS / 1000)
+            figures[MEDIAN].add(case, WRITE, LATENCY_MS / 1000)
+            if rate == RATE:
+                figures[CALLS].add(case, worker.program, drained.calls / count)
+                figures[CALLS].add(case, BEFORE, CALLS_BEFORE)

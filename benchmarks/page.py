@@ -9,6 +9,7 @@ import drain
 import plots
 import tables
 from environment import HERE
+from latency import CALLS_BEFORE
 from results import Results
 from whereabouts import FLAME, RECORDS
 
@@ -38,11 +39,13 @@ def render(results: Results) -> str:
         starts=_measured(made, tables.STARTS),
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
         workers=made[tables.WORKERS],
+        calls_before=f"{CALLS_BEFORE:g}",
         latencies=_measured(made, tables.LATENCY, "Time from sent to stored", "latency"),
         **_limits(results),
         cold=made[tables.COLD],
         cold_count=cold.COUNTS[cold.CASE],
         checks=_measured(made, tables.CHECKS),
+        ways=_measured(made, tables.WAYS),
         stages=made[tables.STAGES],
         stage_counts=", ".join(f"{count:,} {size}" for size, count in RECORDS.items()),
         flames=_flames(results),

@@ -195,7 +195,7 @@ def _latency(results: Results) -> Any:
         axes.plot(ends, [place, place], "o-", color=COLOURS[program], label=label)
         for end in ends:
             axes.annotate(f"{end:,.0f}", (end, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
-    axes.axvline(2 * drain.LATENCY_MS, color=GREY, linestyle="--", linewidth=1, label=word(latency.TWO_CALLS))
+    axes.axvline(drain.LATENCY_MS, color=GREY, linestyle="--", linewidth=1, label=word(latency.WRITE))
     axes.set_xscale("log")
     axes.set_yticks(range(len(high.values)), [case for case, _ in high.values])
     axes.set_ylim(len(high.values) - 0.5, -0.8)

@@ -18,16 +18,17 @@ direct = build_opener(ProxyHandler({}))
 
 
 class Server:
-    """A running canned server: its endpoints, and the trust store for the one with TLS."""
+    """A running canned server: its endpoints, and the trust stores for the one with TLS."""
 
-    def __init__(self, port: str, secure_port: str, bundle: Path) -> None:
+    def __init__(self, port: str, secure_port: str, bundle: Path, roots: Path = Path()) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"
         self.secure_endpoint = f"https://127.0.0.1:{secure_port}"
         self.bundle = bundle
+        self.roots = roots
 
-    def tls_environment(self) -> dict[str, str]:
-        """Return the variables of a program that is to use TLS."""
-        bundle = str(self.bundle)
+    def tls_environment(self, *, few_roots: bool = False) -> dict[str, str]:
+        """Return the variables of a program that is to use TLS, and to read all certificates, or few for AWS."""
+        bundle = str(self.roots if few_roots else self.bundle)
         return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle, "NODE_EXTRA_CA_CERTS": bundle}
 
     def reset(self) -> None:
@@ -74,5 +75,5 @@ def serve() -> Iterator[Server]:
             assert process.stdin
             assert process.stdout
             port, secure_port = process.stdout.readline().split()
-            yield Server(port, secure_port, files.bundle)
+            yield Server(port, secure_port, files.bundle, files.roots)
             process.stdin.close()

@@ -9,6 +9,7 @@ import drain
 import function
 import handlers
 import latency
+import ways
 from figures import Figures, Judged
 from results import Results
 from rich.console import Console
@@ -30,6 +31,7 @@ WORKERS = "Workers that empty a queue"
 LATENCY = "From sent to stored"
 COLD = "Cold start and first invocation"
 CHECKS = "Checking a configuration"
+WAYS = "Other ways than a plain put"
 GROWTH = "Growth"
 STAGES = "Where the time of a record goes"
 _WORDS = {
@@ -37,7 +39,7 @@ _WORDS = {
     cold.COMPILED: "router",
     cold.TABLE: "boto3 and one Table",
     drain.NODE: "sqs-consumer on Node",
-    latency.TWO_CALLS: "a receive and a write",
+    latency.BEFORE: "one receiver that waits",
     function.NOTHING: "a function that does nothing",
     function.RUST: function.RUST_TITLE,
     function.BOUND: f"its processor time and {function.CALLS} calls",
@@ -50,10 +52,13 @@ _FIGURES = {
     drain.CPU: "worker, processor time",
     drain.SCALING: "worker, messages a second",
     latency.MEDIAN: "worker, from sent to stored",
+    latency.CALLS: "worker, calls",
     cold.CPU: "cold start, processor time",
     cold.CLOCK: "cold start, wall-clock time",
     cold.MEMORY: "cold start, peak memory",
     checking.CPU: "`router check`, processor time",
+    ways.CPU: "handler, processor time",
+    ways.BOUNDING: "handler, processor time",
 }
 
 
@@ -115,6 +120,8 @@ def suites(results: Results) -> list[Rows]:
         found.append(latencies(results))
     if cold.CPU in figures:
         found.append(cold_starts(results))
+    if ways.CPU in figures:
+        found.append(ways_of(results))
     if checking.CPU in figures:
         found.append(_compare(CHECKS, "configuration", figures[checking.CPU], "router"))
     if results.growth:
@@ -221,6 +228,17 @@ def cold_starts(results: Results) -> Rows:
         "ratio of the router (processor)",
     )
     return Rows(COLD, heads, rows)
+
+
+def ways_of(results: Results) -> Rows:
+    """Return the table of the ways of a message."""
+    figures = results.figures[ways.CPU]
+    rows: list[tuple[str, ...]] = []
+    for case, way in figures.values:
+        values = figures.of(case, way)
+        spread = f"{_number(min(values))} to {_number(max(values))}"
+        rows.append((way, _number(figures.median(case, way)), spread, str(figures.ratio(case, way, ways.PUT) or "")))
+    return Rows(WAYS, ("way", f"median, {figures.unit}", "range", "ratio to a plain put"), rows)
 
 
 def growth(results: Results) -> Rows:

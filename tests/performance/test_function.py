@@ -185,7 +185,7 @@ def test_the_table_of_budgets_has_aims() -> None:
             "at most 1/20",
             "not yet",
         ),
-        ("router to its processor time and 1.5 calls", "at most 1", "1.20 (1.20 to 1.20)", "NO", "", ""),
+        ("router to its processor time and 1.3 calls", "at most 1", "1.20 (1.20 to 1.20)", "NO", "", ""),
     ]
 
 

@@ -127,12 +127,13 @@ def bound_nesting(text: str | bytes) -> None:
     openers = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
     if openers <= MAX_NESTING:
         return
+    templates = data.count(_TEMPLATE)
+    openers -= templates
+    if openers <= MAX_NESTING:
+        return
     # Without them, no bracket is left out twice.
-    plain = data.replace(_TEMPLATE, b"")
-    openers -= (len(data) - len(plain)) // len(_TEMPLATE)
+    plain = data.replace(_TEMPLATE, b"") if templates else data
     for siblings in _SIBLINGS:
-        if openers <= MAX_NESTING:
-            return
         openers -= plain.count(siblings)
     if openers <= MAX_NESTING:
         return
