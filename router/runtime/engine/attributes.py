@@ -185,6 +185,12 @@ def memory_bytes(item: dict[str, AttributeValue]) -> int:
     return total
 
 
+def memory_of_scalars(item: Item) -> int:
+    """The same for an item of scalars that is not encoded."""
+    texts = [value for value in item.values() if value.__class__ is str]
+    return _VALUE_BYTES * len(item) + sum(map(len, texts))
+
+
 def _decode_number(text: str) -> Number:
     number = Decimal(text)
     return int(number) if number == number.to_integral_value() else number

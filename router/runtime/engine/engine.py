@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from router import codes
 from router.errors import Rejection
 from router.model import Item, Message, Outcome, Record, Route
-from router.runtime.engine.attributes import memory_bytes
+from router.runtime.engine.attributes import memory_bytes, memory_of_scalars
 from router.runtime.engine.backoff import Backoff, OutageBackoff
 from router.runtime.engine.decode import Decoder, PointerFinder, decode_plain
 from router.runtime.engine.identity import with_original_identity
@@ -49,6 +49,8 @@ UNLIMITED = Budget()
 
 PlanPut = Callable[[WriteConfig, Message, ValueTexts], Write]
 """From a message to its one write; `texts_for` the text of the data."""
+PlanItem = Callable[[WriteConfig, Item, Message, int], Write]
+"""From an item, its message and its place among the items of the message to its write, as the mode plans it."""
 PlanTyped = Callable[[WriteConfig, str, Message], Write]
 """From the text of the data, and the message without data, to the one write.
 
@@ -73,6 +75,8 @@ class CompiledRoute(Struct, frozen=True):
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
     plan_put: PlanPut | None = None
     """Plans the put or delete of the one item of a message as text, as `map_items` and the write mode do."""
+    plan_item: PlanItem | None = None
+    """Plans the put of an item as text, as the write mode does, where `plan_put` does not plan that of a message."""
     compile_typed: Callable[[], tuple[PlanTyped, ...]] | None = None
     """Returns what also decodes and validates: what takes more messages comes later, and is slower."""
     shape: Callable[[], str] = str
@@ -289,7 +293,8 @@ def _map(
 ) -> list[Write]:
     items = route.map_items(message, budget)
     config = route.write
-    plan_write = config.mode.plan
+    # A trace shows the items of writes, which a text has to be decoded for.
+    plan_write = config.mode.plan if route.plan_item is None or trace else route.plan_item
     # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
     is_copied = bool(route.transform_item) and not isinstance(items, list)
     if trace:
@@ -305,7 +310,11 @@ def _map(
             trace(route.route.name, "write", write)
         writes.append(write)
         if index:
-            planned += memory_bytes(write.item)
+            planned += (
+                memory_bytes(write.item)
+                if write.request is None
+                else max(write.size, memory_of_scalars(item))
+            )
             if planned > MAX_PLANNED_BYTES:
                 reason = (
                     f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"

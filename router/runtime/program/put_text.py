@@ -20,7 +20,7 @@ from router.runtime.engine.attributes import (
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
 )
-from router.runtime.engine.engine import PlanPut
+from router.runtime.engine.engine import PlanItem, PlanPut
 from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
@@ -79,16 +79,11 @@ def shared_parts(getters: Sequence[Getter]) -> frozenset[str]:
     return frozenset(shared)
 
 
-def text_of_name(getter: Getter) -> str:
-    """Return the name of an attribute in the JSON of an item."""
-    return msgspec.json.encode(getter.name).decode() + ":"
-
-
 def _attributes_of(getters: Sequence[Getter]) -> list[_Attribute]:
     shared = shared_parts(getters)
     attributes = []
     for getter in getters:
-        head, (field, *inner) = text_of_name(getter), getter.path or ("",)
+        head, (field, *inner) = head_of(getter.name), getter.path or ("",)
         # A part of the message needs no escapes if the message has none. Lists and maps that
         # attributes share are left to the mode: it stops where the item is too large.
         text_head = f'{head}{{"S":"' if field else ""
@@ -153,7 +148,7 @@ def plan_deletes_as_text(getters: Sequence[Getter], config: WriteConfig) -> Plan
     attributes = []
     for name, _, _ in keys:
         getter = by_name[name]
-        attributes.append((name, text_of_name(getter), bool(getter.path)))
+        attributes.append((name, head_of(name), bool(getter.path)))
 
     def plan_delete(config: WriteConfig, message: Message, texts: ValueTexts) -> Write:
         # All attributes are mapped: one that is not of the key may reject the message, too.
@@ -170,6 +165,54 @@ def plan_deletes_as_text(getters: Sequence[Getter], config: WriteConfig) -> Plan
             return config.mode.plan(config, item, message, 0)
 
     return plan_delete
+
+
+def items_can_be_text(config: WriteConfig) -> bool:
+    """Whether plain puts of items whose attributes are not known before may be planned as text."""
+    table = config.table
+    is_plain = config.mode.is_batched(bool(config.version)) and config.mode.stores == "item"
+    return is_plain and not table.write_units and all(kind != "B" for _, kind in table.key)
+
+
+def plan_items_as_text(config: WriteConfig) -> PlanItem:
+    """Return what plans the put of an item, as the mode does: of `for_each`, or after a hook.
+
+    Items with lists, maps or sets are left to the mode, as are those of which not the text alone decides.
+    """
+    keys = _keys_of(config)
+    heads = {name: head_of(name) for name in config.declared if _is_name(name)}
+
+    def plan_item(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+        try:
+            texts = [value for value in item.values() if value.__class__ is str]
+            if len(item) > MAX_ATTRIBUTES or sum(map(len, texts)) > MAX_ITEM_BYTES:
+                raise ValueError
+            text = "".join(texts)
+            plain = str if text.isprintable() and '"' not in text and "\\" not in text else None
+            parts: list[str] = []
+            for name, value in item.items():
+                head = heads.get(name) or head_of(name)
+                if value.__class__ is plain:
+                    parts.append(f'{head}{{"S":"{value}"}}')
+                else:
+                    parts.append(head + SCALARS[value.__class__](value, 1))
+            return _write(config, keys, item, f"{START}{','.join(parts)}{END}")
+        except Exception:
+            # The mode says what is wrong, if anything is.
+            return config.mode.plan(config, item, message, index)
+
+    return plan_item
+
+
+def _is_name(name: str) -> bool:
+    return name != "" and len(name) * 4 <= MAX_NAME_BYTES
+
+
+def head_of(name: str) -> str:
+    """Return the beginning of an attribute in the JSON of an item; raises ValueError if it may be none."""
+    if name.__class__ is not str or not _is_name(name):
+        raise ValueError
+    return msgspec.json.encode(name).decode() + ":"
 
 
 def _keys_of(config: WriteConfig) -> list[_Key]:

@@ -25,8 +25,10 @@ from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import CompiledMapping, compile_mapping
 from router.runtime.program.put_text import (
     can_be_text,
+    items_can_be_text,
     plan_as_text,
     plan_deletes_as_text,
+    plan_items_as_text,
 )
 
 UNKNOWN_TABLE = declare(
@@ -124,8 +126,11 @@ def compile_route(
     if queue.redaction is not None:
         return _guard(compiled, route, context, queue.redaction)
     # The limit of a transaction counts the bytes of its items, which a text does not.
-    if transform_item or queue.atomic:
+    if queue.atomic:
         return compiled
+    if transform_item or route.for_each is not None:
+        plan_item = plan_items_as_text(write) if items_can_be_text(write) else None
+        return structs.replace(compiled, plan_item=plan_item)
     schema = None if transform_message else context.schemas.standalone(validate)
     return _with_text(compiled, mapped, route, schema)
 

@@ -28,7 +28,7 @@ from router.runtime.engine.item_text import SCALARS, unescaped_texts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
 from router.runtime.program.mapping import follow
-from router.runtime.program.put_text import END, KEY_LIMITS, START, text_of_name
+from router.runtime.program.put_text import END, KEY_LIMITS, START, head_of
 from router.runtime.program.typed_schema import (
     Check,
     Tails,
@@ -359,7 +359,7 @@ def _compile_plan(
             return None
         lines.append(f"{name} = {place.expression}")
         # A name begins with what the value before it lacks.
-        head = quote + ("," if number else START) + text_of_name(getter)
+        head = quote + ("," if number else START) + head_of(getter.name)
         kind = None if place.absent or place.null else _PLAIN.get(place.kinds)
         if kind:
             quote = '"}'

@@ -124,7 +124,7 @@ def planned_both_ways(queue: CompiledQueue, body: str) -> list[tuple[Any, list[b
 def without_text(queue: CompiledQueue) -> CompiledQueue:
     """Return a queue of one route whose writes are planned by the mode."""
     (route,) = queue.routes
-    return structs.replace(queue, routes=(structs.replace(route, plan_put=None),))
+    return structs.replace(queue, routes=(structs.replace(route, plan_put=None, plan_item=None),))
 
 
 def body_of(data: Any, *, ascii_only: bool) -> str:
@@ -252,6 +252,74 @@ def test_both_ways_after_a_hook(tmp_path: Path, what: str, mode: str) -> None:
     assert text == general
     assert queue.routes[0].plan_put is not None
     assert queue.routes[0].compile_typed is None
+
+
+ITEM_HOOK = """
+
+@hookimpl
+def router_transform_item(item, message, route):
+    what = message.data["a"]
+    if what in ("drop", "reject"):
+        raise {"drop": Drop, "reject": Reject}[what]("no")
+    if what in NAMES:
+        return {**item, NAMES[what]: "x"}
+    return {**item, "a": VALUES[what]} if what in VALUES else SIZES.get(what)
+
+NAMES = {"name": "é\\"", "no name": "", "number as name": 7, "long name": "n" * 16_384, "odd name": Name("a")}
+SIZES = {
+    "no key": {"a": "x"}, "empty key": {"id": ""}, "number as key": {"id": 7},
+    "many": {"id": "x"} | {f"a{number}": number for number in range(80)},
+    "most": {"id": "x"} | {f"a{number}": number for number in range(79)},
+    "large": {"id": "x", "a": "y" * 500_000},
+    "shared": {"id": "x"} | {f"a{number}": "y" * 9000 for number in range(60)},
+}
+"""
+ITEMS = [*HOOKED, "name", "no name", "number as name", "long name", "odd name", "no key", "empty key"]
+ITEMS += ["number as key", "many", "most", "large", "shared"]
+
+
+@pytest.mark.parametrize("what", ITEMS)
+def test_both_ways_after_a_hook_of_items(tmp_path: Path, what: str) -> None:
+    """Whatever a plugin makes of an item, of a message or of each element."""
+    (tmp_path / "own.py").write_text(f"{HOOK.partition('@hookimpl')[0]}{ITEM_HOOK}", encoding="utf-8")
+    route = {"queue": "q", "table": "things", "item": {"id": "id", "a": "a"}}
+    config = {"version": 1, "plugins": ["own.py"], "tables": {"things": {"key": {"id": "S"}}}, "routes": {"r": route}}
+    (tmp_path / "routes.yaml").write_text(json.dumps(config), encoding="utf-8")
+    queue = load_program(tmp_path / "routes.yaml", {}).engine.queues["q"]
+
+    general, text = planned_both_ways(queue, json.dumps({"id": "x", "a": what}))
+
+    assert text == general
+    assert queue.routes[0].plan_item is not None
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(MESSAGES, max_size=3), KEYS)
+def test_both_ways_for_each_element(queue_of: Compile, lines: list[Any], key: Any) -> None:
+    """The elements of a list, whatever is in them."""
+    item = {name: f"element.{name}" for name in (*key, "a", "b", "c")}
+    queue = queue_of(item, key, {"mode": "put"}, for_each="lines")
+    assert queue is not None
+    assert queue.routes[0].plan_item is not None
+
+    general, text = planned_both_ways(queue, json.dumps({"lines": lines}))
+
+    assert text == general
+
+
+@pytest.mark.parametrize(
+    ("write", "table"),
+    [({"mode": "insert"}, {}), ({"mode": "delete"}, {}), ({"mode": "put"}, {"write_units": 5})],
+    ids=["a condition", "a key", "counted bytes"],
+)
+def test_items_that_are_no_plain_puts(queue_of: Compile, write: Any, table: Any) -> None:
+    """They are left to the mode, as is a binary key."""
+    queue = queue_of({"id": "element.id"}, {"id": "S"}, write, for_each="lines", table=table)
+    binary = queue_of({"id": "element.id"}, {"id": "B"}, {"mode": "put"}, for_each="lines")
+
+    assert queue is not None
+    assert binary is not None
+    assert (queue.routes[0].plan_item, binary.routes[0].plan_item) == (None, None)
 
 
 @pytest.mark.parametrize(
