@@ -292,8 +292,8 @@ def pointer(path: Path | list[str | int]) -> str:
 
 def escape(path: Path | list[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901)."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return "".join(f"/{step}" for step in steps)
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in path]
+    return "/".join(["", *steps])
 
 
 def steps_of(json_pointer: str) -> list[str]:

@@ -144,7 +144,10 @@ class Locator:
             error, base = best, at
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
-        reason = self._reason(keyword, _without_guards(tuple(error.schema_path)), uri)
+        place = tuple(error.schema_path)
+        if self._contents is not None:
+            place = _without_guards(place)
+        reason = self._reason(keyword, place, uri)
         missing = getattr(error.kind, "property", None)
         if missing is not None:
             reason += f": '{missing}' is missing"
