@@ -15,8 +15,10 @@ from ways import BRACKETS, WHOLE
 
 REPETITIONS, TIMES = 25, 20
 _HUB = "https://api.github.com"
-_OF_A_USER = ("followers", "following{/other_user}", "gists{/gist_id}", "starred{/owner}{/repo}", "subscriptions")
-_OF_A_USER += ("organizations", "repos", "events{/privacy}", "received_events")
+_OF_A_USER = (
+    *("followers", "following{/other_user}", "gists{/gist_id}", "starred{/owner}{/repo}", "subscriptions"),
+    *("organizations", "repos", "events{/privacy}", "received_events"),
+)
 _OF_A_REPOSITORY = (
     *("forks", "keys{/key_id}", "collaborators{/collaborator}", "teams", "hooks", "issues/events{/number}", "events"),
     *("assignees{/user}", "branches{/branch}", "tags", "git/blobs{/sha}", "git/tags{/sha}", "git/refs{/sha}"),

@@ -216,9 +216,10 @@ def idle_calls(server: Server, case: DrainCase, seconds: int) -> float:
         try:
             _await(server, case, workers, log)
             time.sleep(1)
-            before = server.report()["calls"]["receivemessage"]
+            before: int = server.report()["calls"]["receivemessage"]
             time.sleep(seconds)
-            return (server.report()["calls"]["receivemessage"] - before) / seconds
+            after: int = server.report()["calls"]["receivemessage"]
+            return (after - before) / seconds
         finally:
             for worker in workers:
                 worker.send_signal(signal.SIGTERM)

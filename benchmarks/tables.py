@@ -14,6 +14,7 @@ from figures import Figures, Judged
 from results import Results
 from rich.console import Console
 from rich.table import Table
+from way import PUT
 
 
 class Rows(NamedTuple):
@@ -237,7 +238,7 @@ def ways_of(results: Results) -> Rows:
     for case, way in figures.values:
         values = figures.of(case, way)
         spread = f"{_number(min(values))} to {_number(max(values))}"
-        rows.append((way, _number(figures.median(case, way)), spread, str(figures.ratio(case, way, ways.PUT) or "")))
+        rows.append((way, _number(figures.median(case, way)), spread, str(figures.ratio(case, way, PUT) or "")))
     return Rows(WAYS, ("way", f"median, {figures.unit}", "range", "ratio to a plain put"), rows)
 
 

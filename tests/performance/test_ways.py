@@ -43,7 +43,7 @@ def test_each_way_has_a_bound() -> None:
 @pytest.mark.parametrize("way", MEASURED)
 def test_a_way_costs_no_more_than_it_did(way: str) -> None:
     """Instructions and calls of a message, without the fixed cost of a batch."""
-    command = [sys.executable, SCRIPT, way, "--count"]
+    command = [sys.executable, str(SCRIPT), way, "--count"]
 
     found = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout)
 
