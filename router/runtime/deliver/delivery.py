@@ -62,6 +62,8 @@ MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
 
 The last of them may exceed it.
 """
+WRITE_BYTES = 350
+"""What a write takes besides its text."""
 LARGE_BODY = 16 * 1024
 """Characters; the one item of a message with a shorter body is not counted."""
 
@@ -467,7 +469,7 @@ def _plan_quickly(
 
 
 def _memory_of(write: Write) -> int:
-    return write.size if write.request is not None else memory_bytes(write.item)
+    return memory_bytes(write.item) if write.request is None else write.size + WRITE_BYTES
 
 
 def _not_planned(record: Record, error: BaseException, interruptible: bool) -> PlannedMessage:

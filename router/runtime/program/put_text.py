@@ -191,7 +191,7 @@ def plan_items_as_text(config: WriteConfig) -> PlanItem:
             plain = str if text.isprintable() and '"' not in text and "\\" not in text else None
             parts: list[str] = []
             for name, value in item.items():
-                head = heads.get(name) or head_of(name)
+                head = heads.get(name) or _undeclared(name)
                 if value.__class__ is plain:
                     parts.append(f'{head}{{"S":"{value}"}}')
                 else:
@@ -208,10 +208,15 @@ def _is_name(name: str) -> bool:
     return name != "" and len(name) * 4 <= MAX_NAME_BYTES
 
 
-def head_of(name: str) -> str:
-    """Return the beginning of an attribute in the JSON of an item; raises ValueError if it may be none."""
+def _undeclared(name: str) -> str:
+    """Return what `head_of` does, of a name by a plugin; raises ValueError if it may be none."""
     if name.__class__ is not str or not _is_name(name):
         raise ValueError
+    return head_of(name)
+
+
+def head_of(name: str) -> str:
+    """Return the beginning of an attribute in the JSON of an item."""
     return msgspec.json.encode(name).decode() + ":"
 
 
