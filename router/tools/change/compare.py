@@ -26,6 +26,7 @@ from router.tools.change.change_codes import (
 )
 from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
+from router.tools.change.index_refusals import index_refusals
 from router.tools.change.items import compare_parts, conflicts
 from router.tools.change.new_meetings import new_meetings
 from router.tools.change.number_texts import other_number_texts
@@ -40,6 +41,7 @@ from router.tools.change.report import (
 from router.tools.change.routes import (
     ACCEPTING,
     MAPPING,
+    RoutePairs,
     RouteVersion,
     pair,
     routes_of,
@@ -100,7 +102,8 @@ def _compare(
         ),
         *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
-        *(change for before, after in changed for change in _side_by_side(before, after)),
+        *_side_by_side(pairs),
+        *index_refusals(was, now),
         *unstored_versions(was, now, pairs),
         *other_number_texts(old, new, pairs),
         *new_meetings(old, new, pairs),
@@ -135,14 +138,10 @@ def _hidden_values(*versions: ConfigVersion) -> SecretValues:
 
 def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
-    both = pair(routes_of(old), routes_of(new)).both
-    changed = [(before, after) for before, after in both if before.parts != after.parts]
+    was, now = routes_of(old), routes_of(new)
+    changes = (*_side_by_side(pair(was, now)), *index_refusals(was, now))
     hidden = _hidden_values(old, new)
-    return _conflicts(
-        change.without(hidden)
-        for before, after in changed
-        for change in _side_by_side(before, after)
-    )
+    return _conflicts(change.without(hidden) for change in changes)
 
 
 def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -> str:
@@ -321,15 +320,18 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
     return change.code in (DISPOSITION, MESSAGES_LOST)
 
 
-def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    for why in conflicts(old, new):
-        yield ConfigChange(
-            SIDE_BY_SIDE,
-            f"two versions must not write side by side: {why}",
-            new.path,
-            old.path,
-            new.name,
-        )
+def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
+    for old, new in pairs.both:
+        if old.parts == new.parts:
+            continue
+        for why in conflicts(old, new):
+            yield ConfigChange(
+                SIDE_BY_SIDE,
+                f"two versions must not write side by side: {why}",
+                new.path,
+                old.path,
+                new.name,
+            )
 
 
 def _of_one_version(code: Any, what: str, routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
