@@ -86,9 +86,7 @@ def resource(type_: str, physical_id: str, status: str = "CREATE_COMPLETE") -> d
 TABLE, QUEUE = "AWS::DynamoDB::Table", "AWS::SQS::Queue"
 
 
-def test_a_table_of_another_stack(
-    existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber
-) -> None:
+def test_a_table_of_another_stack(existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber) -> None:
     """AWS refuses to import it: that is said before, with the way out, also if its key is another."""
     services, name, _ = existing
     answer = {"StackResources": [resource("AWS::SQS::Queue", "x"), resource(TABLE, name)]}
@@ -105,9 +103,7 @@ def test_a_table_of_another_stack(
     assert lines == []
 
 
-def test_a_queue_of_another_stack(
-    existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber
-) -> None:
+def test_a_queue_of_another_stack(existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber) -> None:
     """It is not deleted by hand."""
     services, name, url = existing
     answer = {"StackResources": [resource(QUEUE, url)]}
@@ -141,7 +137,9 @@ def test_a_table_of_no_stack(
         answer = {"StackResources": [resource(type_, name, status) for type_, status in found.items()]}
         cloudformation.add_response("describe_stack_resources", answer)
     else:
-        cloudformation.add_client_error("describe_stack_resources", "ValidationError", f"Stack for {name} does not exist")
+        cloudformation.add_client_error(
+            "describe_stack_resources", "ValidationError", f"Stack for {name} does not exist"
+        )
     lines: list[str] = []
 
     require_free_names([NewStore("table", name, False, "", KEY)], services, lines.append)
@@ -149,9 +147,7 @@ def test_a_table_of_no_stack(
     assert [line.partition(":")[0] for line in lines] == [f"the table '{name}' exists and is imported as it is"]
 
 
-def test_a_table_in_a_large_stack(
-    existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber
-) -> None:
+def test_a_table_in_a_large_stack(existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber) -> None:
     """AWS tells the first hundred resources of the stack; the others are listed."""
     services, name, _ = existing
     first = [resource(QUEUE, f"q{number}") for number in range(100)]
@@ -173,7 +169,11 @@ def test_stacks_are_not_known(
     cloudformation.add_client_error("describe_stack_resources", "AccessDenied", "not authorized")
     lines: list[str] = []
 
-    with nullcontext() if kind == "table" else pytest.raises(UsageError, match="or delete them with their messages first$"):
+    with (
+        nullcontext()
+        if kind == "table"
+        else pytest.raises(UsageError, match="or delete them with their messages first$")
+    ):
         require_free_names([NewStore(kind, name, False, "", KEY)], services, lines.append)
 
     assert lines[0] == (
@@ -182,9 +182,7 @@ def test_stacks_are_not_known(
     )
 
 
-def test_stacks_cannot_be_asked(
-    existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber
-) -> None:
+def test_stacks_cannot_be_asked(existing: tuple[dict[str, ServiceClient], str, str], cloudformation: Stubber) -> None:
     """Another fault ends the deployment, as of any other call."""
     services, name, _ = existing
     cloudformation.add_client_error("describe_stack_resources", "Throttling", "Rate exceeded")

@@ -72,9 +72,7 @@ def _changes_indexes(route: RouteVersion) -> bool:
 
 def _own_indexes(route: RouteVersion, other: RouteVersion) -> Mapping[str, spec.TableIndex]:
     """Return the indexes of a table whose keys no index has by the other version."""
-    known = [
-        (each.partition_key, each.sort_key) for each in other.table_settings.indexes.values()
-    ]
+    known = [(each.partition_key, each.sort_key) for each in other.table_settings.indexes.values()]
     return {
         name: index
         for name, index in route.table_settings.indexes.items()

@@ -51,13 +51,14 @@ from router.tools.deploy.template.alias import has_function
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
+    Document,
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import hidden_parameters, variables_of
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
-from router.tools.deploy.template.tags import kept_tags
+from router.tools.deploy.template.tags import kept_tags, own_tags
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -131,13 +132,9 @@ class DeployRun(StackRun):
         config = read_for_deployment(self._path, self._known)
         given = self._deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
-        if kept:
-            self._log(
-                f"the stack keeps its tags {', '.join(kept)}, which the config does not have; --tag gives others"
-            )
         self._template = structs.replace(self._deploys.template, kept=kept)
         tags = {**kept, **config.program.config.tags, **given}
-        self._stacks.settings = StackSettings(tags, self._deploys.role)
+        self._stacks.settings = StackSettings(tags or None, self._deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
             return self._report(Deployment(self._options.stack), (), 1)
@@ -273,6 +270,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        self._tell_of_tags(document)
         document = with_options(document, config, self._template, self._stacks.region)
         if self._deploys.worker:
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
@@ -281,6 +279,17 @@ class DeployRun(StackRun):
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
+        )
+
+    def _tell_of_tags(self, document: Document) -> None:
+        kept = self._template.kept
+        if not kept:
+            return
+        own = own_tags(document)
+        again = [name for name in kept if name in own]
+        beside = f"; what has {', '.join(again)} among its own tags has these" if again else ""
+        self._log(
+            f"the stack keeps its tags {', '.join(kept)}, which the config does not have; --tag gives others{beside}"
         )
 
     def _package(self, folder: Path) -> Archive:
@@ -336,6 +345,7 @@ class RollbackRun(StackRun):
                 f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
                 "what router deploy changed; --bucket names another bucket"
             )
+        self._stacks.settings = StackSettings(before.tags)
         deployment = as_deployment(stack, before, self._pseudo)
         self._log(f"the stack returns to what it was until {before.until}")
         self._not_restored = not_restored(before)

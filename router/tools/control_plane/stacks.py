@@ -97,18 +97,19 @@ class StackTemplate(Struct, frozen=True):
 class StackSettings(Struct, frozen=True):
     """What a change sets of a stack itself: its tags, and the role by which CloudFormation changes it.
 
-    CloudFormation keeps the role if a later change names none, and the tags if it names no tags at all.
+    CloudFormation keeps the role if a later change names none, and the tags if it does not name them: None. It removes
+    all tags if they are named, and there are none.
     """
 
-    tags: Mapping[str, str] = {}
+    tags: Mapping[str, str] | None = None
     role: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of CreateChangeSet."""
-        tags = [{"Key": name, "Value": value} for name, value in self.tags.items()]
+        tags = [{"Key": name, "Value": value} for name, value in (self.tags or {}).items()]
         return {
-            **({"Tags": tags} if tags else {}),
+            **({} if self.tags is None else {"Tags": tags}),
             **({"RoleARN": self.role} if self.role else {}),
         }
 

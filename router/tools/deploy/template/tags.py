@@ -42,7 +42,7 @@ _NAME, _VALUE = (re.compile(f"{TAG}{{{least},{most}}}") for least, most in ((1, 
 def require_tags(tags: Mapping[str, str]) -> None:
     """Raise UsageError for a tag that AWS would refuse."""
     for name, value in tags.items():
-        if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+        if not _NAME.fullmatch(name) or is_reserved(name):
             raise UsageError(
                 f"'{name}' is not the name of a tag: up to 128 {TAG_WORDS}, not beginning with 'aws:'"
             )
@@ -50,10 +50,26 @@ def require_tags(tags: Mapping[str, str]) -> None:
             raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
 
 
+def is_reserved(name: str) -> bool:
+    """Return whether a tag is one of AWS, such as of CloudFormation or Service Catalog: nobody else can give it."""
+    return name.lower().startswith(_RESERVED)
+
+
+def given_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a stack that somebody gave it, without those of AWS."""
+    return {name: value for name, value in tags.items() if not is_reserved(name)}
+
+
 def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
     """Return the tags of a stack that its config's file does not have: they stay if none are given."""
     own = config.program.config.tags
-    return {name: value for name, value in before.items() if name not in own}
+    return {name: value for name, value in given_tags(before).items() if name not in own}
+
+
+def own_tags(document: Document) -> set[str]:
+    """Return the names of the tags that resources of a template have of their own."""
+    taggable = [each for each in document.body["Resources"].values() if each["Type"] in TAGGABLE]
+    return {tag["Key"] for each in taggable for tag in each["Properties"].get("Tags", ())}
 
 
 def with_tags(
