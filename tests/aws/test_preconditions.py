@@ -172,7 +172,7 @@ def test_stacks_are_not_known(
     with (
         nullcontext()
         if kind == "table"
-        else pytest.raises(UsageError, match="or delete them with their messages first$")
+        else pytest.raises(UsageError, match=r"or delete them with their messages first$")
     ):
         require_free_names([NewStore(kind, name, False, "", KEY)], services, lines.append)
 

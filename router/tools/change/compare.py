@@ -152,7 +152,9 @@ def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -
 
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
     return tuple(
-        f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE
+        f"{each.with_route}; {each.suggestion}" if each.suggestion else each.with_route
+        for each in changes
+        if each.code is SIDE_BY_SIDE
     )
 
 

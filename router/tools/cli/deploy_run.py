@@ -13,10 +13,12 @@ import click
 from msgspec import structs
 
 from router.errors import PluginError, RouterError, UsageError
+from router.model import Finding
 from router.runtime.config.environment import RT005
 from router.tools.change.compare import refusal
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
+from router.tools.check.rules.queues import NOBODY_SENDS
 from router.tools.check.run import RULE_FAILED, examine
 from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
@@ -109,6 +111,7 @@ class DeployRun(StackRun):
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden: set[str] = set()
+        self._unsent: Sequence[Finding] = ()
         place = AccountRegion(self._account, self._stacks.region)
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
@@ -130,6 +133,7 @@ class DeployRun(StackRun):
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
+        self._unsent = [each for each in config.findings if each.code.id == NOBODY_SENDS.id]
         given = self._deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
         self._template = structs.replace(self._deploys.template, kept=kept)
@@ -227,6 +231,8 @@ class DeployRun(StackRun):
                 f"warning: nobody is notified by {len(silent)} of the alarms: give --parameter AlarmTopic=ARN of a "
                 "topic, or an alarm_topic to the owners"
             )
+        for each in self._unsent:
+            self._log(f"warning: {each.sentence}; {each.suggestion} ({each.code.id})")
         report = self._compare_routes()
         if report is None:
             return ()

@@ -29,12 +29,21 @@ def config(indexes: Any, item: Any, **more: Any) -> dict[str, Any]:
     return config_of({"main": route}, tables=tables)
 
 
+NEW_INDEX = "first deploy the new mapping without the index, then the index"
+OLD_INDEX = "first deploy the config without the index, then the new mapping"
+
+
 def of_old(index: str, doubt: str) -> str:
     return f"index '{index}' of the new version may refuse items of the old one: attribute 'x': {doubt}"
 
 
 def of_new(index: str, doubt: str) -> str:
     return f"index '{index}' of the old version may refuse items of the new one: attribute 'x': {doubt}"
+
+
+def reason(route: str, why: str) -> str:
+    advice = NEW_INDEX if "of the new version" in why else OLD_INDEX
+    return f"route '{route}': {SENTENCE}: {why}; {advice}"
 
 
 @pytest.mark.parametrize(
@@ -70,10 +79,9 @@ def test_refusals(open_config: Open, old: Any, new: Any, why: list[str]) -> None
     """Of what the old version writes, and of what the new one writes."""
     before, after = open_config(old, "old"), open_config(new, "new")
 
-    assert side_by_side(before, after) == tuple(f"route 'main': {SENTENCE}: {each}" for each in why)
+    assert side_by_side(before, after) == tuple(reason("main", each) for each in why)
     found = [each.change for each in compare_versions(before, after).findings if each.change.code.id == "RT930"]
     assert [each.sentence for each in found] == [f"{SENTENCE}: {each}" for each in why]
-    assert all("first" in each.suggestion for each in found)
 
 
 def test_a_route_of_one_version(open_config: Open) -> None:
@@ -84,8 +92,8 @@ def test_a_route_of_one_version(open_config: Open) -> None:
     reasons = side_by_side(open_config(old, "old"), open_config(new, "new"))
 
     assert reasons == (
-        f"route 'main': {SENTENCE}: {of_old('by_number', 'it may be text')}",
-        f"route 'other': {SENTENCE}: {of_new('by_x', 'it may be a number')}",
+        reason("main", of_old("by_number", "it may be text")),
+        reason("other", of_new("by_x", "it may be a number")),
     )
 
 
@@ -96,7 +104,7 @@ def test_a_route_with_another_table(open_config: Open) -> None:
 
     reasons = side_by_side(open_config(old, "old"), open_config(new, "new"))
 
-    assert reasons == (f"route 'main': {SENTENCE}: {of_old('by_x', 'it may be null')}",)
+    assert reasons == (reason("main", of_old("by_x", "it may be null")),)
 
 
 def test_a_table_that_others_create(open_config: Open) -> None:
