@@ -13,10 +13,13 @@ from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
 from router.tools.check.live.deployed import duration
-from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.control_plane.resource_changes import (
+    DriftedValue,
+    ResourceChange,
+    is_aws_tag,
+)
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
 from router.tools.deploy.table_definitions import INDEXES, indexes_of, is_same_table
-from router.tools.deploy.template.tags import is_reserved
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -155,7 +158,7 @@ def with_drift(properties: Mapping[str, Any], drift: Iterable[DriftedValue]) -> 
         path = each.path.strip("/").split("/")
         actual = _as_written(each.actual)
         if path == _TAGS and isinstance(actual, list):
-            actual = [tag for tag in actual if not is_reserved(tag["Key"])]
+            actual = [tag for tag in actual if not is_aws_tag(tag["Key"])]
         found = _with_value(found, path, actual)
     changed: Mapping[str, Any] = found["Properties"]
     return changed
