@@ -44,6 +44,7 @@ from router.tools.change.routes import (
     RoutePairs,
     RouteVersion,
     pair,
+    replacements,
     routes_of,
 )
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
@@ -323,9 +324,8 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
 
 
 def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
-    for old, new in pairs.both:
-        if old.parts == new.parts:
-            continue
+    changed = [(old, new) for old, new in pairs.both if old.parts != new.parts]
+    for old, new in (*changed, *replacements(pairs)):
         for why in conflicts(old, new):
             yield ConfigChange(
                 SIDE_BY_SIDE,
