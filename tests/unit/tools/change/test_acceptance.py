@@ -490,7 +490,8 @@ MIXED = {"$defs": {"d": {"$schema": DRAFT_7, "$id": "https://config.invalid/d", 
         (of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), of(DRAFT_7, nodes=TREE, x=True), True),
         # The library does not check what a draft does not define.
         (of(DRAFT_7, nodes=TREE, x=True), of(DRAFT_7, nodes=TREE, x={"format": "uuid"}), False),
-        (of(DRAFT_7, nodes=TREE, x={"format": "uuid"}), of(DRAFT_7, nodes=TREE, x={"not": {"not": {"format": "uuid"}}}), None),
+        (of(DRAFT_7, nodes=TREE, x={"format": "uuid"}),
+         of(DRAFT_7, nodes=TREE, x={"not": {"not": {"format": "uuid"}}}), None),
         (of(DRAFT_2019, nodes=TREE, x={"const": UUID}), of(DRAFT_2019, nodes=TREE, x={"format": "uuid"}), True),
         # With another draft in it, too, where nothing is known of the whole.
         (of(DRAFT_2020), of(DRAFT_2020, MIXED), True),
