@@ -349,12 +349,13 @@ NAMES = [f"name-{number}" for number in range(2000)]
 
 def of_one_name(changed: dict[str, Any]) -> dict[str, Any]:
     """A schema in which one of many names tells that `text` is as `changed`."""
-    of_names = {
-        name: {"required": ["name"], "properties": {"name": {"const": name}, "text": {"type": "string"}}}
-        for name in NAMES[:200]
-    }
-    of_names["name-37"]["properties"]["text"] = changed
-    return {**NAMED, "anyOf": [*of_names.values()]}
+    names = NAMES[:200]
+    texts = [changed if name == "name-37" else {"type": "string"} for name in names]
+    of_names = [
+        {"required": ["name"], "properties": {"name": {"const": name}, "text": text}}
+        for name, text in zip(names, texts, strict=True)
+    ]
+    return {**NAMED, "anyOf": of_names}
 
 
 def after_many(changed: dict[str, Any]) -> dict[str, Any]:
