@@ -345,7 +345,8 @@ class _Repair:
 
     def _node(self, error: ValidationError) -> Node:
         """Return the node with the keyword that an error is about."""
-        node: Node = reduce(getitem, error.schema_path[:-1], self._schema)  # type: ignore[arg-type]
+        schema: Any = self._schema
+        node: Node = reduce(getitem, error.schema_path[:-1], schema)
         return node
 
     def _path(self, error: ValidationError) -> Path:
@@ -364,7 +365,7 @@ class _Repair:
                 value = value[key]
         return tuple(path)
 
-    def _value(self, path: Any) -> Any:
+    def _value(self, path: Path) -> Any:
         return reduce(getitem, path, self.data)
 
 
