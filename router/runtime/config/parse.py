@@ -2,7 +2,7 @@
 not accept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import reduce
 from operator import getitem
@@ -345,8 +345,7 @@ class _Repair:
 
     def _node(self, error: ValidationError) -> Node:
         """Return the node with the keyword that an error is about."""
-        schema: Any = self._schema
-        node: Node = reduce(getitem, error.schema_path[:-1], schema)
+        node: Node = _follow(self._schema, error.schema_path[:-1])
         return node
 
     def _path(self, error: ValidationError) -> Path:
@@ -366,7 +365,11 @@ class _Repair:
         return tuple(path)
 
     def _value(self, path: Path) -> Any:
-        return reduce(getitem, path, self.data)
+        return _follow(self.data, path)
+
+
+def _follow(data: Any, path: Iterable[str | int]) -> Any:
+    return reduce(getitem, path, data)
 
 
 def _copy(value: Any, old: str, new: str) -> Any:
