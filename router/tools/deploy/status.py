@@ -137,16 +137,14 @@ class TableStatus(Struct, frozen=True):
 
 
 class FunctionStatus(Struct, frozen=True):
-    """A function that receives from queues: its invocations in the last 15 minutes, and how many of them failed.
-
-    The router's handler fails only if it cannot start, is ended, or gets no messages of SQS. None is not known.
-    `failure` is what a probe showed, or "".
-    """
+    """A function that receives from queues. Counts are of the last 15 minutes, and None if they are not known."""
 
     function: str
     invocations: int | None = None
     failed: int | None = None
+    """The invocations that failed: the handler cannot start, is ended, or gets something else than messages of SQS."""
     failure: str = ""
+    """What a probe showed; "" if it showed nothing wrong, or there was none."""
     changed: str = ""
     """When its code or a setting was changed, ISO 8601."""
 
@@ -164,9 +162,7 @@ class StatusReader:
         compiled = program.engine.queues.values()
         with ThreadPoolExecutor(_CALLS) as pool:
             found = list(pool.map(self._queue, compiled))
-        ages, why = self._metric(
-            "SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum", [e.name for e in found]
-        )
+        ages, why = self._ages([each.name for each in found])
         return [
             self._with_retries(program, _with_age(each, ages.get(each.name), why)) for each in found
         ]
@@ -329,8 +325,13 @@ class StatusReader:
         unknown = []
         target = queue.dead_letter or redrive_target(attributes)
         letters = self._attributes(target) if target else {WAITING: "0", IN_FLIGHT: "0"}
+        dead_letters = None
+        kept_seconds = 0
         if isinstance(letters, str):
             unknown.append(letters)
+        else:
+            dead_letters = int(letters[WAITING]) + int(letters[IN_FLIGHT])
+            kept_seconds = int(letters.get("MessageRetentionPeriod", 0))
         mappings = self._live.mappings(attributes["QueueArn"])
         if isinstance(mappings, Unanswered):
             unknown.append(f"what receives from it: {mappings.action}: {mappings.code}")
@@ -341,12 +342,8 @@ class StatusReader:
             in_flight=int(attributes[IN_FLIGHT]),
             delayed=int(attributes[DELAYED]),
             dead_letter_queue=target,
-            letters_kept_seconds=0
-            if isinstance(letters, str)
-            else int(letters.get("MessageRetentionPeriod", 0)),
-            dead_letters=None
-            if isinstance(letters, str)
-            else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
+            letters_kept_seconds=kept_seconds,
+            dead_letters=dead_letters,
             receivers=tuple(map(self._receiver, mappings)),
             unknown=tuple(unknown),
         )
@@ -357,43 +354,34 @@ class StatusReader:
         if isinstance(url, AwsFault):
             return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
         try:
-            return dict(
-                self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])[
-                    "Attributes"
-                ]
-            )
+            found = self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
         except AwsCallError as error:
             return f"queue {queue_name(reference)}: {error}"
+        return dict(found["Attributes"])
 
     def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
         name = function_name(mapping.function)
         if mapping.state not in READING:
             reason = f" ({mapping.reason})" if mapping.reason else ""
-            return ReceivingFunction(
-                name,
-                mapping.state,
-                f"the event source mapping to {name} is {mapping.state}{reason}",
-            )
+            paused = f"the event source mapping to {name} is {mapping.state}{reason}"
+            return ReceivingFunction(name, mapping.state, paused)
         function = self._function(mapping.function)
         stopped = isinstance(function, DeployedFunction) and function.reserved == 0
         # Concurrency is reserved for a function, never for an alias.
         paused = f"the reserved concurrency of {name.partition(':')[0]} is 0" if stopped else ""
         return ReceivingFunction(name, mapping.state, paused)
 
-    def _metric(
-        self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]
-    ) -> tuple[dict[str, int], str]:
-        """Return the newest value of a metric (`Sum`: the sum) by the value of its dimension, and why there is none."""
-        source = {"Namespace": f"AWS/{service}", "MetricName": metric}
+    def _ages(self, queues: Sequence[str]) -> tuple[dict[str, int], str]:
+        """Return the age of the oldest message in seconds, by queue, and why there is none."""
+        source = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage"}
         metrics = [
-            {**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values
+            {**source, "Dimensions": [{"Name": "QueueName", "Value": each}]} for each in queues
         ]
         found: dict[str, int] = {}
         try:
-            for each, measured in read_metrics(self._cloudwatch, metrics, statistic):
+            for metric, measured in read_metrics(self._cloudwatch, metrics, "Maximum"):
                 if measured:
-                    total = sum(measured) if statistic == "Sum" else measured[0]
-                    found.setdefault(each["Dimensions"][0]["Value"], int(total))
+                    found.setdefault(metric["Dimensions"][0]["Value"], int(measured[0]))
         except AwsCallError as error:
             return {}, str(error)
         return found, ""
@@ -434,9 +422,9 @@ def _iso(moment: datetime) -> str:
 
 def _dimensions(function: str) -> list[dict[str, str]]:
     """Return the dimensions of a function's metrics, or of those of its alias."""
-    dimensions = {"FunctionName": function.partition(":")[0]} | (
-        {"Resource": function} if ":" in function else {}
-    )
+    dimensions = {"FunctionName": function.partition(":")[0]}
+    if ":" in function:
+        dimensions["Resource"] = function
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]
 
 
@@ -455,8 +443,7 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
     if age is None:
-        sentence = (
-            f"the age of its oldest message: {why or 'CloudWatch has none of the last 15 minutes'}"
-        )
+        why = why or "CloudWatch has none of the last 15 minutes"
+        sentence = f"the age of its oldest message: {why}"
         return structs.replace(status, unknown=(*status.unknown, sentence))
     return structs.replace(status, oldest_seconds=age)
