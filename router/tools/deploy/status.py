@@ -68,6 +68,10 @@ _QUERIES = 500
 """Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 
 
+_Label = tuple[str, str]
+"""What a metric counts: the name of a dimension and its value, such as a cause."""
+
+
 class ReceivingFunction(Struct, frozen=True):
     """A function that an event source mapping of a queue calls; `paused` says why it is not called now, or ""."""
 
@@ -246,28 +250,22 @@ class StatusReader:
         if not functions:
             return status
         own = {SERVICE: named or functions[0], QUEUE: status.queue}
-        routes = {
-            route.route.name: route.route.table
-            for route in program.engine.queues[status.queue].routes
-            if program.counts_routes
-        }
         retried = _router_metric(of_kind("retry"), own)
-        metrics = [
-            *(_router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES),
-            _router_metric(POSTPONED, own),
-            *(
-                _router_metric(of_route("retry"), own | {ROUTE: route, TABLE: table})
-                for route, table in routes.items()
-            ),
-        ]
-        labels = [*CAUSES, POSTPONED, *routes]
+        # A route may have the name of a cause.
+        metrics = {
+            (CAUSE, cause): _router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES
+        }
+        metrics[POSTPONED, ""] = _router_metric(POSTPONED, own)
+        for each in program.engine.queues[status.queue].routes if program.counts_routes else ():
+            dimensions = own | {ROUTE: each.route.name, TABLE: each.route.table}
+            metrics[ROUTE, each.route.name] = _router_metric(of_route("retry"), dimensions)
         minutes = MINUTES
         try:
-            counts = self._counts(metrics, labels, minutes)
-            if status.in_flight and not any(counts.get(cause) for cause in CAUSES):
+            counts = self._counts(metrics, minutes)
+            if status.in_flight and not _counts_of(CAUSE, counts):
                 minutes = HIDDEN_MINUTES
-                counts = self._counts(metrics, labels, minutes)
-            if not any(counts.get(cause) for cause in CAUSES):
+                counts = self._counts(metrics, minutes)
+            if not _counts_of(CAUSE, counts):
                 return status
             since = self._began(retried, 2 * SINCE_PERIOD if minutes == MINUTES else minutes * 60)
         except AwsCallError as error:
@@ -278,20 +276,20 @@ class StatusReader:
         return structs.replace(
             status,
             retries_minutes=minutes,
-            retries={cause: counts[cause] for cause in CAUSES if counts.get(cause)},
-            postponed=counts.get(POSTPONED, 0),
-            failing_routes={route: counts[route] for route in routes if counts.get(route)},
+            retries=_counts_of(CAUSE, counts),
+            postponed=counts[POSTPONED, ""],
+            failing_routes=_counts_of(ROUTE, counts),
             retried_since=since,
         )
 
     def _counts(
-        self, metrics: Sequence[Any], labels: Sequence[str], minutes: int
-    ) -> dict[str, int]:
-        """Return the sums of metrics by their labels."""
-        found = {}
-        for metric, values in read_metrics(self._cloudwatch, metrics, "Sum", minutes):
-            if values:
-                found[labels[metrics.index(metric)]] = int(sum(values))
+        self, metrics: Mapping[_Label, dict[str, Any]], minutes: int
+    ) -> Mapping[_Label, int]:
+        """Return the sum of each metric in the last minutes."""
+        found = dict.fromkeys(metrics, 0)
+        labels, queried = list(metrics), list(metrics.values())
+        for metric, values in read_metrics(self._cloudwatch, queried, "Sum", minutes):
+            found[labels[queried.index(metric)]] += int(sum(values))
         return found
 
     def _began(self, metric: Any, gap: int) -> str:
@@ -414,6 +412,11 @@ def _router_metric(name: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
     """Return a metric of the router's function."""
     named = [{"Name": label, "Value": value} for label, value in dimensions.items()]
     return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": named}
+
+
+def _counts_of(kind: str, counts: Mapping[_Label, int]) -> dict[str, int]:
+    """Return the counts of the causes or the routes, without those that are 0."""
+    return {name: count for (each, name), count in counts.items() if each == kind and count}
 
 
 def _iso(moment: datetime) -> str:
