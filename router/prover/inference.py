@@ -67,7 +67,7 @@ class Value(Struct, frozen=True):
     no_elements: Answer = UNKNOWN
     """If it is a list, whether it can be an empty one."""
     ends: "tuple[Value, Value] | None" = None
-    """Its first and its last element, if it is a list that was made from a text."""
+    """Its first and its last element, if it is a list of texts that were made."""
     gap: str = ""
     """Why it may be missing, if that is not for a path of the message."""
     one_of: Steps | None = None
@@ -354,11 +354,24 @@ def _of_call(messages: Messages, scope: Scope, tree: Tree) -> Value:
     name = tree["value"]
     if name == "not_null":
         return _first_of(messages, scope, tree)
+    if name == "map":
+        return _map(messages, scope, tree)
     refine = _CALLS.get(name)
     if refine is None:
         return _RESULTS.get(name, _NOTHING_KNOWN)
     children = [child for child in tree["children"] if child["type"] != "expref"]
     return refine(messages, [of_tree(messages, scope, child) for child in children])
+
+
+def _map(messages: Messages, scope: Scope, tree: Tree) -> Value:
+    """Infer `map(&expression, list)`, of whose elements nothing else is known."""
+    each, listed = tree["children"]
+    elements = of_tree(messages, scope, listed)
+    made = of_tree(None, Scope(), each["children"][0])
+    if made.missing is not NO or made.types.keys() != {"string"}:
+        return _ARRAY
+    end = replace(made, missing=weak(elements.no_elements))
+    return replace(_ARRAY, ends=(end, end), no_elements=elements.no_elements)
 
 
 def _to_number(messages: Messages, arguments: list[Value]) -> Value:
@@ -385,13 +398,14 @@ def _to_number(messages: Messages, arguments: list[Value]) -> Value:
 def _extreme(messages: Messages, arguments: list[Value]) -> Value:
     """Infer `max(list)` and `min(list)`, which are missing for an empty list."""
     (listed,) = arguments
-    types = of_path(messages, listed.elements).types
+    element = of_path(messages, listed.elements)
+    types = element.types
     if len(types) == 1:
         types = dict.fromkeys(types, YES)
     gap = ""
     if listed.no_elements is YES:
         gap = "of an empty list there is no greatest or least element"
-    return Value(listed.no_elements, types, gap=gap)
+    return Value(listed.no_elements, types, longest=element.longest, gap=gap)
 
 
 def _reverse(messages: Messages, arguments: list[Value]) -> Value:

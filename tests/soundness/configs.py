@@ -1,7 +1,7 @@
 """Makes plausible routes over a schema: keys, mappings of nested paths, types, ttl, versions, `once`, `when`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -236,3 +236,33 @@ class ConfigMaker:
         prefix = chance.choice(("", "m_", "a"))
         route["merge"] = chance.choice((path, {"from": path, "prefix": prefix, "max": chance.choice((1, 2, 100))}))
         self._paths.append(place.steps)
+
+
+class HeavyConfigMaker(ConfigMaker):
+    """Makes routes whose attributes are expressions in expressions: functions, filters and projections."""
+
+    def _attribute(self) -> Any:
+        array: Callable[[], str] = lambda: self._path("array")[1]
+        text: Callable[[], str] = lambda: self._path("string")[1]
+        function = self._function
+        forms: tuple[Callable[[], str], ...] = (
+            lambda: f"not_null({function()}, {function()})",
+            lambda: f"[{function()}, {function()}]",
+            lambda: f"{{a: {function()}, b: {text()}}}",
+            lambda: f"{array()}[?id > `1`].name",
+            lambda: f"{array()}[?type == 'x'] | [0]",
+            lambda: f"sort_by({array()}, &id)",
+            lambda: f"join(',', map(&to_string(@), {array()}))",
+            lambda: f"{text()} && {function()}",
+            lambda: f"{function()} || {text()}",
+            lambda: f"max_by({array()}, &id).name",
+            lambda: f"to_array({function()})[-1]",
+            lambda: f"reverse({text()})",
+            lambda: f"length({array()}[?contains(@, 'a')])",
+            lambda: f"merge({self._path('object')[1]}, {{x: {function()}}})",
+            lambda: f"{array()}[*].[id, name][]",
+            lambda: f"starts_with({text()}, 'a')",
+            lambda: f"sum(map(&to_number(id), {array()}))",
+            lambda: f"values({self._path('object')[1]})[0]",
+        )
+        return self._chance.choice(forms)()

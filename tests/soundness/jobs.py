@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from tests.soundness.cases import TrialConfig
-from tests.soundness.configs import ConfigMaker
+from tests.soundness.configs import ConfigMaker, HeavyConfigMaker
 from tests.soundness.corpus import PublicSchema
 from tests.soundness.documented_configs import documented_config
 from tests.soundness.documented_trial import documented_way
@@ -23,12 +23,16 @@ from tests.support.check import examine
 
 
 class Trial(Struct, frozen=True):
-    """A config to try: of a public schema, of a random one, or made from the documentation alone."""
+    """A config to try: of a public schema, of a random one, or made from the documentation alone.
+
+    A `heavy` one of a random schema has expressions in expressions.
+    """
 
     seed: int
     messages: int
     public: PublicSchema | None = None
     documented: bool = False
+    heavy: bool = False
 
 
 class CheckCost(Struct, frozen=True, tag=True):
@@ -47,7 +51,8 @@ def case_of(trial: Trial) -> TrialConfig | None:
         return documented_config(f"documented {trial.seed}", chance).case
     if trial.public is None:
         schema = SchemaMaker(chance).schema()
-        return ConfigMaker(f"random {trial.seed}", schema, chance).case()
+        make = HeavyConfigMaker if trial.heavy else ConfigMaker
+        return make(f"{'heavy' if trial.heavy else 'random'} {trial.seed}", schema, chance).case()
     schema = trial.public.content()
     if not isinstance(schema, dict):
         return None

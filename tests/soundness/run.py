@@ -102,12 +102,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.documented:
         return _run_documented(options)
     # Each kind has its share of the time, so that a run that is too short for all has some of each.
-    random_until, public_until, until = (monotonic() + options.minutes * 60 * share for share in (0.4, 0.85, 1))
+    shares = (0.35, 0.5, 0.85, 1)
+    random_until, heavy_until, public_until, until = (monotonic() + options.minutes * 60 * each for each in shares)
     schemas = public_schemas(options.seed)
     with _progress() as progress:
         run = _Run(options, progress)
-        random = (Trial(options.seed * 1_000_000 + number, options.messages) for number in count())
+        first = options.seed * 1_000_000
+        random = (Trial(first + number, options.messages) for number in count())
+        heavy = (Trial(first + number, options.messages, heavy=True) for number in count())
         tallies = [run.try_configs("random", random, options.configs, random_until)]
+        tallies.append(run.try_configs("heavy", heavy, options.heavy, heavy_until))
         tallies.append(run.try_configs("public", _public(schemas, options), options.public, public_until))
         alone = interleave(schemas)[: options.alone]
         hostile = run.measure("hostile", [*hostile_schemas()], until)
@@ -146,6 +150,7 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soundness", description=__doc__)
     parser.add_argument("--documented", action="store_true", help="the configs of the second generator, and no others")
     parser.add_argument("--configs", type=int, default=5000, help="random configs (default: 5000)")
+    parser.add_argument("--heavy", type=int, default=1500, help="configs of nested expressions (default: 1500)")
     parser.add_argument("--public", type=int, default=1500, help="configs on public schemas (default: 1500)")
     parser.add_argument("--alone", type=int, default=900, help="public schemas whose cost is measured (default: 900)")
     parser.add_argument("--messages", type=int, default=100, help="for each config (default: 100)")

@@ -71,6 +71,14 @@ def test_random_configs(part: int) -> None:
 
 
 @pytest.mark.parametrize("part", range(2))
+def test_heavy_configs(part: int) -> None:
+    """On random schemas, with expressions in expressions."""
+    trials = (Trial(8_000_000 + 15 * part + number, MESSAGES, heavy=True) for number in range(15))
+
+    assert failures(trials) == []
+
+
+@pytest.mark.parametrize("part", range(2))
 def test_documented_configs(part: int) -> None:
     """Of the generator that was written from the documentation alone."""
     trials = (Trial(9_000_000 + 12 * part + number, MESSAGES, documented=True) for number in range(12))

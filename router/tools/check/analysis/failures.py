@@ -65,7 +65,8 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
             for one, other in ((left, right), (right, left))
         ):
             yield "a comparison may be of text with a number"
-    inside = (messages, scope)
+    # What follows `&` is evaluated on values of which nothing is known.
+    inside = (None, Scope(True)) if kind == "expref" else (messages, scope)
     for index, child in enumerate(children):
         if isinstance(child, dict) and child["type"] != "literal":
             yield from _of_tree(*inside, child)
@@ -99,6 +100,8 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
     name = tree["value"]
     function = FUNCTIONS.get(tree["value"])
     for index, child in enumerate(tree["children"]):
+        if child["type"] == "expref" and name == "map" and not any(_of_tree(None, Scope(), child)):
+            continue
         if function is None or child["type"] == "expref":
             yield f"{name}() may fail on a value of the list"
             continue
@@ -253,10 +256,11 @@ class MergedName(Struct, frozen=True):
 
 def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAttribute:
     """Return what `merge` of a route finds, through its transforms."""
-    return infer(route, _as_attribute(merge))
+    return infer(route, map_attribute(merge))
 
 
-def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
+def map_attribute(merge: spec.MergeSettings) -> spec.Attribute:
+    """Return an attribute that would have the map that `merge` finds."""
     return spec.Attribute(from_=merge.from_, transform=merge.transform)
 
 
@@ -284,7 +288,7 @@ def merged_names(
 def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
     """Yield why `merge` is not proved to succeed."""
     inferred = inferred_map(route, merge)
-    yield from of_source(route, _as_attribute(merge))
+    yield from of_source(route, map_attribute(merge))
     yield from of_steps(route, inferred)
     if unfit := possible(inferred.raw, ("object",)):
         yield f"it may find {in_words(unfit)}"

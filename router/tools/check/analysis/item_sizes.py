@@ -1,15 +1,17 @@
 """Bounds the size of the items of a route."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial, reduce
 from itertools import chain
 from math import inf
 from typing import Any
 
 from msgspec import UNSET, structs
 
-from router.prover.expressions import tree_of
+from router.prover.conditions import translate
+from router.prover.expressions import Scope, tree_of
 from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
-from router.prover.predicates import TRUTHY, Schema
+from router.prover.predicates import EACH, TRUTHY, Schema
 from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
 from router.runtime.config import spec
@@ -21,7 +23,7 @@ from router.runtime.engine.attributes import (
 )
 from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
-from router.runtime.program.expressions.functions import FUNCTIONS
+from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
 from router.runtime.transforms.transform import (
     GROWTH_AS_TEXT,
@@ -31,7 +33,7 @@ from router.runtime.transforms.transform import (
     bytes_as_text,
 )
 from router.tools.check.analysis.attributes import InferredAttribute, infer
-from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS
+from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.text_formats import is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
@@ -53,6 +55,21 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
+_BY_KEY = ("sort_by", "max_by", "min_by")
+_PARTS = ("field", "identity", "index", "slice")
+"""Expressions whose value is a part of their input."""
+_OF_PARTS = (
+    *("flatten", "index_expression", "pipe", "subexpression"),
+    *("projection", "filter_projection", "value_projection"),
+)
+"""Expressions whose value has parts of that of the first expression in them."""
+_ALWAYS: Mapping[str, int | None] = {
+    **dict.fromkeys(_OF_PARTS, 1),
+    **dict.fromkeys(("and_expression", "or_expression", "not_expression"), 1),
+    **dict.fromkeys(("function_expression", "multi_select_list", "multi_select_dict"), None),
+    **dict.fromkeys(("key_val_pair", "comparator"), None),
+}
+"""How many of the expressions in one are always evaluated with its input; None for all."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
 _NO_NUMBER: Schema = {
     "anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]
@@ -72,8 +89,15 @@ def of_size(route: AnalyzedRoute) -> Iterator[str]:
         if total == inf:
             yield f"the {'element' if route.scope.each else 'message'} is not bounded"
             return
-    if is_set(route.route.merge):
-        yield "the size of what 'merge' finds is not bounded"
+    merge = route.route.merge
+    if merge is not None:
+        found = map_attribute(merge)
+        is_object = infer(route, found).value.can_be(["object"]) is not NO
+        size = _most_bytes(route, "", found) if is_object else 0
+        if size == inf:
+            yield "the size of what 'merge' finds is not bounded"
+        else:
+            total += size + text_bytes(merge.prefix) * merge.max
     for name, attribute in route.attributes.items():
         size = most_bytes(route, name, attribute)
         if size == inf:
@@ -168,32 +192,95 @@ def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
     Infinity if there is no bound, or none is known.
     """
     size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
-    return size if tree is None or size < inf else _node_bytes(route, tree)
+    if tree is None or size < inf:
+        return size
+    if _finds_none(route, tree) or _has_no_keys(route, tree):
+        return LIST_BYTES
+    return _node_bytes(tree, partial(_tree_bytes, route))
 
 
-def _node_bytes(route: AnalyzedRoute, tree: Tree) -> float:
+def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float]) -> float:
     """Return the most bytes of the value of an expression, of those of its parts."""
     children = tree["children"]
     size = inf
     match tree["type"]:
         case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
-            given = [_tree_bytes(route, child) for child in children if child["type"] != "expref"]
+            given = [bytes_of(child) for child in children if child["type"] != "expref"]
             size = _GROWTH_OF_CALLS[tree["value"]](*given)
+        case "function_expression" if tree["value"] == "map":
+            size = _bytes_of_each(children[0]["children"][0], bytes_of(children[1]))
         case "literal":
             size = constant_bytes(tree["value"])
-        case "or_expression" | "and_expression":
-            size = max(_tree_bytes(route, child) for child in children)
+        case "or_expression":
+            size = max(map(bytes_of, children))
+        case "and_expression":
+            # The left one is the value where it is not true, and then it is small.
+            size = max(LIST_BYTES, bytes_of(children[1]))
         case "multi_select_list" | "multi_select_dict":
-            size = LIST_BYTES + sum(1 + _tree_bytes(route, child) for child in children)
+            size = LIST_BYTES + sum(1 + bytes_of(child) for child in children)
         case "key_val_pair":
-            size = text_bytes(tree["value"]) + _tree_bytes(route, children[0])
+            size = text_bytes(tree["value"]) + bytes_of(children[0])
         case "flatten" | "index_expression":
-            size = _tree_bytes(route, children[0])
+            size = bytes_of(children[0])
+        case "pipe" | "subexpression":
+            size = reduce(_bytes_of_input, children[1:], bytes_of(children[0]))
         case "projection" | "filter_projection" | "value_projection":
-            # A path leaves a part of each element.
-            if children[1]["type"] == "identity" or path_of(children[1]) is not None:
-                size = _tree_bytes(route, children[0])
+            size = _bytes_of_each(children[1], bytes_of(children[0]))
     return size
+
+
+def _bytes_of_input(size: float, tree: Tree) -> float:
+    """Return the most bytes of the value of an expression whose input has at most `size`."""
+    if _is_part(tree):
+        return size
+    scalar = _scalar_bytes(of_tree(None, Scope(), tree))
+    return scalar if scalar < inf else _node_bytes(tree, partial(_bytes_of_input, size))
+
+
+def _bytes_of_each(tree: Tree, size: float) -> float:
+    """Return the most bytes of a list of the values of an expression, of the elements of a list that
+    has at most `size`.
+
+    What an expression makes grows at least as fast as its input, but for what it has of no input:
+    the elements together have no more than the list, and it has no more elements than bytes.
+    """
+    if size == inf or _is_part(tree):
+        return size
+    of_none = _bytes_of_input(0, tree)
+    return LIST_BYTES + _bytes_of_input(size, tree) + size * (1 + of_none)
+
+
+def _is_part(tree: Tree) -> bool:
+    """Whether the value of an expression is a part of its input, or a list of several."""
+    kind = tree["type"]
+    children = tree["children"][:2] if kind == "filter_projection" else tree["children"]
+    return kind in _PARTS or (kind in _OF_PARTS and all(map(_is_part, children)))
+
+
+def _finds_none(route: AnalyzedRoute, tree: Tree) -> bool:
+    """Whether an expression is a filter that is proved to find no element of a list."""
+    if tree["type"] != "filter_projection":
+        return False
+    listed, _, condition = tree["children"]
+    steps = route.scope.path(listed)
+    if route.mapped is None or steps is None:
+        return False
+    true = translate(condition, wanted=True).predicate
+    return route.mapped.proves_at((*steps, EACH), {"not": true})
+
+
+def _has_no_keys(route: AnalyzedRoute, tree: Tree) -> bool:
+    """Whether an expression is a call of a function that compares elements by a key that none has: it
+    takes only lists that are empty.
+    """
+    if tree["type"] != "function_expression" or tree["value"] not in _BY_KEY:
+        return False
+    listed, key = tree["children"]
+    steps = route.scope.path(listed)
+    names = path_of(key["children"][0]) if key["type"] == "expref" else None
+    if route.mapped is None or steps is None or names is None:
+        return False
+    return route.mapped.absent((*steps, EACH, *names)) is YES
 
 
 def _scalar_bytes(value: Value) -> float:
@@ -236,7 +323,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
     """Return the most bytes of a value that is taken from the message, or of a list of its values."""
     messages = route.mapped
-    steps = value.origin or value.elements
+    steps = value.elements if value.origin is None else value.origin
     if messages is not None and value.one_of is not None:
         return messages.most_bytes(value.one_of, len(value.one_of))
     if messages is None or steps is None:
@@ -301,18 +388,30 @@ def _values_taken(
         yield inferred.value, ("number", "set")
 
 
-def _fails(route: AnalyzedRoute, tree: Tree | None) -> bool:
-    """Whether an expression is a call of a function that takes no value that its argument can be,
-    or an empty list.
+def _fails(route: AnalyzedRoute, tree: Tree | None, *, or_empty: bool = True) -> bool:
+    """Whether the evaluation of an expression always calls a function that takes no value that its
+    argument can be. If `or_empty`, it may take an empty list, of which the result is small.
     """
+    always = [] if tree is None else tree["children"][: _ALWAYS.get(tree["type"], 0)]
+    if any(child["type"] != "expref" and _fails(route, child, or_empty=False) for child in always):
+        return True
     if tree is None or tree["type"] != "function_expression":
         return False
-    function = FUNCTIONS.get(tree["value"])
-    if function is None or not function.takes[0] or tree["children"][0]["type"] == "expref":
+    arguments = zip(FUNCTIONS[tree["value"]].takes, tree["children"], strict=False)
+    return any(
+        _is_never_taken(route, types, each, or_empty=or_empty) for types, each in arguments if types
+    )
+
+
+def _is_never_taken(route: AnalyzedRoute, types: Types, argument: Tree, *, or_empty: bool) -> bool:
+    """Whether an argument of a function is of none of the types that it takes, or an empty list."""
+    if argument["type"] == "expref":
         return False
-    taken = {each for each in function.takes[0] if not each.startswith("array-")}
-    of_elements = {each.removeprefix("array-") for each in function.takes[0]} - taken
-    value = of_tree(route.mapped, route.scope, tree["children"][0])
-    if of_elements and of_elements.intersection(possible(of_path(route.mapped, value.elements))):
+    taken = {each for each in types if not each.startswith("array-")}
+    of_elements = {each.removeprefix("array-") for each in types} - taken
+    value = of_tree(route.mapped, route.scope, argument)
+    may_be_empty = not or_empty and value.no_elements is not NO
+    element = of_path(route.mapped, value.elements)
+    if of_elements and (may_be_empty or of_elements.intersection(possible(element))):
         taken.add("array")
     return "null" not in taken and not taken.intersection(possible(value))

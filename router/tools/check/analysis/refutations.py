@@ -163,25 +163,33 @@ def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     return not any(is_plugins(route, name) for name, _, _ in transforms_of(attribute.transform))
 
 
-def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
-    """Return how attributes of a route, or the whole message, are mapped without the others and
-    without a key.
+def compile_alone(
+    route: AnalyzedRoute,
+    item: Mapping[str, spec.Attribute] | None,
+    merge: spec.MergeSettings | None = None,
+) -> MapItems:
+    """Return how attributes of a route, the map of `merge`, or the whole message, are mapped without
+    the others and without a key.
     """
     given = {} if item is None else item
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
     each = route.route.for_each
-    key = ENCODER.encode((name, each, item))
+    key = ENCODER.encode((name, each, item, merge))
     if key not in route.shared.compiled:
-        route.shared.compiled[key] = _compile_alone(route, item)
+        route.shared.compiled[key] = _compile_alone(route, item, merge)
     compiled: MapItems = route.shared.compiled[key]
     return compiled
 
 
-def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
+def _compile_alone(
+    route: AnalyzedRoute,
+    item: Mapping[str, spec.Attribute] | None,
+    merge: spec.MergeSettings | None,
+) -> MapItems:
     # No code is generated for the mode `update`, which takes each setting of an attribute.
     part = structs.replace(
-        route.route, item=item, merge=None, write=spec.WriteSettings(mode="update")
+        route.route, item=item, merge=merge, write=spec.WriteSettings(mode="update")
     )
     mapping = compile_mapping(
         route.name, part, Table(route.route.table, ()), route.context, route.path

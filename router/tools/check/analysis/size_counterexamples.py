@@ -5,12 +5,15 @@ part of it.
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache, partial
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
+
+from msgspec import structs
 
 from router.errors import Rejection
 from router.model import Message
 from router.prover.example_search import Growth
+from router.prover.expressions import tree_of
 from router.prover.predicates import ENCODER, Steps, text_of
 from router.prover.scalars import MOST_BYTES
 from router.prover.value_generation import MISSING
@@ -18,6 +21,7 @@ from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_ITEM_BYTES, encode_item, over_limit
 from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.mapping import MapItems
+from router.tools.check.analysis.failures import map_attribute
 from router.tools.check.analysis.item_sizes import most_bytes
 from router.tools.check.analysis.refutations import (
     SYSTEM,
@@ -77,14 +81,21 @@ def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
         return found and found[0]
 
     parts = None if route.mapped is None else route.mapped.parts
-    if attribute is None or parts is None or not parts.demands_little:
+    if attribute is None or not name or parts is None or not parts.demands_little:
         return find()
     return route.facts(attribute).unless_none(("size", name), find)
 
 
-def measured_parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute | None]]:
-    """Return what is measured alone: each attribute, or the whole item."""
-    return route.attributes.items() if is_set(route.route.item) else [("", None)]
+def measured_parts(route: AnalyzedRoute) -> Iterator[tuple[str, spec.Attribute | None]]:
+    """Yield what is measured alone: each attribute, or the whole item, and with the name "" the map
+    that `merge` finds.
+    """
+    if is_set(route.route.item):
+        yield from route.attributes.items()
+    else:
+        yield "", None
+    if route.route.merge is not None:
+        yield "", map_attribute(route.route.merge)
 
 
 def find_oversized(
@@ -108,9 +119,10 @@ def find_oversized(
             or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES
         ):
             return None
-        item = {name: attribute}
+        item = {name: attribute} if name else {}
         read = paths_of(route, attribute)
-    measure = partial(_measure, compile_alone(route, item))
+    merge = None if name or attribute is None else route.route.merge
+    measure = partial(_measure, compile_alone(route, item, merge))
     growth = Growth(
         lambda data: measure(data) is False,
         _enlarged,
@@ -126,7 +138,37 @@ def find_oversized(
         for each in beside
         for steps in read
     )
-    return next((found for found in tried if found[1] is not MISSING), None)
+
+    def grown_by(part: Any) -> Growth:
+        grow = partial(_with_part, part)
+        return structs.replace(growth, fits=lambda data: True, grow=grow)
+
+    made = (
+        (steps, messages.find_larger((), grown_by(part), there, tested))
+        for steps, part in _parts_by_expressions(route, attribute)
+    )
+    return next((found for found in chain(tried, made) if found[1] is not MISSING), None)
+
+
+def _parts_by_expressions(
+    route: AnalyzedRoute, attribute: spec.Attribute | None
+) -> Iterator[tuple[Steps, Any]]:
+    """Yield parts of messages of which an expression of an attribute makes a long value, with the
+    path of a long text in each.
+    """
+    uses = () if attribute is None else route.uses(attribute)
+    text = _lengthened("x", 0)
+    # Of most attributes a long value is found without it.
+    from router.prover.expression_inputs import parts_with
+
+    for tree in filter(None, (tree_of(use.text) for use in uses)):
+        yield from parts_with(tree, route.scope, text)
+
+
+def _with_part(part: Any, message: Any) -> Iterator[Any]:
+    from router.prover.expression_inputs import merged
+
+    yield merged(message, part)
 
 
 def _measure(map_items: MapItems, data: Any) -> bool | None:

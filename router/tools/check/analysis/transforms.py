@@ -263,6 +263,10 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
     return matches
 
 
+_WORD_OF_16 = "x" * 16
+"""For texts of some length at least."""
+
+
 def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separator: str) -> Value:
     """Infer the parts of a text, of which an empty text has none.
 
@@ -274,8 +278,16 @@ def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separat
     first, last = (
         structs.replace(part, empty=_can_match(route, before, pattern, samples))
         for pattern, samples in (
-            (f"^{form}", [separator, f"{separator}x"]),
-            (f"{form}$", [separator, f"x{separator}", f"https://example.com/a{separator}"]),
+            (f"^{form}", [separator, f"{separator}x", f"{separator}{_WORD_OF_16}"]),
+            (
+                f"{form}$",
+                [
+                    separator,
+                    f"x{separator}",
+                    f"{_WORD_OF_16}{separator}",
+                    f"https://example.com/a{separator}",
+                ],
+            ),
         )
     )
     return structs.replace(of_type("array"), ends=(first, last), no_elements=before.empty)

@@ -67,7 +67,7 @@ def holds(messages: SchemaProver | None, value: Value, leaf: Schema) -> bool:
 
 def are_elements(messages: SchemaProver | None, value: Value, kinds: tuple[str, ...]) -> bool:
     """Whether each element of a list is proved to have one of some types, and not to be null."""
-    if value.ends is not None:  # a list that was made from a text
+    if value.ends is not None:  # a list of texts that were made
         return "string" in kinds
     element = of_path(messages, value.elements)
     nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)

@@ -201,6 +201,13 @@ UNBOUNDED = [
     ("'t[].a'", "t: {type: array, items: {type: object, properties: {b: {enum: [a]}}}}", "'t'"),
     ("'t[0:2].a'", "t: {type: array, items: {type: object, properties: {b: {enum: [a]}}}}", "'t[].a'"),
     ("t", "t: {type: array, items: {type: object, properties: {a: {type: string, maxLength: 60}}}}", "'t'"),
+    # What the expression needs besides: elements that a filter finds, or that a function compares.
+    ("\"t[?k == 'x'] | [0]\"", "t: {type: array, items: {type: object}}", "'t[]'"),
+    ('"t[?k > `5`].a"', "t: {type: array, items: {type: object}}", "'t[].a'"),
+    ("'max_by(t, &k).a'", "t: {type: array, items: {type: object}}", "'t[].a'"),
+    ("'t && u'", "t: {type: string}, u: {type: string}", "'u'"),
+    # Of an empty list there is no greatest value, and the other one is stored.
+    ("'[max(t), u]'", "t: {type: array, items: {type: boolean}}, u: {type: string}", "'u'"),
 ]
 CONFIG = """\
 version: 1
@@ -284,6 +291,39 @@ def test_elements_of_for_each(attribute: str, verdict: str, tmp_path: Path, monk
     assert (
         size_of(written(attribute, "t: {type: array, items: {type: string}}", "    for_each: t\n").resolve()) == verdict
     )
+
+
+def test_the_whole_message_for_each_element(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no bound, whatever one element has."""
+    monkeypatch.chdir(tmp_path)
+    path = written("message", "t: {type: array, items: {type: string, maxLength: 9}}", "    for_each: t\n")
+
+    assert size_of(path) == "refuted the message may be so long that the item has more than 409600 bytes"
+
+
+@pytest.mark.parametrize(
+    ("declared", "merge", "verdict"),
+    [
+        ("{type: object}", "t", "refuted 't' may be so long that the item has more than 409600 bytes"),
+        ("{type: object, additionalProperties: false, properties: {a: {type: number}}}", "t", "proved"),
+        (
+            "{type: object, additionalProperties: false, properties: {a: {type: number}}}",
+            "{from: t, prefix: abc, max: 10000}",
+            "proved",
+        ),
+        ("{type: string}", "t", "proved"),
+        (
+            "{type: object, maxProperties: 2, additionalProperties: {type: string, maxLength: 9}}",
+            "{from: t, max: 2}",
+            "not decided the size of what 'merge' finds is not bounded",
+        ),
+    ],
+)
+def test_merge(declared: str, merge: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map that is merged is a part of the item; what is no map is refused."""
+    monkeypatch.chdir(tmp_path)
+
+    assert size_of(written("id", f"t: {declared}", f"    merge: {merge}\n")) == verdict
 
 
 def test_a_value_that_is_not_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

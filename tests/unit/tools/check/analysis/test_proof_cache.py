@@ -234,14 +234,15 @@ def test_a_large_item_is_found_of_each_schema_that_leaves_room(tmp_path: Path) -
 
 def test_a_large_item_is_not_found_of_an_equal_attribute_that_is_a_key(tmp_path: Path) -> None:
     """A key that is so long is rejected before."""
+    few = {"type": "object", "maxProperties": 2, "additionalProperties": {"type": "string", "maxLength": 9}}
     schema = {
         "type": "object",
-        "properties": {"a": {"type": "string", "minLength": 1}, "m": {"type": "object"}},
+        "properties": {"a": {"type": "string", "minLength": 1}, "m": few},
         "required": ["a"],
     }
     # A part of a schema is proved apart, so that all about it is shared, from the fourth route on.
     plain = {f"r{number}": {"schema": schema, "item": {"id": {"meta": "message_id"}, "k": "a"}} for number in range(6)}
-    key = {"schema": schema, "item": {"k": "a"}, "merge": {"from": "m"}}
+    key = {"schema": schema, "item": {"k": "a"}, "merge": {"from": "m", "max": 2}}
 
     found = reports(tmp_path, {**plain, "key": key}, keys={"key": "k"})["key"]
 

@@ -267,6 +267,7 @@ def test_plugins(find: Any, plugin: str, item: str, found: list[str]) -> None:
 
 
 LIST = {"type": "array", "items": TEXT}
+ANY_TEXT = {"type": "string", "minLength": 1}
 WORD = {"enum": ["IN", "US"]}
 FROM = "{from: id, transform:"
 EMPTY = "RT612 key attribute 'id' may be empty; "
@@ -385,7 +386,8 @@ AT_ID = "at /properties/id of schema 'schema.json'"
         ("'reverse(a)'", schema(a=TEXT), []),
         ("'reverse(a)'", schema(a={**TEXT, "minLength": 0}), [EMPTY]),
         ("'max(ids)'", schema(ids=LIST), ["RT610 "]),
-        ("'min(ids)'", schema(ids={**LIST, "minItems": 1}), [f"RT613 {LONG}"]),
+        ("'min(ids)'", schema(ids={**LIST, "minItems": 1}), []),
+        ("'min(ids)'", schema(ids={"type": "array", "minItems": 1, "items": ANY_TEXT}), [f"RT613 {LONG}"]),
     ],
 )  # fmt: skip
 def test_a_key_that_is_computed(find: Any, key: str, given: str, found: list[str]) -> None:
