@@ -101,7 +101,7 @@ class _NoAnswerError(ResponseParserError):
 class _Answered:
     """The ids of the last requests that a client of the data plane has a response to.
 
-    If a response comes twice, botocore takes the second one for the response to the next request of the connection.
+    botocore takes a second copy of a response for the response to the next request of the connection.
     """
 
     def __init__(self, client: Any) -> None:

@@ -183,7 +183,7 @@ class CallsUnderWay(Generic[R]):
         """By file descriptor."""
         self._clock = clock
         self._due = float("inf")
-        """No call is late before this moment. A call that makes progress becomes late later."""
+        """No call is late before this moment. A call that makes progress has more time."""
         self._new: list[CallUnderWay[R]] = []
         """The calls that `_due` knows nothing of."""
         self._poller = poll()

@@ -252,10 +252,9 @@ class StatusReader:
         own = {SERVICE: named or functions[0], QUEUE: status.queue}
         retried = _router_metric(of_kind("retry"), own)
         # A route may have the name of a cause.
-        metrics = {
-            (CAUSE, cause): _router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES
-        }
-        metrics[POSTPONED, ""] = _router_metric(POSTPONED, own)
+        metrics = {(POSTPONED, ""): _router_metric(POSTPONED, own)}
+        for cause in CAUSES:
+            metrics[CAUSE, cause] = _router_metric(RETRIES, own | {CAUSE: cause})
         for each in program.engine.queues[status.queue].routes if program.counts_routes else ():
             dimensions = own | {ROUTE: each.route.name, TABLE: each.route.table}
             metrics[ROUTE, each.route.name] = _router_metric(of_route("retry"), dimensions)
