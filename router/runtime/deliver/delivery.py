@@ -58,10 +58,7 @@ if TYPE_CHECKING:
     from router.runtime.deliver.traces import TraceBatch
 
 MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
-"""The memory that the items of a batch may take before the first are written.
-
-The last of them may exceed it.
-"""
+"""The memory that items of a batch may take before the first are written; the last may exceed it."""
 WRITE_BYTES = 350
 """What a write takes besides its text."""
 LARGE_BODY = 16 * 1024
