@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router import codes
-from router.model import Finding, Record
+from router.model import Code, Finding, Record
 from router.runtime.config.findings import Findings
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.program.load import without_garbage_collector
@@ -248,7 +248,7 @@ def _taking(
 def _shown(
     old: RouteVersion,
     new: RouteVersion,
-    code: Any,
+    code: Code,
     taking: Taking,
     example: Counterexample,
     why: str,
@@ -336,7 +336,9 @@ def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
             )
 
 
-def _of_one_version(code: Any, what: str, routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
+def _of_one_version(
+    code: Code, what: str, routes: Iterable[RouteVersion]
+) -> Iterator[ConfigChange]:
     for route in routes:
         sentence = f"route '{route.name}' {what.format(route.queue.reference)} to table"
         yield ConfigChange(

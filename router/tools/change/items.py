@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, to_builtins
 
-from router.model import Path, Table
+from router.model import Code, Path, Table
 from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
@@ -68,7 +68,7 @@ def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
 
 
 def _change(
-    old: RouteVersion, new: RouteVersion, code: Any, sentence: str, *path: str, **more: Any
+    old: RouteVersion, new: RouteVersion, code: Code, sentence: str, *path: str, **more: Any
 ) -> ConfigChange:
     return ConfigChange(code, sentence, (*new.path, *path), (*old.path, *path), new.name, **more)
 
@@ -143,7 +143,7 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             yield _attribute(old, new, name, code)
 
 
-def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> ConfigChange:
+def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Code) -> ConfigChange:
     types = tuple(_type_of(route, name) for route in (old, new))
     if all(types) and types[0] != types[1]:
         sentence = f"attribute '{name}' was of type {types[0]}, and is of type {types[1]}"

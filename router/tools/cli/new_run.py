@@ -15,8 +15,8 @@ from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm, literal, output, print_table
-from router.tools.dev.compare import to_json
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
@@ -229,7 +229,7 @@ def _report(
             "notes": plan.notes,
             "undecided": undecided,
         }
-        click.echo(to_json(report, indent=2))
+        print_json(report)
         return
     names = ", ".join(route.name for route in plan.routes)
     if any(WORKFLOW in each.path.parts for each in files):

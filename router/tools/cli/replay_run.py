@@ -33,9 +33,9 @@ from router.tools.cli.dlq_session import (
     read_item,
     write_no_log,
 )
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
-from router.tools.dev.compare import to_json
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
 from router.tools.dlq.rehearse import Rehearser
@@ -240,7 +240,7 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
             "stopped": delivery.stopped.reason if delivery.stopped else None,
             "complete": complete,
         }
-        click.echo(to_json(report, indent=2))
+        print_json(report)
         return
     print_tally(run.sources, tally, "nothing was replayed")
     console = output()
@@ -282,7 +282,7 @@ def _rehearse(run: _Run) -> int:
         found = plan_as_json(run.sources, plan, 0)
         del found["dead_letter"], found["not_received"]
         report = {"sources": run.options.sources, **found, "refused": refused}
-        click.echo(to_json(report, indent=2))
+        print_json(report)
     else:
         print_plan(run.sources, plan, 0)
         for each in refused:

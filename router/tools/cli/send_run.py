@@ -17,8 +17,8 @@ from router.runtime.config import spec
 from router.runtime.printable import printable
 from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Program, load_program
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import progress_bar
-from router.tools.dev.compare import to_json
 from router.tools.dev.emulator import LocalAws
 from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
 
@@ -101,7 +101,7 @@ def _report(
     count = len(sent) - len(failed)
     if as_json:
         lines = [{"line": int(id_), "code": fault.code} for id_, fault in failed.items()]
-        click.echo(to_json({"queue": queue, "url": url, "sent": count, "failed": lines}, indent=2))
+        print_json({"queue": queue, "url": url, "sent": count, "failed": lines})
     else:
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
         for id_, fault in [*failed.items()][:_LISTED]:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
 from router.runtime.printable import printable, printable_lines
+from router.tools.cli.json_output import print_json
 from router.tools.cli.options import write_text_file
 from router.tools.dev.compare import cell, table, to_json
 from router.tools.dev.junit import Described, as_junit
@@ -140,7 +141,7 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
         )
     found = run_recording(recording, config, against)
     if as_json:
-        click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
+        print_json({"messages": len(recording.messages), "differences": found})
         return int(bool(found))
     for each in found:
         where = f"route {each['route']}: " if each.get("route") else ""
@@ -176,7 +177,7 @@ def run_tests(config: Path, options: TestOptions) -> int:
         each for each in verdicts if not each.passed and (each.route, each.index) not in fixed
     ]
     if options.as_json:
-        click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
+        print_json(as_record(described, updated, suite, reached))
     else:
         _show(verdicts, updated, options.quiet)
         if options.coverage or not (options.quiet or options.expression):

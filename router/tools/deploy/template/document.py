@@ -3,10 +3,8 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import getitem
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import yaml
@@ -23,7 +21,7 @@ from router.tools.check.run import examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
-from router.tools.deploy.template.expressions import Json, Substitutions, ref
+from router.tools.deploy.template.expressions import Json, Substitutions, ref, value_at
 from router.tools.deploy.template.limits import (
     MAX_RESOURCES,
     environments,
@@ -93,8 +91,7 @@ def _require_values(file: File, env: Mapping[str, str]) -> None:
     for typed in file.typed:
         if is_read_at_run_time(typed.path):
             continue
-        text: Any = reduce(getitem, typed.path, file.data)  # type: ignore[arg-type]
-        for piece in split_references(text):
+        for piece in split_references(value_at(typed.path, file.data)):
             if isinstance(piece, Reference) and piece.default is None and not env.get(piece.name):
                 raise UsageError(
                     f"{describe(typed.path)} has the value of the variable {piece.name}, which has none: give it a "
