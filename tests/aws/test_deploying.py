@@ -70,6 +70,7 @@ class Project:
         self.config.write_text(config)
         with zipfile.ZipFile(self._folder / "lambda.zip", "w") as archive:
             archive.writestr(COMPILED_NAME, precompile(self.config, {"STAGE": self.stack}))
+            archive.writestr("stage", self.stack)  # another project may be made in the same second
 
     def run(self, command: str, *words: str, **variables: str) -> Result:
         """Run a command as it is run in CI: not on a terminal."""

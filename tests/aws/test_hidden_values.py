@@ -284,7 +284,7 @@ def test_references_to_secrets(tmp_path: Path, inside: Inside, guarded: LocalAws
     assert "VariableApiToken" not in str(shown_to_others[:2])
 
 
-def test_without_the_variables_of_the_function(unchanged: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_variables_of_the_function(project: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may not read them learns that a value cannot be compared, and has to give one that a name needs."""
 
     def refuse(*_: Any) -> None:
@@ -292,11 +292,10 @@ def test_without_the_variables_of_the_function(unchanged: StackProject, monkeypa
 
     # Only what the command may do differs.
     monkeypatch.setattr(stack_run, "read_environment", refuse)
-    same = deploy(unchanged, "--dry-run", **VALUES)
-    as_json = deploy(unchanged, "--dry-run", "--json", "--parameter", "AlarmTopic=arn:aws:sns:a:b:c", **VALUES)
-    unchanged.write(TAGGED)
-    tagged = deploy(unchanged, "--dry-run")
-    unchanged.write(HIDDEN)
+    same = deploy(project, "--dry-run", **VALUES)
+    as_json = deploy(project, "--dry-run", "--json", "--parameter", "AlarmTopic=arn:aws:sns:a:b:c", **VALUES)
+    project.write(TAGGED)
+    tagged = deploy(project, "--dry-run")
 
     line = "the hidden values of the stack are not known here: "
     assert (same.exit_code, same.stderr.splitlines()[1].startswith(line)) == (0, True), same.output

@@ -177,7 +177,7 @@ def test_no_time(deployed: Deployed, function: EmulatedFunction, name: str, wait
     assert (hasty, before, again) == ({reading(name): False}, None, {reading(name): True})
 
 
-def test_log(deployed: Deployed, source: EventSource, function: EmulatedFunction, name: str) -> None:
+def test_log(deployed: Deployed, source: EventSource, function: EmulatedFunction, name: str, wait: Any) -> None:
     """All that the function prints is lines of JSON, each once: of messages, batches, and metrics by their labels."""
     deployed.send("readings", reading(f"late-{name}"))
     printed = len(function.lines())
@@ -186,6 +186,7 @@ def test_log(deployed: Deployed, source: EventSource, function: EmulatedFunction
 
     kinds = [line.get("message", "metrics") for line in function.lines()[printed:]]
     assert sorted(kinds) == ["batch done", "message retry", *["metrics"] * 3]
+    wait(source.poll, "the redelivery")  # which no other test is to receive
 
 
 def test_no_records(function: EmulatedFunction) -> None:

@@ -38,7 +38,6 @@ _MOST_KEYWORDS = 16
 """Changed keywords of a schema for each of which a message is looked for, once one was found for any."""
 _SEEDS = 6
 _MOST_EDITS = 300
-_MOST_RUNS_OF_A_REASON = 60
 _DECIDING = {codes.INVALID.id: "schema", codes.NO_ROUTE.id: "when"}
 _DECIDING |= dict.fromkeys((codes.NOT_JSON.id, codes.BAD_ENVELOPE.id), "decode")
 """The stages that refuse a message by the code of its outcome; any other is of the mapping."""
@@ -101,7 +100,7 @@ def find_others(
         (len(messages), messages),
         *_by_reason(first, second, stage_of(found), unproved),
     ):
-        left, runs = most, _MOST_RUNS_OF_A_REASON
+        left, runs = most, _MOST_RUNS
         for message in candidates:
             # Most messages end as one that is known: they need not run.
             if not left or not runs:
@@ -136,12 +135,15 @@ def _by_reason(
 
 
 def _taken(first: RouteVersion, second: RouteVersion) -> Iterator[Any]:
-    """Yield messages that the schemas and conditions of both versions take, and edits of one."""
+    """Yield messages that the schemas and conditions of both versions take, and edits of one.
+
+    It is one that the mapping of the first takes, too, if there is such.
+    """
     made = chain(samples(second, _SAMPLES), samples(first, _SAMPLES))
     taken = [message for message in made if _passes(first, message) and _passes(second, message)]
     yield from taken
     schemas = (first.schema, second.schema)
-    for message in taken[:1]:
+    for message in sorted(taken, key=lambda each: not _takes(first, each))[:1]:
         edited = islice(edits(message, values_of(schemas), names_of(schemas)), _MOST_EDITS)
         yield from (each for each in edited if _passes(second, each))
 
@@ -153,11 +155,8 @@ def _with_before(
     uri, path = spot
     contents: dict[str, Any] = {name: each.content for name, each in new.documents.items()}
     after: Any = reduce(getitem, path, contents[uri])
-    texts = [
-        *islice(
-            chain(texts_outside([before], [after]), _of_other_lengths(before, after)), _MOST_TEXTS
-        )
-    ]
+    outside = chain(texts_outside([before], [after]), _longer_texts(before, after))
+    texts = list(islice(outside, _MOST_TEXTS))
     contents[uri] = replaced(contents[uri], path, before)
     root = contents[new.root.uri]
     if isinstance(root, dict):
@@ -181,14 +180,14 @@ def _with_before(
                 yield from islice(edits(message, (), names_of((new,))), _MOST_EDITS)
 
 
-def _of_other_lengths(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """Yield texts at the bounds of a schema whose length another refuses."""
-    least, most = after.get("minLength", 0), after.get("maxLength", inf)
-    yield from (
-        each
-        for each in values_of((), (before,))
-        if isinstance(each, str) and not least <= len(each) <= most
-    )
+def _longer_texts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Yield texts at the bounds of a schema that are longer than another takes.
+
+    Texts that are shorter need no search: the shortest that a schema takes are made first.
+    """
+    most = after.get("maxLength", inf)
+    values = values_of((), (before,))
+    yield from (each for each in values if isinstance(each, str) and len(each) > most)
 
 
 def _early_reason(route: RouteVersion, message: Any) -> tuple[str, str] | None:
@@ -270,6 +269,11 @@ def _passes(route: RouteVersion, message: Any) -> bool:
         return route.schema is None or route.schema.is_valid(message)
     except ValueError:  # half of a surrogate pair
         return False
+
+
+def _takes(route: RouteVersion, message: Any) -> bool:
+    record = record_of(route, message)
+    return record is not None and run(route, record).taken
 
 
 def _try(first: RouteVersion, second: RouteVersion, message: Any) -> Counterexample | None:

@@ -384,7 +384,7 @@ def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
     elif before.version != after.version:
         versions = [each.version or "no attribute" for each in (before, after)]
         yield f"items have their version in '{versions[0]}' or in '{versions[1]}'"
-    elif before.version and _mapped(old, before.version) != _mapped(new, after.version):
+    elif before.version and mapped(old, before.version) != mapped(new, after.version):
         yield f"the version '{after.version}' is mapped in another way: versions of the two do not compare"
     if (before.add or before.append or after.add or after.append) and once(old) != once(new):
         yield "idempotency keys are others: a message that both versions receive is added twice"
@@ -407,10 +407,10 @@ def once(route: RouteVersion) -> bytes:
 
 
 def _key(route: RouteVersion) -> list[bytes]:
-    return [_mapped(route, name) for name, _ in route.compiled.write.table.key]
+    return [mapped(route, name) for name, _ in route.compiled.write.table.key]
 
 
-def _mapped(route: RouteVersion, name: str) -> bytes:
+def mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
     attribute = (route.attributes or {}).get(name, spec.Attribute(from_=name))
     return exact(

@@ -11,6 +11,7 @@ import yaml
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
+from router.model import Finding
 from router.runtime.config.environment import RT005, Reference, split_references
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
@@ -53,12 +54,13 @@ class Document(Struct, frozen=True):
 
 
 class DeployableConfig(Struct, frozen=True):
-    """A checked config and the text of its files."""
+    """A checked config and the text of its files; `findings` are those that it does not ignore."""
 
     path: Path
     program: Program
     loaded: Loaded
     files: tuple[File, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
     files = read_files(path, seen[0].program.config.include)
     for file in files:
         _require_values(file, env)
-    return DeployableConfig(path, seen[0].program, seen[0], files)
+    return DeployableConfig(path, seen[0].program, seen[0], files, report.findings)
 
 
 def _require_values(file: File, env: Mapping[str, str]) -> None:

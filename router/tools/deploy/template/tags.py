@@ -10,6 +10,7 @@ from msgspec import structs
 
 from router.errors import UsageError
 from router.runtime.config_types import TAG, TAG_WORDS
+from router.tools.control_plane.resource_changes import is_aws_tag
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.expressions import Json, Substitutions, sub
 
@@ -35,14 +36,13 @@ TAGGABLE = frozenset(
 )
 """The types of resources with a property `Tags`, a list of keys and values."""
 MAX_RESOURCE_TAGS = 50
-_RESERVED = "aws:"
 _NAME, _VALUE = (re.compile(f"{TAG}{{{least},{most}}}") for least, most in ((1, 128), (0, 256)))
 
 
 def require_tags(tags: Mapping[str, str]) -> None:
     """Raise UsageError for a tag that AWS would refuse."""
     for name, value in tags.items():
-        if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+        if not _NAME.fullmatch(name) or is_aws_tag(name):
             raise UsageError(
                 f"'{name}' is not the name of a tag: up to 128 {TAG_WORDS}, not beginning with 'aws:'"
             )
@@ -50,10 +50,21 @@ def require_tags(tags: Mapping[str, str]) -> None:
             raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
 
 
+def given_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a stack that somebody gave it, without those of AWS."""
+    return {name: value for name, value in tags.items() if not is_aws_tag(name)}
+
+
 def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
     """Return the tags of a stack that its config's file does not have: they stay if none are given."""
     own = config.program.config.tags
-    return {name: value for name, value in before.items() if name not in own}
+    return {name: value for name, value in given_tags(before).items() if name not in own}
+
+
+def own_tags(document: Document) -> set[str]:
+    """Return the names of the tags that resources of a template have of their own."""
+    taggable = [each for each in document.body["Resources"].values() if each["Type"] in TAGGABLE]
+    return {tag["Key"] for each in taggable for tag in each["Properties"].get("Tags", ())}
 
 
 def with_tags(

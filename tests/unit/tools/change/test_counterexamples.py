@@ -164,6 +164,7 @@ NEEDS_N = {"n": {"from": "n", "missing": "error"}}
 NEEDS_NUMBER = {"at": {"from": "code", "type": "N"}}
 KIND = "fails 'enum' at /properties/kind/enum"
 NO_NUMBER = "attribute 'at' is no number"
+LONG = {"type": "string", "minLength": 1, "maxLength": 3000}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,64 @@ NO_NUMBER = "attribute 'at' is no number"
             {"schema": schema()},
             {"schema": schema(n={"type": "integer", "minimum": 0}), "item": {"id": "id", **NEEDS_NUMBER, **NEEDS_N}},
             {MINIMUM, NO_NUMBER, "attribute 'n' is missing"},
+        ),
+        # A condition, after a reason of the schema or of the mapping.
+        (
+            {"schema": schema()},
+            {"schema": schema(n={"type": "integer", "minimum": 0}), "when": "kind != 'b'"},
+            {MINIMUM, "'when' does not hold"},
+        ),
+        (
+            {"schema": schema()},
+            {"schema": schema(), "when": "kind != 'b'", "item": {"id": "id", **NEEDS_N}},
+            {"attribute 'n' is missing", "'when' does not hold"},
+        ),
+        # No message that is made at random has what the new version alone requires.
+        (
+            {"schema": schema(("id", "code"), code={"type": "string"})},
+            {
+                "schema": schema(("id", "code"), code={"type": "string", "pattern": "^[A-Z]{9}x$"}),
+                "item": {"id": "id", **NEEDS_NUMBER},
+            },
+            {"fails 'pattern' at /properties/code/pattern", NO_NUMBER},
+        ),
+        (
+            {"schema": {**schema(), "allOf": [{}, {}]}},
+            {
+                "schema": {
+                    **schema(),
+                    "allOf": [
+                        {"required": ["code"], "properties": {"code": {"const": "QZ"}}},
+                        {"properties": {"kind": {"enum": ["a", "b"]}}},
+                    ],
+                }
+            },
+            {
+                "fails 'required' at /allOf/0/required: 'code' is missing",
+                "fails 'const' at /allOf/0/properties/code/const",
+                "fails 'enum' at /allOf/1/properties/kind/enum",
+            },
+        ),
+        # A text that only the old pattern matches is long.
+        (
+            {"schema": schema()},
+            {
+                "schema": schema(
+                    n={"type": "integer", "minimum": 0}, code={"type": "string", "pattern": "^[A-Z]{1,30}$"}
+                )
+            },
+            {MINIMUM, "fails 'pattern' at /properties/code/pattern"},
+        ),
+        # Of the messages of a schema only an edited one is refused by the mapping.
+        (
+            {"schema": schema(id=LONG), "item": {"id": {"value": "same"}}},
+            {"schema": schema(id=LONG, n={"type": "integer", "minimum": 0})},
+            {MINIMUM, "table 'things': key attribute 'id' has more than 2048 bytes"},
+        ),
+        (
+            {"schema": schema(id=LONG), "item": {"id": {"template": "a{n}"}}},
+            {"schema": schema(id=LONG, n={"type": "integer", "minimum": 0})},
+            {MINIMUM, "table 'things': key attribute 'id' has more than 2048 bytes"},
         ),
     ],
 )
@@ -284,6 +343,43 @@ def test_a_search_among_many_messages(narrowed: Pair) -> None:
     assert found.second.refusal == MINIMUM
 
 
+NAMES = [f"name-{number}" for number in range(2000)]
+"""So many that the library does not subtract a schema with them."""
+
+
+def of_one_name(changed: dict[str, Any]) -> dict[str, Any]:
+    """A schema in which one of many names tells that `text` is as `changed`."""
+    names = NAMES[:200]
+    texts = [changed if name == "name-37" else {"type": "string"} for name in names]
+    of_names = [
+        {"required": ["name"], "properties": {"name": {"const": name}, "text": text}}
+        for name, text in zip(names, texts, strict=True)
+    ]
+    return {**NAMED, "anyOf": of_names}
+
+
+def after_many(changed: dict[str, Any]) -> dict[str, Any]:
+    """A schema of messages in which `text`, which is as `changed`, comes after many values."""
+    lines = {"type": "array", "minItems": 90, "items": {"type": "integer"}}
+    properties = {**NAMED["properties"], "name": {"enum": NAMES}, "lines": lines, "text": changed}
+    return {**NAMED, "required": [*properties], "properties": properties}
+
+
+@pytest.mark.parametrize("schema_with", [of_one_name, after_many])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"type": "string", "maxLength": 40}, {"type": "string", "maxLength": 39}),
+        ({"type": "string", "pattern": "^[A-Z]+$"}, {"type": "string", "pattern": "^[A-Z]{1,30}$"}),
+    ],
+)
+def test_a_change_in_a_rare_place(diff: Diff, schema_with: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Messages are made that have a value there, and it is one that the new schema may refuse."""
+    report = diff(*(config_of({"main": {"schema": schema_with(each)}}) for each in (old, new)))
+
+    assert [each.verdict for each in report.routes] == ["breaking"]
+
+
 @pytest.mark.parametrize(("count", "calls"), [(10, 1), (2000, 0)])
 def test_large_schemas_are_not_subtracted(
     open_config: Open, monkeypatch: pytest.MonkeyPatch, count: int, calls: int
@@ -296,7 +392,7 @@ def test_large_schemas_are_not_subtracted(
         called.append(arguments)
         return without(*arguments)
 
-    names = [f"name-{number}" for number in range(count)]
+    names = NAMES[:count]
     first, second = (
         routes_of(open_config(config_of({"main": {"schema": schema(kind={"enum": each})}}), folder))["main"]
         for each, folder in ((names, "old"), (names[1:], "new"))
