@@ -254,10 +254,7 @@ def of_list_end(messages: Messages, listed: Value, index: int) -> Value:
 
 
 def _of_projection(messages: Messages, scope: Scope, tree: Tree) -> Value:
-    """Infer the value of a projection.
-
-    It is a list, or missing if what it projects is no list.
-    """
+    """Infer the value of a projection: a list, or missing if what it projects is no list."""
     base, *each = tree["children"]
     is_flat = base["type"] == "flatten"
     if is_flat:
@@ -372,10 +369,7 @@ def _map(messages: Messages, scope: Scope, tree: Tree) -> Value:
 
 
 def _to_number(messages: Messages, arguments: list[Value]) -> Value:
-    """Infer `to_number(value)`.
-
-    It is missing for all but numbers and text that is one.
-    """
+    """Infer `to_number(value)`, which is missing for all but numbers and text that is one."""
     (value,) = arguments
     if value.other_than(_TEXT_OR_NUMBER):
         gap = "'to_number' has no value for other than text"
