@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore import xform_name
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
 from botocore.parsers import ResponseParserError
@@ -104,7 +105,7 @@ class _Answered:
     botocore takes a second copy of a response for the response to the next request of the connection.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: BaseClient) -> None:
         self._client = client
         self._has_json = client.meta.service_model.metadata["protocol"] == "json"
         self._ids: dict[str, None] = {}
@@ -226,7 +227,9 @@ def _response_of(error: Exception) -> Mapping[str, Any]:
     return error.response if isinstance(error, ClientError) else {}
 
 
-def caller(client: Any) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
+def caller(
+    client: BaseClient,
+) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
     """Return a function that calls an operation of a client by AWS's name for it, with its parameters and time-out."""
 
     def call_within(

@@ -61,7 +61,7 @@ from router.tools.deploy.template.expressions import hidden_parameters, variable
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template, require_room
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
-from router.tools.deploy.template.tags import kept_tags, own_tags
+from router.tools.deploy.template.tags import given_tags, kept_tags, own_tags
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -353,7 +353,8 @@ class RollbackRun(StackRun):
                 f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
                 "what router deploy changed; --bucket names another bucket"
             )
-        self._stacks.settings = StackSettings(before.tags)
+        if before.tags != given_tags(stack.tags):
+            self._stacks.settings = StackSettings(before.tags)
         deployment = as_deployment(stack, before, self._pseudo)
         self._log(f"the stack returns to what it was until {before.until}")
         self._not_restored = not_restored(before)

@@ -29,7 +29,7 @@ from router.tools.dev.new.files import (
 )
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.rejections import rejections
-from router.tools.dev.new.samples import open_samples, read_bodies
+from router.tools.dev.new.samples import SampleSet, open_samples, read_bodies
 from router.tools.dev.new.tables import NewTable, Wanted
 from router.tools.dev.new.trial import losses_of
 
@@ -110,7 +110,7 @@ def _wanted(options: NewOptions, default: str, received: "LiveSamples | None" = 
     )
 
 
-def _make(samples: Any, wanted: Wanted, options: NewOptions, masked: bool) -> int:
+def _make(samples: SampleSet, wanted: Wanted, options: NewOptions, masked: bool) -> int:
     config = load(options.config, os.environ).require().config if options.config.exists() else None
     before = examine_config(options.config, os.environ)
     asks = sys.stdin.isatty() and not options.yes and not options.as_json

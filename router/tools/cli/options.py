@@ -161,6 +161,17 @@ def choose_config(file: Path | None, config: Path | None, *, may_be_missing: boo
     return chosen
 
 
+def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
+    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
+    # Most commands take no expression.
+    from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
+
+    try:
+        return compile_expression(text) if text else None
+    except InvalidExpression as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
 def is_json(text: str) -> bool:
     """Whether a message on the command line is JSON, and not the name of a file."""
     return text.lstrip().startswith(("{", "["))

@@ -28,12 +28,12 @@ from router.tools.cli.dlq_rehearse import (
 from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import (
     finished_first,
-    parse_expression,
     parse_time,
     read_item,
     write_no_log,
 )
 from router.tools.cli.json_output import print_json
+from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
 from router.tools.dlq.planning import Planner
@@ -76,10 +76,12 @@ class ReplayOptions(Struct, frozen=True):
     @property
     def name(self) -> str:
         """What the sources are called in the names of files."""
-        first = "stdin" if self.sources[0] == "-" else self.sources[0].removeprefix("s3://")
-        first = first.strip("/") if "s3://" in self.sources[0] else Path(first).name
-        more = f"-and-{len(self.sources) - 1}-more" if len(self.sources) > 1 else ""
-        return first.replace("/", "-")[-_SOURCE_NAME:] + more
+        first, *others = self.sources
+        name = "stdin" if first == "-" else Path(first).name
+        if first.startswith("s3://"):
+            name = first.removeprefix("s3://").strip("/").replace("/", "-")
+        more = f"-and-{len(others)}-more" if others else ""
+        return name[-_SOURCE_NAME:] + more
 
     def what(self, rejected: Path, now: datetime) -> dict[str, Any]:
         """Return what decides about the messages that a run does, to be the same in the next one."""

@@ -289,12 +289,9 @@ def _run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     pending = [tree]
     while pending:
         node = pending.pop()
-        if (
-            isinstance(node, ast.If)
-            and isinstance(node.test, ast.Name)
-            and node.test.id == "TYPE_CHECKING"
-        ):
-            pending += node.orelse
-            continue
-        yield node
-        pending += ast.iter_child_nodes(node)
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pending += node.orelse
+            case _:
+                yield node
+                pending += ast.iter_child_nodes(node)

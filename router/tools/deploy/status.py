@@ -176,33 +176,29 @@ class StatusReader:
         names = {
             name: table_name(table.name or name) for name, table in program.config.tables.items()
         }
-        tables = list(names.values())
-        indexes = [
-            (full, index)
-            for name, full in names.items()
-            for index in program.config.tables[name].indexes
-        ]
-        found = self._sums("WriteThrottleEvents", tables, indexes)
-        units = self._sums("ConsumedWriteCapacityUnits", tables, indexes)
+        dimensions = []
+        for name, full in names.items():
+            dimensions.append(_table_dimensions(full))
+            # CloudWatch has the metrics of an index apart from those of its table.
+            indexes = program.config.tables[name].indexes
+            dimensions += [_table_dimensions(full, index) for index in indexes]
+        throttled = self._sums("WriteThrottleEvents", dimensions)
+        units = self._sums("ConsumedWriteCapacityUnits", dimensions)
         return [
             TableStatus(
                 name,
-                None if found is None else found[full],
+                None if throttled is None else throttled[full],
                 None if units is None else units[full],
             )
             for name, full in names.items()
         ]
 
-    def _sums(
-        self, metric: str, tables: Sequence[str], indexes: Sequence[tuple[str, str]]
-    ) -> Counter[str] | None:
-        """Return the sum of a metric of each table and its indexes, which CloudWatch has apart; None if not known."""
+    def _sums(self, metric: str, dimensions: Iterable[list[dict[str, str]]]) -> Counter[str] | None:
+        """Return the sum of a metric by table, of some tables and indexes; None if it is not known."""
         source = {"Namespace": "AWS/DynamoDB", "MetricName": metric}
-        placed = [_table_dimensions(table) for table in tables]
-        placed += [_table_dimensions(table, index) for table, index in indexes]
+        metrics = [{**source, "Dimensions": each} for each in dimensions]
         total = Counter[str]()
         try:
-            metrics = [{**source, "Dimensions": each} for each in placed]
             for each, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
                 total[each["Dimensions"][0]["Value"]] += int(sum(measured))
         except AwsCallError:
@@ -220,9 +216,8 @@ class StatusReader:
         ]
         try:
             for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
-                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(
-                    sum(measured)
-                )
+                name = metric["Dimensions"][-1]["Value"]
+                counted[metric["MetricName"], name] = int(sum(measured))
         except AwsCallError:
             # What is not known stays None.
             counted.clear()
@@ -291,7 +286,7 @@ class StatusReader:
             found[labels[queried.index(metric)]] += int(sum(values))
         return found
 
-    def _began(self, metric: Any, gap: int) -> str:
+    def _began(self, metric: dict[str, Any], gap: int) -> str:
         """Return since when a metric has had values, with no more than so many seconds between them."""
         now = datetime.now(UTC)
         query = {"Metric": metric, "Period": SINCE_PERIOD, "Stat": "Sum"}
@@ -390,8 +385,11 @@ def _table_dimensions(table: str, *indexes: str) -> list[dict[str, str]]:
 
 
 def read_metrics(
-    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str, minutes: int = MINUTES
-) -> Iterator[tuple[Any, Sequence[float]]]:
+    cloudwatch: ServiceClient,
+    metrics: Sequence[dict[str, Any]],
+    statistic: str,
+    minutes: int = MINUTES,
+) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
     """Yield each metric with its values of the last minutes, one for each minute, the newest first."""
     now = datetime.now(UTC)
     for start in range(0, len(metrics), _QUERIES):

@@ -76,8 +76,14 @@ def with_tags(
     """Return a template whose resources have the tags of the config's file, their own, those given and those kept.
 
     Of one name, the given one counts, then the resource's own, then that of the file. Raises UsageError for too many
-    tags of a resource.
+    tags of a resource, and for one that only AWS can give.
     """
+    for name in sorted({*config.program.config.tags, *own_tags(document)}):
+        if is_aws_tag(name):
+            raise UsageError(
+                f"the tag '{name}' of the config begins with 'aws:', and nobody but AWS can give such a tag: "
+                "give it another name"
+            )
     at = Substitutions(config.files).at
     of_file = {
         name: sub(at(("tags", name), value)) for name, value in config.program.config.tags.items()
