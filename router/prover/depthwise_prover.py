@@ -28,9 +28,9 @@ from router.prover.subschema_walker import (
     ANYTHING,
     Every,
     Level,
-    Own,
     Some,
     SubschemaWalker,
+    as_own,
     is_free,
     json_types,
     own_types,
@@ -339,8 +339,7 @@ def _patterns(level: Level) -> list[str] | None:
         case Some(parts):
             every = map(_patterns, parts)
             return _alternatives([each for each in every if each is not None])
-    assert isinstance(level, Own)
-    schema = level.place.content
+    schema = as_own(level).place.content
     return patterns_in(schema) if "string" in own_types(schema) else None
 
 
@@ -369,8 +368,7 @@ def _types_of(level: Level) -> frozenset[str]:
             return frozenset(ALL_TYPES).intersection(*map(_types_of, parts))
         case Some(parts):
             return frozenset[str]().union(*map(_types_of, parts))
-    assert isinstance(level, Own)
-    schema = level.place.content
+    schema = as_own(level).place.content
     return json_types(schema, schema.get("enum"))
 
 
@@ -384,8 +382,7 @@ def _required(level: Level) -> Iterable[str]:
             for other in others:
                 first = [name for name in first if name in other]
             return first
-    assert isinstance(level, Own)
-    names: list[str] = level.place.content.get("required", [])
+    names: list[str] = as_own(level).place.content.get("required", [])
     return names
 
 

@@ -254,10 +254,7 @@ def of_list_end(messages: Messages, listed: Value, index: int) -> Value:
 
 
 def _of_projection(messages: Messages, scope: Scope, tree: Tree) -> Value:
-    """Infer the value of a projection.
-
-    It is a list, or missing if what it projects is no list.
-    """
+    """Infer the value of a projection: a list, or missing if what it projects is no list."""
     base, *each = tree["children"]
     is_flat = base["type"] == "flatten"
     if is_flat:
@@ -352,10 +349,8 @@ def longest_of(lengths: Iterable[int | None]) -> int | None:
 def _of_call(messages: Messages, scope: Scope, tree: Tree) -> Value:
     """Infer the result of a function, if it does not raise an error."""
     name = tree["value"]
-    if name == "not_null":
-        return _first_of(messages, scope, tree)
-    if name == "map":
-        return _map(messages, scope, tree)
+    if name in _OF_TREES:
+        return _OF_TREES[name](messages, scope, tree)
     refine = _CALLS.get(name)
     if refine is None:
         return _RESULTS.get(name, _NOTHING_KNOWN)
@@ -368,17 +363,13 @@ def _map(messages: Messages, scope: Scope, tree: Tree) -> Value:
     each, listed = tree["children"]
     elements = of_tree(messages, scope, listed)
     made = of_tree(None, Scope(), each["children"][0])
-    if made.missing is not NO or made.types.keys() != {"string"}:
-        return _ARRAY
     end = replace(made, missing=weak(elements.no_elements))
-    return replace(_ARRAY, ends=(end, end), no_elements=elements.no_elements)
+    are_texts = made.missing is NO and made.types.keys() == {"string"}
+    return replace(_ARRAY, ends=(end, end) if are_texts else None, no_elements=elements.no_elements)
 
 
 def _to_number(messages: Messages, arguments: list[Value]) -> Value:
-    """Infer `to_number(value)`.
-
-    It is missing for all but numbers and text that is one.
-    """
+    """Infer `to_number(value)`, which is missing for all but numbers and text that is one."""
     (value,) = arguments
     if value.other_than(_TEXT_OR_NUMBER):
         gap = "'to_number' has no value for other than text"
@@ -399,9 +390,7 @@ def _extreme(messages: Messages, arguments: list[Value]) -> Value:
     """Infer `max(list)` and `min(list)`, which are missing for an empty list."""
     (listed,) = arguments
     element = of_path(messages, listed.elements)
-    types = element.types
-    if len(types) == 1:
-        types = dict.fromkeys(types, YES)
+    types = element.types if len(element.types) > 1 else dict.fromkeys(element.types, YES)
     gap = ""
     if listed.no_elements is YES:
         gap = "of an empty list there is no greatest or least element"
@@ -454,6 +443,7 @@ _OBJECT = of_type("object")
 _EMPTY: Schema = {"enum": [""]}
 # The text of a number in JSON, for which `to_number` has a value.
 _IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
+_OF_TREES = {"not_null": _first_of, "map": _map}
 # Functions whose result depends on their arguments.
 _CALLS: Mapping[str, Callable[[Messages, list[Value]], Value]] = {
     "to_number": _to_number,

@@ -15,9 +15,9 @@ from router.prover.predicates import EACH, Schema
 from router.prover.subschema_walker import (
     Every,
     Level,
-    Own,
     Some,
     SubschemaWalker,
+    as_own,
     json_types,
 )
 from router.prover.text_patterns import has_no_text, longest_match
@@ -169,8 +169,7 @@ def _bounds_of(level: Level) -> _ValueBounds:
             return _of_all([_bounds_of(part) for part in parts])
         case Some(parts):
             return _of_one([_bounds_of(part) for part in parts])
-    assert isinstance(level, Own)
-    return _own(level.place)
+    return _own(as_own(level).place)
 
 
 def _columns(bounds: Sequence[_ValueBounds]) -> Any:

@@ -274,18 +274,18 @@ class _LevelWriter:
             return {}
         match level:
             case Every(parts):
-                own = [part.place.content for part in parts if isinstance(part, Own)]
+                contents = [part.place.content for part in parts if isinstance(part, Own)]
                 written = [self._write(part, depth) for part in parts]
-                return all_of([*written, NO_TEXT] if has_no_text(own) else written)
+                return all_of([*written, NO_TEXT] if has_no_text(contents) else written)
             case Some(parts):
                 if not parts:
                     return NOTHING
                 if ANYTHING in parts:
                     return {}
                 return {"anyOf": [self._write(part, depth) for part in parts]}
-        assert isinstance(level, Own)
-        found = self._own(level.place, depth)
-        return all_of([found, NO_TEXT]) if has_no_text([level.place.content]) else found
+        place = as_own(level).place
+        found = self._own(place, depth)
+        return all_of([found, NO_TEXT]) if has_no_text([place.content]) else found
 
     def _own(self, place: Location, depth: int) -> Schema:
         """Return the keywords of a subschema itself."""
@@ -377,6 +377,12 @@ def is_free(level: Level) -> bool:
     return False
 
 
+def as_own(level: Level) -> Own:
+    """Return a level that is taken apart and has no parts: it is one subschema."""
+    assert isinstance(level, Own)
+    return level
+
+
 def own_parts(level: Level) -> Iterator[Own]:
     """Yield all subschemas of a level that is taken apart."""
     match level:
@@ -384,8 +390,7 @@ def own_parts(level: Level) -> Iterator[Own]:
             for part in parts:
                 yield from own_parts(part)
         case _:
-            assert isinstance(level, Own)
-            yield level
+            yield as_own(level)
 
 
 def _is_reference(place: Location) -> bool:

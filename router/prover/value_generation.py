@@ -20,7 +20,7 @@ from router.prover.scalars import (
     given,
     least_of,
 )
-from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker
+from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker, as_own
 from router.prover.value_types import types_in
 from router.runtime.program.schemas.documents import MAX_DEPTH
 
@@ -223,8 +223,7 @@ class ValueGenerator:
                 inner = variant if variant < 0 else variant // len(parts) + variant
                 yield from self._chosen(branch, inner)
             case _:
-                assert isinstance(level, Own)
-                yield level
+                yield as_own(level)
 
     def _make_object(
         self, level: Level, schemas: Schemas, toward: Steps, variant: int, depth: int

@@ -163,6 +163,27 @@ def test_alarms_that_nobody_hears(project: StackProject) -> None:
     assert (sentence in silent.stderr, "nobody is notified" in heard.stderr) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("more", "is_warned"),
+    [("", True), (f", senders: ['arn:aws:sns:{REGION}:{ACCOUNT}:orders']", False), (", ignored", False)],
+)
+def test_a_queue_that_nothing_can_send_to(project: StackProject, more: str, is_warned: bool) -> None:
+    """The policy that the stack gives it refuses the topic: that is said before the question, unless it is accepted."""
+    config = CONFIG
+    if more == ", ignored":
+        more = ""
+        config += "ignore: [{code: RT248, at: queues.orders, reason: a test sends to it}]\n"
+    project.write(config.replace('-orders-dlq"}}', f'-orders-dlq", envelope: [sns]{more}}}}}'))
+
+    done = project.try_to_deploy("--dry-run")
+
+    sentence = (
+        "warning: no sender of queue 'orders' makes its envelope 'sns': sns.amazonaws.com may not send to it; add the "
+        "ARN of an SNS topic to 'senders' (RT248)"
+    )
+    assert (done.exit_code, sentence in done.stderr) == (0, is_warned), done.output
+
+
 def test_where_drift_cannot_be_repaired(project: StackProject, clients: Mapping[str, Any]) -> None:
     """The embedded AWS makes no drift-aware change sets: that is said, and what was changed by hand is named."""
     project.deploy()

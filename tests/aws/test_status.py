@@ -401,8 +401,12 @@ def test_cannot(project: StackProject, words: tuple[str, ...], sentence: str) ->
 
 
 def test_why_and_since_when_messages_are_retried(project: StackProject, clients: Mapping[str, Any]) -> None:
-    """By cause and route, and how many are postponed; what its tables cost; that it was changed shortly before."""
+    """By cause and route, and how many are postponed; what its tables cost; that it was changed shortly before.
+
+    A route may have the name of a cause.
+    """
     config = CONFIG.replace("key: {id: S}", "key: {id: S}, indexes: {by_total: {key: {total: N}}}")
+    config = config.replace("routes: {orders:", "routes: {outage:")
     project.write(f"{config}telemetry: {{metrics: route}}\n")
     own = {"service": project.stack, "queue": "orders"}
 
@@ -417,7 +421,7 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     put("MessageRouter", "router_messages_retry_total", 3, own, 3)
     put("MessageRouter", "router_retries_total", 5, {**own, "cause": "throttled"})
     put("MessageRouter", "router_retries_total", 2, {**own, "cause": "outage"})
-    put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "orders", "table": "orders"})
+    put("MessageRouter", "router_route_retry_total", 7, {**own, "route": "outage", "table": "orders"})
     put("MessageRouter", "router_postponed_total", 6, own)
     send(clients, f"{project.stack}-orders", DelaySeconds=900)
     table_name = {"TableName": f"{project.stack}-orders"}
@@ -433,7 +437,7 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     assert (done.exit_code, queue["retries"], queue["failing_routes"]) == (
         1,
         {"throttled": 5, "outage": 2},
-        {"orders": 7},
+        {"outage": 7},
     )
     assert (queue["waiting"], queue["delayed"], queue["postponed"]) == (0, 1, 6)
     assert "0 + 1 delayed" in shown_to_people.stdout
@@ -441,7 +445,7 @@ def test_why_and_since_when_messages_are_retried(project: StackProject, clients:
     assert (table["write_units"], table["dollars_an_hour"]) == (900_000, 2.25)
     assert (
         f"messages of queue orders are retried since {queue['retried_since']}: throttled 5, outage 2; "
-        "by route: orders 7; postponed in the last 15 minutes, since many are in flight: 6; "
+        "by route: outage 7; postponed in the last 15 minutes, since many are in flight: 6; "
         "delayed now, and will return by themselves: 1; "
         f"function {project.stack}:live was changed at {function['changed']}"
     ) in shown["attention"]

@@ -242,8 +242,12 @@ class HeavyConfigMaker(ConfigMaker):
     """Makes routes whose attributes are expressions in expressions: functions, filters and projections."""
 
     def _attribute(self) -> Any:
-        array: Callable[[], str] = lambda: self._path("array")[1]
-        text: Callable[[], str] = lambda: self._path("string")[1]
+        def array() -> str:
+            return self._path("array")[1]
+
+        def text() -> str:
+            return self._path("string")[1]
+
         function = self._function
         forms: tuple[Callable[[], str], ...] = (
             lambda: f"not_null({function()}, {function()})",

@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore import xform_name
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
 from botocore.parsers import ResponseParserError
@@ -94,25 +96,25 @@ def make_client(
 
 
 class _NoAnswerError(ResponseParserError):
-    """A response with a status of success is no answer of the operation."""
+    """A response has a status of success, and is not one of the operation."""
 
 
 class _Answered:
-    """The ids of the last requests that a client of the data plane had an answer to.
+    """The ids of the last requests that a client of the data plane has a response to.
 
-    botocore takes a second copy of an answer for that to the next request of its connection.
+    botocore takes a second copy of a response for the response to the next request of the connection.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: BaseClient) -> None:
         self._client = client
         self._has_json = client.meta.service_model.metadata["protocol"] == "json"
         self._ids: dict[str, None] = {}
         self._lock = Lock()
 
     def check(self, parsed: Mapping[str, Any], http_response: Any, **_: Any) -> None:
-        """Raise HTTPClientError for an answer with the id of an earlier one, and close the connections.
+        """Raise HTTPClientError for a response with the id of an earlier one, and close the connections.
 
-        Raises _NoAnswerError for a page with status 200: for botocore it is a success without members.
+        Raises _NoAnswerError for a page with status 200, which botocore takes for a success without members.
         """
         if (
             self._has_json
@@ -129,7 +131,7 @@ class _Answered:
             if len(self._ids) > ANSWERED_REQUESTS:
                 del self._ids[next(iter(self._ids))]
         if comes_again:
-            # The answer to this request is still to come, over one of them.
+            # The response to this request is still to come, over one of the connections.
             self._client.close()
             raise HTTPClientError(error="a second copy of an answer")
 
@@ -149,7 +151,6 @@ def control_plane_clients(
     attempts: int = CONTROL_PLANE_ATTEMPTS,
 ) -> Mapping[str, Any]:
     """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
-    calls = CONTROL_PLANE_CALLS
     with settings_errors():
         session = open_session()
         return {
@@ -158,7 +159,7 @@ def control_plane_clients(
                 service,
                 timeout=timeout,
                 attempts=attempts,
-                connections=calls,
+                connections=CONTROL_PLANE_CALLS,
                 validates=True,
             )
             for service in services
@@ -194,10 +195,10 @@ def call(
 
 
 def _within(timeout: float, function: Callable[[], T]) -> T | AwsFault:
-    """Return what a function returns that calls a client, or the fault if it takes longer than `timeout` seconds.
+    """Return the result of a function that calls a client, or the fault if it takes longer than `timeout` seconds.
 
-    A client's own time-outs are for each wait of each attempt, and the same for all calls: a call that takes longer is
-    left to its thread.
+    The time-outs of a client are the same for all calls, and limit each wait of each attempt, not the whole call. A
+    call that takes too long goes on in a thread of its own, and its result is dropped.
     """
     if timeout <= 0:
         return OUT_OF_TIME
@@ -226,7 +227,9 @@ def _response_of(error: Exception) -> Mapping[str, Any]:
     return error.response if isinstance(error, ClientError) else {}
 
 
-def caller(client: Any) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
+def caller(
+    client: BaseClient,
+) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
     """Return a function that calls an operation of a client by AWS's name for it, with its parameters and time-out."""
 
     def call_within(
@@ -252,24 +255,18 @@ class DynamoTables:
         self, table: str, requests: list[Request], timeout: float, measured: bool = False
     ) -> WriteResponse:
         """Call BatchWriteItem."""
-        operation, parameters = (
-            self._client.batch_write_item,
-            _measured({"RequestItems": {table: requests}}, measured),
-        )
+        parameters = _measured({"RequestItems": {table: requests}}, measured)
 
         def write() -> WriteResponse:
-            response = call(operation, "UnprocessedItems", **parameters)
+            response = call(self._client.batch_write_item, "UnprocessedItems", **parameters)
             if isinstance(response, AwsFault):
                 return WriteResponse(fault=response)
-            # The call names one table, so only its requests can be returned.
-            unprocessed = [
-                request for left in response["UnprocessedItems"].values() for request in left
-            ]
-            return WriteResponse(
-                unprocessed, consumed=read_consumed(response) if measured else None
-            )
+            # Those of all tables: the call names one.
+            unprocessed = list(chain.from_iterable(response["UnprocessedItems"].values()))
+            consumed = read_consumed(response) if measured else None
+            return WriteResponse(unprocessed, consumed=consumed)
 
-        return _response(_within(timeout, write))
+        return _write_within(timeout, write)
 
     def write(
         self,
@@ -287,7 +284,7 @@ class DynamoTables:
                 return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
             return WriteResponse(consumed=read_consumed(response) if measured else None)
 
-        return _response(_within(timeout, write))
+        return _write_within(timeout, write)
 
     def transact(
         self, actions: Sequence[Action], timeout: float, measured: bool = False
@@ -302,23 +299,23 @@ class DynamoTables:
                 )
             except ERRORS as error:
                 found = read_cancellation(_response_of(error).get("CancellationReasons", ()))
+                if found is not None:
+                    return found
                 fault = fault_of(error)
                 # Without its reasons it is not known which condition failed.
-                return found or WriteResponse(
-                    fault=UNREADABLE if fault.kind == "condition" else fault
-                )
+                return WriteResponse(fault=UNREADABLE if fault.kind == "condition" else fault)
             return WriteResponse(consumed=read_consumed(response) if measured else None)
 
-        return _response(_within(timeout, write))
+        return _write_within(timeout, write)
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
 
         def read() -> KeySchema | AwsFault:
             response = call(self._client.describe_table, "Table", TableName=table)
-            return (
-                response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
-            )
+            if isinstance(response, AwsFault):
+                return response
+            return read_key_schema(response["Table"])
 
         return _within(timeout, read)
 
@@ -327,7 +324,8 @@ def _measured(parameters: dict[str, Any], measured: bool) -> dict[str, Any]:
     return parameters | MEASURED if measured else parameters
 
 
-def _response(found: WriteResponse | AwsFault) -> WriteResponse:
+def _write_within(timeout: float, write: Callable[[], WriteResponse]) -> WriteResponse:
+    found = _within(timeout, write)
     return WriteResponse(fault=found) if isinstance(found, AwsFault) else found
 
 
@@ -348,11 +346,9 @@ class S3Objects:
             return response
         body = response["Body"]
         try:
-            return (
-                TOO_LARGE
-                if response.get("ContentLength", 0) > max_bytes
-                else _read(body, max_bytes)
-            )
+            if response.get("ContentLength", 0) > max_bytes:
+                return TOO_LARGE
+            return _read(body, max_bytes)
         except ERRORS as error:
             return fault_of(error)
         finally:

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from select import poll
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
@@ -28,7 +27,7 @@ CONCURRENT_CALLS = 8
 UNTRIED_CALLS = 40
 """The most that are under way at first, if there may be more: each successful call then allows GROWTH more."""
 GROWTH = 2
-"""With 2, the writes of Lambda's largest event take three rounds instead of four: 40, 120, 146."""
+"""With 2, the writes of Lambda's largest event take three rounds instead of four: of 40, 120 and 146 calls."""
 MOST_CALLS = 160
 """The most under way at a time: half of the writes of Lambda's largest event, whose wall time is billed."""
 EXIT_COPY = 70
@@ -89,12 +88,7 @@ class _Blocking(threading.local):
         if self.lock is not None:
             self.lock.release()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.lock is not None:
             self.lock.acquire()
 
@@ -155,14 +149,14 @@ class ConcurrencyWindow:
 
 
 def result_of(fault: AwsFault | None) -> CallResult:
-    """Return what a call has come to that has this fault, if any."""
+    """Return the result of a call with this fault; None is a success."""
     if fault is None:
         return "succeeded"
     return "throttled" if fault.is_throttling else "failed"
 
 
 def result_of_write(response: WriteResponse) -> CallResult:
-    """Return what a write has come to: a table is at its capacity also if it leaves a part of a batch."""
+    """Return the result of a write. A table that leaves a part of a batch unprocessed is at its capacity, too."""
     if response.fault is None:
         return "throttled" if response.unprocessed else "succeeded"
     return "throttled" if response.is_throttled else "failed"
@@ -189,7 +183,7 @@ class CallsUnderWay(Generic[R]):
         """By file descriptor."""
         self._clock = clock
         self._due = float("inf")
-        """No call is late before this moment: while a call goes on, the moment at which it is late moves on too."""
+        """No call is late before this moment. A call that makes progress has more time."""
         self._new: list[CallUnderWay[R]] = []
         """The calls that `_due` knows nothing of."""
         self._poller = poll()
@@ -234,7 +228,7 @@ class CallsUnderWay(Generic[R]):
             elif call.pending.fileno() == descriptor:
                 self._poller.register(descriptor, call.pending.events)
             else:
-                # It goes on with another connection, once the address is known or since it is sent once more.
+                # It has another connection: the address is known now, or it is sent once more.
                 self._remove(descriptor)
                 self.add(call)
         return ended
@@ -269,10 +263,12 @@ class CallsUnderWay(Generic[R]):
 class PolledCalls(Generic[Job, R]):
     """Sends calls one after another and reads each response as it comes; safe to use from several threads.
 
-    At most `most` are under way at a time. A response that is there is read before the next call begins: its connection
-    is free then, so that a new one is opened only while there is nothing to do but wait. Up to UNTRIED_CALLS are under
-    way at first; while all succeed, GROWTH more with each. Once a service throttles, CONCURRENT_CALLS are, and
-    each `make` that has use for more and is not throttled doubles them again.
+    A response that has come is read before the next call begins: its connection is free then, so that a new one is
+    opened only while there is nothing to do but wait.
+
+    At most `most` calls are under way at a time: UNTRIED_CALLS at first, and GROWTH more with each call that succeeds.
+    Once a service throttles, it is CONCURRENT_CALLS. Each later `make` that has use for more, and is not throttled,
+    doubles that again.
     """
 
     def __init__(
@@ -350,7 +346,7 @@ class ThreadedCalls(Generic[Job, R]):
 
 
 def end_copy(process: int) -> None:
-    """End this process if it is another one: a copy of `process`, by a plugin that forked and has come back.
+    """End this process if it is not `process`, but a copy of it: a plugin has forked, and returned in both.
 
     Both would deliver the same messages, and read each other's responses from the connections that they share.
     """
@@ -373,12 +369,12 @@ def start_thread(thread: threading.Thread) -> None:
 def run_within(
     seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None
 ) -> T:
-    """Return the result of a function that blocks, run in a thread of its own; raises TimeoutError after `seconds`.
+    """Return the result of a function that blocks, run in a thread of its own.
 
-    Raises NoThreadError if there is no thread for it.
+    Raises TimeoutError after `seconds`, and NoThreadError if there is no thread for it.
 
-    The thread then goes on until the function ends by itself, without keeping the process alive: `discard` is given
-    its result.
+    After a time-out, the thread goes on until the function ends by itself; its result is given to `discard`. The thread
+    does not keep the process alive.
     """
     results: list[T] = []
     errors: list[BaseException] = []

@@ -4,7 +4,7 @@ Errors of AWS are values, never exceptions: an `AwsFault` says why something was
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Raw, Struct
 
@@ -409,11 +409,9 @@ def read_key_schema(description: Mapping[str, Any]) -> KeySchema:
 
     `description` has `KeySchema` and `AttributeDefinitions`, as the response of DescribeTable has them for a table.
     """
-    types = {
+    types: dict[str, KeyType] = {
         each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]
     }
     # "HASH" (the partition key) sorts before "RANGE" (the sort key).
     parts = sorted(description["KeySchema"], key=lambda part: str(part["KeyType"]))
-    return cast(
-        "KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)
-    )
+    return tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)

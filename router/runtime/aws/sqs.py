@@ -139,9 +139,8 @@ class SqsQueues:
         for batch in batches:
             left = until - self._clock()
             request = batch_request(url, batch)
-            failed |= find_failed(
-                batch, self._call(operation, request, left) if left > 0 else OUT_OF_TIME
-            )
+            response = self._call(operation, request, left) if left > 0 else OUT_OF_TIME
+            failed |= find_failed(batch, response)
         return failed
 
 
@@ -164,11 +163,11 @@ def _redrive_policy(attributes: Mapping[str, str]) -> dict[str, Any]:
 
 def _queue_request(reference: str) -> dict[str, str]:
     """Return the parameters of GetQueueUrl for a name or an ARN."""
-    # arn:aws:sqs:REGION:ACCOUNT:NAME
-    owner = (
-        {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
-    )
-    return {"QueueName": queue_name(reference), **owner}
+    request = {"QueueName": queue_name(reference)}
+    if reference.startswith("arn:"):
+        # arn:aws:sqs:REGION:ACCOUNT:NAME
+        request["QueueOwnerAWSAccountId"] = reference.split(":")[4]
+    return request
 
 
 def delete_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
@@ -199,7 +198,8 @@ def message_batches(messages: Sequence[OutgoingMessage]) -> Iterator[EntryBatch]
         size = message.size
         if batch and (len(batch) == BATCH_ENTRIES or filled + size > BATCH_BYTES):
             yield batch
-            batch, filled = [], 0
+            batch = []
+            filled = 0
         batch.append((message.id, _message_entry(message)))
         filled += size
     if batch:
@@ -223,7 +223,10 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
 
 
 def batch_request(url: str, batch: EntryBatch) -> dict[str, Any]:
-    """Return the parameters of a batch operation; ids are positions, as message ids may have forbidden characters."""
+    """Return the parameters of a batch operation.
+
+    The id of an entry is its position: a message id may have characters that SQS refuses in an entry's id.
+    """
     entries = [entry for _, entry in batch]
     for position, entry in zip(_POSITIONS, entries, strict=False):
         entry["Id"] = position
@@ -263,7 +266,10 @@ def _find_damaged(batch: EntryBatch, response: Mapping[str, Any]) -> dict[str, A
 
 
 def _results(response: Mapping[str, Any], member: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the ids of the entries that a response lists, each with what it says of it; malformed ones are left out."""
+    """Yield the results of entries that a response lists in a member, by the ids of the entries.
+
+    Malformed ones are left out.
+    """
     listed = response.get(member)
     for each in listed if isinstance(listed, list) else ():
         if isinstance(each, dict) and isinstance(each.get("Id"), str):
@@ -303,14 +309,15 @@ def read_message(message: Any) -> ResponseMessage | None:
 def read_records(
     messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]
 ) -> Iterator[Record]:
-    """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again.
+    """Yield the records of messages. A message that is damaged or malformed stays on the queue, to be received again.
 
-    Of a FIFO queue, the messages after such a one are left, too: they may be of its message group.
+    On a FIFO queue, the messages after it stay, too: they may be of its message group.
     """
     is_one_left = False
+    # One loop, since it is hot: with functions for its parts, a small message would take 65 calls instead of 61.
     for message in messages:
         if message is None:
-            _log_unread("", "UnreadableAnswer")
+            _log_unread("", UNREADABLE)
             is_one_left = True
             continue
         if is_one_left and message.attributes and "SequenceNumber" in message.attributes:
@@ -319,7 +326,7 @@ def read_records(
             message.md5 is not None
             and message.md5 != _hash(message.body.encode(errors="surrogatepass")).hexdigest()
         ):
-            _log_unread(message.message_id, "ChecksumError")
+            _log_unread(message.message_id, DAMAGED)
             is_one_left = True
             continue
         sent = message.message_attributes
@@ -330,7 +337,7 @@ def read_records(
                 else {}
             )
         except UNREADABLE_ERRORS:
-            _log_unread(message.message_id, "UnreadableAnswer")
+            _log_unread(message.message_id, UNREADABLE)
             is_one_left = True
             continue
         yield Record(
@@ -342,9 +349,10 @@ def read_records(
         )
 
 
-def _log_unread(message_id: str, error: str) -> None:
-    text = "the body is damaged" if error == "ChecksumError" else "the message cannot be read"
-    getLogger("router").warning(text, extra={"fields": {"message_id": message_id, "error": error}})
+def _log_unread(message_id: str, fault: AwsFault) -> None:
+    text = "the body is damaged" if fault is DAMAGED else "the message cannot be read"
+    fields = {"message_id": message_id, "error": fault.code}
+    getLogger("router").warning(text, extra={"fields": fields})
 
 
 def _read_attribute(

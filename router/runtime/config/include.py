@@ -129,7 +129,7 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
                 continue
             path = here.path / name
             entry = here.real / name
-            # `Path.is_dir` raises OSError for a name that is too long, these do not.
+            # `Path.is_dir` raises OSError for a name that is too long, `os.path.isdir` does not.
             is_folder = os.path.isdir(entry)  # noqa: PTH112
             if is_folder and (is_any_depth or not is_last):
                 at = here.at if is_any_depth else here.at + 1
@@ -140,7 +140,7 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
                     pending.appendleft(inner)
                 else:
                     pending.append(inner)
-            elif is_last and os.path.isfile(entry):  # noqa: PTH113
+            elif is_last and os.path.isfile(entry):  # noqa: PTH113 — as isdir
                 _resolve(path, folder)
                 found.append(path)
     return sorted(found, key=str)

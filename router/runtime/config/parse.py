@@ -2,7 +2,7 @@
 not accept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import reduce
 from operator import getitem
@@ -345,7 +345,7 @@ class _Repair:
 
     def _node(self, error: ValidationError) -> Node:
         """Return the node with the keyword that an error is about."""
-        node: Node = reduce(getitem, error.schema_path[:-1], self._schema)  # type: ignore[arg-type]
+        node: Node = _follow(self._schema, error.schema_path[:-1])
         return node
 
     def _path(self, error: ValidationError) -> Path:
@@ -364,8 +364,12 @@ class _Repair:
                 value = value[key]
         return tuple(path)
 
-    def _value(self, path: Any) -> Any:
-        return reduce(getitem, path, self.data)
+    def _value(self, path: Path) -> Any:
+        return _follow(self.data, path)
+
+
+def _follow(data: Any, path: Iterable[str | int]) -> Any:
+    return reduce(getitem, path, data)
 
 
 def _copy(value: Any, old: str, new: str) -> Any:

@@ -114,7 +114,7 @@ class CoreSchema:
     max_nodes = MAX_NODES
 
     def __init__(self, stream: str) -> None:
-        super().__init__(stream)  # type: ignore[call-arg]  # that of the loader
+        super().__init__(stream)  # type: ignore[call-arg]  # the loader's constructor
         self._nodes = 0
         self._is_counted = _most_nodes(stream) > self.max_nodes
         self._open: list[Any] = []

@@ -127,6 +127,7 @@ class Settlement:
             self._outcomes = {each: None for each, outcome in taken.items() if outcome is None}
             for unsettled in self._outcomes:
                 del taken[unsettled]
+        # Each has an outcome now, which mypy cannot infer.
         return cast("Settled", taken)
 
 

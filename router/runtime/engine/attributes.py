@@ -90,9 +90,8 @@ def encode_attribute(name: str, value: Any, size: int, *, shown: bool) -> Encode
 
 def encode_number(value: Number) -> str:
     """Return a number as DynamoDB takes it; raises Rejection if DynamoDB cannot hold it exactly."""
-    if (
-        type(value) is int and -MAX_INTEGER < value < MAX_INTEGER
-    ):  # for speed: the general way gives the same
+    # For speed: the general way gives the same.
+    if type(value) is int and -MAX_INTEGER < value < MAX_INTEGER:
         return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
@@ -206,16 +205,14 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 def over_limit(depth: int = 0) -> Rejection:
     """Return the rejection of an item that nests too deeply, or is too large."""
-    nested, large = (
-        f"nested deeper than {MAX_NESTING}",
-        f"the item has more than {MAX_ITEM_BYTES} bytes",
-    )
-    return Rejection(BAD_ITEM, nested if depth > MAX_NESTING else large)
+    if depth > MAX_NESTING:
+        return Rejection(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
+    return Rejection(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
 
 
-# Each encoder gets the depth of its value and the size of the item before it, and returns the size with it. Each value
-# of a list, map or set counts a byte before any is encoded: an encoded value takes up to a hundred times the bytes that
-# are counted for it, so that the number of values bounds the memory, without a comparison for each.
+# Each encoder gets the depth of its value and the size of the item before it, and returns the size with it. A list, map
+# or set adds a byte for each of its values before it encodes any of them. An encoded value takes up to a hundred times
+# the bytes that are counted for it: the number of values bounds the memory, without a comparison for each value.
 
 
 def _text(value: str, depth: int, size: int) -> Encoded:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -50,7 +50,7 @@ def to_number(value: Any) -> Number:
     if isinstance(value, str) and _decimal_form().fullmatch(value):
         return Decimal(value)
     if _is_number(value):
-        return value  # type: ignore[no-any-return]
+        return value
     raise ValueError("is no number")
 
 
@@ -129,7 +129,7 @@ TEXT_FORMATS: dict[str, TextFormat] = {
 """The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[Number]:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 

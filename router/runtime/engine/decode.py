@@ -52,9 +52,9 @@ Decoder = Callable[[Record], Unwrapped]
 
 JSON = msgspec.json.Decoder(float_hook=Decimal)
 _TEMPLATE = b"{/"
-"""It is in a text: no object begins so, but URI templates do (RFC 6570)."""
+"""No object begins so: it is within a text, such as a URI template (RFC 6570)."""
 _SIBLINGS = (b"},{", b"}, {")
-"""What closes an object and opens the next, which nests no deeper. In a text, it has no effect on the nesting."""
+"""What ends an object and begins the next one, which nests no deeper. Within a text, it does not nest at all."""
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _MANY_DIGITS = b"0" * len(str(MAX_EMAX))
@@ -123,11 +123,11 @@ def decode_json(text: str | bytes) -> Any:
 def bound_nesting(text: str | bytes) -> None:
     """Raise Rejection if brackets nest deeper than MAX_NESTING, without a loop in Python over the characters."""
     data = _utf8(text)
-    # Without what it looks for, a text is copied at the speed of memory; `count` looks at each character.
+    # `count` looks at each character; `replace` copies most of a text at the speed of memory.
     openers = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
     if openers <= MAX_NESTING:
         return
-    # Without them, no bracket is left out twice.
+    # They are removed, so that no bracket of theirs is subtracted once more below.
     plain = data.replace(_TEMPLATE, b"")
     openers -= (len(data) - len(plain)) // len(_TEMPLATE)
     for siblings in _SIBLINGS:
@@ -224,9 +224,9 @@ def decode_plain(record: Record) -> Unwrapped:
     # Without the calls of `bound_nesting`: most messages are short, and need no more.
     if len(body) > SHORT or body.count("{") + body.count("[") > MAX_NESTING:
         bound_nesting(body)
-    return decode_json(body), read_attributes(
-        record.message_attributes
-    ) if record.message_attributes else {}
+    if record.message_attributes:
+        return decode_json(body), read_attributes(record.message_attributes)
+    return decode_json(body), {}
 
 
 def as_text(data: bytes) -> str | bytes:
@@ -313,11 +313,9 @@ class PointerFinder(Struct, frozen=True):
 
     def _read(self, payload: list[Any]) -> Pointer:
         place = payload[1] if len(payload) == 2 else None
-        bucket, key = (
-            (place.get("s3BucketName"), place.get("s3Key"))
-            if isinstance(place, dict)
-            else (None, None)
-        )
+        if not isinstance(place, dict):
+            place = {}
+        bucket, key = place.get("s3BucketName"), place.get("s3Key")
         if not isinstance(bucket, str) or not isinstance(key, str):
             raise Rejection(BAD_POINTER, "the pointer to S3 has no s3BucketName and s3Key")
         if bucket not in self.buckets:

@@ -52,8 +52,8 @@ PlanPut = Callable[[WriteConfig, Message, ValueTexts], Write]
 PlanTyped = Callable[[WriteConfig, str, Message], Write]
 """From the text of the data, and the message without data, to the one write.
 
-The text is no longer than an item may be, and has no backslash. Raises any exception for a text that it does not take,
-valid or not.
+The text is no longer than an item may be, and has no backslash. For a text that it does not take, whether valid or not,
+it raises some exception.
 """
 
 
@@ -126,11 +126,9 @@ class CompiledQueue(Struct, frozen=True):
     def plain_route(self) -> CompiledRoute | None:
         """The only route, if it takes each body as the JSON of a message, and can write what it plans."""
         is_plain = self.decode is decode_plain and self.redaction is None and not self.atomic
-        return (
-            self.routes[0]
-            if is_plain and len(self.routes) == 1 and self.routes[0].when is None
-            else None
-        )
+        if is_plain and len(self.routes) == 1 and self.routes[0].when is None:
+            return self.routes[0]
+        return None
 
 
 class Engine(Struct, frozen=True):
@@ -157,9 +155,8 @@ def plan(
         data, attributes = queue.decode(record)
         message = Message(data, record.message_id, queue.name, attributes, record.attributes)
         if record.message_attributes and queue.dead_letter:
-            message = with_original_identity(
-                message, record, queue.redaction.names if queue.redaction else frozenset()
-            )
+            redacted = queue.redaction.names if queue.redaction else frozenset()
+            message = with_original_identity(message, record, redacted)
     except Rejection as rejection:
         return _decided(queue, record, rejected(rejection))
     except BaseException as error:  # a plugin's envelope may raise anything
@@ -171,7 +168,7 @@ def plan(
     # A plugin of one route could change what another route reads.
     is_shared = len(queue.routes) > 1 and not queue.first_only
     text = record.body if queue.decode is decode_plain else None
-    # A trace shows the conditions that do not hold too.
+    # A trace shows the conditions that do not hold, too.
     routes = (
         queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
     )
@@ -191,7 +188,8 @@ def plan(
             break
     if not writes and not decided:
         decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    is_plain = not decided and not queue.atomic  # for speed: `_combine` gives the same
+    # Most messages do without a call of `_combine`, which returns the same for them.
+    is_plain = not decided and not queue.atomic
     return (
         PlannedMessage(record, None, writes)
         if is_plain
@@ -260,18 +258,19 @@ def _plan_route(
         planned = _map(route, message, trace, budget)
     except OutOfBudget:
         raise
+    except Rejection as rejection:
+        about_item = rejection.code in (codes.BAD_KEY, codes.BAD_ITEM)
+        subject = f"table '{route.write.table.name}': " if about_item else ""
+        return rejected(rejection, name, subject)
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
-        if not isinstance(error, Rejection):
-            return _failed(error, name, trace)
-        about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
-        return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
+        return _failed(error, name, trace)
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
 
 
 def _transform_message(
     route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None
 ) -> Message:
-    """Return a message of its own for a route, whose plugins may change it in place, after their hooks for messages."""
+    """Return the message of one route after the hooks of its plugins, which may change it in place."""
     data = deepcopy(message.data) if is_shared else message.data
     # What SQS reported is the record's own: its group decides about the order of writes.
     message = structs.replace(
@@ -307,10 +306,8 @@ def _map(
         if index:
             planned += memory_bytes(write.item)
             if planned > MAX_PLANNED_BYTES:
-                reason = (
-                    f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
-                )
-                raise Rejection(codes.OUT_OF_BOUNDS, reason)
+                what = f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
+                raise Rejection(codes.OUT_OF_BOUNDS, what)
     return writes
 
 

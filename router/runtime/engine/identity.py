@@ -105,15 +105,16 @@ def with_original_identity(
             "not name it any more"
         )
         raise Rejection(REDACTED, reason)
-    sent, reported = _epoch_ms(failed.sent_at) if failed else None, message.epoch_ms("sent_at")
-    if failed is None or sent is None or reported is None or sent > reported:
+    if failed is None:
+        return message
+    sent = _epoch_ms(failed.sent_at)
+    reported = message.epoch_ms("sent_at")
+    if sent is None or reported is None or sent > reported:
         return message
     system = dict(message.system)
     system["SentTimestamp"] = str(sent)
-    first, first_reported = (
-        _epoch_ms(failed.first_received_at),
-        message.epoch_ms("first_received_at"),
-    )
+    first = _epoch_ms(failed.first_received_at)
+    first_reported = message.epoch_ms("first_received_at")
     if first is not None and (first_reported is None or first <= first_reported):
         system["ApproximateFirstReceiveTimestamp"] = str(first)
     if failed.sequence_number and int(failed.sequence_number) <= int(

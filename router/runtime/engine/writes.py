@@ -136,9 +136,9 @@ class Write(Struct, frozen=True, gc=False):
 
     def duplicate(self, *, conflict: bool) -> Outcome:
         """Return the outcome if the item is stored already; a conflict if the stored content differs."""
-        reason = f"table '{self.table.name}' has the item already" + (
-            ", with other content" if conflict else ""
-        )
+        reason = f"table '{self.table.name}' has the item already"
+        if conflict:
+            reason += ", with other content"
         return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
 
     def not_newer(self) -> Outcome:
@@ -151,7 +151,8 @@ class Write(Struct, frozen=True, gc=False):
         reason = (
             f"table '{self.table.name}' has the item with an equal or greater '{self.version_name}'"
         )
-        reason += ", with other content" if conflict else ""
+        if conflict:
+            reason += ", with other content"
         return Outcome("stale", SUPERSEDED.id, reason, self.route, conflict=conflict)
 
     def compare_versions(self, stored: StoredItem, *, same: bool) -> Outcome:
@@ -160,10 +161,8 @@ class Write(Struct, frozen=True, gc=False):
         `same` tells whether the stored content is what the write would have stored. Raises ValueError for a stored item
         with which the condition holds, or with another key.
         """
-        (our_type, ours), (their_type, theirs) = (
-            self.version_order,
-            value_order(stored.get(self.version_name, {})),
-        )
+        our_type, ours = self.version_order
+        their_type, theirs = value_order(stored.get(self.version_name, {}))
         if not their_type or (our_type == their_type and theirs < ours):
             raise ValueError("the stored version is less")
         self.check_key(stored)
@@ -321,11 +320,9 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     def permission(self, *, versioned: bool, atomic: bool) -> str:
         """Return the IAM action that a write needs; `atomic` if it is part of a transaction."""
-        return (
-            BATCH_PERMISSION
-            if self.is_batched(versioned) and not atomic
-            else self.operation.permission
-        )
+        if self.is_batched(versioned) and not atomic:
+            return BATCH_PERMISSION
+        return self.operation.permission
 
     def __repr__(self) -> str:
         return f"Mode({self.name})"

@@ -36,6 +36,7 @@ from router.runtime.config_types import Spec, structures
 from router.runtime.filesystem import read_regular
 
 _Kind = TypeVar("_Kind", spec.Config, spec.Included)
+_Decoded = TypeVar("_Decoded")
 
 COMPILED_NAME = "routes.compiled.json"
 """The name of the file in a Lambda package, in the folder of the code."""
@@ -207,7 +208,7 @@ def _exact(value: Any) -> Any:
     return value
 
 
-def _decode(line: bytes, kind: Any) -> Any:
+def _decode(line: bytes, kind: type[_Decoded]) -> _Decoded:
     return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
 
 

@@ -192,6 +192,7 @@ def _guard(
     from router.runtime.program.redacted_routes import find_needs, guard_route
     from router.runtime.program.redaction import Redaction
 
+    # The engine knows it by its interface; `compile_redaction` makes no other.
     assert isinstance(redaction, Redaction)
     plugins = bool(compiled.transform_message or compiled.transform_item)
     needs = find_needs(route, redaction.redacted, context.trees, plugins=plugins)

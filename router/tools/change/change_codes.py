@@ -146,7 +146,7 @@ SIDE_BY_SIDE = declare(
     "RT930",
     "two versions that must not write side by side",
     "While a deployment shifts, or a rollback follows, both versions write. One of them undoes or hides what the other "
-    "writes.",
+    "writes, or an index of one refuses items of the other: a table has the indexes of both meanwhile.",
     "warning",
 )
 VERSION_NOT_STORED = declare(

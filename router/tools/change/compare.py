@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router import codes
-from router.model import Finding, Record
+from router.model import Code, Finding, Record
 from router.runtime.config.findings import Findings
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.program.load import without_garbage_collector
@@ -26,6 +26,7 @@ from router.tools.change.change_codes import (
 )
 from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
+from router.tools.change.index_refusals import index_refusals
 from router.tools.change.items import compare_parts, conflicts
 from router.tools.change.new_meetings import new_meetings
 from router.tools.change.number_texts import other_number_texts
@@ -40,8 +41,10 @@ from router.tools.change.report import (
 from router.tools.change.routes import (
     ACCEPTING,
     MAPPING,
+    RoutePairs,
     RouteVersion,
     pair,
+    replacements,
     routes_of,
 )
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
@@ -100,7 +103,8 @@ def _compare(
         ),
         *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
-        *(change for before, after in changed for change in _side_by_side(before, after)),
+        *_side_by_side(pairs),
+        *index_refusals(was, now),
         *unstored_versions(was, now, pairs),
         *other_number_texts(old, new, pairs),
         *new_meetings(old, new, pairs),
@@ -135,14 +139,10 @@ def _hidden_values(*versions: ConfigVersion) -> SecretValues:
 
 def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
-    both = pair(routes_of(old), routes_of(new)).both
-    changed = [(before, after) for before, after in both if before.parts != after.parts]
+    was, now = routes_of(old), routes_of(new)
+    changes = (*_side_by_side(pair(was, now)), *index_refusals(was, now))
     hidden = _hidden_values(old, new)
-    return _conflicts(
-        change.without(hidden)
-        for before, after in changed
-        for change in _side_by_side(before, after)
-    )
+    return _conflicts(change.without(hidden) for change in changes)
 
 
 def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -> str:
@@ -153,7 +153,9 @@ def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -
 
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
     return tuple(
-        f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE
+        f"{each.with_route}; {each.suggestion}" if each.suggestion else each.with_route
+        for each in changes
+        if each.code is SIDE_BY_SIDE
     )
 
 
@@ -246,7 +248,7 @@ def _taking(
 def _shown(
     old: RouteVersion,
     new: RouteVersion,
-    code: Any,
+    code: Code,
     taking: Taking,
     example: Counterexample,
     why: str,
@@ -321,18 +323,22 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
     return change.code in (DISPOSITION, MESSAGES_LOST)
 
 
-def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    for why in conflicts(old, new):
-        yield ConfigChange(
-            SIDE_BY_SIDE,
-            f"two versions must not write side by side: {why}",
-            new.path,
-            old.path,
-            new.name,
-        )
+def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
+    changed = [(old, new) for old, new in pairs.both if old.parts != new.parts]
+    for old, new in (*changed, *replacements(pairs)):
+        for why in conflicts(old, new):
+            yield ConfigChange(
+                SIDE_BY_SIDE,
+                f"two versions must not write side by side: {why}",
+                new.path,
+                old.path,
+                new.name,
+            )
 
 
-def _of_one_version(code: Any, what: str, routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
+def _of_one_version(
+    code: Code, what: str, routes: Iterable[RouteVersion]
+) -> Iterator[ConfigChange]:
     for route in routes:
         sentence = f"route '{route.name}' {what.format(route.queue.reference)} to table"
         yield ConfigChange(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, to_builtins
 
-from router.model import Path, Table
+from router.model import Code, Path, Table
 from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
@@ -68,7 +68,7 @@ def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
 
 
 def _change(
-    old: RouteVersion, new: RouteVersion, code: Any, sentence: str, *path: str, **more: Any
+    old: RouteVersion, new: RouteVersion, code: Code, sentence: str, *path: str, **more: Any
 ) -> ConfigChange:
     return ConfigChange(code, sentence, (*new.path, *path), (*old.path, *path), new.name, **more)
 
@@ -143,7 +143,7 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             yield _attribute(old, new, name, code)
 
 
-def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> ConfigChange:
+def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Code) -> ConfigChange:
     types = tuple(_type_of(route, name) for route in (old, new))
     if all(types) and types[0] != types[1]:
         sentence = f"attribute '{name}' was of type {types[0]}, and is of type {types[1]}"
@@ -384,7 +384,7 @@ def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
     elif before.version != after.version:
         versions = [each.version or "no attribute" for each in (before, after)]
         yield f"items have their version in '{versions[0]}' or in '{versions[1]}'"
-    elif before.version and _mapped(old, before.version) != _mapped(new, after.version):
+    elif before.version and mapped(old, before.version) != mapped(new, after.version):
         yield f"the version '{after.version}' is mapped in another way: versions of the two do not compare"
     if (before.add or before.append or after.add or after.append) and once(old) != once(new):
         yield "idempotency keys are others: a message that both versions receive is added twice"
@@ -407,10 +407,10 @@ def once(route: RouteVersion) -> bytes:
 
 
 def _key(route: RouteVersion) -> list[bytes]:
-    return [_mapped(route, name) for name, _ in route.compiled.write.table.key]
+    return [mapped(route, name) for name, _ in route.compiled.write.table.key]
 
 
-def _mapped(route: RouteVersion, name: str) -> bytes:
+def mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
     attribute = (route.attributes or {}).get(name, spec.Attribute(from_=name))
     return exact(

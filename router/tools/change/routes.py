@@ -12,7 +12,7 @@ from router.model import Path, names_file, plugin_name
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.prover.predicates import exact
-from router.prover.schema_prover import SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.aws.references import match_key
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
@@ -326,6 +326,23 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
         tuple(route for route in gone if route.name not in was.values()),
         tuple(route for route in come if route.name not in was),
     )
+
+
+def replacements(pairs: RoutePairs) -> Iterator[tuple[RouteVersion, RouteVersion]]:
+    """Yield the removed routes with each new one that may write the same messages to the same table."""
+    added: dict[tuple[bytes, str], list[RouteVersion]] = {}
+    for route in pairs.added:
+        added.setdefault(_way(route), []).append(route)
+    for before in pairs.removed:
+        for after in added.get(_way(before), ()):
+            others = {"not": when_of(after.settings.when).predicate}
+            if before.messages.entails(others) is not YES:
+                yield before, after
+
+
+def _way(route: RouteVersion) -> tuple[bytes, str]:
+    """Return the queue and the table of a route, as in AWS."""
+    return route.parts["queue"], route.compiled.write.table.name
 
 
 def _behaviours(routes: Sequence[RouteVersion]) -> dict[str, bytes]:

@@ -297,8 +297,7 @@ def _chunks(blobs: Sequence[Blob]) -> Iterator[list[Blob]]:
 def _git(folder: FilePath, *arguments: str, given: bytes = b"", what: str = "") -> bytes:
     """Return the output of git; raises UsageError, for an unknown commit with its name `what`."""
     try:
-        # A constant program; its arguments are no shell's.
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 — a constant program, without a shell
             ["git", "--no-pager", *arguments],  # noqa: S607 — as users call it
             cwd=folder,
             input=given,

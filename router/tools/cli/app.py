@@ -95,8 +95,7 @@ class Commands(click.Group):
         if cmd_name not in SHORT:
             gc.enable()
         with _naming_extras(cmd_name):
-            command = importlib.import_module(f"router.tools.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
+            command: click.Command = importlib.import_module(f"router.tools.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

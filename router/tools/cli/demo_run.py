@@ -35,9 +35,8 @@ def run_demo(config: Path, messages: TextIO | None, queue: str | None, *, as_lam
     results: list[SampleResult] = []
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
-            console.print(
-                f"with {literal(', '.join(f'{name}={value}' for name, value in round_.env.items()))}"
-            )
+            variables = ", ".join(f"{name}={value}" for name, value in round_.env.items())
+            console.print(f"with {literal(variables)}")
         demo = _run(console, config, round_, as_lambda)
         _print(demo)
         results += demo.results
@@ -63,23 +62,21 @@ def _run(console: Console, config: Path, round_: DemoRound, as_lambda: bool) -> 
 def _rounds(
     program: Program, config: Path, messages: TextIO | None, queue: str | None
 ) -> list[DemoRound]:
-    if messages is None and queue is not None:
+    rounds = []
+    if messages is not None:
+        if queue is None:
+            raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
+        samples = from_lines(program, program.queue(queue).name, messages)
+        rounds.append(DemoRound({}, program, samples, []))
+    elif queue is not None:
         raise UsageError(
             "--queue needs --messages: the tests say themselves which queue they are for"
         )
-    if messages is None:
-        rounds = []
+    else:
         for env in environments(program):
             inside = load_program(config, {**os.environ, **env}) if env else program
-            rounds.append(
-                DemoRound(env, inside, from_tests(inside, env), sample_tests(inside, env))
-            )
-    elif queue is None:
-        raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
-    else:
-        rounds = [
-            DemoRound({}, program, from_lines(program, program.queue(queue).name, messages), [])
-        ]
+            tests = sample_tests(inside, env)
+            rounds.append(DemoRound(env, inside, from_tests(inside, env), tests))
     if not any(each.count for each in rounds):
         raise UsageError(
             "there is nothing to send: no route has tests; add some under 'tests:', or use --messages"
@@ -105,15 +102,8 @@ def _print(demo: DemoResult) -> None:
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
-        rows.append(
-            (
-                mark,
-                literal(result.sample.queue),
-                literal(result.sample.name),
-                outcome,
-                literal(result.reason),
-            )
-        )
+        queue, name = literal(result.sample.queue), literal(result.sample.name)
+        rows.append((mark, queue, name, outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
     for result in demo.results:
         if result.sample.traceback and not result.expected:

@@ -13,10 +13,12 @@ import click
 from msgspec import structs
 
 from router.errors import PluginError, RouterError, UsageError
+from router.model import Finding
 from router.runtime.config.environment import RT005
 from router.tools.change.compare import refusal
 from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
 from router.tools.check.rule import LIVE
+from router.tools.check.rules.queues import NOBODY_SENDS
 from router.tools.check.run import RULE_FAILED, examine
 from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
@@ -51,13 +53,14 @@ from router.tools.deploy.template.alias import has_function
 from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import (
     DeployableConfig,
+    Document,
     read_for_deployment,
 )
 from router.tools.deploy.template.expressions import hidden_parameters, variables_of
 from router.tools.deploy.template.options import TemplateOptions, with_options
 from router.tools.deploy.template.parts import make_fitting, make_template
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
-from router.tools.deploy.template.tags import kept_tags
+from router.tools.deploy.template.tags import given_tags, kept_tags, own_tags
 from router.tools.deploy.template.worker import (
     IMAGE,
     has_worker,
@@ -108,6 +111,7 @@ class DeployRun(StackRun):
         self._known: Mapping[str, str] = {}
         self._previous: Previous | None = None
         self._hidden: set[str] = set()
+        self._unsent: Sequence[Finding] = ()
         place = AccountRegion(self._account, self._stacks.region)
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
@@ -129,15 +133,12 @@ class DeployRun(StackRun):
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
+        self._unsent = [each for each in config.findings if each.code.id == NOBODY_SENDS.id]
         given = self._deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
-        if kept:
-            self._log(
-                f"the stack keeps its tags {', '.join(kept)}, which the config does not have; --tag gives others"
-            )
         self._template = structs.replace(self._deploys.template, kept=kept)
         tags = {**kept, **config.program.config.tags, **given}
-        self._stacks.settings = StackSettings(tags, self._deploys.role)
+        self._stacks.settings = StackSettings(tags or None, self._deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
             return self._report(Deployment(self._options.stack), (), 1)
@@ -230,6 +231,8 @@ class DeployRun(StackRun):
                 f"warning: nobody is notified by {len(silent)} of the alarms: give --parameter AlarmTopic=ARN of a "
                 "topic, or an alarm_topic to the owners"
             )
+        for each in self._unsent:
+            self._log(f"warning: {each.sentence}; {each.suggestion} ({each.code.id})")
         report = self._compare_routes()
         if report is None:
             return ()
@@ -273,6 +276,7 @@ class DeployRun(StackRun):
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
+        self._tell_of_tags(document)
         document = with_options(document, config, self._template, self._stacks.region)
         if self._deploys.worker:
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
@@ -281,6 +285,17 @@ class DeployRun(StackRun):
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
+        )
+
+    def _tell_of_tags(self, document: Document) -> None:
+        kept = self._template.kept
+        if not kept:
+            return
+        own = own_tags(document)
+        again = [name for name in kept if name in own]
+        beside = f"; what has {', '.join(again)} among its own tags has these" if again else ""
+        self._log(
+            f"the stack keeps its tags {', '.join(kept)}, which the config does not have; --tag gives others{beside}"
         )
 
     def _package(self, folder: Path) -> Archive:
@@ -336,6 +351,8 @@ class RollbackRun(StackRun):
                 f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
                 "what router deploy changed; --bucket names another bucket"
             )
+        if before.tags != given_tags(stack.tags):
+            self._stacks.settings = StackSettings(before.tags)
         deployment = as_deployment(stack, before, self._pseudo)
         self._log(f"the stack returns to what it was until {before.until}")
         self._not_restored = not_restored(before)

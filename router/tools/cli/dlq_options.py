@@ -1,7 +1,6 @@
 """The options that the commands of `router dlq` share."""
 
 import signal
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -12,7 +11,7 @@ from router.tools.cli.completion import (
     complete_queue,
     complete_route,
 )
-from router.tools.cli.options import config_option
+from router.tools.cli.options import Function, config_option
 
 
 def _complete_code(
@@ -83,7 +82,7 @@ _OPTIONS = (
 )
 
 
-def selection_options(function: Any) -> Any:
+def selection_options(function: Function) -> Function:
     """Add `-c` and the options that select messages."""
     for option in reversed((config_option, *_OPTIONS)):
         function = option(function)

@@ -23,8 +23,8 @@ from router.tools.cli.dlq_rehearse import (
 )
 from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import DlqOptions, DlqSession, finished_first, open_session
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm, output, progress_bar
-from router.tools.dev.compare import to_json
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
@@ -119,12 +119,10 @@ class _Redrive:
         self._work = work
         self._own = own
         self._written = written
-        # The journal of a file is of use where the file is.
-        path = (
-            own.file.with_name(f"{own.file.name}.journal")
-            if own.file
-            else Path(f"router-dlq-{work.name}.journal")
-        )
+        path = Path(f"router-dlq-{work.name}.journal")
+        if own.file:
+            # The journal of a file is of use where the file is.
+            path = own.file.with_name(f"{own.file.name}.journal")
         self._journal = Journal(own.journal or path, again=own.again)
         self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
         self._plan = RedrivePlan(Counter())
@@ -194,16 +192,11 @@ class _Redrive:
         chosen, name = self._choice.chosen, self._work.name
         if not chosen:
             return f"Delete {count(len(self._choice.confirmed))} from {name}?"
-        what = (
-            f"Send {count(chosen)} to the queues"
-            if self._own.to_queue
-            else f"Deliver {count(chosen)}"
-        )
-        more = (
-            ", with those that follow in their groups"
-            if self._work.queue.fifo and self._work.receive
-            else ""
-        )
+        what = f"Deliver {count(chosen)}"
+        if self._own.to_queue:
+            what = f"Send {count(chosen)} to the queues"
+        has_followers = self._work.queue.fifo and self._work.receive
+        more = ", with those that follow in their groups" if has_followers else ""
         return f"{what}, and delete them from {name}{more}?"
 
     def _deliver(self) -> None:
@@ -216,10 +209,9 @@ class _Redrive:
         finished = 0
         try:
             while True:
-                for each in (
-                    redriver.finish(choice.confirmed[finished:]) if not self._own.file else ()
-                ):
-                    self.tally.add(each)
+                if not self._own.file:
+                    for each in redriver.finish(choice.confirmed[finished:]):
+                        self.tally.add(each)
                 finished = len(choice.confirmed)
                 if self._may_go_on(redriver):
                     self._deliver_selected(redriver)
@@ -303,7 +295,7 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
     finally:
         # Also after an error or Ctrl-C: what was done by then.
         if own.as_json and reports:
-            click.echo(to_json(reports, indent=2))
+            print_json(reports)
     return max(codes)
 
 

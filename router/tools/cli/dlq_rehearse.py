@@ -8,18 +8,18 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Any
 
-import click
 from msgspec import Struct, structs
 from rich.table import Column
 
 from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
-from router.tools.dlq.queues import OpenQueue
+from router.tools.dlq.queues import OpenQueue, explain_code
 from router.tools.dlq.redrive import SENT, Redriven
 from router.tools.dlq.rehearse import Change, Rehearsal, Rehearser
 from router.tools.dlq.spool import Spool, WrittenItems
@@ -51,14 +51,11 @@ class RedrivePlan(Struct):
 
     def sentence(self) -> str:
         """Return the counts of the plan in words."""
-        text = (
-            f"{self.passing} of {self.total} messages pass now, {self.total - self.passing} do not"
-        )
-        return (
-            f"{text}; {self.overwriting} would replace an item that may be newer"
-            if self.overwriting
-            else text
-        )
+        failing = self.total - self.passing
+        text = f"{self.passing} of {self.total} messages pass now, {failing} do not"
+        if self.overwriting:
+            text += f"; {self.overwriting} would replace an item that may be newer"
+        return text
 
 
 _DONE = ("written", "duplicate", "stale", "dropped", SENT)
@@ -105,8 +102,8 @@ def print_tally(name: str, tally: Tally, nothing: str = "nothing was redriven") 
         if reason:
             console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
     for code, number in tally.undeleted.items():
-        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
-        console.print(literal(f"  {number} delivered, but not deleted: {code}{needs}"))
+        why = explain_code(code, "sqs:DeleteMessage")
+        console.print(literal(f"  {number} delivered, but not deleted: {why}"))
     if tally.undeleted:
         console.print("  Run the same command again: what was delivered is only deleted.")
     if DENIED & tally.undeleted.keys():
@@ -130,19 +127,19 @@ def result_of(rehearsal: Rehearsal) -> str:
     outcome = rehearsal.outcome
     if outcome is None:
         return NO_QUEUE
-    detail = (
-        f" {outcome.code} {outcome.reason}".rstrip()
-        if outcome.kind in ("rejected", "retry")
-        else ""
-    )
-    effects = (
-        sorted({change.effect for change in rehearsal.changes}) if outcome.kind == "written" else []
-    )
-    return f"{outcome.kind}{detail}" + (f" ({', '.join(effects)})" if effects else "")
+    if outcome.kind in ("rejected", "retry"):
+        return f"{outcome.kind} {outcome.code} {outcome.reason}".rstrip()
+    if outcome.kind == "written" and rehearsal.changes:
+        effects = sorted({change.effect for change in rehearsal.changes})
+        return f"{outcome.kind} ({', '.join(effects)})"
+    return outcome.kind
 
 
 def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
-    """Print the counts of a rehearsal; others have about so many messages. Only dead letters have a reason before."""
+    """Print the counts of a rehearsal.
+
+    About `elsewhere` messages are with another consumer. Only dead letters have a reason before.
+    """
     columns = (
         "messages",
         "code",
@@ -274,7 +271,7 @@ def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool
             reports.append({**report, "rehearsed": found} if diff else report)
             failing += plan.total - plan.passing + opened.elsewhere
     if as_json:
-        click.echo(to_json(reports, indent=2))
+        print_json(reports)
     return int(failing > 0)
 
 

@@ -9,7 +9,6 @@ from msgspec import structs
 from rich.table import Column, Table
 
 from router.errors import Rejection
-from router.runtime.aws.faults import DENIED
 from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
@@ -24,6 +23,7 @@ from router.tools.dlq.queues import (
     VISIBILITY_SECONDS,
     DlqLease,
     OpenQueue,
+    explain_code,
 )
 
 _FIRST = (
@@ -66,24 +66,17 @@ def describe_unseen(opened: OpenQueue) -> Iterator[str]:
 
 def describe_unreleased(lease: DlqLease) -> str:
     """Return a sentence about messages that could not be released."""
-    why = f": {lease.fault.code}" if lease.fault else ""
-    needs = (
-        "; the command needs sqs:ChangeMessageVisibility"
-        if lease.fault and lease.fault.code in DENIED
-        else ""
-    )
     minutes = VISIBILITY_SECONDS // 60
-    return (
-        f"{count(lease.unreleased)} become visible within {minutes} minutes, "
-        f"not at once{why}{needs}"
-    )
+    text = f"{count(lease.unreleased)} become visible within {minutes} minutes, not at once"
+    if lease.fault:
+        text += f": {explain_code(lease.fault.code, 'sqs:ChangeMessageVisibility')}"
+    return text
 
 
 def none_selected(name: str, elsewhere: int) -> str:
-    """Return a sentence about a queue of which no message is selected; others have about so many messages."""
-    return f"{name}: no message that is visible and selected" + (
-        f"; about {elsewhere} in flight" if elsewhere else ""
-    )
+    """Return a sentence about a queue of which no message is selected; about `elsewhere` are with another consumer."""
+    in_flight = f"; about {elsewhere} in flight" if elsewhere else ""
+    return f"{name}: no message that is visible and selected{in_flight}"
 
 
 def print_causes(opened: OpenQueue, causes: Sequence[CauseCount]) -> None:

@@ -11,7 +11,6 @@ import click
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import (
     causes_as_json,
     count,
@@ -27,10 +26,10 @@ from router.tools.cli.dlq_session import (
     DlqSession,
     open_session,
 )
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm_by_typing
-from router.tools.dev.compare import to_json
 from router.tools.dlq.messages import DlqMessage, Property, count_by, count_causes
-from router.tools.dlq.queues import OpenQueue
+from router.tools.dlq.queues import OpenQueue, explain_code
 from router.tools.dlq.spool import write_messages
 
 
@@ -39,7 +38,7 @@ def run_list(options: DlqOptions, property_: Property | None, *, as_json: bool) 
     session = open_session(options)
     counted = session.map_opened(lambda opened: _count(session, opened, property_))
     if as_json:
-        click.echo(to_json([each.report for each in counted], indent=2))
+        print_json([each.report for each in counted])
     else:
         for each in counted:
             each.show()
@@ -81,7 +80,7 @@ def run_show(options: DlqOptions, message_id: str, *, values: bool, as_json: boo
                 shown = session.redacted(opened.queue, message)
                 known = None if values else session.names([queue] if queue else [])
                 if as_json:
-                    click.echo(to_json(message_as_json(shown, queue, known), indent=2))
+                    print_json(message_as_json(shown, queue, known))
                 else:
                     print_message(shown, queue, known)
                 return
@@ -105,7 +104,7 @@ def run_export(options: DlqOptions, path: Path, *, as_json: bool) -> bool:
         number = write_messages(path, exported(each_opened))
     click.echo(f"exported {count(number)} to {path}", err=True)
     if as_json:
-        click.echo(to_json({"file": str(path), "messages": number}, indent=2))
+        print_json({"file": str(path), "messages": number})
     return elsewhere > 0
 
 
@@ -136,7 +135,7 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
                 {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
             )
     if as_json:
-        click.echo(to_json(dropped, indent=2))
+        print_json(dropped)
     return left > 0
 
 
@@ -151,6 +150,6 @@ def _delete(opened: OpenQueue) -> int:
     while batch := list(islice(ids, 100)):
         failed.update(fault.code for fault in opened.lease.delete(batch).values())
     for code, number in failed.items():
-        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
-        click.echo(f"{count(number)} could not be deleted: {code}{needs}", err=True)
+        why = explain_code(code, "sqs:DeleteMessage")
+        click.echo(f"{count(number)} could not be deleted: {why}", err=True)
     return failed.total()

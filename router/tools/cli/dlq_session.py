@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
@@ -22,9 +22,9 @@ from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.engine.engine import CompiledQueue
-from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Loaded, Program, load_any
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
+from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import literal, output, progress_bar
 from router.tools.dlq.messages import DlqMessage, Selection, UnknownNames
 from router.tools.dlq.queues import (
@@ -278,14 +278,6 @@ def write_no_log() -> None:
     """Log nothing: the outcomes are shown by the command."""
     logging.getLogger("router").handlers = [logging.NullHandler()]
     logging.getLogger("router").propagate = False
-
-
-def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
-    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
-    try:
-        return compile_expression(text) if text else None
-    except InvalidExpression as error:
-        raise UsageError(f"{option}: {error}") from None
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:

@@ -17,11 +17,11 @@ from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load
+from router.tools.cli.json_output import print_json
 from router.tools.cli.options import is_json, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
     Explanation,
-    RouteCondition,
     explain,
     read_message,
     require_names,
@@ -60,7 +60,7 @@ def run_explain(message: bytes, options: ExplainOptions) -> bool:
     if options.page:
         write_text_file(options.page, as_page(explained, program.config, route))
     if options.as_json:
-        click.echo(_as_json(explained, route))
+        print_json(_as_record(explained, route))
     elif not options.page:
         lines = _in_full if options.full else _in_brief
         click.echo("\n".join(lines(explained, route)))
@@ -94,7 +94,7 @@ def _show_claims(config: Path, names: list[str], route: str | None) -> None:
     )
 
 
-def _as_json(explained: Explanation, only: str | None) -> str:
+def _as_record(explained: Explanation, only: str | None) -> dict[str, Any]:
     record = {
         "queue": explained.queue,
         "conditions": [
@@ -122,7 +122,7 @@ def _as_json(explained: Explanation, only: str | None) -> str:
     if explained.stored:
         record["earlier"] = [msgspec.to_builtins(each) for each in explained.stored.earlier]
         record["items"] = [_item(each) for each in explained.stored.of_route(only)]
-    return to_json(record, indent=2)
+    return record
 
 
 def _item(changed: ItemChange) -> dict[str, Any]:
@@ -137,13 +137,13 @@ def _known(change: Struct) -> dict[str, Any]:
 def _in_brief(explained: Explanation, only: str | None) -> Iterable[str]:
     yield from _outcome(explained)
     if explained.stages:
-        yield from _routes([each for each in explained.conditions if only in (None, each.route)])
+        yield from _routes(explained, only)
     for stage in explained.stages if explained.requests else ():
         write = stage.value
         if isinstance(write, Write) and only in (None, stage.route):
-            yield f"{click.style(f'route {stage.route}', bold=True)}: " + printable(
-                f"{write.mode.name} in table {write.table.name}, {write.size} bytes"
-            )
+            route = click.style(f"route {stage.route}", bold=True)
+            text = f"{write.mode.name} in table {write.table.name}, {write.size} bytes"
+            yield f"{route}: {printable(text)}"
             item = decode_item(write.item)
             line = to_json(item)
             yield _indent(line if len(line) <= _LONG else to_json(item, indent=2))
@@ -157,20 +157,15 @@ def _in_brief(explained: Explanation, only: str | None) -> Iterable[str]:
 def _in_full(explained: Explanation, only: str | None) -> Iterable[str]:
     for stage in explained.stages:
         if stage.stage != "when" and (only in (None, stage.route) or not stage.route):
-            name = click.style(f"{stage.route}: " if stage.route else "", dim=True) + click.style(
-                stage.stage, bold=True
-            )
-            yield f"{name}  {click.style(f'{stage.micros:.1f} µs', dim=True)}"
+            route = click.style(f"{stage.route}: " if stage.route else "", dim=True)
+            name = click.style(stage.stage, bold=True)
+            yield f"{route}{name}  {click.style(f'{stage.micros:.1f} µs', dim=True)}"
             yield _indent(to_json(show_value(stage), indent=2))
         if not stage.route:
-            yield from _routes(
-                [each for each in explained.conditions if only in (None, each.route)]
-            )
+            yield from _routes(explained, only)
     yield from _outcome(explained)
-    if (
-        len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages)
-        and not explained.failed_at
-    ):
+    writes = sum(stage.stage == "write" for stage in explained.stages)
+    if len(explained.requests) < writes and not explained.failed_at:
         yield click.style("in one request", bold=True)
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
     yield from _indexes(explained, only)
@@ -219,18 +214,19 @@ def _stored(stored: StoredEffect, only: str | None) -> Iterable[str]:
             yield "  nothing changes"
 
 
-def _routes(conditions: list[RouteCondition]) -> Iterable[str]:
+def _routes(explained: Explanation, only: str | None) -> Iterable[str]:
     yield click.style("routes", bold=True)
     marks: dict[Any, str] = {
         True: click.style("yes", fg="green"),
         False: click.style("no ", fg="red"),
         None: click.style("-  ", dim=True),
     }
-    for each in conditions:
+    for each in explained.conditions:
+        if only not in (None, each.route):
+            continue
         condition = f"when {each.when}" if each.when else "always"
-        yield f"  {marks[each.result]}  " + printable(
-            f"{each.route}: {condition}{each.why and ' — '}{each.why}"
-        )
+        why = f" — {each.why}" if each.why else ""
+        yield f"  {marks[each.result]}  {printable(f'{each.route}: {condition}{why}')}"
 
 
 def _indent(text: str) -> str:

@@ -47,20 +47,20 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
       router list --owner team-orders --json
     """
     from router.runtime.program.load import load
+    from router.tools.cli.json_output import print_json
     from router.tools.cli.terminal import literal, print_table
-    from router.tools.dev.compare import to_json
 
-    listed = list(
-        _listed(load(choose_config(file, config), os.environ, "warning").require().config)
-    )
-    found = [
-        each for each in listed if owner is None or each.owner == ("" if owner == "-" else owner)
-    ]
+    program = load(choose_config(file, config), os.environ, "warning").require()
+    listed = list(_listed(program.config))
+    found = listed
+    if owner is not None:
+        name = "" if owner == "-" else owner
+        found = [each for each in listed if each.owner == name]
     if not found:
         known = ", ".join(sorted({each.owner for each in listed} - {""})) or "none"
         raise UsageError(f"nothing belongs to '{owner}'; the owners in the config: {known}")
     if as_json:
-        click.echo(to_json(found, indent=2))
+        print_json(found)
         return
     columns = {
         "kind": [each.kind for each in found],

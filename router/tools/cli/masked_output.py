@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from traceback import format_exception
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import click
 
@@ -21,6 +21,7 @@ def masking() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
+        # click declares it Final; another exception would have another exit code.
         error.message = WRITTEN.mask(error.message)  # type: ignore[misc]
         raise
     except SystemExit as error:
@@ -68,7 +69,7 @@ class _MaskedBytes:
 class _MaskedText:
     """A text stream that is masked; all else it does as the stream."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
@@ -77,7 +78,7 @@ class _MaskedText:
     @property
     def buffer(self) -> _MaskedBytes:
         """The binary stream below."""
-        return _MaskedBytes(self._stream.buffer)  # type: ignore[attr-defined]
+        return _MaskedBytes(self._stream.buffer)
 
     def write(self, text: str) -> int:
         """Write text."""

@@ -7,8 +7,8 @@ import click
 
 from router.errors import UsageError
 from router.runtime.printable import printable
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm
-from router.tools.dev.compare import to_json
 from router.tools.dev.new_plugin import plan_plugin, write_plugin
 
 
@@ -27,7 +27,7 @@ def make_plugin(name: str, config: Path, *, yes: bool, as_json: bool) -> int:
     write_plugin(files, config, os.environ)
     if as_json:
         listed = [{"path": str(each.path), "new": each.before is None} for each in files]
-        click.echo(to_json({"plugin": name, "files": listed}, indent=2))
+        print_json({"plugin": name, "files": listed})
         return 0
     click.echo(
         f"a route uses it with 'options: {{{name}: {{label: new}}}}'; test it: pytest tests/test_{name}.py"

@@ -16,7 +16,7 @@ from router.runtime.aws.sqs import max_receive_count, redrive_target
 from router.tools.cli.dlq_options import stop_on_sigterm
 from router.tools.cli.dlq_session import read_attributes
 from router.tools.cli.terminal import progress_bar
-from router.tools.dev.new.samples import Body, SampleSet, open_samples, parse_body
+from router.tools.dev.new.samples import Body, Fetch, SampleSet, open_samples, parse_body
 from router.tools.dlq.queues import CALL_SECONDS, DlqLease
 from router.tools.dlq.spool import Spool
 
@@ -68,7 +68,7 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
         return [message.record for message in islice(spool.selected(), count)], attributes
 
 
-def _fetcher(aws: Aws) -> Any:
+def _fetcher(aws: Aws) -> Fetch:
     def fetch(bucket: str, key: str) -> bytes:
         found = aws.objects.fetch(bucket, key, _MAX_OBJECT_BYTES, CALL_SECONDS)
         if isinstance(found, AwsFault):

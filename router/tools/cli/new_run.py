@@ -15,8 +15,8 @@ from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm, literal, output, print_table
-from router.tools.dev.compare import to_json
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
@@ -29,7 +29,7 @@ from router.tools.dev.new.files import (
 )
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.rejections import rejections
-from router.tools.dev.new.samples import open_samples, read_bodies
+from router.tools.dev.new.samples import SampleSet, open_samples, read_bodies
 from router.tools.dev.new.tables import NewTable, Wanted
 from router.tools.dev.new.trial import losses_of
 
@@ -110,7 +110,7 @@ def _wanted(options: NewOptions, default: str, received: "LiveSamples | None" = 
     )
 
 
-def _make(samples: Any, wanted: Wanted, options: NewOptions, masked: bool) -> int:
+def _make(samples: SampleSet, wanted: Wanted, options: NewOptions, masked: bool) -> int:
     config = load(options.config, os.environ).require().config if options.config.exists() else None
     before = examine_config(options.config, os.environ)
     asks = sys.stdin.isatty() and not options.yes and not options.as_json
@@ -229,7 +229,7 @@ def _report(
             "notes": plan.notes,
             "undecided": undecided,
         }
-        click.echo(to_json(report, indent=2))
+        print_json(report)
         return
     names = ", ".join(route.name for route in plan.routes)
     if any(WORKFLOW in each.path.parts for each in files):

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,6 +15,8 @@ from router.runtime.filesystem import replace_file
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+Function = TypeVar("Function", bound=Callable[..., Any])
+"""What becomes a command."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FROM_FILES = "router.tools.cli.variables"
 """The key of the variables of `--env-file` in the context of a command."""
@@ -63,7 +65,7 @@ def _set_variables(context: click.Context, _: click.Parameter, paths: tuple[Path
     context.call_on_close(remove)
 
 
-env_file_option: Callable[[Any], Any] = click.option(
+env_file_option = click.option(
     "--env-file",
     type=FILE,
     multiple=True,
@@ -78,12 +80,12 @@ _config_option = click.option(
 )
 
 
-def config_option(function: Any) -> Any:
+def config_option(function: Function) -> Function:
     """Add `-c FILE` and `--env-file FILE`."""
     return _config_option(env_file_option(function))
 
 
-allow_file_option: Callable[[Any], Any] = click.option(
+allow_file_option = click.option(
     "--allow-file",
     "allowed",
     multiple=True,
@@ -91,15 +93,13 @@ allow_file_option: Callable[[Any], Any] = click.option(
     help="Pack this file of the config's folder though it seems to hold a secret; may be repeated.",
 )
 """`--allow-file PATH`, of the commands that build a package."""
-json_option: Callable[[Any], Any] = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON."
-)
-allow_destructive_option: Callable[[Any], Any] = click.option(
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+allow_destructive_option = click.option(
     "--allow-destructive",
     is_flag=True,
     help="Delete or replace queues and tables, if the change does.",
 )
-confirm_option: Callable[[Any], Any] = click.option(
+confirm_option = click.option(
     "--confirm",
     "confirmed",
     multiple=True,
@@ -130,22 +130,20 @@ _patch_option = click.option(
 )
 
 
-def template_options(function: Any) -> Any:
+def template_options(function: Function) -> Function:
     """Add `--tag`, `--permissions-boundary` and `--patch`, of the commands that make a template."""
     return _tag_option(_boundary_option(_patch_option(function)))
 
 
-yes_option: Callable[[Any], Any] = click.option(
-    "--yes", is_flag=True, help="Do not ask for confirmation."
-)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-def output_option(**settings: Any) -> Callable[[Any], Any]:
+def output_option(**settings: Any) -> Callable[[Function], Function]:
     """Return the option `-o FILE`; `settings` are those of click."""
     return click.option("-o", "--output", type=NEW_FILE, **settings)
 
 
-def config_argument(function: Any) -> Any:
+def config_argument(function: Function) -> Function:
     """Add `[FILE]`, `-c FILE` and `--env-file FILE`; the function passes the first two to `choose_config`."""
     option = click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
     return click.argument("file", type=FILE, required=False)(option(env_file_option(function)))
@@ -161,6 +159,17 @@ def choose_config(file: Path | None, config: Path | None, *, may_be_missing: boo
             f"there is no {chosen} here; give the config as FILE or with --config"
         )
     return chosen
+
+
+def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
+    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
+    # Most commands take no expression.
+    from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
+
+    try:
+        return compile_expression(text) if text else None
+    except InvalidExpression as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def is_json(text: str) -> bool:

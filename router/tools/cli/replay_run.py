@@ -28,14 +28,14 @@ from router.tools.cli.dlq_rehearse import (
 from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import (
     finished_first,
-    parse_expression,
     parse_time,
     read_item,
     write_no_log,
 )
+from router.tools.cli.json_output import print_json
+from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
-from router.tools.dev.compare import to_json
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
 from router.tools.dlq.rehearse import Rehearser
@@ -76,10 +76,12 @@ class ReplayOptions(Struct, frozen=True):
     @property
     def name(self) -> str:
         """What the sources are called in the names of files."""
-        first = "stdin" if self.sources[0] == "-" else self.sources[0].removeprefix("s3://")
-        first = first.strip("/") if "s3://" in self.sources[0] else Path(first).name
-        more = f"-and-{len(self.sources) - 1}-more" if len(self.sources) > 1 else ""
-        return first.replace("/", "-")[-_SOURCE_NAME:] + more
+        first, *others = self.sources
+        name = "stdin" if first == "-" else Path(first).name
+        if first.startswith("s3://"):
+            name = first.removeprefix("s3://").strip("/").replace("/", "-")
+        more = f"-and-{len(others)}-more" if others else ""
+        return name[-_SOURCE_NAME:] + more
 
     def what(self, rejected: Path, now: datetime) -> dict[str, Any]:
         """Return what decides about the messages that a run does, to be the same in the next one."""
@@ -240,7 +242,7 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
             "stopped": delivery.stopped.reason if delivery.stopped else None,
             "complete": complete,
         }
-        click.echo(to_json(report, indent=2))
+        print_json(report)
         return
     print_tally(run.sources, tally, "nothing was replayed")
     console = output()
@@ -282,7 +284,7 @@ def _rehearse(run: _Run) -> int:
         found = plan_as_json(run.sources, plan, 0)
         del found["dead_letter"], found["not_received"]
         report = {"sources": run.options.sources, **found, "refused": refused}
-        click.echo(to_json(report, indent=2))
+        print_json(report)
     else:
         print_plan(run.sources, plan, 0)
         for each in refused:

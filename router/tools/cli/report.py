@@ -92,12 +92,15 @@ def sum_up(ledger: Ledger) -> str:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)
         without = sum(not entry.has_schema and entry.open for entry in undecided)
-        parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(
-            without
-        )
+        parts = []
+        if ignored:
+            parts.append(f"{ignored} ignored")
+        if without:
+            parts.append(f"{without} without a schema")
         more = f" ({', '.join(parts)})" if parts else ""
         counts.append(f"{len(undecided)} not decided{more}")
-    return "; ".join(counts) + ": --unproved shows them" * bool(ledger.unreported)
+    how = ": --unproved shows them" if ledger.unreported else ""
+    return "; ".join(counts) + how
 
 
 @contextmanager

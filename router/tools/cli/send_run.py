@@ -15,10 +15,10 @@ from router.runtime.aws.protocols import AwsFault, OutgoingMessage
 from router.runtime.aws.references import queue_name
 from router.runtime.config import spec
 from router.runtime.printable import printable
-from router.runtime.program.expressions.compile import InvalidExpression, compile_expression
 from router.runtime.program.load import Program, load_program
+from router.tools.cli.json_output import print_json
+from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import progress_bar
-from router.tools.dev.compare import to_json
 from router.tools.dev.emulator import LocalAws
 from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
 
@@ -75,17 +75,17 @@ def _wrapping(program: Program, queue: str, options: SendOptions) -> Wrapping:
     for name, sign, _ in pairs:
         if not (name and sign):
             raise UsageError(f"--attribute {name} must be NAME=TEXT")
-    try:
-        group = compile_expression(options.group_from) if options.group_from else None
-    except InvalidExpression as error:
-        raise UsageError(f"--group-from: {error}") from None
+    group = parse_expression(options.group_from, "--group-from")
     settings = program.config.queues.get(queue) or spec.Queue()
     attributes = {name: value for name, _, value in pairs}
     return Wrapping(settings, program.plugins.envelopes, options.raw, attributes, group)
 
 
 def _use(endpoint: str, reference: str) -> str:
-    """Use an endpoint; return the queue's reference there: on this machine there is one account, and no credentials."""
+    """Call an endpoint from now on, and return the reference of a queue there.
+
+    A local AWS has one account and needs no credentials, so that the name of the queue is enough.
+    """
     if urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1"):
         env = LocalAws(endpoint.rstrip("/")).environment()
         os.environ.clear()
@@ -101,7 +101,7 @@ def _report(
     count = len(sent) - len(failed)
     if as_json:
         lines = [{"line": int(id_), "code": fault.code} for id_, fault in failed.items()]
-        click.echo(to_json({"queue": queue, "url": url, "sent": count, "failed": lines}, indent=2))
+        print_json({"queue": queue, "url": url, "sent": count, "failed": lines})
     else:
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
         for id_, fault in [*failed.items()][:_LISTED]:

@@ -1,11 +1,9 @@
 """The options that the commands on messages of files and S3 share."""
 
-from typing import Any
-
 import click
 
 from router.tools.cli.completion import complete_queue
-from router.tools.cli.options import config_option
+from router.tools.cli.options import Function, config_option
 
 _SOURCE_OPTIONS = (
     click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path()),
@@ -25,7 +23,7 @@ _SOURCE_OPTIONS = (
 )
 
 
-def source_options(function: Any) -> Any:
+def source_options(function: Function) -> Function:
     """Add `SOURCE...`, `-c`, `--env-file`, and the options that say what the messages of sources do not."""
     for option in reversed(_SOURCE_OPTIONS):
         function = option(function)

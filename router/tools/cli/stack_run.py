@@ -25,6 +25,7 @@ from router.tools.cli.deploy_report import (
     watch,
 )
 from router.tools.cli.diff_report import as_diff_record
+from router.tools.cli.json_output import print_json
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.steps_before import StepsBefore
 from router.tools.cli.terminal import confirm, confirm_by_typing, output
@@ -79,7 +80,6 @@ from router.tools.deploy.template.worker import (
     has_worker,
     with_rolling,
 )
-from router.tools.dev.compare import to_json
 
 
 class ChangeOptions(Struct, frozen=True, kw_only=True):
@@ -95,23 +95,26 @@ class ChangeOptions(Struct, frozen=True, kw_only=True):
 
 
 class StackRun(ABC):
-    """The steps that all commands share which change a stack: show the changes, confirm, execute, report.
-
-    `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
-    why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
-    stack names, `_reverts_drift` that what was changed by hand is repaired, `_untested` why the package was not
-    imported here. `_not_restored` are variables whose values a rollback cannot restore.
-    """
+    """The steps that all commands share which change a stack: show the changes, confirm, execute, report."""
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
+    """The config that runs and the one that is to run; None if one of them cannot be read."""
     _unread = ""
+    """Why there are no `_versions`."""
     _drift = ""
+    """What says that the function has another package than the stack names; "" if it has that one."""
     _reverts_drift = False
+    """Whether what was changed by hand is repaired."""
     _untested = ""
+    """Why the package was not imported on this machine; "" if it was."""
     _how = ""
+    """How advice begins to leave a queue alone, for a command that has no config to change."""
     _diff: DiffReport | None = None
+    """The comparison of `_versions`, once it is made."""
     _findings: tuple[Finding, ...] | None = None
+    """What the comparison with what is deployed has found; None if nothing was compared."""
     _not_restored: tuple[str, ...] = ()
+    """The variables whose values a rollback cannot restore."""
 
     def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
         self._options = options
@@ -195,9 +198,8 @@ class StackRun(ABC):
                 wait_for_names({store.name for store in stores}, deleted, self._log)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
-        except (
-            BaseException
-        ):  # also Ctrl-C: a change set that is left would be in the way of the next one
+        except BaseException:
+            # Also after Ctrl-C: a change set that is left would be in the way of the next one.
             self._discard(change_sets)
             raise
         if code is not None:
@@ -209,14 +211,12 @@ class StackRun(ABC):
         for step in steps.make(stack, old, updates, change_sets[:-1]):
             result = self._execute(step)
             if not result.succeeded:
-                return self._report(
-                    deployment, planned, self._finish(deployment, prepared, result), result
-                )
+                code = self._finish(deployment, prepared, result)
+                return self._report(deployment, planned, code, result)
         if steps.before is not None:
             prepared = steps.check(self._propose(deployment, template))
-        result = self._execute(
-            prepared, VersionProbe(self._stacks, old.body, deployment.template.body)
-        )
+        probe = VersionProbe(self._stacks, old.body, deployment.template.body)
+        result = self._execute(prepared, probe)
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
 
     def _propose(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
@@ -457,11 +457,9 @@ class StackRun(ABC):
         try:
             seen = watch(self._console, events, prepared.stack_id, what)
         except KeyboardInterrupt:
-            until = (
-                ", and rolls it back, since the new version was not tried"
-                if probe and probe.is_due
-                else ""
-            )
+            until = ""
+            if probe and probe.is_due:
+                until = ", and rolls it back, since the new version was not tried"
             self._log(
                 f"AWS continues to change the stack '{prepared.stack}'{until}; deploy again to see the result"
             )
@@ -491,7 +489,7 @@ class StackRun(ABC):
                 "findings": findings,
             }
             more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
-            click.echo(to_json({**record, **more}, indent=2))
+            print_json({**record, **more})
         return code
 
     def _log(self, sentence: str) -> None:

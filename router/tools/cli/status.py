@@ -76,8 +76,8 @@ def command(
     if seconds and as_json:
         raise click.UsageError("give --watch or --json, not both")
     # boto3 is optional and takes 0.2 s to import.
+    from router.tools.cli.json_output import print_json
     from router.tools.cli.status_report import read_status, show_status
-    from router.tools.dev.compare import to_json
 
     status = read_status(config, stack, pages, letters, probed=probe)
     while seconds:
@@ -86,7 +86,7 @@ def command(
         time.sleep(seconds)
         status = read_status(config, stack, pages, letters, probed=probe)
     if as_json:
-        click.echo(to_json(status.record(), indent=2))
+        print_json(status.record())
     else:
         show_status(status)
     sys.exit(bool(status.attention))

@@ -36,23 +36,24 @@ _CONNECTIONS = 8
 _SECONDS = 60.0
 _PAGE_SECONDS = 5.0
 _PAGE_BYTES = 64 * 1024
-_WORDS = ("config ", "paused ")
-"""How the lines of a page begin that name a config, and a queue."""
+_CONFIG = "config "
+"""How the line of a page begins that names configs."""
+_PAUSED = "paused "
+"""How the line of a page begins that names a queue."""
 
 
 class RunningConfig(Struct, frozen=True):
-    """The hashes of the config that runs somewhere; with none, `unknown` says why. `healthy` is false for a bad page.
-
-    `paused` are the queues that a worker does not poll for now, because nothing of them can be written.
-
-    Several processes of a worker may run several configs while they reload it.
-    """
+    """The config that a function or a worker runs."""
 
     where: str
     hashes: tuple[str, ...] = ()
+    """Of the config: several while the processes of a worker reload it, none if they are not known."""
     unknown: str = ""
+    """Why there are no hashes."""
     healthy: bool = True
+    """Whether the page of a worker can be read, and has no status of an error."""
     paused: tuple[str, ...] = ()
+    """The queues that a worker does not poll for now, because nothing of them can be written."""
 
 
 class StatusReport(Struct, frozen=True):
@@ -130,20 +131,24 @@ def _of_worker(url: str) -> RunningConfig:
         raise UsageError(
             f"--healthz takes a URL such as http://127.0.0.1:9090/healthz, not '{url}'"
         )
+    where = f"worker {url}"
     try:
-        try:
-            with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as page:  # noqa: S310 — http and https only
-                text, healthy = page.read(_PAGE_BYTES).decode(errors="replace"), True
-        except HTTPError as error:
-            with error:  # a response, too, which is to be closed
-                text, healthy = error.read(_PAGE_BYTES).decode(errors="replace"), False
+        text, healthy = _read_page(url)
     except (OSError, HTTPException, ValueError) as error:
-        return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
-    hashes, paused = (_after(word, text) for word in _WORDS)
-    known = tuple(hash_ for line in hashes for hash_ in line.split(","))
-    return RunningConfig(
-        f"worker {url}", known, "" if known else "the page names no config", healthy, paused
-    )
+        return RunningConfig(where, unknown=f"no answer: {error}", healthy=False)
+    known = tuple(hash_ for line in _after(_CONFIG, text) for hash_ in line.split(","))
+    unknown = "" if known else "the page names no config"
+    return RunningConfig(where, known, unknown, healthy, _after(_PAUSED, text))
+
+
+def _read_page(url: str) -> tuple[str, bool]:
+    """Return the text of a page, and whether its status is that of a success."""
+    try:
+        with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as page:  # noqa: S310 — http and https only
+            return page.read(_PAGE_BYTES).decode(errors="replace"), True
+    except HTTPError as error:
+        with error:  # a response, too, which is to be closed
+            return error.read(_PAGE_BYTES).decode(errors="replace"), False
 
 
 def _after(word: str, text: str) -> tuple[str, ...]:
@@ -163,20 +168,23 @@ def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> Qu
         codes = {each.value: each.count for each in count_by("code", letters.spool.selected())}
         senders = count_by("sender", letters.spool.selected())
     seen = sum(codes.values())
-    rest = max(0, queue.dead_letters - seen)
-    why = "are looked at; --letters looks at more"
-    if not letters.limited:
-        why = "could be looked at; others are in flight"
-        if found.fifo:
-            why += ", or behind them in their groups"
-    unknown = f"the codes and senders of {rest} dead letters: {seen} {why}"
     end = f"at {letters.first_end}" if letters.first_end else ""
+    unknown = queue.unknown
+    rest = queue.dead_letters - seen
+    if rest > 0:
+        end = f"{end}, or before" if end else ""
+        why = "are looked at; --letters looks at more"
+        if not letters.limited:
+            why = "could be looked at; others are in flight"
+            if found.fifo:
+                why += ", or behind them in their groups"
+        unknown = (*unknown, f"the codes and senders of {rest} dead letters: {seen} {why}")
     return structs.replace(
         queue,
         codes=dict(sorted(codes.items())),
         senders={each.value or "unknown": each.count for each in senders},
-        letters_end=f"{end}, or before" if end and rest else end,
-        unknown=(*queue.unknown, *([unknown] if rest else [])),
+        letters_end=end,
+        unknown=unknown,
     )
 
 

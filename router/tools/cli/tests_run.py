@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
 from router.runtime.printable import printable, printable_lines
+from router.tools.cli.json_output import print_json
 from router.tools.cli.options import write_text_file
 from router.tools.dev.compare import cell, table, to_json
 from router.tools.dev.junit import Described, as_junit
@@ -19,14 +20,12 @@ from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.selection import select_tests
 from router.tools.dev.update import DELETE, Updated, update
 
+_FAIL = click.style("FAIL", fg="red", bold=True)
+
 
 def show_verdict(verdict: Verdict) -> None:
     """Print a line for the test, and a row for each difference."""
-    mark = (
-        click.style("pass", fg="green")
-        if verdict.passed
-        else click.style("FAIL", fg="red", bold=True)
-    )
+    mark = click.style("pass", fg="green") if verdict.passed else _FAIL
     click.echo(f"{mark}  {verdict.route}: {printable(verdict.name)}")
     if verdict.passed:
         return
@@ -64,14 +63,13 @@ def show_update(updated: Updated) -> None:
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
     """Print the routes without tests and how many places of the schemas no test reaches; with `whole`, each place."""
-    notes: list[str] = []
+    notes = list(map(str, reached.unreached(suite.loaded)))
+    if notes and not whole:
+        places = "1 place" if len(notes) == 1 else f"{len(notes)} places"
+        notes = [f"no test reaches {places} in the schemas; --coverage lists them"]
     if untested := _untested(suite):
-        notes.append(f"without a test: {', '.join(untested)}")
-    unreached = list(map(str, reached.unreached(suite.loaded)))
-    if unreached and not whole:
-        places = "1 place" if len(unreached) == 1 else f"{len(unreached)} places"
-        unreached = [f"no test reaches {places} in the schemas; --coverage lists them"]
-    for note in notes + unreached:
+        notes.insert(0, f"without a test: {', '.join(untested)}")
+    for note in notes:
         click.echo(f"{click.style('note', fg='cyan')}  {printable(note)}")
 
 
@@ -140,13 +138,11 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
         )
     found = run_recording(recording, config, against)
     if as_json:
-        click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
+        print_json({"messages": len(recording.messages), "differences": found})
         return int(bool(found))
     for each in found:
         where = f"route {each['route']}: " if each.get("route") else ""
-        click.echo(
-            f"{click.style('FAIL', fg='red', bold=True)}  {printable(where + each['what'])} ({each['count']})"
-        )
+        click.echo(f"{_FAIL}  {printable(where + each['what'])} ({each['count']})")
         click.echo(f"      message  {to_json(each['message'])}")
         click.echo(f"      before   {printable(each['before'])}")
         click.echo(f"      after    {printable(each['after'])}")
@@ -176,21 +172,19 @@ def run_tests(config: Path, options: TestOptions) -> int:
         each for each in verdicts if not each.passed and (each.route, each.index) not in fixed
     ]
     if options.as_json:
-        click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
+        print_json(as_record(described, updated, suite, reached))
     else:
         _show(verdicts, updated, options.quiet)
         if options.coverage or not (options.quiet or options.expression):
             show_coverage(suite, reached, options.coverage)
         passed = len(verdicts) - len(failed) - len(fixed)
-        click.echo(
-            f"{passed} passed, {len(failed)} failed"
-            + (f", {len(fixed)} updated" if updated else "")
-        )
+        updates = f", {len(fixed)} updated" if updated else ""
+        click.echo(f"{passed} passed, {len(failed)} failed{updates}")
     if not verdicts:
-        none = "no route has tests; add some under 'tests:'"
-        click.echo(
-            f"no test matches '{options.expression}'" if options.expression else none, err=True
-        )
+        text = "no route has tests; add some under 'tests:'"
+        if options.expression:
+            text = f"no test matches '{options.expression}'"
+        click.echo(text, err=True)
     return int(bool(failed) or not verdicts)
 
 

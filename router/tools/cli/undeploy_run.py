@@ -10,6 +10,7 @@ from rich.console import Console
 
 from router.errors import UsageError
 from router.tools.cli.deploy_report import watch
+from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
 from router.tools.control_plane.clients import (
     ServiceClient,
@@ -27,7 +28,6 @@ from router.tools.deploy.stack import (
     plan_removal,
     require_own,
 )
-from router.tools.dev.compare import to_json
 
 
 class Answers(Struct, frozen=True):
@@ -67,7 +67,7 @@ def run_undeploy(name: str, delete_tables: bool, answers: Answers, as_json: bool
         record |= _undeploy(stacks, services, stack, delete_tables, answers, as_json)
         code = int(not record["deleted"])
     if as_json:
-        click.echo(to_json(record, indent=2))
+        print_json(record)
     return code
 
 

@@ -4,7 +4,6 @@ import os
 import time
 from pathlib import Path
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -13,11 +12,12 @@ from router.runtime.aws.connect import connect
 from router.runtime.printable import printable
 from router.runtime.program.load import load_any
 from router.tools.check.analysis.config_names import names_of
-from router.tools.cli.dlq_session import parse_expression, write_no_log
+from router.tools.cli.dlq_session import write_no_log
+from router.tools.cli.json_output import print_json
+from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.cli.verify_report import FateReport, print_report, report_as_json
 from router.tools.control_plane.clients import connect_services
-from router.tools.dev.compare import to_json
 from router.tools.replay.source import Source, SourceOptions
 from router.tools.verify.kept import KeptSource
 from router.tools.verify.reading import ItemReader
@@ -73,7 +73,7 @@ def run_verify(options: VerifyOptions) -> int:
     if not options.show_values:
         names = frozenset(names_of(loaded, program, verifier.queues).names)
     if options.as_json:
-        click.echo(to_json(report_as_json(report, program, names), indent=2))
+        print_json(report_as_json(report, program, names))
     else:
         print_report(report, program, names, complete=options.complete)
     return int(report.lost > 0)

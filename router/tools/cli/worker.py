@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from router.tools.cli.completion import complete_queue
-from router.tools.cli.options import config_option
+from router.tools.cli.options import Function, config_option
 
 
-def _number(name: str, least: int, most: int, default: int, text: str) -> Callable[[Any], Any]:
+def _number(
+    name: str, least: int, most: int, default: int, text: str
+) -> Callable[[Function], Function]:
     type_ = click.IntRange(least, most)
     return click.option(f"--{name}", type=type_, default=default, show_default=True, help=text)
 

@@ -3,6 +3,11 @@
 from msgspec import Struct
 
 
+def is_aws_tag(name: str) -> bool:
+    """Return whether a tag is one of AWS, such as of CloudFormation or Service Catalog: nobody else can give it."""
+    return name.lower().startswith("aws:")
+
+
 class DriftedValue(Struct, frozen=True):
     """A property that was changed by hand: its path, such as `/Properties/Tags`, and its value now as AWS writes it."""
 

@@ -18,6 +18,11 @@ from router.tools.control_plane.template_yaml import LongForms
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 _DELETED = "DELETE_COMPLETE"
+_LEFT = (_DELETED, "DELETE_SKIPPED")
+"""The statuses of resources that a stack no longer has; what is skipped was retained."""
+_MOST_DESCRIBED = 100
+"""As many resources of a stack as DescribeStackResources returns:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html"""
 _REVERT_DRIFT = "REVERT_DRIFT"
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html"""
 SIGNAL_ID = "router"
@@ -92,18 +97,19 @@ class StackTemplate(Struct, frozen=True):
 class StackSettings(Struct, frozen=True):
     """What a change sets of a stack itself: its tags, and the role by which CloudFormation changes it.
 
-    CloudFormation keeps the role if a later change names none, and the tags if it names no tags at all.
+    CloudFormation keeps the role if a later change names none, and the tags if it does not name them: None. It removes
+    all tags if they are named, and there are none.
     """
 
-    tags: Mapping[str, str] = {}
+    tags: Mapping[str, str] | None = None
     role: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of CreateChangeSet."""
-        tags = [{"Key": name, "Value": value} for name, value in self.tags.items()]
+        tags = [{"Key": name, "Value": value} for name, value in (self.tags or {}).items()]
         return {
-            **({"Tags": tags} if tags else {}),
+            **({} if self.tags is None else {"Tags": tags}),
             **({"RoleARN": self.role} if self.role else {}),
         }
 
@@ -263,6 +269,26 @@ class Stacks:
         return tuple(
             each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED
         )
+
+    def stack_of(self, type_: str, physical_id: str) -> str:
+        """Return the name of the stack that has a resource, or ""."""
+        try:
+            response = self._call("DescribeStackResources", PhysicalResourceId=physical_id)
+        except AwsCallError as error:
+            # The id is valid, so this code means that no stack has it.
+            if error.code == "ValidationError":
+                return ""
+            raise
+        listed = response["StackResources"]
+        found = tuple(msgspec.convert(listed, list[StackResource]))
+        if len(found) == _MOST_DESCRIBED:
+            found = self.resources(listed[0]["StackId"])
+        # A resource of another type may have the same id, such as a function with the name of a table.
+        has = any(
+            (each.type, each.physical_id) == (type_, physical_id) and each.status not in _LEFT
+            for each in found
+        )
+        return str(listed[0]["StackName"]) if has else ""
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
         """Return the template of a stack, with the long forms of its functions."""

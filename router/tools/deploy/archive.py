@@ -65,9 +65,8 @@ class LeftOut(Struct, frozen=True):
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
     """Yield the modules of the router that the handler or a plugin file can import, and the data that they read."""
     for file in (*run_time_modules(plugins).values(), *(FOLDER / name for name in _DATA)):
-        yield Entry(
-            FOLDER.name, f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}", file.read_bytes
-        )
+        name = file.relative_to(FOLDER.parent).as_posix()
+        yield Entry(FOLDER.name, name, file.read_bytes)
 
 
 def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
@@ -181,7 +180,10 @@ def _read(file: Path) -> bytes:
 
 
 def _exclusion(parts: Sequence[str], secrets: SecretFiles) -> str | None:
-    """Return why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
+    """Return why a file is not packed; "" if it is packed.
+
+    None for a cache, a hidden file or a list of requirements: these are left out without saying so.
+    """
     name = "/".join(parts)
     if name in secrets.allowed:
         return ""

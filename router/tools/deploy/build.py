@@ -110,17 +110,16 @@ def build(
         work = Path(name)
         report(f"downloading packages for {target}")
         secrets.verify(compiled, config.name, compiled=True)
-        contents = _collect(
-            settings, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets
-        )
+        schemas = _schemas(loaded, compiled)
+        contents = _collect(settings, schemas, compiled, config.parent, target, work, secrets)
         missing = "" if bytecode else "--no-bytecode"
         if bytecode is None:
             missing = why_no_bytecode(target)
         report("packing")
-        compiled_modules = (
-            () if missing else bytecode_entries(contents.modules, target, work / "bytecode")
-        )
-        archive = write_archive((*contents.modules, *contents.others, *compiled_modules), work)
+        entries = [*contents.modules, *contents.others]
+        if not missing:
+            entries += bytecode_entries(contents.modules, target, work / "bytecode")
+        archive = write_archive(entries, work)
         if archive.over:
             return BuildResult(target, archive, contents, no_bytecode=missing)
         report("importing the package in a clean interpreter")
@@ -175,12 +174,11 @@ def _collect(
     packed = [entry.name for entry in modules]
     require_packages(run_time_modules(plugins), packed)
     left_out: list[LeftOut] = []
+    own = [*plugins, *_plugin_modules(config, packed, folder)]
     others = (
         Entry("config", COMPILED_NAME, lambda: compiled),
         *named_entries("schemas", schemas, folder, secrets),
-        *folder_entries(
-            [*plugins, *_plugin_modules(config, packed, folder)], folder, left_out, secrets
-        ),
+        *folder_entries(own, folder, left_out, secrets),
     )
     missing = find_missing_imports(plugins, [*packed, *(entry.name for entry in others)], folder)
     return Contents(modules, others, packages, tuple(left_out), tuple(missing))
@@ -234,7 +232,9 @@ def _environment(
         faults = replace_references(copy_plain(file.data), file.references, env, SecretValues())
         unset += [fault.unset for fault in faults if fault.unset]
         if redacts(file.data):
-            values |= {REDACT_KEY: env[REDACT_KEY]} if REDACT_KEY in env else {}
-            unset += [] if REDACT_KEY in env else [REDACT_KEY]
+            if REDACT_KEY in env:
+                values[REDACT_KEY] = env[REDACT_KEY]
+            else:
+                unset.append(REDACT_KEY)
     names = tuple(dict.fromkeys(unset))
     return {name: f"unset_{name}" for name in names} | values, names

@@ -13,7 +13,11 @@ from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
 from router.tools.check.live.deployed import duration
-from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.control_plane.resource_changes import (
+    DriftedValue,
+    ResourceChange,
+    is_aws_tag,
+)
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
 from router.tools.deploy.table_definitions import INDEXES, indexes_of, is_same_table
 
@@ -26,6 +30,7 @@ _RETENTION_PERIOD = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600
 """Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
 _TIME_TO_LIVE = "TimeToLiveSpecification"
+_TAGS = ["Properties", "Tags"]
 _POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _PROTECTION = "DeletionProtectionEnabled"
 _RECOVERY = "PointInTimeRecoverySpecification"
@@ -150,7 +155,11 @@ def with_drift(properties: Mapping[str, Any], drift: Iterable[DriftedValue]) -> 
     """Return the properties of a resource with the values that somebody gave them by hand."""
     found: Mapping[str, Any] = {"Properties": properties}
     for each in drift:
-        found = _with_value(found, each.path.strip("/").split("/"), _as_written(each.actual))
+        path = each.path.strip("/").split("/")
+        actual = _as_written(each.actual)
+        if path == _TAGS and isinstance(actual, list):
+            actual = [tag for tag in actual if not is_aws_tag(tag["Key"])]
+        found = _with_value(found, path, actual)
     changed: Mapping[str, Any] = found["Properties"]
     return changed
 

@@ -66,9 +66,8 @@ class HiddenValues(Struct, frozen=True):
             before, after = self._before(name), given[name]
             if before == after:
                 continue
-            is_hidden = name in self.names or name in self.previous.hidden
             shown = before or "", after
-            if is_hidden:
+            if name in self.names or name in self.previous.hidden:
                 shown = HIDDEN, HIDDEN if before is None else ANOTHER
             found[self._label(name)] = shown
         return found

@@ -80,13 +80,12 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
     """
     wanted = [target.python, "cpython", "linux", target.machine]
     count = 2 if any_machine else len(wanted)
-    # All of the path: the first may be a version manager's stand-in for a Python that is not active here.
+    # All of the path: the first may be a version manager's shim, for a Python that is not active here.
     on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
     for candidate in filter(None, (sys.executable, *on_path)):
+        command = [candidate, "-I", "-S", "-c", _DESCRIBE]
         try:
-            described = json.loads(
-                _run([candidate, "-I", "-S", "-c", _DESCRIBE], _path(), _IMPORT_SECONDS).stdout
-            )
+            described = json.loads(_run(command, _path(), _IMPORT_SECONDS).stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             continue
         if described[:count] == wanted[:count]:
@@ -169,14 +168,16 @@ def run_smoke_test(
         with zipfile.ZipFile(archive) as content:
             content.extractall(folder)
         command = [interpreter, "-I", "-S", "-B", "-c", _IMPORT, folder]
+        variables = {"LAMBDA_TASK_ROOT": folder, **environment}
         try:
-            result = _run(
-                command, {"LAMBDA_TASK_ROOT": folder, **environment}, _IMPORT_SECONDS, folder
-            )
-            code, output = result.returncode, result.stderr or result.stdout
+            result = _run(command, variables, _IMPORT_SECONDS, folder)
         except subprocess.TimeoutExpired:
+            code = 1
             advice = "a plugin may wait for something when imported"
-            code, output = 1, f"the import did not end within {_IMPORT_SECONDS} seconds; {advice}"
+            output = f"the import did not end within {_IMPORT_SECONDS} seconds; {advice}"
+        else:
+            code = result.returncode
+            output = result.stderr or result.stdout
     if code == _CONFIG_ERRORS and unset:
         return SmokeTest(
             binaries, "", f"the config needs values that are not set here: {', '.join(unset)}"

@@ -30,19 +30,10 @@ from router.tools.deploy.requirements import (
 from router.tools.deploy.targets import Target
 
 # -P: a folder `pip` in the working directory is not imported instead of pip.
-_PIP = (
-    *(
-        "-P",
-        "-m",
-        "pip",
-        "download",
-        "--progress-bar",
-        "off",
-        "--no-input",
-        "--disable-pip-version-check",
-    ),
-    *("--retries", "2", "--only-binary", ":all:"),
-)
+_PIP = [
+    "-P", "-m", "pip", "download", "--progress-bar=off", "--no-input", "--disable-pip-version-check",
+    "--retries=2", "--only-binary=:all:",
+]  # fmt: skip
 _QUOTED_LINES = 6
 """The number of pip's last lines that an error quotes."""
 _NO_MATCH = re.compile(r"No matching distribution found for ([^\s;(]+)")
@@ -85,12 +76,11 @@ def resolve(
 
     `own` are the wheels of the router. Raises UsageError for a requirement that needs another version of one of them.
     """
+    limits = []
     # With hashes, pip would require hashes of constraints too.
-    limits = (
-        []
-        if required.hashed
-        else [f"-c {_write(folder / 'limits.txt', [f'{w.name}=={w.version}' for w in own])}"]
-    )
+    if not required.hashed:
+        versions = [f"{wheel.name}=={wheel.version}" for wheel in own]
+        limits.append(f"-c {_write(folder / 'limits.txt', versions)}")
     more: list[str] = []
     while True:
         lines = [*required.lines, *more, *limits]
@@ -195,20 +185,13 @@ def download(
         )
     folder.mkdir(parents=True)
     file = _write(folder.with_suffix(".txt"), lines)
-    platform = ["--implementation=cp", f"--python-version={target.python}"]
-    platform += [f"--abi={abi}" for abi in (target.interpreter, "abi3", "none")]
-    platform += [f"--platform={tag}" for tag in target.platforms]
+    options = ["--implementation=cp", f"--python-version={target.python}"]
+    options += [f"--abi={abi}" for abi in (target.interpreter, "abi3", "none")]
+    options += [f"--platform={tag}" for tag in target.platforms]
+    if not dependencies:
+        options.append("--no-deps")
     result = subprocess.run(  # noqa: S603 — pip of this interpreter
-        [
-            sys.executable,
-            *_PIP,
-            *platform,
-            *([] if dependencies else ["--no-deps"]),
-            "--dest",
-            str(folder),
-            "-r",
-            file,
-        ],
+        [sys.executable, *_PIP, *options, "--dest", str(folder), "-r", file],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -20,7 +20,8 @@ from router.tools.control_plane.clients import (
     find_queue,
     read_table,
 )
-from router.tools.deploy.changes import TABLE, TemplateVersion, count_sentence, kind_of
+from router.tools.control_plane.stacks import Stacks
+from router.tools.deploy.changes import QUEUE, TABLE, TemplateVersion, count_sentence, kind_of
 from router.tools.deploy.deployment import literal_names
 
 
@@ -72,6 +73,7 @@ def require_free_names(
     `how` says in which configuration a queue can be left alone.
     """
     taken: list[str] = []
+    others = False
     unknown: set[str] = set()
     for store in stores:
         if store.in_stack:
@@ -83,19 +85,42 @@ def require_free_names(
             continue
         try:
             if store.kind == "table":
-                _look_at_table(store, services["dynamodb"], log)
+                _look_at_table(store, services, log)
             elif url := find_queue(services["sqs"], store.name):
-                taken.append(f"'{store.name}' ({_count(services['sqs'], url)})")
+                stack = _stack_of(store, QUEUE, url, services, log)
+                others = others or bool(stack)
+                has = f"; of the stack '{stack}'" if stack else ""
+                taken.append(f"'{store.name}' ({_count(services['sqs'], url)}{has})")
         except AwsCallError as error:
             if error.code not in DENIED:
                 raise
             unknown.add(store.kind)
             log(f"it is not known whether the new {store.kind}s exist already: {error}")
     if taken:
+        where = ", in the stack that has them" if others else ""
         raise UsageError(
             f"{EXISTS_ALREADY.id} these queues exist outside of the stack: {', '.join(taken)}; AWS cannot take them "
-            f"in: {how}set 'managed: false' on them, or delete them with their messages first"
+            f"in: {how}set 'managed: false' on them, or delete them with their messages first{where}"
         )
+
+
+def _stack_of(
+    store: NewStore,
+    type_: str,
+    physical_id: str,
+    services: Mapping[str, ServiceClient],
+    log: Callable[[str], None],
+) -> str:
+    """Return the stack that has an existing queue or table, or "" if there is none, or that is not known."""
+    try:
+        return Stacks(services["cloudformation"]).stack_of(type_, physical_id)
+    except AwsCallError as error:
+        if error.code not in DENIED:
+            raise
+        log(
+            f"it is not known whether the {store.kind} '{store.name}' belongs to another stack: {error}"
+        )
+        return ""
 
 
 def _count(sqs: ServiceClient, url: str) -> str:
@@ -105,8 +130,10 @@ def _count(sqs: ServiceClient, url: str) -> str:
     )
 
 
-def _look_at_table(store: NewStore, dynamodb: ServiceClient, log: Callable[[str], None]) -> None:
-    found = read_table(dynamodb, store.name)
+def _look_at_table(
+    store: NewStore, services: Mapping[str, ServiceClient], log: Callable[[str], None]
+) -> None:
+    found = read_table(services["dynamodb"], store.name)
     if found is None:
         return
     if store.replaces == store.name:
@@ -120,6 +147,12 @@ def _look_at_table(store: NewStore, dynamodb: ServiceClient, log: Callable[[str]
             f"{EXISTS_ALREADY.id} the table '{store.name}' exists, and would have to replace the table "
             f"'{store.replaces}' of the stack, which AWS cannot do: check the variables in its name and the name of "
             "the stack, or give the table another name"
+        )
+    if stack := _stack_of(store, TABLE, store.name, services, log):
+        raise UsageError(
+            f"{EXISTS_ALREADY.id} the table '{store.name}' belongs to the stack '{stack}', and AWS imports nothing "
+            "that a stack has: set 'managed: false' on it, or take it out of that stack, which must retain it "
+            "(DeletionPolicy), and deploy again"
         )
     if found.key != store.key:
         raise UsageError(

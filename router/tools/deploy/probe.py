@@ -31,18 +31,18 @@ SIGNAL_SECONDS = 20.0
 """How long a stack may refuse the signal."""
 PAUSE = 1.0
 """Seconds between two tries."""
-_NOT_YET = (
+_PASSING = (
     "EC2ThrottledException",
     "ResourceConflictException",
     "ResourceNotReadyException",
     "ServiceException",
     "TooManyRequestsException",
 )
-"""Codes of Invoke for what passes."""
+"""The error codes of Invoke after which another try may succeed."""
 _THROTTLED = "TooManyRequestsException"
 _MOST_CHARACTERS = 600
 _SHORTEST_VALUE, _SHORTEST_WORD = 4, 6
-"""Characters of what is hidden: a shorter value of a variable, or word of one, occurs in any text."""
+"""The fewest characters of what is hidden: a shorter value of a variable, or a word in one, occurs in any text."""
 _TYPE = re.compile(r"[\w.]{1,100}")
 _NOT_OWN = ("/", "<", "router/")
 """The beginnings of files that are not those of the user: of the runtime, and of the router."""
@@ -87,10 +87,10 @@ class FunctionError(Struct, frozen=True, rename="camel"):
         if find_secret("\n".join(lines).encode(errors="replace")) is not None:
             return ""
         # An error of the config has a line for each finding.
-        whole = "; ".join(line.strip() for line in lines)
-        return printable(
-            whole if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]} …"
-        )
+        text = "; ".join(line.strip() for line in lines)
+        if len(text) > _MOST_CHARACTERS:
+            text = f"{text[:_MOST_CHARACTERS]} …"
+        return printable(text)
 
 
 def hide_values(text: str, variables: Mapping[str, str]) -> str:
@@ -118,13 +118,12 @@ def probe_function(lambda_: ServiceClient, function: str) -> ProbeResult:
             if error.code == _THROTTLED and _is_paused(lambda_, function):
                 return ProbeResult(paused=True)
             # Nothing was invoked, so that this does not invoke it twice.
-            if error.code not in _NOT_YET or time.monotonic() > end:
+            if error.code not in _PASSING or time.monotonic() > end:
                 return ProbeResult(f"{NOT_PROBED.id} the function could not be invoked: {error}")
         time.sleep(PAUSE)
     if failed:
-        return ProbeResult(
-            f"{CANNOT_START.id} the function cannot start: {_explain(lambda_, function, payload)}"
-        )
+        why = _explain(lambda_, function, payload)
+        return ProbeResult(f"{CANNOT_START.id} the function cannot start: {why}")
     if not _is_answer(payload):
         return ProbeResult(
             f"{CANNOT_START.id} the function does not answer as the router does: another one has its name"
@@ -157,11 +156,9 @@ def _signal(stacks: Stacks, stack_id: str, logical_id: str, *, succeeded: bool) 
 
 def _is_paused(lambda_: ServiceClient, function: str) -> bool:
     # Concurrency is reserved for a function, never for a version or alias.
-    name = (
-        ":".join(function.split(":")[:7])
-        if function.startswith("arn:")
-        else function.partition(":")[0]
-    )
+    name = function.partition(":")[0]
+    if name == "arn":
+        name = ":".join(function.split(":")[:7])
     try:
         found = lambda_.call("GetFunctionConcurrency", FunctionName=name)
     except AwsCallError:

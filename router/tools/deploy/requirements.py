@@ -185,16 +185,18 @@ def _joined_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[int, 
         origin = f", which {parents[-1]} names" if parents else ""
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UsageError(f"cannot read {file}{origin}: {reason}") from None
-    begun, number = "", 0
+    begun = ""
+    number = 0
     for count, line in enumerate([*content.splitlines(), ""], 1):
-        number = number if begun else count
+        if not begun:
+            number = count
         text = re.sub(r"(^|\s)#.*$", "", line).rstrip()
         begun += text.removesuffix("\\")
         if text.endswith("\\"):
             continue
-        whole, begun = begun.strip(), ""
-        if whole:
+        if whole := begun.strip():
             yield number, whole
+        begun = ""
 
 
 class MissingImport(Struct, frozen=True):
@@ -260,9 +262,10 @@ def _file(name: str) -> Path | None:
     if first != PACKAGE:
         return None
     place = FOLDER.joinpath(*rest)
-    return next(
-        (file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None
-    )
+    for file in (place / "__init__.py", place.with_suffix(".py")):
+        if file.is_file():
+            return file
+    return None
 
 
 def _imported(file: Path) -> Iterator[str]:
@@ -286,12 +289,9 @@ def _run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     pending = [tree]
     while pending:
         node = pending.pop()
-        if (
-            isinstance(node, ast.If)
-            and isinstance(node.test, ast.Name)
-            and node.test.id == "TYPE_CHECKING"
-        ):
-            pending += node.orelse
-            continue
-        yield node
-        pending += ast.iter_child_nodes(node)
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pending += node.orelse
+            case _:
+                yield node
+                pending += ast.iter_child_nodes(node)

@@ -37,6 +37,7 @@ from router.tools.deploy.template.alias import (
 from router.tools.deploy.template.canary import without_shift
 from router.tools.deploy.template.expressions import hidden_parameters, variable_names
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
+from router.tools.deploy.template.tags import given_tags
 from router.tools.deploy.template.worker import TASKS
 
 FUNCTION_NAME = "FunctionName"
@@ -217,11 +218,15 @@ def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
 
 
 class StackVersion(Struct, frozen=True):
-    """The template of a stack and the values of its parameters; `until` is when a change replaced it (ISO 8601)."""
+    """The template of a stack and the values of its parameters; `until` is when a change replaced it (ISO 8601).
+
+    `tags` are those that somebody gave the stack; None if an earlier version of the router kept this.
+    """
 
     template: Mapping[str, Any]
     parameters: Mapping[str, str]
     until: str = ""
+    tags: Mapping[str, str] | None = None
 
 
 def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> None:
@@ -230,9 +235,8 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
     A change that fails leaves a version that is still the current one; `previous_version` passes over it.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    content = msgspec.json.encode(
-        StackVersion(template, _as_shown(stack.parameters, template), now)
-    )
+    shown = _as_shown(stack.parameters, template)
+    content = msgspec.json.encode(StackVersion(template, shown, now, given_tags(stack.tags)))
     artifacts.prepare()
     artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
 

@@ -68,6 +68,10 @@ _QUERIES = 500
 """Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 
 
+_Label = tuple[str, str]
+"""What a metric counts: the name of a dimension and its value, such as a cause."""
+
+
 class ReceivingFunction(Struct, frozen=True):
     """A function that an event source mapping of a queue calls; `paused` says why it is not called now, or ""."""
 
@@ -137,16 +141,14 @@ class TableStatus(Struct, frozen=True):
 
 
 class FunctionStatus(Struct, frozen=True):
-    """A function that receives from queues: its invocations in the last 15 minutes, and how many of them failed.
-
-    The router's handler fails only if it cannot start, is ended, or gets no messages of SQS. None is not known.
-    `failure` is what a probe showed, or "".
-    """
+    """A function that receives from queues. Counts are of the last 15 minutes, and None if they are not known."""
 
     function: str
     invocations: int | None = None
     failed: int | None = None
+    """The invocations that failed: the handler cannot start, is ended, or gets something else than messages of SQS."""
     failure: str = ""
+    """What a probe showed; "" if it showed nothing wrong, or there was none."""
     changed: str = ""
     """When its code or a setting was changed, ISO 8601."""
 
@@ -164,9 +166,7 @@ class StatusReader:
         compiled = program.engine.queues.values()
         with ThreadPoolExecutor(_CALLS) as pool:
             found = list(pool.map(self._queue, compiled))
-        ages, why = self._metric(
-            "SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum", [e.name for e in found]
-        )
+        ages, why = self._ages([each.name for each in found])
         return [
             self._with_retries(program, _with_age(each, ages.get(each.name), why)) for each in found
         ]
@@ -176,33 +176,29 @@ class StatusReader:
         names = {
             name: table_name(table.name or name) for name, table in program.config.tables.items()
         }
-        tables = list(names.values())
-        indexes = [
-            (full, index)
-            for name, full in names.items()
-            for index in program.config.tables[name].indexes
-        ]
-        found = self._sums("WriteThrottleEvents", tables, indexes)
-        units = self._sums("ConsumedWriteCapacityUnits", tables, indexes)
+        dimensions = []
+        for name, full in names.items():
+            dimensions.append(_table_dimensions(full))
+            # CloudWatch has the metrics of an index apart from those of its table.
+            indexes = program.config.tables[name].indexes
+            dimensions += [_table_dimensions(full, index) for index in indexes]
+        throttled = self._sums("WriteThrottleEvents", dimensions)
+        units = self._sums("ConsumedWriteCapacityUnits", dimensions)
         return [
             TableStatus(
                 name,
-                None if found is None else found[full],
+                None if throttled is None else throttled[full],
                 None if units is None else units[full],
             )
             for name, full in names.items()
         ]
 
-    def _sums(
-        self, metric: str, tables: Sequence[str], indexes: Sequence[tuple[str, str]]
-    ) -> Counter[str] | None:
-        """Return the sum of a metric of each table and its indexes, which CloudWatch has apart; None if not known."""
+    def _sums(self, metric: str, dimensions: Iterable[list[dict[str, str]]]) -> Counter[str] | None:
+        """Return the sum of a metric by table, of some tables and indexes; None if it is not known."""
         source = {"Namespace": "AWS/DynamoDB", "MetricName": metric}
-        placed = [_table_dimensions(table) for table in tables]
-        placed += [_table_dimensions(table, index) for table, index in indexes]
+        metrics = [{**source, "Dimensions": each} for each in dimensions]
         total = Counter[str]()
         try:
-            metrics = [{**source, "Dimensions": each} for each in placed]
             for each, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
                 total[each["Dimensions"][0]["Value"]] += int(sum(measured))
         except AwsCallError:
@@ -220,9 +216,8 @@ class StatusReader:
         ]
         try:
             for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
-                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(
-                    sum(measured)
-                )
+                name = metric["Dimensions"][-1]["Value"]
+                counted[metric["MetricName"], name] = int(sum(measured))
         except AwsCallError:
             # What is not known stays None.
             counted.clear()
@@ -250,28 +245,21 @@ class StatusReader:
         if not functions:
             return status
         own = {SERVICE: named or functions[0], QUEUE: status.queue}
-        routes = {
-            route.route.name: route.route.table
-            for route in program.engine.queues[status.queue].routes
-            if program.counts_routes
-        }
         retried = _router_metric(of_kind("retry"), own)
-        metrics = [
-            *(_router_metric(RETRIES, own | {CAUSE: cause}) for cause in CAUSES),
-            _router_metric(POSTPONED, own),
-            *(
-                _router_metric(of_route("retry"), own | {ROUTE: route, TABLE: table})
-                for route, table in routes.items()
-            ),
-        ]
-        labels = [*CAUSES, POSTPONED, *routes]
+        # A route may have the name of a cause.
+        metrics = {(POSTPONED, ""): _router_metric(POSTPONED, own)}
+        for cause in CAUSES:
+            metrics[CAUSE, cause] = _router_metric(RETRIES, own | {CAUSE: cause})
+        for each in program.engine.queues[status.queue].routes if program.counts_routes else ():
+            dimensions = own | {ROUTE: each.route.name, TABLE: each.route.table}
+            metrics[ROUTE, each.route.name] = _router_metric(of_route("retry"), dimensions)
         minutes = MINUTES
         try:
-            counts = self._counts(metrics, labels, minutes)
-            if status.in_flight and not any(counts.get(cause) for cause in CAUSES):
+            counts = self._counts(metrics, minutes)
+            if status.in_flight and not _counts_of(CAUSE, counts):
                 minutes = HIDDEN_MINUTES
-                counts = self._counts(metrics, labels, minutes)
-            if not any(counts.get(cause) for cause in CAUSES):
+                counts = self._counts(metrics, minutes)
+            if not _counts_of(CAUSE, counts):
                 return status
             since = self._began(retried, 2 * SINCE_PERIOD if minutes == MINUTES else minutes * 60)
         except AwsCallError as error:
@@ -282,23 +270,23 @@ class StatusReader:
         return structs.replace(
             status,
             retries_minutes=minutes,
-            retries={cause: counts[cause] for cause in CAUSES if counts.get(cause)},
-            postponed=counts.get(POSTPONED, 0),
-            failing_routes={route: counts[route] for route in routes if counts.get(route)},
+            retries=_counts_of(CAUSE, counts),
+            postponed=counts[POSTPONED, ""],
+            failing_routes=_counts_of(ROUTE, counts),
             retried_since=since,
         )
 
     def _counts(
-        self, metrics: Sequence[Any], labels: Sequence[str], minutes: int
-    ) -> dict[str, int]:
-        """Return the sums of metrics by their labels."""
-        found = {}
-        for metric, values in read_metrics(self._cloudwatch, metrics, "Sum", minutes):
-            if values:
-                found[labels[metrics.index(metric)]] = int(sum(values))
+        self, metrics: Mapping[_Label, dict[str, Any]], minutes: int
+    ) -> Mapping[_Label, int]:
+        """Return the sum of each metric in the last minutes."""
+        found = dict.fromkeys(metrics, 0)
+        labels, queried = list(metrics), list(metrics.values())
+        for metric, values in read_metrics(self._cloudwatch, queried, "Sum", minutes):
+            found[labels[queried.index(metric)]] += int(sum(values))
         return found
 
-    def _began(self, metric: Any, gap: int) -> str:
+    def _began(self, metric: dict[str, Any], gap: int) -> str:
         """Return since when a metric has had values, with no more than so many seconds between them."""
         now = datetime.now(UTC)
         query = {"Metric": metric, "Period": SINCE_PERIOD, "Stat": "Sum"}
@@ -329,8 +317,13 @@ class StatusReader:
         unknown = []
         target = queue.dead_letter or redrive_target(attributes)
         letters = self._attributes(target) if target else {WAITING: "0", IN_FLIGHT: "0"}
+        dead_letters = None
+        kept_seconds = 0
         if isinstance(letters, str):
             unknown.append(letters)
+        else:
+            dead_letters = int(letters[WAITING]) + int(letters[IN_FLIGHT])
+            kept_seconds = int(letters.get("MessageRetentionPeriod", 0))
         mappings = self._live.mappings(attributes["QueueArn"])
         if isinstance(mappings, Unanswered):
             unknown.append(f"what receives from it: {mappings.action}: {mappings.code}")
@@ -341,12 +334,8 @@ class StatusReader:
             in_flight=int(attributes[IN_FLIGHT]),
             delayed=int(attributes[DELAYED]),
             dead_letter_queue=target,
-            letters_kept_seconds=0
-            if isinstance(letters, str)
-            else int(letters.get("MessageRetentionPeriod", 0)),
-            dead_letters=None
-            if isinstance(letters, str)
-            else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
+            letters_kept_seconds=kept_seconds,
+            dead_letters=dead_letters,
             receivers=tuple(map(self._receiver, mappings)),
             unknown=tuple(unknown),
         )
@@ -357,43 +346,34 @@ class StatusReader:
         if isinstance(url, AwsFault):
             return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
         try:
-            return dict(
-                self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])[
-                    "Attributes"
-                ]
-            )
+            found = self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
         except AwsCallError as error:
             return f"queue {queue_name(reference)}: {error}"
+        return dict(found["Attributes"])
 
     def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
         name = function_name(mapping.function)
         if mapping.state not in READING:
             reason = f" ({mapping.reason})" if mapping.reason else ""
-            return ReceivingFunction(
-                name,
-                mapping.state,
-                f"the event source mapping to {name} is {mapping.state}{reason}",
-            )
+            paused = f"the event source mapping to {name} is {mapping.state}{reason}"
+            return ReceivingFunction(name, mapping.state, paused)
         function = self._function(mapping.function)
         stopped = isinstance(function, DeployedFunction) and function.reserved == 0
         # Concurrency is reserved for a function, never for an alias.
         paused = f"the reserved concurrency of {name.partition(':')[0]} is 0" if stopped else ""
         return ReceivingFunction(name, mapping.state, paused)
 
-    def _metric(
-        self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]
-    ) -> tuple[dict[str, int], str]:
-        """Return the newest value of a metric (`Sum`: the sum) by the value of its dimension, and why there is none."""
-        source = {"Namespace": f"AWS/{service}", "MetricName": metric}
+    def _ages(self, queues: Sequence[str]) -> tuple[dict[str, int], str]:
+        """Return the age of the oldest message in seconds, by queue, and why there is none."""
+        source = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage"}
         metrics = [
-            {**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values
+            {**source, "Dimensions": [{"Name": "QueueName", "Value": each}]} for each in queues
         ]
         found: dict[str, int] = {}
         try:
-            for each, measured in read_metrics(self._cloudwatch, metrics, statistic):
+            for metric, measured in read_metrics(self._cloudwatch, metrics, "Maximum"):
                 if measured:
-                    total = sum(measured) if statistic == "Sum" else measured[0]
-                    found.setdefault(each["Dimensions"][0]["Value"], int(total))
+                    found.setdefault(metric["Dimensions"][0]["Value"], int(measured[0]))
         except AwsCallError as error:
             return {}, str(error)
         return found, ""
@@ -405,8 +385,11 @@ def _table_dimensions(table: str, *indexes: str) -> list[dict[str, str]]:
 
 
 def read_metrics(
-    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str, minutes: int = MINUTES
-) -> Iterator[tuple[Any, Sequence[float]]]:
+    cloudwatch: ServiceClient,
+    metrics: Sequence[dict[str, Any]],
+    statistic: str,
+    minutes: int = MINUTES,
+) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
     """Yield each metric with its values of the last minutes, one for each minute, the newest first."""
     now = datetime.now(UTC)
     for start in range(0, len(metrics), _QUERIES):
@@ -428,15 +411,20 @@ def _router_metric(name: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
     return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": named}
 
 
+def _counts_of(kind: str, counts: Mapping[_Label, int]) -> dict[str, int]:
+    """Return the counts of the causes or the routes, without those that are 0."""
+    return {name: count for (each, name), count in counts.items() if each == kind and count}
+
+
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _dimensions(function: str) -> list[dict[str, str]]:
     """Return the dimensions of a function's metrics, or of those of its alias."""
-    dimensions = {"FunctionName": function.partition(":")[0]} | (
-        {"Resource": function} if ":" in function else {}
-    )
+    dimensions = {"FunctionName": function.partition(":")[0]}
+    if ":" in function:
+        dimensions["Resource"] = function
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]
 
 
@@ -455,8 +443,7 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
     if age is None:
-        sentence = (
-            f"the age of its oldest message: {why or 'CloudWatch has none of the last 15 minutes'}"
-        )
+        why = why or "CloudWatch has none of the last 15 minutes"
+        sentence = f"the age of its oldest message: {why}"
         return structs.replace(status, unknown=(*status.unknown, sentence))
     return structs.replace(status, oldest_seconds=age)

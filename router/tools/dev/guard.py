@@ -160,7 +160,7 @@ def main() -> None:
     if state and unsaved:
         # The program that started it may have ended.
         with suppress(OSError):
-            print(unsaved, flush=True)  # noqa: T201
+            print(unsaved, flush=True)  # noqa: T201 — for the program that started it
     with suppress(ProcessLookupError):
         os.killpg(server, signal.SIGKILL)
     # After the kill, since running processes could create files again.
@@ -174,7 +174,7 @@ def _run(directory: str, port: int, state: str) -> None:
     port = listener.getsockname()[1]
     os.environ |= settings(directory, port, state)
     # Connections wait in the backlog until the server is up, so that clients need not poll.
-    print(port, flush=True)  # noqa: T201
+    print(port, flush=True)  # noqa: T201 — for the program that started it
     # Standard output is not read any further; later output goes to the log.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     unkept = _Unkept(logging.ERROR)

@@ -163,7 +163,7 @@ def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
             if name.endswith(_SUFFIXES) and len(found) < _MAX_FILES:
                 path = os.path.join(root, name)  # noqa: PTH118 — thousands of files, twice a second
                 try:
-                    status = os.stat(path)  # noqa: PTH116
+                    status = os.stat(path)  # noqa: PTH116 — as above
                 except OSError:  # deleted meanwhile
                     continue
                 found[path] = status.st_mtime_ns, status.st_size

@@ -288,11 +288,16 @@ def _references(
             yield target
 
 
+def explain_code(code: str, action: str) -> str:
+    """Return the error code of a call; if the caller may not make it, with the IAM action that is missing."""
+    return f"{code}; the command needs {action}" if code in DENIED else code
+
+
 def _open(aws: Aws, reference: str, what: str, place: str) -> str:
     url = aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
-        needs = "; the command needs sqs:GetQueueUrl" if url.code in DENIED else ""
-        raise UsageError(f"{what} cannot be opened{place}: {url.code}{needs}")
+        why = explain_code(url.code, "sqs:GetQueueUrl")
+        raise UsageError(f"{what} cannot be opened{place}: {why}")
     return url
 
 

@@ -94,7 +94,7 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # what BufferedReader passes
         content = self._stream.read(len(buffer))
         buffer[: len(content)] = content
         self._lines.done += len(content)

@@ -15,6 +15,7 @@ from router.tools.verify.doubts import is_shared, may_be_refused
 from router.tools.verify.history import (
     SETS,
     History,
+    Order,
     Place,
     removed_by,
     rule_of,
@@ -128,8 +129,8 @@ def _is_older(history: History, write: Write) -> bool:
     return not same((history.after or {}).get(write.version_name), write.version)
 
 
-def _is_less(one: tuple[str, object], other: tuple[str, object]) -> bool:
-    return one[0] == other[0] and bool(one[1] < other[1])  # type: ignore[operator]
+def _is_less(one: Order, other: Order) -> bool:
+    return one[0] == other[0] and bool(one[1] < other[1])
 
 
 def _is_replaced(history: History, order: int, write: Write, config: WriteConfig) -> bool:

@@ -32,9 +32,9 @@ LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""
 READ_BYTES = 64 * 1024
 CALLS_OF_A_CONNECTION = 500
-"""After so many a connection is closed: the ids of all its requests are kept, up to 80 KB of them."""
+"""A connection is closed after so many calls: the ids of all its requests are kept, which take up to 80 KB."""
 SLOWEST_BYTES = 1024
-"""For so many bytes a request or a response may take a second longer: a slow network is no drip."""
+"""Bytes a second. A request or response may take a second longer for so many: a slow network is no peer that stalls."""
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 T = TypeVar("T")
@@ -139,8 +139,8 @@ class Connections:
 class Exchange:
     """A request and its response, which `arrived` goes on with, without waiting, when `events` can be polled.
 
-    Of a connection that was used before, the server may have closed the other end meanwhile, and has then most likely
-    not seen the request: if nothing has come, it is sent once more, over a new connection.
+    The server may have closed a connection that was used before. Most likely it has not seen the request then: if
+    nothing has come, the request is sent once more, over a new connection.
     """
 
     __slots__ = (
@@ -188,7 +188,7 @@ class Exchange:
 
     @property
     def due_at(self) -> float:
-        """The moment by `boottime` from which on what it does is late: it opens a connection, sends or receives."""
+        """The moment by `boottime` at which its current step is late: to open a connection, to send, or to receive."""
         seconds = self._timeout.seconds
         if self._opening is not None:
             if not self._opening.is_looking_up:
@@ -299,7 +299,7 @@ class Exchange:
 
     def _read(self, connection: OpenConnection) -> None:
         try:
-            # Once: what else there is waits its turn, so that a fast server does not keep the caller from the others.
+            # Once: the rest waits, so that a fast server does not keep the caller from its other connections.
             data = connection.socket.recv(READ_BYTES)
             self.events = POLLIN
             self._reader.feed(data)
@@ -324,7 +324,7 @@ class Exchange:
             self._finish(connection, response)
 
     def _lose(self, failure: NoResponseError) -> None:
-        """Go on after the loss of the connection, if the server has most likely not seen the request."""
+        """Send the request again after the loss of its connection, if the server has most likely not seen it."""
         if not (self._is_reused and isinstance(failure, ClosedError)):
             raise failure
         if self._connection is not None:
@@ -414,6 +414,7 @@ class PendingRequest(ABC, Generic[T]):
         if self._response is None:
             until = boottime() + LATE_SECONDS if late else float("inf")
             while not self.arrived():
+                # A fault needs no waiting: with one, `arrived` is true.
                 assert isinstance(self._sent, Exchange)
                 self._sent.wait(until)
         assert self._response is not None

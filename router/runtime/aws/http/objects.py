@@ -37,8 +37,10 @@ from router.runtime.aws.protocols import (
 )
 
 _OTHER_BUCKETS = ("--x-s3", "--xa-s3", "--op-s3")
-"""Ends of the names of directory buckets, their access points, and access points of S3 on Outposts, whose requests are
-signed in other ways: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+"""How the names end of directory buckets, of their access points, and of access points of S3 on Outposts.
+
+Their requests are signed in other ways: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+"""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _CORRECTIONS = 2
 """How often a request is sent again: to the region of the bucket, and by the right clock."""
@@ -49,7 +51,7 @@ _CHECKSUMS: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"x-amz-checksum-sha1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
     b"x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
 }
-"""Those of which an object has one, besides two that Python has no function for."""
+"""Computes the checksum of a body, by the header that has it. Python has no function for the other two of S3."""
 
 
 class _Bucket(Struct, frozen=True):
@@ -102,7 +104,7 @@ class DirectObjects:
         return _PendingFetch(self, bucket, key, timeout, _Admission(max_bytes, has_room))
 
     def find(self, bucket: str, region: str = "") -> "_Bucket | AwsFault":
-        """Return where a bucket is; if that is another region than it was, all go there from now on."""
+        """Return where a bucket is; with a `region`, all requests for the bucket go there from now on."""
         known = self._buckets.get(bucket)
         if known is not None and region in ("", known.region):
             return known
@@ -130,7 +132,7 @@ class DirectObjects:
         path = place.path + quote(key, safe="/~")
         scope = SigningScope(place.region, "s3")
         head = begin_head(credentials, scope, self._clock.now(), "GET", path, headers)
-        lines = head.start + head.signer.authorization(b"").encode()
+        lines = head.lines(b"")
         return place.connections.get(path.encode(), lines, timeout, _ObjectReader(admission))
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
@@ -248,7 +250,7 @@ def _content(response: HttpResponse) -> bytes | AwsFault:
         return UNREADABLE
     for name, digest in _CHECKSUMS.items():
         expected = response.headers.get(name)
-        # With a number of parts at its end it is a checksum of theirs.
+        # The checksum of an object of several parts ends with their number, and is not that of its bytes.
         if (
             expected is not None
             and b"-" not in expected

@@ -21,10 +21,12 @@ from router.runtime.aws.http.endpoints import Endpoint, is_host
 
 CONNECT_SECONDS = 5
 ADDRESS_SECONDS = 0.5
-"""So long an address is used without another look-up, which blocks: many connections are opened together."""
+"""How long an address is used without another look-up. Many connections are opened together, and a look-up blocks."""
 STALE_ERRORS = 2
-"""So often a read that fails as only a write can is tried again, once there is something to read: with TLS, Python 3.13
-reports the failed write of another connection of the thread again where a read would block."""
+"""How often a read is tried again that fails as only a write can, once there is something to read.
+
+With TLS, Python 3.13 reports the failed write of another connection of the thread again where a read would block.
+"""
 TLS_WAITS: Mapping[type[OSError], int] = {
     ssl.SSLWantReadError: POLLIN,
     ssl.SSLWantWriteError: POLLOUT,
@@ -52,9 +54,9 @@ class NoResponseError(Exception):
 class Trust:
     """The certificates that servers are verified by: those of a file, or of the system without one.
 
-    An endpoint of AWS is verified by the five roots that AWS names, as far as the system trusts them: that takes
-    0.2 ms instead of 4 for all certificates of the system. Whatever they do not verify, all certificates decide on. All
-    services of a process share what is read; threads may read it twice.
+    An endpoint of AWS is verified by the five roots that AWS names, if the system trusts them: to read them takes
+    0.2 ms, instead of 4 for all certificates of the system. If they do not verify a server, all certificates decide.
+    All services of a process share what is read; two threads may read it at the same time.
 
     Why: docs/decisions/2026-11-30-five-roots-first.md
     """
@@ -105,7 +107,7 @@ class Opener:
         self._endpoint = endpoint
         self._clock = clock
         self._proxy = _find_proxy(endpoint, env)
-        # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
+        # As bytes: Python encodes a text as an internationalized name, whose tables a cold start does not import.
         self._name: Any = endpoint.name.encode("ascii")
         self._tls: _Tls | None = None
         if endpoint.secure:
@@ -179,7 +181,7 @@ class _Lookup:
         start_thread(threading.Thread(target=self._run, name="look-up", daemon=True))
 
     def __del__(self) -> None:
-        # The connection too, if all who waited for it gave up.
+        # Also the connection, if all that waited for it gave up.
         for each in (*self._ends, *self._connections):
             each.close()
 
@@ -274,7 +276,7 @@ def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
 class _Tls:
     """Begins TLS on connections to a host; resumes the session of an earlier one, whose certificate is verified."""
 
-    def __init__(self, trust: Trust, context: ssl.SSLContext, name: Any) -> None:
+    def __init__(self, trust: Trust, context: ssl.SSLContext, name: bytes) -> None:
         self._trust = trust
         self._context = context
         self._name = name
@@ -326,7 +328,7 @@ class Opening:
         self._address: Any = None
         if isinstance(source, _Lookup):
             self._lookup = source
-            # In the place of the connection, until that can be polled itself.
+            # It is polled until there is a connection.
             self._connection = source.signal()
             self.events = POLLIN
         else:

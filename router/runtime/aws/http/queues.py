@@ -52,7 +52,7 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 """The upper bound of the random wait before the first retry, doubled before the second."""
 RETRY_CAPACITY = 500
-"""What retries may cost until calls that succeed have refilled it, as in the SDKs' standard mode:
+"""What retries may cost together, until calls that succeed refund some of it, as in the SDKs' standard mode:
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 RETRY_COST = 5
 TIMEOUT_COST = 10
@@ -145,9 +145,8 @@ class DirectQueues(SqsQueues):
                 if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
                     # The caller counts the visibility timeout from the first call: little of it would be left.
                     return failed.fault
-                (response,) = self._retry(
-                    [_Call("ReceiveMessage", body, timeout, _decode_received)], [failed]
-                )
+                call = _Call("ReceiveMessage", body, timeout, _decode_received)
+                (response,) = self._retry([call], [failed])
                 if isinstance(response, FailedCall):
                     return response.fault
                 good = [response]
@@ -181,9 +180,8 @@ class DirectQueues(SqsQueues):
         batches = [*message_batches(messages)]
         failed: dict[str, AwsFault] = {}
         for together in _of_distinct_groups(batches) if is_fifo(url) else (batches,):
-            failed |= self._call_in_batches(
-                "SendMessageBatch", url, together, until - self._clock()
-            )
+            left = until - self._clock()
+            failed |= self._call_in_batches("SendMessageBatch", url, together, left)
         return failed
 
     def _call_in_batches(
@@ -233,7 +231,9 @@ class DirectQueues(SqsQueues):
         self, calls: Sequence[_Call], responses: Sequence[Any | FailedCall]
     ) -> list[Any | FailedCall]:
         """Repeat calls, together, while they fail for a transient reason and have time; return the final responses."""
-        found, spent, pause = [*responses], [0] * len(calls), PAUSE_SECONDS
+        found = [*responses]
+        spent = [0] * len(calls)
+        pause = PAUSE_SECONDS
         for _ in range(TRIES - 1):
             failing = [number for number, response in enumerate(found) if _may_succeed(response)]
             if not failing:
@@ -252,9 +252,8 @@ class DirectQueues(SqsQueues):
             with blocking:
                 self._sleep(wait)
             pause *= 2
-            for number, response in zip(
-                again, self._make([calls[number] for number in again]), strict=True
-            ):
+            repeated = self._make([calls[number] for number in again])
+            for number, response in zip(again, repeated, strict=True):
                 found[number] = response
         for response, cost in zip(found, spent, strict=True):
             if not isinstance(response, FailedCall):
@@ -274,19 +273,20 @@ def _find_failed(
     return failed
 
 
-def _may_succeed(response: Any | FailedCall) -> bool:
+def _may_succeed(response: object) -> bool:
     return isinstance(response, FailedCall) and response.fault.kind == "retry"
 
 
 def _of_distinct_groups(batches: Iterable[EntryBatch]) -> Iterator[list[EntryBatch]]:
-    """Yield batches in order; those sent together have no message group in common, so that a group keeps its order."""
+    """Yield the batches that may be sent together, in order: no two of them have a message group in common."""
     together: list[EntryBatch] = []
     groups: set[str] = set()
     for batch in batches:
         own = {entry.get("MessageGroupId", "") for _, entry in batch}
         if not groups.isdisjoint(own):
             yield together
-            together, groups = [], set()
+            together = []
+            groups = set()
         together.append(batch)
         groups |= own
     yield together

@@ -10,7 +10,7 @@ from router.runtime.aws.http.opening import NoResponseError
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """No response is longer: 16 MB of items, in JSON."""
 MAX_INTERIM = 8
-"""So many interim responses, such as 100 (Continue), may come before one; AWS sends none."""
+"""The most interim responses, such as 100 (Continue), that may come before a response. AWS sends none."""
 
 
 class HttpResponse(Struct, frozen=True):
@@ -22,7 +22,7 @@ class HttpResponse(Struct, frozen=True):
 
     @property
     def request_id(self) -> bytes:
-        """What AWS names the request by, in each response: b"" if there is none, as of a proxy or a stand-in of AWS."""
+        """AWS's id of the request, which each response has; b"" without it, as from a proxy or a local AWS."""
         headers = self.headers
         return headers.get(b"x-amzn-requestid") or headers.get(b"x-amz-request-id") or b""
 
@@ -79,7 +79,7 @@ class ResponseReader:
         except (HttpParserError, HttpParserUpgrade) as error:
             if self.response is None:
                 raise NoResponseError("HTTPClientError") from error
-            # Something comes after the response that does not even begin as one.
+            # What follows the response is not HTTP.
             self.keeps = False
         if self.response is not None:
             # The parser does not report empty lines after a body whose length was declared.
@@ -104,7 +104,7 @@ class ResponseReader:
     def on_message_begin(self) -> None:
         """A response begins."""
         if self.response is not None:
-            # It answers no request: whatever the connection brings from now on is not known to answer one.
+            # No request has this response, so that a later one may have another request's, too.
             self.keeps = False
         self._begun += 1
         if self._begun > MAX_INTERIM + 1:

@@ -20,7 +20,7 @@ from router.runtime.aws.http.responses import HttpResponse
 from router.runtime.aws.http.signing import (
     Credentials,
     GetCredentials,
-    Signer,
+    SignedHead,
     SigningClock,
     SigningScope,
     begin_head,
@@ -61,8 +61,7 @@ class _OperationHead(Struct, frozen=True):
 
     second: int
     credentials: Credentials
-    start: bytes
-    signer: Signer
+    head: SignedHead
 
 
 class JsonService:
@@ -97,20 +96,19 @@ class JsonService:
         if isinstance(credentials, AwsFault):
             return credentials
         second = int(self._clock.now())
-        head = self._heads.get(operation)
-        if head is None or head.second != second or head.credentials != credentials:
-            head = self._heads[operation] = self._head(operation, second, credentials)
-        lines = head.start + head.signer.authorization(body).encode()
-        return self._connections.send(lines, body, timeout)
+        latest = self._heads.get(operation)
+        if latest is None or latest.second != second or latest.credentials != credentials:
+            head = self._head(operation, second, credentials)
+            latest = self._heads[operation] = _OperationHead(second, credentials, head)
+        return self._connections.send(latest.head.lines(body), body, timeout)
 
-    def _head(self, operation: str, second: int, credentials: Credentials) -> _OperationHead:
+    def _head(self, operation: str, second: int, credentials: Credentials) -> SignedHead:
         headers = {
             "Host": self._host,
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"{self._target_prefix}.{operation}",
         }
-        head = begin_head(credentials, self._scope, second, "POST", "/", headers)
-        return _OperationHead(second, credentials, head.start, head.signer)
+        return begin_head(credentials, self._scope, second, "POST", "/", headers)
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
@@ -193,7 +191,6 @@ class OverlappingCalls(Generic[R, T]):
         self._read = read
         self._responses: list[R | FailedCall] = []
         self._under_way: CallsUnderWay[R | FailedCall] = CallsUnderWay(clock)
-        self.until = float("inf")
         self._begin()
 
     def fileno(self) -> int:

@@ -87,8 +87,9 @@ class Signer:
         """Return the Authorization header of the request with a body."""
         canonical = self._canonical.copy()
         canonical.update(hashlib.sha256(body).hexdigest().encode())
-        inner, outer = self._inner.copy(), self._outer.copy()
+        inner = self._inner.copy()
         inner.update((self._text + canonical.hexdigest()).encode())
+        outer = self._outer.copy()
         outer.update(inner.digest())
         return self._start + outer.hexdigest()
 
@@ -102,9 +103,9 @@ def _begun_hmac(
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     padded = key.ljust(64, b"\0")
-    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(
-        bytes(byte ^ 0x5C for byte in padded)
-    )
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+    return inner, outer
 
 
 class SignedHead(Struct, frozen=True):
@@ -112,6 +113,10 @@ class SignedHead(Struct, frozen=True):
 
     start: bytes
     signer: Signer
+
+    def lines(self, body: bytes) -> bytes:
+        """Return the lines of the head of the request with a body."""
+        return self.start + self.signer.authorization(body).encode()
 
 
 def begin_head(
@@ -196,7 +201,8 @@ def read_keys(get: GetCredentials, timeout: CallTimeout) -> Credentials | AwsFau
 
 def find_credentials(env: Mapping[str, str]) -> GetCredentials:
     """Return the source of the current keys; raises UsageError (invalid settings), MissingExtra (no botocore)."""
-    access_key, secret_key = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
+    access_key = env.get("AWS_ACCESS_KEY_ID")
+    secret_key = env.get("AWS_SECRET_ACCESS_KEY")
     # As in the SDKs, AWS_PROFILE takes precedence over keys in the environment.
     if access_key and secret_key and not env.get("AWS_PROFILE"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):

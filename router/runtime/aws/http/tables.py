@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -30,7 +30,7 @@ _Reader = Callable[[dict[str, Any] | FailedCall], WriteResponse]
 
 
 class DirectTables:
-    """Calls DynamoDB, without retries; after a method that begins a call, the thread may begin others."""
+    """Calls DynamoDB, without retries. A thread may have several calls under way by the methods that begin one."""
 
     def __init__(self, service: JsonService) -> None:
         self._service = service
@@ -61,14 +61,8 @@ class DirectTables:
         self, table: str, requests: Sequence[Request | Raw], timeout: float, measured: bool = False
     ) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
-        body = _encode_parameters({"RequestItems": {table: requests}}, measured)
-        return PendingCall(
-            self._service,
-            "BatchWriteItem",
-            body,
-            _timeout(timeout),
-            _reader(_batch_response, measured),
-        )
+        parameters = {"RequestItems": {table: requests}}
+        return self._begin("BatchWriteItem", parameters, timeout, measured, _batch_response)
 
     def begin_actions(
         self, actions: Sequence[Action], timeout: float, measured: bool = False
@@ -77,27 +71,29 @@ class DirectTables:
         if len(actions) > 1:
             return self._begin_transact(actions, timeout, measured)
         ((operation, parameters),) = actions
-        body = _encode_parameters(parameters, measured)
-        return PendingCall(
-            self._service,
-            f"{operation}Item",
-            body,
-            _timeout(timeout),
-            _reader(_write_response, measured),
-        )
+        return self._begin(f"{operation}Item", parameters, timeout, measured, _write_response)
 
     def _begin_transact(
         self, actions: Sequence[Action], timeout: float, measured: bool
     ) -> PendingCall[WriteResponse]:
         items = [{operation: parameters} for operation, parameters in actions]
-        body = _encode_parameters({"TransactItems": items}, measured)
-        return PendingCall(
-            self._service,
-            "TransactWriteItems",
-            body,
-            _timeout(timeout),
-            _reader(_transact_response, measured),
-        )
+        parameters = {"TransactItems": items}
+        return self._begin("TransactWriteItems", parameters, timeout, measured, _transact_response)
+
+    def _begin(
+        self,
+        operation: str,
+        parameters: dict[str, Any],
+        timeout: float,
+        measured: bool,
+        read: _Reader,
+    ) -> PendingCall[WriteResponse]:
+        """Send a call, whose response `read` is given; what a measured one consumed is added to the result."""
+        if measured:
+            parameters = parameters | MEASURED
+            read = _with_consumed(read)
+        body = _encode(parameters)
+        return PendingCall(self._service, operation, body, _timeout(timeout), read)
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
@@ -117,18 +113,14 @@ def _timeout(seconds: float) -> CallTimeout:
     return CallTimeout(SECONDS, boottime() + seconds)
 
 
-def _encode_parameters(parameters: dict[str, Any], measured: bool) -> bytes:
-    return _encode(parameters | MEASURED if measured else parameters)
-
-
-def _reader(read: _Reader, measured: bool) -> _Reader:
-    """Return the function that reads a response, for a measured call with what it consumed."""
+def _with_consumed(read: _Reader) -> _Reader:
+    """Return a function that reads a response as `read` does, and what the call consumed."""
 
     def read_measured(response: dict[str, Any] | FailedCall) -> WriteResponse:
         consumed = None if isinstance(response, FailedCall) else read_consumed(response)
         return msgspec.structs.replace(read(response), consumed=consumed)
 
-    return read_measured if measured else read
+    return read_measured
 
 
 def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
@@ -155,14 +147,11 @@ def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
         # Without its reasons it is not known which condition failed.
-        return WriteResponse(
-            fault=UNREADABLE if response.fault.kind == "condition" else response.fault
-        )
-    return (
-        found
-        if found.stored is None
-        else msgspec.structs.replace(found, stored=read_item(found.stored))
-    )
+        fault = UNREADABLE if response.fault.kind == "condition" else response.fault
+        return WriteResponse(fault=fault)
+    if found.stored is None:
+        return found
+    return msgspec.structs.replace(found, stored=read_item(found.stored))
 
 
 def read_item(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
@@ -185,8 +174,8 @@ def _read_value(value: AttributeValue) -> AttributeValue:
             return value
 
 
-def _read_request(request: Mapping[str, Any]) -> Request:
+def _read_request(request: Request) -> Request:
     for kind, target in (("PutRequest", "Item"), ("DeleteRequest", "Key")):
         if kind in request:
             return {kind: {target: read_item(request[kind][target])}}
-    return cast("Request", request)
+    return request

@@ -46,6 +46,7 @@ deployment, ends within two. An outage of a quarter of an hour uses up some four
 """
 RETRIED_PERCENT = 1
 """The share of retries in what a function delivers. Below, a few hot keys are throttled."""
+_RETRIED_SHARE = "100 * retried / (retried + written)"
 UNDELETED_PERCENT = 5
 """The share of received messages that a worker does not delete.
 
@@ -174,7 +175,7 @@ def _retries(plan: StackPlan, queue: PlannedQueue) -> Json:
         return in_account(queue, made)
     # The function counts in the account of the stack, and counts 0 written where it counts retries.
     measured = _math(
-        "100 * retried / (retried + written)",
+        _RETRIED_SHARE,
         {
             "retried": _stat_of_router(plan, queue, of_kind("retry")),
             "written": _stat_of_router(plan, queue, of_kind("written")),
@@ -186,23 +187,15 @@ def _retries(plan: StackPlan, queue: PlannedQueue) -> Json:
 def _all_retries(plan: StackPlan) -> Json:
     """Return the alarm for retries of all queues: queries, since an expression has ten metrics at most."""
     source = f"SCHEMA({NAMESPACE}, {QUEUE}, {SERVICE})"
-    parts: Json = {
-        "Metrics": [
-            {
-                "Id": "result",
-                "Expression": "100 * retried / (retried + written)",
-                "ReturnData": True,
-            }
-        ]
-    }
+    measured = _math(_RETRIED_SHARE, {})
     for id_, metric in (("retried", of_kind("retry")), ("written", of_kind("written"))):
         query = f"SELECT SUM({metric}) FROM {source} WHERE {SERVICE} = '{service(plan)}'"  # noqa: S608 — of CloudWatch
         of_query = {"Id": id_, "Expression": sub(query), "Period": SLOW_PERIOD, "ReturnData": False}
-        parts["Metrics"].append(of_query)
+        measured["Metrics"].append(of_query)
     return alarm(
         "Messages are received again and again: a table is throttled or fails, or a plugin fails. "
         f"{_status(plan)}; {_RETRY_RUNBOOKS}",
-        parts,
+        measured,
         RETRIED_PERCENT,
         SLOW_PERIODS,
     )

@@ -3,16 +3,15 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import getitem
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import yaml
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
+from router.model import Finding
 from router.runtime.config.environment import RT005, Reference, split_references
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
@@ -22,7 +21,7 @@ from router.tools.check.run import examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
-from router.tools.deploy.template.expressions import Json, Substitutions, ref
+from router.tools.deploy.template.expressions import Json, Substitutions, ref, value_at
 from router.tools.deploy.template.limits import (
     MAX_RESOURCES,
     environments,
@@ -55,12 +54,13 @@ class Document(Struct, frozen=True):
 
 
 class DeployableConfig(Struct, frozen=True):
-    """A checked config and the text of its files."""
+    """A checked config and the text of its files; `findings` are those that it does not ignore."""
 
     path: Path
     program: Program
     loaded: Loaded
     files: tuple[File, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -84,15 +84,14 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
     files = read_files(path, seen[0].program.config.include)
     for file in files:
         _require_values(file, env)
-    return DeployableConfig(path, seen[0].program, seen[0], files)
+    return DeployableConfig(path, seen[0].program, seen[0], files, report.findings)
 
 
 def _require_values(file: File, env: Mapping[str, str]) -> None:
     for typed in file.typed:
         if is_read_at_run_time(typed.path):
             continue
-        text: Any = reduce(getitem, typed.path, file.data)  # type: ignore[arg-type]
-        for piece in split_references(text):
+        for piece in split_references(value_at(typed.path, file.data)):
             if isinstance(piece, Reference) and piece.default is None and not env.get(piece.name):
                 raise UsageError(
                     f"{describe(typed.path)} has the value of the variable {piece.name}, which has none: give it a "

@@ -216,11 +216,12 @@ class Substitutions:
     def _find(self, path: Path) -> Any:
         for file in self._files:
             with suppress(KeyError, IndexError, TypeError):
-                return _value_at(path, file.data)
+                return value_at(path, file.data)
         return None
 
 
-def _value_at(path: Path, data: Any) -> Any:
+def value_at(path: Path, data: Any) -> Any:
+    """Return the value at a path."""
     return reduce(getitem, path, data)
 
 
@@ -235,7 +236,7 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
     for file in files:
         for path in file.references:
             is_hidden = is_read_at_run_time(path) and path[-1] != SERVICE_VARIABLE
-            for piece in split_references(_value_at(path, file.data)):
+            for piece in split_references(value_at(path, file.data)):
                 if not isinstance(piece, Reference):
                     continue
                 known = defaults.setdefault(piece.name, {})

@@ -145,18 +145,18 @@ def _tables(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
     routes = plan.config.routes
     for name in dict.fromkeys(routes[route].table for route in queue.routes):
         table = ["TableName", plan.table_of(name).name]
-        yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": f"{name}: units"}]
-        throttled = {"label": f"{name}: throttled", "yAxis": "right"}
-        yield ["AWS/DynamoDB", "WriteThrottleEvents", *table, throttled]
+        yield from _writes(name, table)
+        # What an index takes is not counted for its table.
         for index in plan.config.tables[name].indexes:
-            yield from _index(f"{name}, {index}", [*table, "GlobalSecondaryIndexName", index])
+            yield from _writes(f"{name}, {index}", [*table, "GlobalSecondaryIndexName", index])
 
 
-def _index(name: str, index: list[str]) -> Iterator[_Line]:
-    """Yield the metrics of an index, which are not in those of its table."""
-    yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *index, {"label": f"{name}: units"}]
+def _writes(name: str, dimensions: list[str]) -> Iterator[_Line]:
+    """Yield the metrics of the writes of a table or an index."""
+    units = {"label": f"{name}: units"}
+    yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *dimensions, units]
     throttled = {"label": f"{name}: throttled", "yAxis": "right"}
-    yield ["AWS/DynamoDB", "WriteThrottleEvents", *index, throttled]
+    yield ["AWS/DynamoDB", "WriteThrottleEvents", *dimensions, throttled]
 
 
 def _routes(plan: StackPlan, queue: PlannedQueue) -> Iterator[Expression]:

@@ -233,19 +233,20 @@ def split(statements: Sequence[Statement]) -> list[list[Statement]]:
     parts: list[list[Statement]] = [[]]
     for statement in statements:
         for resource in statement.resources:
-            *others, last = parts[-1] or [structs.replace(statement, resources=())]
-            same = last.sid == statement.sid
-            before = (*last.resources, resource) if same else (resource,)
-            bigger = [
-                *others,
-                *([] if same else [last]),
-                structs.replace(statement, resources=before),
-            ]
+            bigger = _with_resource(parts[-1], statement, resource)
             if parts[-1] and _size(bigger) > MAX_MANAGED:
-                parts.append([structs.replace(statement, resources=(resource,))])
+                parts.append(_with_resource([], statement, resource))
             else:
                 parts[-1] = bigger
     return parts
+
+
+def _with_resource(part: list[Statement], statement: Statement, resource: str) -> list[Statement]:
+    """Return a part that allows the actions of a statement on a resource, too."""
+    if not part or part[-1].sid != statement.sid:
+        return [*part, structs.replace(statement, resources=(resource,))]
+    *others, last = part
+    return [*others, structs.replace(last, resources=(*last.resources, resource))]
 
 
 def _size(statements: Iterable[Statement]) -> int:

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from router.errors import UsageError
 from router.runtime.config_types import TAG, TAG_WORDS
+from router.tools.control_plane.resource_changes import is_aws_tag
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.expressions import Json, Substitutions, sub
 
@@ -35,14 +36,13 @@ TAGGABLE = frozenset(
 )
 """The types of resources with a property `Tags`, a list of keys and values."""
 MAX_RESOURCE_TAGS = 50
-_RESERVED = "aws:"
 _NAME, _VALUE = (re.compile(f"{TAG}{{{least},{most}}}") for least, most in ((1, 128), (0, 256)))
 
 
 def require_tags(tags: Mapping[str, str]) -> None:
     """Raise UsageError for a tag that AWS would refuse."""
     for name, value in tags.items():
-        if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+        if not _NAME.fullmatch(name) or is_aws_tag(name):
             raise UsageError(
                 f"'{name}' is not the name of a tag: up to 128 {TAG_WORDS}, not beginning with 'aws:'"
             )
@@ -50,10 +50,21 @@ def require_tags(tags: Mapping[str, str]) -> None:
             raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
 
 
+def given_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a stack that somebody gave it, without those of AWS."""
+    return {name: value for name, value in tags.items() if not is_aws_tag(name)}
+
+
 def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
     """Return the tags of a stack that its config's file does not have: they stay if none are given."""
     own = config.program.config.tags
-    return {name: value for name, value in before.items() if name not in own}
+    return {name: value for name, value in given_tags(before).items() if name not in own}
+
+
+def own_tags(document: Document) -> set[str]:
+    """Return the names of the tags that resources of a template have of their own."""
+    taggable = [each for each in document.body["Resources"].values() if each["Type"] in TAGGABLE]
+    return {tag["Key"] for each in taggable for tag in each["Properties"].get("Tags", ())}
 
 
 def with_tags(
@@ -65,8 +76,14 @@ def with_tags(
     """Return a template whose resources have the tags of the config's file, their own, those given and those kept.
 
     Of one name, the given one counts, then the resource's own, then that of the file. Raises UsageError for too many
-    tags of a resource.
+    tags of a resource, and for one that only AWS can give.
     """
+    for name in sorted({*config.program.config.tags, *own_tags(document)}):
+        if is_aws_tag(name):
+            raise UsageError(
+                f"the tag '{name}' of the config begins with 'aws:', and nobody but AWS can give such a tag: "
+                "give it another name"
+            )
     at = Substitutions(config.files).at
     of_file = {
         name: sub(at(("tags", name), value)) for name, value in config.program.config.tags.items()

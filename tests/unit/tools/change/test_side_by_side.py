@@ -114,3 +114,25 @@ def test_two_that_are_the_same(open_config: Open) -> None:
     old, new = config_of({"main": route}), config_of({"main": route, "more": {}})
 
     assert side_by_side(open_config(old, "old"), open_config(new, "new")) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ({}, {"item": {**ITEM, "id": "m"}}, [MAPPED]),
+        ({}, update(), [undone("put", "update")]),
+        ({"when": "kind == 'a'"}, {"when": "kind == 'b'", "item": {**ITEM, "id": "m"}}, []),
+        ({"when": "kind == 'a'"}, {"when": "kind != 'b'", "item": {**ITEM, "id": "m"}}, [MAPPED]),
+        ({}, {"queue": "others", "item": {**ITEM, "id": "m"}}, []),
+        ({}, {"table": "others", "item": {**ITEM, "id": "m"}}, []),
+        ({}, {"when": "n"}, []),
+    ],
+)
+def test_a_route_in_place_of_another(open_config: Open, old: Any, new: Any, why: list[str]) -> None:
+    """A new name with other settings: where both may take a message, it is compared as one route would be."""
+    before = open_config(config_of({"before": {"item": ITEM, **old}}, tables=TABLES), "old")
+    after = open_config(config_of({"after": {"item": ITEM, **new}}, tables=TABLES), "new")
+
+    sentences = tuple(f"route 'after': {SENTENCE}: {each}" for each in why)
+    assert side_by_side(before, after) == sentences
+    assert compare_versions(before, after).conflicts == sentences

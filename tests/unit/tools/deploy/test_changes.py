@@ -1,5 +1,6 @@
 """What a change set would do, in words, and whether something would be lost by it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from router.tools.deploy.changes import (
     PlannedChange,
     PreviousKeys,
     TemplateVersion,
+    compare_properties,
     describe_changes,
     kind_of,
     resource_name,
@@ -222,3 +224,22 @@ def test_what_the_template_says_already() -> None:
     (planned,) = describe_changes([change("SyncWithActual", QUEUE)], {}, {}, *NO_TEMPLATES)
 
     assert (planned.verb, planned.loses, planned.remark) == ("note", False, "by hand it is what the template says now")
+
+
+def test_tags_of_aws_beside_those_changed_by_hand() -> None:
+    """CloudFormation's own tags, which AWS tells of a resource, are no change; they cannot be given."""
+    tags = [
+        {"Key": "aws:cloudformation:stack-name", "Value": "flows"},
+        {"Key": "AWS:servicecatalog:x", "Value": "y"},
+        {"Key": "owner", "Value": "me"},
+    ]
+    template = TemplateVersion(
+        {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "owner", "Value": "shop"}]}}}}
+    )
+    drift = [DriftedValue("/Properties/Tags", json.dumps(tags))]
+
+    (changed,) = compare_properties(template, template, "Q", drift)
+
+    assert changed.before == [{"Key": "owner", "Value": "me"}]
+    drift = [DriftedValue("/Properties/Tags", json.dumps([*tags[:2], {"Key": "owner", "Value": "shop"}]))]
+    assert compare_properties(template, template, "Q", drift) == ()

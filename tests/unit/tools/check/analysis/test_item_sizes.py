@@ -74,6 +74,14 @@ EXPRESSIONS = [
     *("to_string(t)", "to_string(n)", "to_string(o)", "to_string(ll)", "to_string(e)", "keys(o)", "values(o)", "o.*"),
     *("t || n", "t && o", "not_null(t, o)", "[t, o]", '{a: t, "ü": ll}', "to_array(o)", "reverse(l)", "`[1, \"x\"]`"),
     *("join(t, l)", "join('--', u)", "max(l)", "sort(u)", "type(o)", "sum(l)"),
+    *("map(&to_string(@), l)", "join(',', map(&to_string(@), l))", "join('ü', map(&to_string(@), ll))"),
+    *("map(&[@, @], l)", "map(&{x: @, y: `1`}, u)", "ll[].[a, @]", "ll[*].[@, to_string(@)]", "o.*.[@]"),
+    *("ll[?@ == `1`] | [0]", "l[?a == 'x']", "ll[][?a == `true`] | [0]", "u[?@ == 'a'].b", "sort_by(ll[], &a)"),
+    "l[*].{x: @}[]",
+    *("max_by(l, &a).a", "max_by(ll[], &a).a", "sort_by(l, &a)", "reverse(t) | to_string(@)", "ll | [0] | [0].a"),
+    *("[max(u), t]", "[sum(o), t]", "keys(t) && ll", "not_null(max(l), t)", "to_array(l)[-1]", "e && l"),
+    *("values(o)[0]", "o.[a, a] | [0]", "length(ll[?a]) || ll", "to_number(t)", "merge(o, {x: t})"),
+    *("ll[].a | join('', @)", "[l, l, l] | [].a"),
 ]  # fmt: skip
 TRANSFORMS: list[Any] = [
     *("strip", "upper", "lower", "to_text", "first", "last", "unique", "sort", "base64_decode", "base64_encode"),

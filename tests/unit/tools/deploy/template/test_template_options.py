@@ -105,6 +105,17 @@ def test_tags_that_aws_refuses(tag: str, fault: str) -> None:
         read_options(dict([tag.split("=")]), "", [])
 
 
+@pytest.mark.parametrize(("before", "after"), [("tags: {team:", "tags: {aws:team:"), ("stage: own", "AWS:x: own")])
+def test_tags_of_aws_in_the_config(config: Any, before: str, after: str) -> None:
+    """AWS refuses them in the middle of a deployment: of the file, and of a queue."""
+    assert before in CONFIG
+    config.path.write_text(CONFIG.replace(before, after), encoding="utf-8")
+    changed = read_for_deployment(config.path, {})
+
+    with pytest.raises(UsageError, match=r"the tag '(aws:team|AWS:x)' of the config begins with 'aws:'"):
+        with_options(make_document(changed), changed, TemplateOptions())
+
+
 def test_too_many_tags(config: Any, document: Any) -> None:
     """AWS has a limit for each resource."""
     with pytest.raises(UsageError, match="the resource QueueOrders would have 52 tags, and AWS accepts 50"):
