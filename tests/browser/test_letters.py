@@ -20,6 +20,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield running
 
 
+@pytest.fixture
+def own_shop(tmp_path: Path) -> Iterator[Shop]:
+    """A shop for a test that changes its dead letters."""
+    with running_shop(tmp_path) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def reading(shop: Shop) -> Iterator[RunningConsole]:
     """A console that may not change AWS."""
@@ -171,15 +178,16 @@ def test_rehearsed_against_the_edited_config(shop: Shop, reading: RunningConsole
     assert rows[-3:] == ['status "open" "paid"', 'sum - "19.70"', "total 19.7 -"]
 
 
-def test_redrive(shop: Shop, reading: RunningConsole, console: Start, open_page: Open) -> None:
+def test_redrive(own_shop: Shop, console: Start, open_page: Open) -> None:
     """Read-only, nothing can be confirmed; with --write it is, after the plan."""
-    shop.take_text()
-    page = open_page(reading, "letters")
+    folder, environment = own_shop.folder, own_shop.environment
+    own_shop.take_text()
+    page = open_page(console("--aws", folder=folder, env=environment), "letters")
     idle(page)
     page.get_by_role("button", name="Redrive…").click()
     expect(page.get_by_text("AWS is read-only here")).to_be_visible()
     expect(page.get_by_role("button", name="Redrive 3 messages")).to_be_disabled()
-    writing = open_page(console("--aws", "--write", folder=shop.folder, env=shop.environment), "letters")
+    writing = open_page(console("--aws", "--write", folder=folder, env=environment), "letters")
     idle(writing)
 
     writing.get_by_role("button", name="Redrive…").click()
@@ -187,4 +195,4 @@ def test_redrive(shop: Shop, reading: RunningConsole, console: Start, open_page:
 
     expect(writing.get_by_text("orders-dlq: written 3")).to_be_visible()
     idle(writing)
-    assert (shop.dead_letters(), shop.dynamodb.scan(TableName="orders")["Count"]) == (2, 3)
+    assert (own_shop.dead_letters(), own_shop.dynamodb.scan(TableName="orders")["Count"]) == (2, 3)
