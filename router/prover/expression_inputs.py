@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from itertools import chain, product
+from itertools import chain, islice, product
 from typing import Any
 
 from router.prover.expressions import Scope
@@ -13,6 +13,8 @@ from router.runtime.program.expressions import Tree, path_of
 _NAME = "added"
 """That of a property whose name does not matter."""
 _TRUE = "x"
+_WAYS = 6
+"""The most inputs that are made of a part of an expression: their number would multiply."""
 _BEYOND = {"gt": 1, "gte": 0, "lt": -1, "lte": 0, "ne": 1}
 """What is added to a number so that a comparison with it is true."""
 _OF_FIRST = ("to_string", "reverse", "not_null", "to_array")
@@ -37,7 +39,8 @@ def parts_with(tree: Tree, scope: Scope, text: str) -> Iterator[tuple[Steps, Any
 
     Each is with the path of the text, or of what has it as a property with a name of its own.
     """
-    for made in chain(inputs_with(tree, text), inputs_with(tree, {_NAME: text})):
+    inputs = (islice(inputs_with(tree, each), _WAYS) for each in (text, {_NAME: text}))
+    for made in chain.from_iterable(inputs):
         part = _in_message(scope, made)
         steps = _place_of(text, part) or ()
         yield steps[:-1] if steps[-1:] == (_NAME,) else steps, part
@@ -81,7 +84,7 @@ def _place_of(part: Any, within: Any) -> Steps | None:
     if isinstance(within, dict):
         inside = within
     elif isinstance(within, list):
-        inside = {EACH: within[0]}
+        inside = {EACH: within[0]} if within else {}
     for step, each in inside.items():
         below = _place_of(part, each)
         if below is not None:
@@ -91,7 +94,7 @@ def _place_of(part: Any, within: Any) -> Steps | None:
 
 def _element(part: Any) -> Any:
     """Return the element of a list of one, or the part itself."""
-    return part[0] if isinstance(part, list) else part
+    return part[0] if isinstance(part, list) and part else part
 
 
 def _as_object(part: Any) -> Any:
@@ -100,7 +103,7 @@ def _as_object(part: Any) -> Any:
 
 def _both(left: Iterator[Any], right: Iterator[Any]) -> Iterator[Any]:
     """Yield inputs that are those of two expressions."""
-    for one, other in product([*left], [*right]):
+    for one, other in product([*islice(left, _WAYS)], [*islice(right, _WAYS)]):
         if one is MISSING or other is MISSING:
             yield other if one is MISSING else one
         else:
@@ -120,7 +123,8 @@ def _of_chain(tree: Tree, part: Any) -> Iterator[Any]:
     """Yield those of `a | b` and `a.b`: the value of each is the input of the next."""
     found = [part]
     for child in reversed(tree["children"]):
-        found = [inner for each in found for inner in inputs_with(child, each)]
+        made = (inner for each in found for inner in inputs_with(child, each))
+        found = [*islice(made, _WAYS)]
     return iter(found)
 
 

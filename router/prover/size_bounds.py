@@ -4,6 +4,7 @@ Its subschemas say that of texts, lists and names.
 """
 
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from math import inf
 from typing import Any
 
@@ -156,11 +157,21 @@ def most_characters(level: Level) -> float:
 
 
 def constant_bytes(value: Any) -> float:
-    """Return the bytes of a constant in an item; infinity if it cannot be stored."""
+    """Return the most bytes of a constant in an item; infinity if it cannot be stored.
+
+    A number in a list or a map counts as the longest one: as text, 1E+125 has 126 bytes.
+    """
     try:
-        return encode_item({"x": value})[1] - 1
+        return encode_item({"x": value})[1] - 1 + NUMBER_BYTES * _numbers_within(value)
     except Rejection:
         return inf
+
+
+def _numbers_within(value: Any) -> int:
+    inside = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list):
+        return 0
+    return sum(isinstance(each, int | Decimal) + _numbers_within(each) for each in inside)
 
 
 def _bounds_of(level: Level) -> _ValueBounds:

@@ -66,7 +66,7 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         ):
             yield "a comparison may be of text with a number"
     # What follows `&` is evaluated on values of which nothing is known.
-    inside = (None, Scope(True)) if kind == "expref" else (messages, scope)
+    inside = (None, Scope()) if kind == "expref" else (messages, scope)
     for index, child in enumerate(children):
         if isinstance(child, dict) and child["type"] != "literal":
             yield from _of_tree(*inside, child)
@@ -75,7 +75,7 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
             inside = (
                 None,
-                Scope(True),
+                Scope(),
             )  # the others are evaluated on values of which nothing is known
 
 

@@ -56,7 +56,7 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
 }
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
 _BY_KEY = ("sort_by", "max_by", "min_by")
-_PARTS = ("field", "identity", "index", "slice")
+_PARTS = ("current", "field", "identity", "index", "slice")
 """Expressions whose value is a part of their input."""
 _OF_PARTS = (
     *("flatten", "index_expression", "pipe", "subexpression"),
@@ -70,6 +70,8 @@ _ALWAYS: Mapping[str, int | None] = {
     **dict.fromkeys(("key_val_pair", "comparator"), None),
 }
 """How many of the expressions in one are always evaluated with its input; None for all."""
+_MOST_NESTED = 5
+"""The work doubles with each expression in another one that is evaluated for each element."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
 _NO_NUMBER: Schema = {
     "anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]
@@ -199,8 +201,11 @@ def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
     return _node_bytes(tree, partial(_tree_bytes, route))
 
 
-def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float]) -> float:
-    """Return the most bytes of the value of an expression, of those of its parts."""
+def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float], depth: int = 0) -> float:
+    """Return the most bytes of the value of an expression, of those of its parts.
+
+    `depth` is how many expressions are around it that are evaluated for each element of a list.
+    """
     children = tree["children"]
     size = inf
     match tree["type"]:
@@ -208,7 +213,9 @@ def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float]) -> float:
             given = [bytes_of(child) for child in children if child["type"] != "expref"]
             size = _GROWTH_OF_CALLS[tree["value"]](*given)
         case "function_expression" if tree["value"] == "map":
-            size = _bytes_of_each(children[0]["children"][0], bytes_of(children[1]))
+            listed = bytes_of(children[1])
+            # For an element without a value the list has null, which takes a byte.
+            size = listed + _bytes_of_each(children[0]["children"][0], listed, depth)
         case "literal":
             size = constant_bytes(tree["value"])
         case "or_expression":
@@ -223,21 +230,23 @@ def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float]) -> float:
         case "flatten" | "index_expression":
             size = bytes_of(children[0])
         case "pipe" | "subexpression":
-            size = reduce(_bytes_of_input, children[1:], bytes_of(children[0]))
+            of_input = partial(_bytes_of_input, depth=depth)
+            size = reduce(of_input, children[1:], bytes_of(children[0]))
         case "projection" | "filter_projection" | "value_projection":
-            size = _bytes_of_each(children[1], bytes_of(children[0]))
+            size = _bytes_of_each(children[1], bytes_of(children[0]), depth)
     return size
 
 
-def _bytes_of_input(size: float, tree: Tree) -> float:
+def _bytes_of_input(size: float, tree: Tree, depth: int) -> float:
     """Return the most bytes of the value of an expression whose input has at most `size`."""
     if _is_part(tree):
         return size
     scalar = _scalar_bytes(of_tree(None, Scope(), tree))
-    return scalar if scalar < inf else _node_bytes(tree, partial(_bytes_of_input, size))
+    of_child = partial(_bytes_of_input, size, depth=depth)
+    return scalar if scalar < inf else _node_bytes(tree, of_child, depth)
 
 
-def _bytes_of_each(tree: Tree, size: float) -> float:
+def _bytes_of_each(tree: Tree, size: float, depth: int) -> float:
     """Return the most bytes of a list of the values of an expression, of the elements of a list that
     has at most `size`.
 
@@ -246,8 +255,10 @@ def _bytes_of_each(tree: Tree, size: float) -> float:
     """
     if size == inf or _is_part(tree):
         return size
-    of_none = _bytes_of_input(0, tree)
-    return LIST_BYTES + _bytes_of_input(size, tree) + size * (1 + of_none)
+    if depth == _MOST_NESTED:
+        return inf
+    of_none = _bytes_of_input(0, tree, depth + 1)
+    return LIST_BYTES + _bytes_of_input(size, tree, depth + 1) + size * (1 + of_none)
 
 
 def _is_part(tree: Tree) -> bool:
@@ -348,7 +359,10 @@ def _is_refused(
 
     A set of no elements counts as missing.
     """
-    if any(_fails(route, tree_of(use.text)) for use in route.uses(attribute)):
+    # Of an empty list the result is small, where nothing is made of it.
+    is_whole = isinstance(inferred.source, Evaluated) and not inferred.steps
+    trees = (tree_of(use.text) for use in route.uses(attribute))
+    if any(_fails(route, tree, or_empty=is_whole) for tree in trees):
         return True
     for value, takes in _values_taken(route, name, attribute, inferred):
         if takes is not None and not set(takes).intersection(possible(value)):
@@ -388,7 +402,7 @@ def _values_taken(
         yield inferred.value, ("number", "set")
 
 
-def _fails(route: AnalyzedRoute, tree: Tree | None, *, or_empty: bool = True) -> bool:
+def _fails(route: AnalyzedRoute, tree: Tree | None, *, or_empty: bool) -> bool:
     """Whether the evaluation of an expression always calls a function that takes no value that its
     argument can be. If `or_empty`, it may take an empty list, of which the result is small.
     """

@@ -350,3 +350,73 @@ def test_const_of_draft_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     Path("routes.yaml").write_text(text, encoding="utf-8")
 
     assert size_of(Path("routes.yaml")).startswith("refuted 't'")
+
+
+def claims_of(attribute: str, properties: str) -> dict[str, str]:
+    """The verdicts about the attribute and the size."""
+    entries = examine(written(attribute, properties), {}).ledger.entries
+    return {each.kind: each.verdict for each in entries if each.subject == "x" or each.kind == "size"}
+
+
+EMPTY_TEXTS = f"t: {{const: {json.dumps([''] * 210_000)}}}"
+NUMBERS_OF_126_DIGITS = f"t: {{const: [{', '.join(['1.0E+125'] * 3300)}]}}"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties"),
+    [
+        # The empty list that `join()` takes makes a small text, which stands beside another.
+        ("{template: \"{join(',', t)}#{u}\"}", "t: {type: array, items: {type: boolean}}, u: {type: string}"),
+        ('{template: "{sum(t)}#{u}"}', "t: {type: array, items: {type: boolean}}, u: {type: string}"),
+        ("to_string(t)", NUMBERS_OF_126_DIGITS),
+        ("'map(&to_string(@), t)'", NUMBERS_OF_126_DIGITS),
+        ("'t[*].to_string(@)'", NUMBERS_OF_126_DIGITS),
+        # `map()` keeps a null for each element, also for one that takes no byte.
+        ("'map(&a, t)'", EMPTY_TEXTS),
+    ],
+    ids=range(6),
+)
+def test_a_bound_that_does_not_hold(
+    attribute: str, properties: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is not called one."""
+    monkeypatch.chdir(tmp_path)
+
+    assert claims_of(attribute, properties)["size"] != "proved"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties"),
+    [
+        ("'map(&keys(@), values(t))'", "t: {type: object, additionalProperties: {type: number}}"),
+        ("'map(&length(@), to_array(t))'", "t: {type: number}"),
+        ("'t.*.keys(@)'", "t: {type: object, additionalProperties: {type: number}}"),
+        ("'to_array(t)[0] | keys(@)'", "t: {type: number}"),
+    ],
+)
+def test_a_call_on_each_element_may_fail(
+    attribute: str, properties: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known of what is evaluated there, also where the message is an object."""
+    monkeypatch.chdir(tmp_path)
+
+    assert claims_of(attribute, properties)["mapping"] != "proved"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("t[?tags == `[]`].name", "t[?a == `[]`].[b]", "t[?k == `[[]]`].a", "t[?k == `[]` && a > `5`].b"),
+        *("t[?tags[*].k == `[]`].name", "t[?max(a) == `[]`].b", "t[?sort_by(a, &b) == `[]`].b", "t[?a[] == `[]`].b"),
+        f"t[?{' && '.join(f'(a{n} || b{n})' for n in range(14))}].join(@, @)",
+        f"t[*].[{'b[*].[' * 20}a{']' * 20}]",
+    ],
+)
+def test_work_is_bounded(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty lists in conditions, and forms whose ways would multiply."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("router.prover.schema_prover.MAX_SEARCH_SECONDS", 1.0)
+
+    found = claims_of(json.dumps(text), "t: {type: array, items: {type: object}}")
+
+    assert found["size"] in ("not decided", "refuted")
