@@ -263,8 +263,8 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
     return matches
 
 
-_WORD_OF_16 = "x" * 16
-"""For texts of some length at least."""
+_WORDS = ["x", "x" * 16, "x" * 64]
+"""Beside a separator, for texts of some length at least."""
 
 
 def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separator: str) -> Value:
@@ -275,19 +275,13 @@ def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separat
     gap = f"of an empty text '{transform.name}' makes no parts"
     part = Value(before.empty, {"string": YES}, longest=before.longest, gap=gap)
     form = escaped(separator)
+    heads = [separator, *(f"{separator}{word}" for word in _WORDS)]
+    tails = [separator, *(f"{word}{separator}" for word in _WORDS)]
     first, last = (
         structs.replace(part, empty=_can_match(route, before, pattern, samples))
         for pattern, samples in (
-            (f"^{form}", [separator, f"{separator}x", f"{separator}{_WORD_OF_16}"]),
-            (
-                f"{form}$",
-                [
-                    separator,
-                    f"x{separator}",
-                    f"{_WORD_OF_16}{separator}",
-                    f"https://example.com/a{separator}",
-                ],
-            ),
+            (f"^{form}", heads),
+            (f"{form}$", [*tails, f"https://example.com/a{separator}"]),
         )
     )
     return structs.replace(of_type("array"), ends=(first, last), no_elements=before.empty)
