@@ -211,7 +211,7 @@ def _node_bytes(tree: Tree, bytes_of: Callable[[Tree], float], depth: int = 0) -
     match tree["type"]:
         case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
             given = [bytes_of(child) for child in children if child["type"] != "expref"]
-            size = _GROWTH_OF_CALLS[tree["value"]](*given)
+            size = inf if inf in given else _GROWTH_OF_CALLS[tree["value"]](*given)
         case "function_expression" if tree["value"] == "map":
             listed = bytes_of(children[1])
             # For an element without a value the list has null, which takes a byte.
@@ -255,9 +255,9 @@ def _bytes_of_each(tree: Tree, size: float, depth: int) -> float:
     """
     if size == inf or _is_part(tree):
         return size
-    if depth == _MOST_NESTED:
+    of_none = inf if depth == _MOST_NESTED else _bytes_of_input(0, tree, depth + 1)
+    if of_none == inf:
         return inf
-    of_none = _bytes_of_input(0, tree, depth + 1)
     return LIST_BYTES + _bytes_of_input(size, tree, depth + 1) + size * (1 + of_none)
 
 

@@ -420,3 +420,16 @@ def test_work_is_bounded(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = claims_of(json.dumps(text), "t: {type: array, items: {type: object}}")
 
     assert found["size"] in ("not decided", "refuted")
+
+
+def test_projections_in_projections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of each takes twice the work of the one in it; of so many there is none."""
+    monkeypatch.chdir(tmp_path)
+    listed = "{type: array, maxItems: 2, items: {type: number}}"
+    element = f"{{type: object, additionalProperties: false, properties: {{a: {{type: number}}, b: {listed}}}}}"
+    declared = f"t: {{type: array, maxItems: 3, items: {element}}}"
+
+    deep = f"t[*].[{'b[*].[' * 18}a{']' * 18}]"
+    found = [claims_of(json.dumps(text), declared) for text in ("t[*].[b[*].[a]]", deep, "t[*].[b[*].merge(@, @)]")]
+
+    assert [each["size"] for each in found] == ["proved", "not decided", "not decided"]
