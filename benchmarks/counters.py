@@ -11,7 +11,7 @@ def count_instructions(act: Callable[[], Any]) -> int:
     """Return the number of instructions of bytecode, without those of the import system.
 
     How many it needs to find a file depends on the entries of `sys.path`, on other distributions beside the imported
-    one, and on the bytecode that is cached: 27,000 of 3,441,000 between two environments of one version of Python.
+    one, and on the bytecode that is cached, which differ between two environments of one version of Python.
     """
     counted = 0
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import chain, islice, product
 from typing import Any
 
-from router.prover.expressions import Scope
+from router.prover.expressions import BY_KEY, Scope
 from router.prover.predicates import EACH, Steps
 from router.prover.value_generation import MISSING
 from router.runtime.program.expressions import Tree, path_of
@@ -20,7 +20,6 @@ _BEYOND = {"gt": 1, "gte": 0, "lt": -1, "lte": 0, "ne": 1}
 _OF_FIRST = ("to_string", "reverse", "not_null", "to_array")
 """Functions whose value is that of their first argument, or has it in it."""
 _OF_ELEMENTS = ("sort", "max", "min", "reverse")
-_BY_KEY = ("sort_by", "max_by", "min_by")
 
 
 def inputs_with(tree: Tree, part: Any) -> Iterator[Any]:
@@ -167,7 +166,7 @@ def _of_call(tree: Tree, part: Any) -> Iterator[Any]:
         yield from inputs_with(first, part)
     if name in _OF_ELEMENTS:
         yield from inputs_with(first, [_element(part)])
-    elif name in _BY_KEY:
+    elif name in BY_KEY:
         for key in inputs_with(last["children"][0], 1):
             yield from inputs_with(first, [merged(key, _as_object(_element(part)))])
     elif name == "join":

@@ -14,6 +14,8 @@ from router.runtime.program.expressions.syntax import SyntaxFault, parse
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 # Nodes of which each child is evaluated on the value of the one before.
 _CHAINS = ("subexpression", "pipe", "index_expression")
+BY_KEY = ("sort_by", "max_by", "min_by")
+"""Functions that compare elements of a list by what an expression finds in each."""
 _OF_FIRST_CHILD = frozenset((*_CHAINS, *_PROJECTIONS))
 # Nodes whose value depends on nothing but those of their children, and a field.
 _OF_CHILDREN = frozenset(

@@ -461,6 +461,7 @@ def test_settings_of_s3_are_those_of_boto3(in_environment: Callable[..., None], 
 def test_a_client_that_takes_long_to_make() -> None:
     """The time of a call limits it."""
     go_on = threading.Event()
+    # It makes no client: the call gives up before.
     objects = LazyObjects(lambda: go_on.wait(10) and None)  # type: ignore[arg-type, return-value]
 
     found = objects.fetch("payloads", "k", 9, 0.01)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router.prover.conditions import translate
-from router.prover.expressions import Scope, tree_of
+from router.prover.expressions import BY_KEY, Scope, tree_of
 from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import EACH, TRUTHY, Schema
 from router.prover.schema_prover import NO, YES
@@ -55,7 +55,6 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
-_BY_KEY = ("sort_by", "max_by", "min_by")
 _PARTS = ("current", "field", "identity", "index", "slice")
 """Expressions whose value is a part of their input."""
 _OF_PARTS = (
@@ -284,7 +283,7 @@ def _has_no_keys(route: AnalyzedRoute, tree: Tree) -> bool:
     """Whether an expression is a call of a function that compares elements by a key that none has: it
     takes only lists that are empty.
     """
-    if tree["type"] != "function_expression" or tree["value"] not in _BY_KEY:
+    if tree["type"] != "function_expression" or tree["value"] not in BY_KEY:
         return False
     listed, key = tree["children"]
     steps = route.scope.path(listed)

@@ -3,12 +3,14 @@ and what a version makes of sums.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import yaml
 
 from router.codes import declare
 from router.model import Code, Severity
+from router.prover.expressions import paths_in
 from router.prover.schema_prover import YES
 from router.runtime.modes import MODES
 from router.tools.check.analysis.pair_writes import writes_of
@@ -183,18 +185,8 @@ def _may_be_several(route: AnalyzedRoute) -> bool:
 
 def _is_of_element(route: AnalyzedRoute, name: str | None) -> bool:
     """Whether an attribute is made of the element."""
-    return any(map(_has_element, _texts(route, name)))
-
-
-def _has_element(text: str) -> bool:
-    """Whether an expression has the element, and not only a member with such a name."""
-    before, found, after = text.partition("element")
-    if not found:
-        return False
-    is_whole = not (before[-1:].isalnum() or before.endswith((".", "_")))
-    if is_whole and not after[:1].isalnum() and not after.startswith("_"):
-        return True
-    return _has_element(after)
+    paths = chain.from_iterable(map(paths_in, _texts(route, name)))
+    return any(steps[0] == "element" for steps in paths)
 
 
 def _texts(route: AnalyzedRoute, name: str | None) -> list[str]:
