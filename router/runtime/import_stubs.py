@@ -47,6 +47,10 @@ def import_libraries() -> None:
     import_with("linecache", postpone("tokenize"))
     import_with("traceback", postpone("textwrap"), postpone("tokenize"))
     import_with("socket", postpone("selectors"))
+    # Only Base85 needs it.
+    import_with("base64", postpone("struct"))
+    # It asks for a module of Jython, which would be looked for in all folders.
+    import_with("copy", make_module("org"))
     import_without_patterns(
         "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
     )

@@ -1,7 +1,7 @@
 """What tests of other rooms use of `router.runtime.transforms`."""
 
+from router.runtime.conversions import MAX_COLLISIONS, seconds_of
 from router.runtime.transforms import FUNCTIONS, TRANSFORMS
-from router.runtime.transforms.times import seconds_of
 from router.runtime.transforms.transform import (
     TEXT,
     EmptyIfMatches,
@@ -10,7 +10,6 @@ from router.runtime.transforms.transform import (
     WholeNumber,
     as_before,
 )
-from router.runtime.transforms.values import MAX_COLLISIONS
 
 __all__ = [
     "FUNCTIONS",

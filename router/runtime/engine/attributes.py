@@ -20,7 +20,7 @@ from typing import Any
 from router.codes import BAD_ITEM, BAD_KEY
 from router.errors import Rejection
 from router.model import AttributeValue, Item, KeyType, Number
-from router.runtime.transforms.values import plain_number
+from router.runtime.conversions import plain_number
 
 MAX_ITEM_BYTES = 400 * 1024
 MAX_NESTING = 32

@@ -11,8 +11,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from router.model import Number, TextFormat
-from router.runtime.transforms.text import BASE64_TEXT
-from router.runtime.transforms.values import number_set, plain_number
+from router.runtime.conversions import BASE64_TEXT, number_set, plain_number
 
 _JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from router.errors import Reject
 from router.model import Envelope, Replace, Wrap
+from router.runtime.conversions import decode_json
 from router.runtime.discovery import import_modules
-from router.runtime.transforms.text import decode_json
 
 SAMPLE_ID = "11111111-2222-4333-8444-555555555555"
 """The id in an envelope that wraps a test message, and the id of that message."""

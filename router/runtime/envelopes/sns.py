@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from router.model import Unwrapped
+from router.runtime.conversions import decode_json
 from router.runtime.envelopes import (
     SAMPLE_ID,
     EnvelopeFormat,
@@ -13,7 +14,6 @@ from router.runtime.envelopes import (
     reject,
     to_json,
 )
-from router.runtime.transforms.text import decode_json
 
 
 def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:

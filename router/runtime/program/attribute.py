@@ -18,8 +18,8 @@ from router.runtime.config.findings import Findings, did_you_mean
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
+from router.runtime.program.hooks import Plugins
 from router.runtime.sources import CompiledExpression, GetValue, source_of
-from router.runtime.transforms import TRANSFORMS, is_built_in
 
 CONSTANT_TYPE = declare(
     "RT406",
@@ -115,7 +115,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
     source = kind.compile(given, context)
     steps = compile_transforms(
         attribute.transform,
-        context.config.plugins.transforms,
+        context.config.plugins,
         findings,
         (*path, "transform"),
     )
@@ -299,7 +299,7 @@ def _return_none() -> Any:
 
 def compile_transforms(
     given: Sequence[spec.Transforms],
-    transforms: Mapping[str, TransformFunction],
+    plugins: Plugins,
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
@@ -307,7 +307,9 @@ def compile_transforms(
     steps = []
     for index, entry in enumerate(given):
         for name, argument in entry.items():
-            steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
+            steps.append(
+                _compile_step(name, argument, plugins.transforms, findings, (*path, index))
+            )
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
@@ -347,6 +349,9 @@ def _compile_step(
                 suggestion=fault[1],
             )
             return None
+    # Whoever names a transform has loaded them.
+    from router.runtime.transforms import TRANSFORMS, is_built_in
+
     is_foreign = not is_built_in(name, function)
     if not is_foreign and not TRANSFORMS[name].takes_arguments(arguments, keywords):
         return partial(_refuse, name)

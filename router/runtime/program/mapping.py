@@ -63,7 +63,7 @@ def compile_merge(
     select = context.expression(merge.from_, (*where, "from"))
     steps = compile_transforms(
         merge.transform,
-        context.plugins.transforms,
+        context.plugins,
         context.findings,
         (*where, "transform"),
     )

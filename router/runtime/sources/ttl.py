@@ -7,6 +7,7 @@ from msgspec import Meta, field
 
 from router.model import Message
 from router.runtime.config_types import Duration, Expression, Spec, parse_duration
+from router.runtime.conversions import seconds_of
 from router.runtime.sources import (
     AttributeCompiler,
     AttributeSource,
@@ -14,7 +15,6 @@ from router.runtime.sources import (
     ExpressionUse,
     Lookup,
 )
-from router.runtime.transforms.times import seconds_of
 
 MAX_EPOCH_SECONDS = 99_999_999_999
 """The year 5138; a greater number is milliseconds, which DynamoDB's time to live would take for a far future."""

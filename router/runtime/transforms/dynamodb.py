@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.model import Number
-from router.runtime.transforms.text import text_of
+from router.runtime.conversions import number_set, text_of
 from router.runtime.transforms.transform import MAP, SameNames, Transform, as_before
-from router.runtime.transforms.values import number_set, to_number
+from router.runtime.transforms.values import to_number
 
 
 def dynamodb_value(value: dict[str, Any]) -> Any:

@@ -3,14 +3,12 @@
 import base64
 import hashlib
 import re
-from decimal import Decimal, InvalidOperation
 from math import inf
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-
 from router.model import TextFormat
+from router.runtime.conversions import BASE64_TEXT, decode_json, text_of
 from router.runtime.transforms.transform import (
     TEXT,
     TEXT_OR_BINARY,
@@ -30,15 +28,6 @@ from router.runtime.transforms.transform import (
     utf8_bytes,
 )
 
-MAX_DEPTH = 64
-"""The deepest nesting of JSON that is decoded, as for the body of a message."""
-
-BASE64_TEXT = TextFormat(
-    "Base64",
-    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    encoding="base64",
-)
 _SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """A character that `str.strip` removes, as a pattern of JSON Schema, whose `\\s` has U+FEFF, too."""
 _CASE_GROWTH = 3
@@ -51,7 +40,6 @@ _MOST_BYTES_OF_A_CHARACTER = 4
 _LIST_OF_PARTS_BYTES = 4
 """A list has three bytes, and one for each part: all but the last part had a separator."""
 _NO_ESCAPE = "%(?![0-9A-Fa-f]{2})"
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def strip(value: str) -> str:
@@ -396,37 +384,5 @@ SHA256 = Transform(
 )
 
 
-def text_of(value: Any) -> str:
-    """The value, if it is text; raises TypeError, whose text holds no value."""
-    if not isinstance(value, str):
-        raise TypeError("it is not text")
-    return value
-
-
 def _bytes_of(value: Any) -> bytes:
     return value if isinstance(value, bytes) else text_of(value).encode()
-
-
-def decode_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text, numbers as int or Decimal; raises ValueError, whose text holds no value."""
-    try:
-        value = _DECODER.decode(text)
-    except (ValueError, RecursionError, InvalidOperation):
-        # Malformed or no UTF-8; too deep; an absurd exponent.
-        raise ValueError("it is not JSON") from None
-    if nests_deeper(value, MAX_DEPTH):
-        raise ValueError(f"it is nested over {MAX_DEPTH} deep")
-    return value
-
-
-def nests_deeper(value: Any, limit: int) -> bool:
-    """Return whether a value has more than `limit` lists and maps inside each other."""
-    level = [value]
-    for _ in range(limit + 1):
-        level = [node for node in level if isinstance(node, (list, dict))]
-        if not level:
-            return False
-        level = [
-            child for node in level for child in (node.values() if isinstance(node, dict) else node)
-        ]
-    return True

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from router.model import Number, TextFormat, iso_ms
-from router.runtime.transforms.text import text_of
+from router.runtime.conversions import EPOCH, number_of, seconds_of, text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
@@ -18,57 +18,18 @@ from router.runtime.transforms.transform import (
     TextResult,
     Transform,
 )
-from router.runtime.transforms.values import number_of, scale
+from router.runtime.transforms.values import scale
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
-_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(
+_FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - EPOCH) // timedelta(
     milliseconds=1
 )
-_RFC_3339 = r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)"
-_CYCLE_YEARS = 400
-"""The Gregorian calendar repeats itself after so many years."""
-_CYCLE_SECONDS = 146_097 * 24 * 60 * 60
 _NANOSECOND_DIGITS = 9
 _FRACTION = re.compile(
     rf".*?(?:[.,](\d{{1,{_NANOSECOND_DIGITS}}})\d*)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII
 )
 """A time with its fraction, before an offset of hours and minutes."""
 DATE_TIME = TextFormat("a time with an offset", "format: date-time", format="date-time")
-
-
-def seconds_of(text: str) -> int:
-    """Return the seconds from 1970 to a time, rounded down: ISO 8601 with an offset, or any of RFC 3339.
-
-    A leap second, `23:59:60Z`, is the second after it, as in POSIX. Raises ValueError, whose text holds no value.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return _seconds_by_rfc(text.upper())
-    if time.tzinfo is None:
-        raise ValueError("is a time without offset; add Z or +00:00")
-    return (time - _EPOCH) // timedelta(seconds=1)
-
-
-def _seconds_by_rfc(text: str) -> int:
-    """Return the seconds of a time that only RFC 3339 has: of the year 0, with a leap second, or with small letters."""
-    match = re.fullmatch(_RFC_3339, text, re.ASCII)
-    if match is None:
-        raise ValueError("is no ISO 8601 time")
-    year, day, minute, second, offset = match.groups()
-    cycles = int(year == "0000")
-    leap = int(second == "60")
-    try:
-        time = datetime.fromisoformat(
-            f"{int(year) + cycles * _CYCLE_YEARS:04}{day}T{minute}{int(second) - leap:02}{offset}"
-        )
-    except ValueError:
-        raise ValueError("is no ISO 8601 time") from None
-    seconds = (time - _EPOCH) // timedelta(seconds=1) - cycles * _CYCLE_SECONDS
-    if leap and (seconds + leap) % (24 * 60 * 60):
-        raise ValueError("has a leap second that is not at midnight in UTC")
-    return seconds + leap
 
 
 def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
@@ -110,7 +71,7 @@ def to_epoch(value: str) -> int:
     return seconds_of(text_of(value))
 
 
-TO_EPOCH = Transform(
+TOEPOCH = Transform(
     name="to_epoch",
     apply=to_epoch,
     takes=TEXT,
@@ -137,7 +98,7 @@ def to_epoch_ns(value: str) -> int:
     return seconds * 1_000_000_000 + int(fraction)
 
 
-TO_EPOCH_NS = Transform(
+TOEPOCH_NS = Transform(
     name="to_epoch_ns",
     apply=to_epoch_ns,
     takes=TEXT,

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from router.model import Number, TextFormat
-from router.runtime.transforms.text import text_of
+from router.runtime.conversions import number_of, plain_number, text_of
 from router.runtime.transforms.transform import (
     GROWTH_AS_TEXT,
     LIST,
@@ -61,11 +61,6 @@ _MOST_DIGITS = 130
 _LONGEST = 400 * 1024
 """No text is longer than an item (400 KB: "Service quotas" in the DynamoDB Developer Guide)."""
 
-MAX_COLLISIONS = 64
-"""Distinct numbers of one set that may have the same hash; more are an attack, as each costs a comparison with all."""
-_FEW = 1000
-"""A set of so many numbers is built in milliseconds, whatever their hashes are."""
-
 _NUMBER_TEXT = TextFormat(
     "a number",
     "pattern: ^[0-9]{1,38}$",
@@ -114,19 +109,6 @@ TO_NUMBER = Transform(
     result=NumberResult(digits=None, stays_storable=lambda arguments: {}),
     most_bytes=None,
 )
-
-
-def plain_number(value: Number) -> str:
-    """Return a finite number in plain notation, without exponent or trailing zeros.
-
-    Equal numbers have equal text, however a message spells them.
-    """
-    if not value:
-        return "0"
-    if isinstance(value, int):
-        return str(value)  # formatting with "f" would convert it to a float
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def to_text(value: str | bytes | bool | Number) -> str:
@@ -278,15 +260,6 @@ SCALE = Transform(
 )
 
 
-def number_of(value: Any) -> Number:
-    """The value, if it is a finite number; raises TypeError or ValueError, whose text holds no value."""
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise TypeError("it is not a number")
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("it is not a finite number")
-    return value
-
-
 def join(value: list[Any], separator: str) -> str:
     """One text of the elements (texts, numbers, true and false), with the separator between them.
 
@@ -423,21 +396,6 @@ LOOKUP = Transform(
     result=MapEntry(entries="map", default="default"),
     most_bytes=None,
 )
-
-
-def number_set(numbers: list[Number]) -> set[Number]:
-    """Return the set of numbers; raises ValueError if the hashes of many collide.
-
-    Python's hash of a number is its value modulo 2^61 - 1, which a sender can choose.
-    """
-    distinct: dict[int, list[Number]] = {}
-    for number in numbers if len(numbers) > _FEW else ():
-        alike = distinct.setdefault(hash(number), [])
-        if number not in alike:
-            alike.append(number)
-            if len(alike) > MAX_COLLISIONS:
-                raise ValueError("is one of too many numbers with the same hash")
-    return set(numbers)
 
 
 def _list_of(value: Any) -> list[Any]:

@@ -13,9 +13,9 @@ from router.runtime.aws.protocols import AwsFault, OutgoingMessage, Queues
 from router.runtime.aws.references import is_fifo
 from router.runtime.aws.sqs import BATCH_ENTRIES
 from router.runtime.config import spec
+from router.runtime.conversions import decode_json
 from router.runtime.engine.convert import scalar_text
 from router.runtime.envelopes import EnvelopeFormat
-from router.runtime.transforms.text import decode_json
 from router.tools.dev.records import make_body, wrap_text
 
 _SECONDS = 30.0

@@ -23,8 +23,8 @@ from msgspec import Struct
 
 from router.errors import ExpressionError
 from router.model import Number
+from router.runtime.conversions import plain_number
 from router.runtime.program.expressions import equal, kind_of
-from router.runtime.transforms.values import plain_number
 
 AVERAGE_DIGITS = 38
 """Significant digits of avg(): as many as a DynamoDB number has."""

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 from jmespath import exceptions, lexer, parser
 
 from router.runtime.config.findings import closest
+from router.runtime.conversions import nests_deeper
 from router.runtime.program.expressions import MAX_LENGTH, Tree, nodes
 from router.runtime.program.expressions.functions import FUNCTIONS, Function
-from router.runtime.transforms.text import nests_deeper
 
 MAX_DEPTH = 150
 """Maximum levels of a tree: evaluation needs up to five frames for two of them, and

@@ -12,7 +12,6 @@ from msgspec import Struct, field
 from router.errors import PluginError
 from router.model import Item, Message, Remark, Route, Router, TransformFunction
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.transforms import FUNCTIONS
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
@@ -34,18 +33,29 @@ class Plugins(Struct, frozen=True, weakref=True):
     hooks as plain callables.
 
     `names` are in the order of the config. `left_out` are the plugins with a fault: a
-    name that seems unknown may be one that they register. The defaults are those of a
-    config without plugins.
+    name that seems unknown may be one that they register. `registered_transforms` are
+    theirs and the built-in ones; None if no plugin could register one. The defaults are
+    those of a config without plugins.
     """
 
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    transforms: Mapping[str, TransformFunction] = field(default_factory=lambda: FUNCTIONS)
     envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
     checks: tuple[Check, ...] = ()
     message_steps: Mapping[str, MessageStep] = {}
     item_steps: Mapping[str, ItemStep] = {}
     observers: Mapping[str, tuple[Observer, ...]] = {}
+    registered_transforms: Mapping[str, TransformFunction] | None = None
+
+    @property
+    def transforms(self) -> Mapping[str, TransformFunction]:
+        """The transforms that a config can name."""
+        if self.registered_transforms is not None:
+            return self.registered_transforms
+        # A start of a config that names none does without them.
+        from router.runtime.transforms import FUNCTIONS
+
+        return FUNCTIONS
 
     def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
         """Return the steps that transform messages, of the named plugins in that order.

@@ -169,7 +169,7 @@ def _collect(
     return Plugins(
         names=names,
         left_out=left_out,
-        transforms=MappingProxyType(registered.transforms),
+        registered_transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=registered.checks,
         message_steps=compiled("router_transform_message", _compile_message_step),

@@ -17,8 +17,8 @@ from router.codes import declare
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
+from router.runtime.conversions import nests_deeper
 from router.runtime.filesystem import read_regular
-from router.runtime.transforms.text import nests_deeper
 
 UNREADABLE_SCHEMA = declare(
     "RT301",

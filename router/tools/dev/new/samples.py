@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from router.errors import Reject, Rejection, UsageError
+from router.runtime.conversions import decode_json
 from router.runtime.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.runtime.envelopes import ENVELOPES
-from router.runtime.transforms.text import decode_json
 from router.tools.dev.new.unstorable import fault_of
 from router.tools.dev.records import holds_record
 

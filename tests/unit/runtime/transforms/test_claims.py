@@ -49,7 +49,7 @@ from router.runtime.transforms.transform import (
 from router.runtime.transforms.values import Rounding
 from tests.support.config import Findings
 from tests.support.engine import encode_item
-from tests.support.program import compile_transforms
+from tests.support.program import Plugins, compile_transforms
 
 REFUSES = (ValueError, TypeError)
 NUMBER_BYTES = 20
@@ -229,7 +229,7 @@ def test_arguments_out_of_their_range(transform: Transform, data: st.DataObject)
         if not argument.takes(wrong):
             findings = Findings(lambda path, key: Place("routes.yaml"))
             given_ = {transform.name: {**arguments, name: wrong}}
-            (step,) = compile_transforms([given_], FUNCTIONS, findings, ()) or ()
+            (step,) = compile_transforms([given_], Plugins(), findings, ()) or ()
             with pytest.raises(ValueError, match=f"has a value that transform '{transform.name}' does not take"):
                 step(value)
             assert not list(findings)
