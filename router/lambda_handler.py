@@ -36,7 +36,7 @@ from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault, QueueAttributes
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.deliver.delivery import Delivery, DeliveryOptions
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions, import_fetcher
 from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LINE_FIELDS,
@@ -59,6 +59,13 @@ from router.runtime.program.precompiled import COMPILED_NAME
 if TYPE_CHECKING:
     from router.runtime.deliver.otlp import FunctionTracer
 
+    class LambdaContext(Protocol):
+        """The part of Lambda's context object that the handler uses."""
+
+        def get_remaining_time_in_millis(self) -> int:
+            """Return the milliseconds until the invocation times out."""
+
+
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
 _attributes: dict[str, tuple[float, QueueAttributes]] = {}
@@ -78,14 +85,7 @@ _OPTIONAL = {"receiptHandle": "", "attributes": {}, "messageAttributes": {}}
 PartialBatchResponse = dict[str, list[dict[str, str]]]
 
 
-class LambdaContext(Protocol):
-    """The part of Lambda's context object that the handler uses."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the invocation times out."""
-
-
-def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialBatchResponse:
+def handler(event: Mapping[str, Any], context: "LambdaContext | None") -> PartialBatchResponse:
     """Route the records of an SQS event; return a partial batch response with those that failed.
 
     Raises UsageError for an event of another service.
@@ -367,6 +367,8 @@ def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
 PROGRAM = _load()
 # Lambda gives a function a whole processor while it is loaded, and less for an invocation.
 import_clients(fetches=PROGRAM.fetches)
+if PROGRAM.fetches:
+    import_fetcher()
 TRACER = _make_tracer(os.environ)
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()

@@ -1,8 +1,9 @@
 """Imports libraries without modules that they import and a start does not use: a fifth of a cold start.
 
 An import stub is a module that stands in `sys.modules` for another one while a library is imported. Whoever imports the
-other one later gets it. Two functions are replaced for the same time: `re.compile`, so that patterns are compiled when
-they are used, and `typing.ForwardRef`. Both are themselves again once the library is imported.
+other one later gets it. Three functions are replaced for the same time: `re.compile`, so that patterns are compiled
+when they are used, `typing.ForwardRef`, and what makes enumerations. They are themselves again once the library is
+imported.
 
 If another thread runs, which could get a stub, libraries are imported as they are. A stub that a new version of a
 library has no use for has no effect.
@@ -10,17 +11,20 @@ library has no use for has no effect.
 Why: it saves 53 of 252 million instructions, docs/decisions/2026-11-26-parts-of-a-cold-start.md
 """
 
+import enum
 import os
 import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 _compile = re.compile
+_make_enum: Callable[..., Callable[[type], Any]] = vars(enum)["_simple_enum"]
 
 
 def import_libraries() -> None:
@@ -49,6 +53,8 @@ def import_libraries() -> None:
     import_with("socket", postpone("selectors"))
     # Only Base85 needs it.
     import_with("base64", postpone("struct"))
+    with _replace(enum, "_simple_enum", _postpone_private_enum):
+        import_with("ssl")
     # It asks for a module of Jython, which would be looked for in all folders.
     import_with("copy", make_module("org"))
     import_without_patterns(
@@ -93,6 +99,35 @@ class _Pattern:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_compile(*self._given), name)
+
+
+class _PrivateEnum:
+    """Stands in for a private enumeration of `ssl`: only a callback that is set to debug TLS has values of it."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+    def __call__(self, value: int) -> Any:
+        return self._made(value)
+
+
+def _postpone_private_enum(*given: Any, **named: Any) -> Callable[[type], Any]:
+    """Return what decorates the members of an enumeration, as that of `enum`."""
+    decorate = _make_enum(*given, **named)
+
+    def postpone_private(members: type) -> Any:
+        if members.__name__.startswith("_TLS"):
+            return _PrivateEnum(lambda: decorate(members))
+        return decorate(members)
+
+    return postpone_private
 
 
 def _runs_alone() -> bool:

@@ -19,6 +19,26 @@ from router.runtime.aws.protocols import AwsFault, PendingResponse, WriteRespons
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    # A start does without them: a protocol costs as much as two classes.
+    class ThreadLock(Protocol):
+        """A lock that a thread holds while it runs, such as the run lock of a worker."""
+
+        def acquire(self) -> None:
+            """Wait for it."""
+
+        def release(self) -> None:
+            """Let another thread run."""
+
+    class Limit(Protocol):
+        """Until when calls may start, and how long each may take."""
+
+        @property
+        def moment(self) -> float:
+            """The moment, by the clock, from which on no call may start."""
+
+        def timeout(self, now: float) -> float:
+            """Return how many seconds a call may take that starts now."""
+
 
 RESPONSE_SECONDS = 10
 """To wait for a response, or for more of a large one, at most: healthy services respond in milliseconds."""
@@ -66,23 +86,13 @@ class CallTimeout(Struct, frozen=True):
         return self.seconds if left > self.seconds else max(0.0, left)
 
 
-class ThreadLock(Protocol):
-    """A lock that a thread holds while it runs, such as the run lock of a worker."""
-
-    def acquire(self) -> None:
-        """Wait for it."""
-
-    def release(self) -> None:
-        """Let another thread run."""
-
-
 class _Blocking(threading.local):
     """A context that releases the thread's lock, if it has one, while the thread blocks.
 
     A thread-local, since it is used deep in the HTTP client, which has no other way to know its caller.
     """
 
-    lock: ThreadLock | None = None
+    lock: "ThreadLock | None" = None
 
     def __enter__(self) -> None:
         if self.lock is not None:
@@ -109,17 +119,6 @@ class Duration:
     def add(self, seconds: float) -> None:
         """Add the duration of a call."""
         self.seconds = max(seconds, self.seconds * 0.95)
-
-
-class Limit(Protocol):
-    """Until when calls may start, and how long each may take."""
-
-    @property
-    def moment(self) -> float:
-        """The moment, by the clock, from which on no call may start."""
-
-    def timeout(self, now: float) -> float:
-        """Return how many seconds a call may take that starts now."""
 
 
 class ConcurrencyWindow:
@@ -286,7 +285,7 @@ class PolledCalls(Generic[Job, R]):
         self._allowed = min(most, UNTRIED_CALLS)
         self.duration = Duration()
 
-    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
+    def make(self, jobs: Sequence[Job], limit: "Limit") -> list[R | None]:
         """Return the response to each call; None where it was too late to start it."""
         allowed = ConcurrencyWindow(self._allowed, self._most, len(jobs))
         responses: list[R | None] = [None] * len(jobs)
@@ -325,7 +324,7 @@ class ThreadedCalls(Generic[Job, R]):
         self._clock = clock
         self.duration = Duration()
 
-    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
+    def make(self, jobs: Sequence[Job], limit: "Limit") -> list[R | None]:
         """Return the response to each call; None where it was too late to start it."""
 
         def call(job: Job) -> R | None:

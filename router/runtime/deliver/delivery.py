@@ -27,7 +27,6 @@ from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.metrics import cause_of
-from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import (
     LOGGER,
     Meter,
@@ -54,6 +53,7 @@ from router.runtime.program.hooks import ObserverHook
 from router.runtime.program.load import Program
 
 if TYPE_CHECKING:
+    from router.runtime.deliver.payloads import Fetcher
     from router.runtime.deliver.route_counts import RouteCounts
     from router.runtime.deliver.traces import TraceBatch
 
@@ -110,6 +110,13 @@ class _Batch(Struct):
     """The outcomes by route, if they are counted."""
 
 
+def import_fetcher() -> "type[Fetcher]":
+    """Import what fetches payloads from S3, which a program without pointers does without."""
+    from router.runtime.deliver.payloads import Fetcher
+
+    return Fetcher
+
+
 class Delivery:
     """Delivers batches of one program through one connection; keeps no message between batches."""
 
@@ -132,7 +139,7 @@ class Delivery:
         self._durations = [self._writer.duration]
         self._fetcher: Fetcher | None = None
         if program.fetches:
-            self._fetcher = Fetcher(aws, clock)
+            self._fetcher = import_fetcher()(aws, clock)
             self._durations.append(self._fetcher.duration)
         self.final_duration = Duration()
         self._process = os.getpid()

@@ -35,7 +35,7 @@ import_libraries()
 builtins.compile = real
 names = (
     "fnmatch", "ipaddress", "msgspec._json_schema", "msgspec.inspect", "msgspec.toml", "msgspec.yaml", "ntpath",
-    "platform", "selectors", "string", "textwrap", "tokenize",
+    "platform", "selectors", "string", "struct", "textwrap", "tokenize",
 )
 print([name for name in names if name in sys.modules], compiled)
 import ipaddress, linecache, logging, msgspec, pathlib, platform, socket, traceback, typing, urllib.parse, uuid
@@ -60,6 +60,9 @@ except SyntaxError as error:
 one, other = socket.socketpair()
 with open(LINES, "rb") as stream:
     print(one.sendfile(stream), other.recv(9))
+import base64, copy, ssl
+print(base64.b85decode(base64.b85encode(b"ab")), copy.copy([1]), ssl._TLSAlertType(40), ssl._TLSMessageType.FINISHED)
+print(type(ssl._TLSContentType(21)).__name__, ssl.TLSVersion.TLSv1_3.name, ssl.CERT_REQUIRED.name)
 """
 WORKS = """{'type': 'integer'} ({'type': 'integer'},) IntType c:\\a True Linux ::1 36 ::1
   a
@@ -70,6 +73,8 @@ int line
 Sample(value=1)
 SyntaxError: invalid syntax
 5 b'line\\n'
+b'ab' [1] 40 20
+_TLSContentType TLSv1_3 CERT_REQUIRED
 """
 AT_ONCE = "['fnmatch']" if sys.version_info[:2] == (3, 12) else "[]"
 """What is imported nevertheless: `pathlib` of Python 3.12 takes a pattern from it."""
