@@ -160,7 +160,11 @@ NEVER = {
     "router.runtime.run", "router.tools", "selectors", "string", "subprocess", "tempfile", "textwrap", "unittest",
     "urllib.request", "yaml",
 } - ({"fnmatch"} if sys.version_info[:2] == (3, 12) else set())  # fmt: skip
-MOST_OWN, MOST_OTHERS = 106, 190
+MOST_OWN, MOST_OTHERS = 106, 130
+MOST_PLAIN = 95
+"""The most of the router that a start imports whose config names no transform and has no pointers to S3."""
+UNUSED = {"router.runtime.deliver.payloads", "router.runtime.transforms"}
+"""What such a start does without."""
 HEAVY = {
     "ast", "datetime", "hashlib", "inspect", "jsonschema_rs", "logging", "msgspec", "pluggy", "router", "socket", "ssl",
     "typing",
@@ -203,6 +207,19 @@ def test_what_a_cold_start_imports(start_cold: Callable[..., "subprocess.Complet
     )
     assert (libraries - LIBRARIES, NEVER & set(modules)) == (set(), set())
     assert (len(own) <= MOST_OWN, len(modules) - len(own) <= MOST_OTHERS) == (True, True), (len(own), len(modules))
+
+
+def test_what_a_start_does_without(router: Run, config: Path) -> None:
+    """A config that names no transform starts without them, and one without pointers without what follows them."""
+    router("compile", "-o", "routes.compiled.json", env=ENVIRONMENT)
+    env = ENVIRONMENT | CREDENTIALS | {"STAGE": "live", "ROUTER_CONFIG": str(config.parent / "routes.compiled.json")}
+
+    done = subprocess.run([sys.executable, "-c", COLD_START], env=env, capture_output=True, text=True, check=True)
+
+    answer, queues, _, later, modules = json.loads(done.stdout)
+    own = {name for name in modules if name.partition(".")[0] == "router"}
+    assert (answer, queues, later, UNUSED & own) == ({"batchItemFailures": []}, ["users"], [], set())
+    assert len(own) <= MOST_PLAIN, len(own)
 
 
 def test_no_import_of_a_cold_start_is_heavy(start_cold: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
