@@ -71,7 +71,7 @@ def to_epoch(value: str) -> int:
     return seconds_of(text_of(value))
 
 
-TOEPOCH = Transform(
+TO_EPOCH = Transform(
     name="to_epoch",
     apply=to_epoch,
     takes=TEXT,
@@ -98,7 +98,7 @@ def to_epoch_ns(value: str) -> int:
     return seconds * 1_000_000_000 + int(fraction)
 
 
-TOEPOCH_NS = Transform(
+TO_EPOCH_NS = Transform(
     name="to_epoch_ns",
     apply=to_epoch_ns,
     takes=TEXT,
