@@ -503,6 +503,7 @@ def test_time_of_a_response(
 
 def test_time_of_an_object(peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that drips is given up too: the payloads of a batch are fetched before its other messages are."""
+
     def serve(wire: Wire) -> None:
         wire.read()
         wire.send(render(b"first", header="x-amz-request-id", more=['ETag: "e"']))
