@@ -171,8 +171,9 @@ class Receiver:
             # Responses to deletes are read now, not during the next receive.
             self._acknowledgements.settle()
             self._long_polls.wait(self)
-            if self._stop.is_set():
-                return Round()
+            # Meanwhile the worker may have been stopped, or an outage may have begun.
+            if self._stop.is_set() or self._outage.lasts:
+                return Round(throttled=float(self._outage.lasts))
         requested_at = self.seen_at = self._clock()
         received = self._receive(requested)
         self._count(polled.queue.name, RECEIVES, 1)

@@ -17,6 +17,7 @@ from router.runtime.run.polling import Meters, PolledQueue
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
+from tests.support.deliver import PAUSES
 
 GRACE = 60.0
 EVER = float("inf")
@@ -201,6 +202,19 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
     assert pool.is_alive(boottime())
 
 
+def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The receivers that have begun to wait for their turn, from now on."""
+    waits: list[object] = []
+    wait = LongPolls.wait
+
+    def wait_for_turn(polls: LongPolls, receiver: object) -> None:
+        waits.append(receiver)
+        wait(polls, receiver)
+
+    monkeypatch.setattr(LongPolls, "wait", wait_for_turn)
+    return waits
+
+
 def test_another_one_polls_during_a_write(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None:
     """If messages are frequent: what is sent meanwhile does not wait until the write is over."""
     batches = iter([messages("first"), messages("slow"), messages("sent meanwhile")])
@@ -238,14 +252,7 @@ def test_another_one_polls_during_a_write(make_pool: Any, tables: Any, queues: A
 
 def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While messages are frequent, one of two receivers polls; the other one ends at once when the pool stops."""
-    waits: list[object] = []
-    wait = LongPolls.wait
-
-    def wait_for_turn(polls: LongPolls, receiver: object) -> None:
-        waits.append(receiver)
-        wait(polls, receiver)
-
-    monkeypatch.setattr(LongPolls, "wait", wait_for_turn)
+    waits = record_waits(monkeypatch)
     queues.received.extend([messages("a"), messages("b"), messages("c")])
     polling = Gate()
 
@@ -263,6 +270,42 @@ def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monk
 
     assert polling.waiting == 1
     polling.open()
+
+
+def test_no_poll_after_an_outage_began(
+    aws: Aws, queues: Any, tables: Any, compile_: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the receiver waited for its turn: the messages would use up a receive for nothing."""
+    monkeypatch.setattr("router.runtime.run.long_polls.SHARE", 1e9)
+    waits = record_waits(monkeypatch)
+    queues.received.extend([messages("a"), messages("b", "c", "d"), messages("e")])
+    receives: list[int] = []
+    pauses: list[str] = []
+    write = tables.batch_write
+
+    def batch_write(*given: Any) -> Any:
+        if len(receives) == 1:
+            return write(*given)
+        with blocking:
+            wait_until(lambda: waits)
+        return WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400))
+
+    def count(queue: str, name: str, number: float) -> None:
+        if name == PAUSES:
+            pauses.append(queue)
+
+    queues.on_receive = lambda: receives.append(len(receives))
+    tables.batch_write = batch_write
+    program = compile_()
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
+    tuning = structs.replace(UNTIMED, receivers=2)
+    pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(count=count), tuning)
+    pool.start()
+    wait_until(lambda: pauses)
+    found = len(receives)
+    pool.stop(GRACE)
+
+    assert (found, pool.join(boottime() + GRACE)) == (2, True)
 
 
 def test_deletes_are_settled_before_a_receiver_waits(
