@@ -23,8 +23,11 @@ from typing import Any
 _compile = re.compile
 
 
-def import_libraries() -> None:
-    """Import the libraries of a start that import more than it uses, unless they are imported already."""
+def import_libraries(*, serves: bool = True) -> None:
+    """Import the libraries of a start that import more than it uses, unless they are imported already.
+
+    A process that only reads files and prints, and does not `serve` messages, needs no sockets and no logging.
+    """
     # It asks for the system's name, which `platform` finds by regular expressions, among others.
     import_with("uuid", make_module("platform", system=lambda: os.uname().sysname))
     import_without_patterns("urllib.parse", postpone("ipaddress"))
@@ -46,10 +49,11 @@ def import_libraries() -> None:
     # Only a traceback needs them, or formats of log lines that nobody uses.
     import_with("linecache", postpone("tokenize"))
     import_with("traceback", postpone("textwrap"), postpone("tokenize"))
-    import_with("socket", postpone("selectors"))
-    import_without_patterns(
-        "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
-    )
+    if serves:
+        import_with("socket", postpone("selectors"))
+        import_without_patterns(
+            "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
+        )
 
 
 def import_validator() -> None:
@@ -88,7 +92,10 @@ class _Pattern:
         return _compile, self._given
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(_compile(*self._given), name)
+        value = getattr(_compile(*self._given), name)
+        # The next time, it is found without a call.
+        vars(self)[name] = value
+        return value
 
 
 def _runs_alone() -> bool:
