@@ -29,8 +29,8 @@ class LongPolls:
         """From this moment on, another one may poll."""
         self._usual = 0.0
         """The seconds of a delivery."""
-        self._is_open = False
-        """Whether all may poll, as there is a backlog, or as the worker stops."""
+        self._backlog = False
+        self._closed = False
 
     def begin(self, receiver: object) -> bool:
         """Return whether a receiver may poll now: if it polled last, if nobody polls, or if all may."""
@@ -47,7 +47,7 @@ class LongPolls:
     def deliver(self, receiver: object, *, backlog: bool) -> None:
         """Note that a receiver delivers what it received, and whether that left a backlog."""
         with self._changed:
-            self._is_open = backlog
+            self._backlog = backlog
             if backlog:
                 self._changed.notify_all()
             self._pass_on(receiver, self._clock() + SHARE * self._usual)
@@ -65,7 +65,7 @@ class LongPolls:
     def close(self) -> None:
         """Let all poll that wait: the worker stops."""
         with self._changed:
-            self._is_open = True
+            self._closed = True
             self._changed.notify_all()
 
     def _may_begin(self, receiver: object) -> bool:
@@ -73,7 +73,7 @@ class LongPolls:
         if is_next:
             self._receiver = receiver
             self._free_at = float("inf")
-        return is_next or self._is_open
+        return is_next or self._backlog or self._closed
 
     def _pass_on(self, receiver: object, moment: float) -> None:
         if self._receiver is receiver:

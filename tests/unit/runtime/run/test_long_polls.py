@@ -98,6 +98,14 @@ def test_all_poll_with_a_backlog(polls: LongPolls) -> None:
     assert (may, polls.begin(SECOND)) == ([True, True, True], False)
 
 
+def test_none_waits_after_the_end(polls: LongPolls) -> None:
+    """Though a delivery that is under way when the worker stops leaves no backlog."""
+    polls.close()
+    polls.deliver(FIRST, backlog=False)
+
+    assert polls.begin(SECOND)
+
+
 class Waiting:
     """A thread that waits for its turn, with a lock that it has while it runs."""
 
