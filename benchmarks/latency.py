@@ -14,6 +14,7 @@ from drain import LATENCY_MS, NODE, SIZE, DrainCase, drain, idle_calls
 from figures import FigureBudget, Figures
 from rounds import Rounds
 from serving import Server
+from turns import simulate
 from verifying import expected_digest
 
 MEDIAN, HIGH, SENT = "latency", "latency, 99th percentile", "latency, messages a second"
@@ -30,8 +31,6 @@ WORKERS = (
     DrainCase("boto3 loop", 1, LATENCY_MS, 300),
     DrainCase(NODE, 1, LATENCY_MS, 2_000),
 )
-CALLS_BEFORE = 1.6
-"""Calls of a message at `RATE`, as one receiver that does nothing else while it writes has made them."""
 IDLE_SECONDS = 3
 """A worker whose receives wait a second each makes one call in a second of an idle queue."""
 BUDGETS = (
@@ -77,4 +76,5 @@ def _measure_worker(
             figures[MEDIAN].add(case, WRITE, LATENCY_MS / 1000)
             if rate == RATE:
                 figures[CALLS].add(case, worker.program, drained.calls / count)
-                figures[CALLS].add(case, BEFORE, CALLS_BEFORE)
+                # As one receiver makes them that does nothing else while it writes.
+                figures[CALLS].add(case, BEFORE, simulate(rate, 1.0, count)[1])

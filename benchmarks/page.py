@@ -9,7 +9,6 @@ import drain
 import plots
 import tables
 from environment import HERE
-from latency import CALLS_BEFORE
 from results import Results
 from whereabouts import FLAME, RECORDS
 
@@ -39,7 +38,6 @@ def render(results: Results) -> str:
         starts=_measured(made, tables.STARTS),
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
         workers=made[tables.WORKERS],
-        calls_before=f"{CALLS_BEFORE:g}",
         latencies=_measured(made, tables.LATENCY, "Time from sent to stored", "latency"),
         **_limits(results),
         cold=made[tables.COLD],

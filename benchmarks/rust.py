@@ -30,8 +30,10 @@ def build(sources: Path, folder: Path) -> Path | str:
         done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         return f"cargo took longer than {_SECONDS} seconds"
+    manifest = tomllib.loads((folder / "Cargo.toml").read_text())
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error")] or [done.stderr.strip()]
-        return f"cargo cannot build it: {lines[0] or f'exit code {done.returncode}'}"
-    package = tomllib.loads((folder / "Cargo.toml").read_text())["package"]
-    return folder / "target" / "release" / str(package["name"])
+        packages = " ".join(f"librust-{name}-dev" for name in manifest["dependencies"])
+        why = lines[0] or f"exit code {done.returncode}"
+        return f"cargo cannot build it: {why}; Debian has its crates: apt-get install {packages}"
+    return folder / "target" / "release" / str(manifest["package"]["name"])

@@ -9,7 +9,8 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
+from operator import or_
 
 from msgspec import Struct
 
@@ -56,8 +57,9 @@ SIGNS: Mapping[str, tuple[int, int | None]] = {
 """How often something occurs before each sign; None is without end."""
 
 
-_States = frozenset[int]
-_NONE: _States = frozenset()
+_States = int
+"""A set of states: the bits of a number, of which each stands for a state."""
+_EmptyEdges = list[list[tuple[int, str]]]
 _Ends = tuple[int, int]
 
 
@@ -73,7 +75,7 @@ class _Automaton(Struct, frozen=True, dict=True):
     0 is the first one, and `last` accepts.
     """
 
-    empty: list[list[tuple[int, str]]]
+    empty: _EmptyEdges
     moves: list[list[tuple[Ranges, int]]]
     last: int
 
@@ -86,38 +88,70 @@ class _Automaton(Struct, frozen=True, dict=True):
 
         @cache
         def closure(state: int, passed: str) -> _States:
-            reached = {state}
-            left = [state]
-            while left:
-                for target, needs in self.empty[left.pop()]:
-                    if target not in reached and needs in passed:
-                        reached.add(target)
-                        left.append(target)
-            return frozenset(reached)
+            return _reachable(self.empty, state, passed)
 
         return closure
 
-    def stepper(self) -> Callable[[_States, int], _States]:
-        """Return what returns the states after a character, and keeps them.
+    @cached_property
+    def accepting(self) -> Callable[[str], _States]:
+        """Returns the states from which the last one is reached without a character, and keeps
+        them.
+        """
+        backwards: _EmptyEdges = [[] for _ in self.empty]
+        for state, edges in enumerate(self.empty):
+            for target, needs in edges:
+                backwards[target].append((state, needs))
+
+        @cache
+        def accepting(passed: str) -> _States:
+            return _reachable(backwards, self.last, passed)
+
+        return accepting
+
+    def stepper(self, chars: Sequence[int]) -> Callable[[_States], list[_States]]:
+        """Return what returns the states after each of some characters, and keeps them.
 
         Few sets of states come in many combinations.
         """
 
         @cache
-        def after(char: int, state: int) -> _States:
-            ends = [end for ranges, end in self.moves[state] if _is_in(char, ranges)]
-            return _NONE.union(*[self.closure(end, "") for end in ends])
+        def members(ranges: Ranges) -> list[int]:
+            return [at for at, char in enumerate(chars) if _is_in(char, ranges)]
 
         @cache
-        def step(states: _States, char: int) -> _States:
-            return _NONE.union(*map(after, repeat(char), states))
+        def after(state: int) -> list[_States]:
+            reached = [0] * len(chars)
+            for ranges, end in self.moves[state]:
+                for at in members(ranges):
+                    reached[at] |= self.closure(end, "")
+            return reached
+
+        @cache
+        def step(states: _States) -> list[_States]:
+            reached = [0] * len(chars)
+            while states:
+                state = states.bit_length() - 1
+                states ^= 1 << state
+                reached = list(map(or_, reached, after(state)))
+            return reached
 
         return step
 
     def accepts(self, states: _States, text: str) -> bool:
         """Whether a text that has led to these states matches."""
-        passed = "$" if text else "^$"
-        return any(self.last in self.closure(state, passed) for state in states)
+        return states & self.accepting("$" if text else "^$") != 0
+
+
+def _reachable(edges: _EmptyEdges, state: int, passed: str) -> _States:
+    """Return a state and those that edges lead to whose requirements are met."""
+    reached = 1 << state
+    left = [state]
+    while left:
+        for target, needs in edges[left.pop()]:
+            if not reached >> target & 1 and needs in passed:
+                reached |= 1 << target
+                left.append(target)
+    return reached
 
 
 def escaped(text: str) -> str:
@@ -149,8 +183,8 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
     The last pattern is the one that the text does not match.
     """
     automata = [_compiled(pattern) for pattern in patterns]
-    steppers = [each.stepper() for each in automata]
     chars = _representatives(automata)
+    steppers = [each.stepper(chars) for each in automata]
     first = tuple(each.closure(0, "^") for each in automata)
     queue = deque([(first, "")])
     # Not `first`: the same states after a character can differ in what they accept, as
@@ -161,13 +195,11 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
         states, text = queue.popleft()
         if _is_outside(automata, states, text):
             return text
-        work = sum(map(len, states)) + 1
-        for char in chars:
-            steps += work
-            if steps > most_steps:
-                raise UndecidedPattern
-            pairs = zip(steppers, states, strict=True)
-            after = tuple([step(each, char) for step, each in pairs])
+        steps += (sum(map(int.bit_count, states)) + 1) * len(chars)
+        if steps > most_steps:
+            raise UndecidedPattern
+        rows = [step(each) for step, each in zip(steppers, states, strict=True)]
+        for char, after in zip(chars, zip(*rows, strict=True), strict=True):
             if after not in seen and all(after[:-1]):
                 seen.add(after)
                 queue.append((after, text + chr(char)))

@@ -27,8 +27,11 @@ _compile = re.compile
 _make_enum: Callable[..., Callable[[type], Any]] = vars(enum)["_simple_enum"]
 
 
-def import_libraries() -> None:
-    """Import the libraries of a start that import more than it uses, unless they are imported already."""
+def import_libraries(*, serves: bool = True) -> None:
+    """Import the libraries of a start that import more than it uses, unless they are imported already.
+
+    A process that only reads files and prints, and does not `serve` messages, needs no sockets and no logging.
+    """
     # It asks for the system's name, which `platform` finds by regular expressions, among others.
     import_with("uuid", make_module("platform", system=lambda: os.uname().sysname))
     import_without_patterns("urllib.parse", postpone("ipaddress"))
@@ -50,16 +53,17 @@ def import_libraries() -> None:
     # Only a traceback needs them, or formats of log lines that nobody uses.
     import_with("linecache", postpone("tokenize"))
     import_with("traceback", postpone("textwrap"), postpone("tokenize"))
-    import_with("socket", postpone("selectors"))
-    # Only Base85 needs it.
-    import_with("base64", postpone("struct"))
-    with _replace(enum, "_simple_enum", _postpone_private_enum):
-        import_with("ssl")
-    # It asks for a module of Jython, which would be looked for in all folders.
-    import_with("copy", make_module("org"))
-    import_without_patterns(
-        "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
-    )
+    if serves:
+        # Only Base85 needs it.
+        import_with("base64", postpone("struct"))
+        # It asks for a module of Jython, which would be looked for in all folders.
+        import_with("copy", make_module("org"))
+        import_with("socket", postpone("selectors"))
+        with _replace(enum, "_simple_enum", _postpone_private_enum):
+            import_with("ssl")
+        import_without_patterns(
+            "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
+        )
 
 
 def import_validator() -> None:
@@ -98,7 +102,10 @@ class _Pattern:
         return _compile, self._given
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(_compile(*self._given), name)
+        value = getattr(_compile(*self._given), name)
+        # The next time, it is found without a call.
+        vars(self)[name] = value
+        return value
 
 
 class _PrivateEnum:

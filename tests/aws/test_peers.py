@@ -479,10 +479,11 @@ def test_time_of_a_response(
     peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch, send: Callable[[Wire], None]
 ) -> None:
     """The time of a response is that of the whole, and one that is large has no more once nothing comes."""
-    monkeypatch.setattr(tables, "SECONDS", 0.3)
     given_up = threading.Event()
 
     def serve(wire: Wire) -> None:
+        wire.read()
+        wire.send(render(DONE))
         wire.read()
         try:
             send(wire)
@@ -490,6 +491,9 @@ def test_time_of_a_response(
             given_up.set()
 
     aws = connect(peer(serve))
+    # So that the time is not over before there is a connection.
+    batch_write(aws)
+    monkeypatch.setattr(tables, "SECONDS", 0.3)
     began = boottime()
 
     late = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
@@ -499,13 +503,17 @@ def test_time_of_a_response(
 
 def test_time_of_an_object(peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that drips is given up too: the payloads of a batch are fetched before its other messages are."""
-    monkeypatch.setattr("router.runtime.aws.http.objects.RESPONSE_SECONDS", 0.3)
 
     def serve(wire: Wire) -> None:
+        wire.read()
+        wire.send(render(b"first", header="x-amz-request-id", more=['ETag: "e"']))
         wire.read()
         drip_for_ever(wire)
 
     aws = connect(peer(serve))
+    # So that the time is not over before there is a connection.
+    aws.objects.fetch("b", "k", 99, SECONDS)
+    monkeypatch.setattr("router.runtime.aws.http.objects.RESPONSE_SECONDS", 0.3)
     began = boottime()
 
     assert aws.objects.fetch("b", "k", 99_999, SECONDS) == AwsFault("retry", "ReadTimeoutError")

@@ -125,7 +125,10 @@ def test_a_function_in_rust_is_left_out_if_it_is_not_there(functions: Functions)
             "echo 'error: no matching package named `hmac` found' >&2; exit 101",
             "cargo cannot build it: error: no matching",
         ),
-        ("exit 3", "cargo cannot build it: exit code 3"),
+        (
+            "exit 3",
+            "cargo cannot build it: exit code 3; Debian has its crates: apt-get install librust-http-body-util-dev",
+        ),
         ("mkdir -p target/release; : > target/release/benchmark-function", "FOLDER/target/release/benchmark-function"),
     ],
 )

@@ -1,10 +1,9 @@
 """What tests of other rooms use of `router.runtime.aws`."""
 
-from router.runtime.aws import boto
+from router.runtime.aws import RESPONSE_SECONDS, boto
 from router.runtime.aws.boto import DynamoTables
 from router.runtime.aws.calls import (
     CONCURRENT_CALLS,
-    RESPONSE_SECONDS,
     Duration,
     blocking,
     boottime,

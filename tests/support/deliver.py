@@ -5,7 +5,7 @@ from router.runtime.deliver.dead_letters import describe_failure, send_dead_lett
 from router.runtime.deliver.delivery import TOO_COSTLY, Delivery, DeliveryOptions
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
-from router.runtime.deliver.metrics import AGES, LINES_DROPPED, METRICS
+from router.runtime.deliver.metrics import AGES, LINES_DROPPED, METRICS, PAUSES
 from router.runtime.deliver.postponing import IN_FLIGHT_MOST, can_postpone, postpone
 from router.runtime.deliver.telemetry import LOGGER, JsonLines, embedded, log_batch, log_result
 from router.runtime.deliver.time_limits import (
@@ -33,6 +33,7 @@ __all__ = [
     "MAX_PLANNING_SECONDS",
     "MAX_WAIT_SECONDS",
     "METRICS",
+    "PAUSES",
     "QUICK_PLANNING_SECONDS",
     "RESERVE_SECONDS",
     "TOO_COSTLY",

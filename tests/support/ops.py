@@ -23,6 +23,7 @@ from router.tools.deploy.stack import (
     delete_stack,
     discard,
     execute,
+    left_by,
     plan_removal,
     read_result,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "execute",
     "index_updates",
     "keep_version",
+    "left_by",
     "make_document",
     "move_archive",
     "operator_policies",

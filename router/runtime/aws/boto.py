@@ -17,7 +17,8 @@ from botocore.parsers import ResponseParserError
 
 from router.errors import UsageError
 from router.model import Action, Operation
-from router.runtime.aws.calls import RESPONSE_SECONDS, NoThreadError, run_within
+from router.runtime.aws import RESPONSE_SECONDS
+from router.runtime.aws.calls import NoThreadError, run_within
 from router.runtime.aws.faults import read_cancellation, translate
 from router.runtime.aws.protocols import (
     MEASURED,

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
             """Return how many seconds a call may take that starts now."""
 
 
-RESPONSE_SECONDS = 10
-"""To wait for a response, or for more of a large one, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
 """The most calls that are under way at a time, unless there may be more while no service throttles."""
 UNTRIED_CALLS = 40

@@ -157,13 +157,14 @@ def bound_nesting(text: str | bytes) -> None:
         )
 
 
-def bound_skipped(text: str) -> None:
+def bound_skipped(text: str | bytes) -> None:
     """Raise Rejection for a text in which msgspec may skip what `decode_json` refuses.
 
     It skips with all checks but those of numbers.
     """
-    bound_nesting(text)
-    if _MANY_DIGITS in _utf8(text).translate(_DIGITS):
+    data = _utf8(text)
+    bound_nesting(data)
+    if _MANY_DIGITS in data.translate(_DIGITS):
         raise Rejection(OUT_OF_BOUNDS, "a number may have too many digits to be held exactly")
 
 

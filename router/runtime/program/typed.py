@@ -344,8 +344,9 @@ def _compile_plan(
     if schema.nests:
         # What has no type may nest deeper than the stack of a thread takes. For short texts as in `decode_plain`.
         is_short = f"len(body) <= {SHORT} and body.count('{{') + body.count('[') <= {MAX_NESTING}"
-        bound = "bound_skipped(body)" if skips else f"if not ({is_short}): bound_nesting(body)"
-        lines.insert(0, bound)
+        # The bytes are made once, for the bound and for the decoder.
+        bound = ["body = body.encode()", f"bound_{'skipped' if skips else 'nesting'}(body)"]
+        lines = [*(bound if skips else [f"if not ({is_short}):", *_indented(bound)]), *lines]
     tails = frozenset(getter.path for getter in getters if getter.path)
     try:
         lines += _together(functions.checks("data", schema.root, tails))

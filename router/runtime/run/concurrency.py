@@ -39,6 +39,8 @@ SHARE_WINDOW = 100
 They are few enough to notice an outage within ten receives. They are so many that one message of a
 quiet queue, which is received again and again, is a small share.
 """
+RECEIVERS_IN_TURN = 2
+"""While messages are frequent, one receiver polls when the other writes."""
 CPU_WINDOW_SECONDS = 0.05
 """The CPU share is measured over at least this time.
 
@@ -52,7 +54,7 @@ class Round(Struct, frozen=True):
     `received` counts its messages. `full` says that the queue has a backlog and the batch had its
     maximum size. `seconds` is its duration. `throttled` is the share of the queue's latest messages
     that were throttled or met another outage; 0 if none of this round was. `failed` says that the
-    queue could not be read in time.
+    queue could not be read in time. `frequent` says that its messages followed soon.
     """
 
     received: int = 0
@@ -60,6 +62,7 @@ class Round(Struct, frozen=True):
     seconds: float = 0.0
     throttled: float = 0.0
     failed: bool = False
+    frequent: bool = False
 
     @property
     def is_throttled(self) -> bool:
@@ -91,6 +94,11 @@ class Tuning(Struct, frozen=True):
 DEFAULT_TUNING = Tuning()
 
 
+def has_backlog(requested: int, received: int) -> bool:
+    """Return whether a receive indicates that more messages are waiting."""
+    return received >= max(MAX_MESSAGES, requested * BACKLOG_SHARE)
+
+
 class AdaptiveBatch:
     """The number of messages that a receiver requests: `size`, in steps of one full call.
 
@@ -113,11 +121,11 @@ class AdaptiveBatch:
         Return whether the largest batch left a backlog.
         """
         limit = self._limit(received, characters, seconds)
-        has_backlog = received >= max(MAX_MESSAGES, requested * BACKLOG_SHARE)
+        backlog = has_backlog(requested, received)
         as_received = _full_calls(received + MAX_MESSAGES - 1)
-        wanted = 2 * requested if has_backlog else as_received
+        wanted = 2 * requested if backlog else as_received
         self.size = min(limit, wanted)
-        return has_backlog and requested >= limit
+        return backlog and requested >= limit
 
     def reset(self) -> None:
         """Request one call's messages next."""
@@ -212,16 +220,22 @@ class AdaptiveConcurrency:
         self._overloaded_rounds = 0
         self._good_rounds = 0
         self._was_overloaded = False
+        self._least = 1
 
     def update(self, finished: Round, may_grow: Callable[[], bool]) -> None:
         """Adapt the target to a finished round; `may_grow` can veto a further receiver."""
         if finished.failed or finished.is_throttled or not finished.received:
             self.target = max(1, self.target // 2)
+            self._least = 1
             self._was_overloaded = False
         elif finished.full:
             self._update_full(finished, may_grow)
-        elif finished.received < SPARSE_MESSAGES:
-            self.target = max(1, self.target - 1)
+        else:
+            is_idle = self._cpu_share() <= self._tuning.contended_cpu
+            if finished.frequent and is_idle and may_grow():
+                self._least = min(RECEIVERS_IN_TURN, self._limit)
+            is_sparse = finished.received < SPARSE_MESSAGES
+            self.target = max(self._least, self.target - is_sparse)
 
     def add(self, running: int) -> None:
         """Ask for one receiver more than are running, within the limit."""

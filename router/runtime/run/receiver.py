@@ -29,8 +29,10 @@ from router.runtime.run.concurrency import (
     AdaptiveBatch,
     Round,
     ThrottledShare,
+    has_backlog,
 )
 from router.runtime.run.leases import Lease
+from router.runtime.run.long_polls import LongPolls
 from router.runtime.run.outages import Outage, Probe, longest_wait
 from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
 
@@ -51,6 +53,8 @@ SHORT_PAUSE = 0.1
 
 Else they are read during the next receive.
 """
+FREQUENT = 10
+"""Messages are frequent if a receive waits for them less than so many times as long as they take."""
 DELETE_RESERVE = 0.5
 """Seconds; the part of a grace period that is kept free for deletes."""
 
@@ -64,6 +68,7 @@ class QueueState:
         # A busy queue begins and ends many receivers. With a budget of its own, each would wait for
         # long.
         self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
+        self.long_polls = LongPolls(clock)
 
 
 class _BatchDeadline:
@@ -116,6 +121,7 @@ class Receiver:
         self._share = state.share
         self._waits = state.waits.shared()
         self._outage = state.outage
+        self._long_polls = state.long_polls
         self._count = context.count
         self._jitter = timing.jitter
         self._clock = timing.clock
@@ -138,6 +144,7 @@ class Receiver:
         while not self._stop.is_set():
             self.seen_at = self._clock()
             finished = self._try(self._round)
+            self._long_polls.end(self)
             if not self._on_round(self, finished):
                 self._acknowledgements.settle()
                 return
@@ -160,7 +167,14 @@ class Receiver:
         polled = self.polled
         needs_few = self._leases.is_full or self._outage.lasts
         requested = MAX_MESSAGES if needs_few else self._batch.size
-        requested_at = self._clock()
+        if requested == MAX_MESSAGES and not self._long_polls.begin(self):
+            # Responses to deletes are read now, not during the next receive.
+            self._acknowledgements.settle()
+            self._long_polls.wait(self)
+            # Meanwhile the worker may have been stopped, or an outage may have begun.
+            if self._stop.is_set() or self._outage.lasts:
+                return Round(throttled=float(self._outage.lasts))
+        requested_at = self.seen_at = self._clock()
         received = self._receive(requested)
         self._count(polled.queue.name, RECEIVES, 1)
         self._batch.reset()
@@ -182,6 +196,7 @@ class Receiver:
         waited_before = self._waits.waited
         taken_before = self._waits.taken
         began = self._clock()
+        self._long_polls.deliver(self, backlog=has_backlog(requested, len(received)))
         self.busy_since = began
         self._count(polled.queue.name, IN_FLIGHT, len(received))
         try:
@@ -195,10 +210,12 @@ class Receiver:
         ended = self._clock()
         # A few writes that are throttled need no smaller batches, which would delay more of them.
         processing = ended - began - (self._waits.taken - taken_before)
+        self._long_polls.delivered(processing)
         full = self._batch.update(requested, len(received), lease.size, processing)
         # A wait for retries is no contention, which further receivers would increase.
         seconds = ended - self.seen_at - (self._waits.waited - waited_before)
-        return Round(len(received), full, seconds, throttled)
+        frequent = began - requested_at < FREQUENT * processing
+        return Round(len(received), full, seconds, throttled, frequent=frequent)
 
     def _receive(self, count: int) -> list[Record] | AwsFault:
         """Receive messages, while those of the batch before are deleted."""

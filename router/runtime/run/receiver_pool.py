@@ -232,6 +232,7 @@ class _QueueReceivers:
         """Start no further receivers."""
         with self._lock:
             self._closed = True
+        self._state.long_polls.close()
 
     def _start_missing(self) -> None:
         while len(self._threads) < self._concurrency.target and not self._closed:

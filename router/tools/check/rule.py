@@ -6,7 +6,6 @@ pages in `docs/runbooks`.
 Why a registry: docs/decisions/2026-11-26-rules-register-themselves.md
 """
 
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
@@ -21,6 +20,7 @@ from router.model import Code, Path
 from router.prover.budget import ProofBudget
 from router.runtime.config import spec
 from router.runtime.config.secret_values import SecretUse
+from router.runtime.discovery import import_modules
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.load import Program
 from router.runtime.program.schemas.compile import SchemaStore, Validation
@@ -205,7 +205,7 @@ class RuleSet(Generic[SubjectT]):
         """Import the modules of the package, and return their rules in the order of their first
         codes.
         """
-        _import_all(self._package)
+        _import_rules(self._package)
         return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
 
 
@@ -215,8 +215,17 @@ rule = RULES.register
 
 
 @cache
+def _import_rules(package: str) -> None:
+    """Import all modules of a package; there are no packages in it."""
+    import_modules(package, import_module(package).__path__)
+
+
+@cache
 def _import_all(package: str) -> None:
     """Import all modules of a package and of the packages in it."""
+    # Which takes more than to list the modules of rules does, and is for explanations.
+    import pkgutil
+
     for info in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
         import_module(info.name)
 

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +110,8 @@ class Commands(click.Group):
         """Return the command of arguments; an unknown one ends with the one that is like it."""
         name = args[0]
         if name not in commands() and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # which the right names do without
+
             near = get_close_matches(name, commands())
             did_you_mean = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"No such command '{name}'.{did_you_mean}")

@@ -25,6 +25,7 @@ from router.tools.deploy.stack import (
     delete_stack,
     first_failure,
     is_absent,
+    left_by,
     plan_removal,
     require_own,
 )
@@ -82,8 +83,7 @@ def _undeploy(
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
     name, console = stack.name, output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)
-    tables = [each.name for each in planned if each.kept and each.type == TABLE]
-    queues = [each.name for each in planned if each.kept and each.type == QUEUE]
+    tables, queues = left_by(planned, TABLE), left_by(planned, QUEUE)
     if not as_json:
         _show(planned, delete_tables)
     words = _words(name, planned, bool(tables) and delete_tables)
@@ -113,9 +113,10 @@ def _undeploy(
 def _show(planned: Sequence[PlannedRemoval], delete_tables: bool) -> None:
     rows = []
     for each in planned:
-        kept = each.kept and not (delete_tables and each.kind == "table")
+        kept = each.kept and not (delete_tables and each.kind == "table" and not each.owner)
         mark = "[green]kept[/]" if kept else "[red]DELETED[/]"
-        rows.append((mark, each.kind, literal(each.name), "" if kept else _loss(each)))
+        owner = f"nothing: the stack '{literal(each.owner)}' has it now" if each.owner else ""
+        rows.append((mark, each.kind, literal(each.name), owner if kept else _loss(each)))
     print_table(("", "resource", "name", "what is lost"), rows)
 
 

@@ -18,8 +18,10 @@ from router.tools.control_plane.template_yaml import LongForms
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 _DELETED = "DELETE_COMPLETE"
-_LEFT = (_DELETED, "DELETE_SKIPPED")
-"""The statuses of resources that a stack no longer has; what is skipped was retained."""
+SKIPPED = "DELETE_SKIPPED"
+"""The status of a resource that was retained when its stack was deleted, also if that failed."""
+_LEFT = (_DELETED, SKIPPED)
+"""The statuses of resources that a stack no longer has."""
 _MOST_DESCRIBED = 100
 """As many resources of a stack as DescribeStackResources returns:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html"""

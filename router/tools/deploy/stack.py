@@ -14,6 +14,7 @@ from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, count_messages
 from router.tools.control_plane.resource_changes import ResourceChange
 from router.tools.control_plane.stacks import (
+    SKIPPED,
     Stack,
     StackEvent,
     Stacks,
@@ -307,13 +308,17 @@ def with_reason(result: DeploymentResult, reason: str) -> DeploymentResult:
 
 
 class PlannedRemoval(Struct, frozen=True):
-    """What happens to one resource: `messages` counts those of a deleted queue, None if the count is unknown."""
+    """What happens to one resource: `messages` counts those of a deleted queue, None if the count is unknown.
+
+    `owner` is the stack that has it now, if an earlier removal left it behind.
+    """
 
     name: str
     kind: str
     type: str
     kept: bool
     messages: int | None = 0
+    owner: str = ""
 
 
 def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[PlannedRemoval, ...]:
@@ -327,11 +332,17 @@ def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Plan
         kept = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
         counts = each.type == QUEUE and not kept and each.physical_id
         messages = count_messages(sqs, each.physical_id) if counts else 0
+        owner = stacks.stack_of(each.type, each.physical_id) if each.status == SKIPPED else ""
         name = resource_name(each.type, each.logical_id, each.physical_id)
-        planned.append(PlannedRemoval(name, kind_of(each.type), each.type, kept, messages))
+        planned.append(PlannedRemoval(name, kind_of(each.type), each.type, kept, messages, owner))
     return tuple(
         sorted(planned, key=lambda each: (each.kept, each.type != QUEUE, each.kind, each.name))
     )
+
+
+def left_by(planned: Sequence[PlannedRemoval], type_: str) -> list[str]:
+    """Return the names of resources of a type that a removal leaves behind, but for those of other stacks."""
+    return [each.name for each in planned if each.kept and each.type == type_ and not each.owner]
 
 
 def delete_stack(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:

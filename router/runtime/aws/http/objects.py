@@ -13,7 +13,8 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
+from router.runtime.aws import RESPONSE_SECONDS
+from router.runtime.aws.calls import CallTimeout, boottime
 from router.runtime.aws.faults import translate
 from router.runtime.aws.http.connections import Connections, Exchange, PendingRequest
 from router.runtime.aws.http.endpoints import find_bucket, is_host

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from router.model import Record
+from router.runtime.aws import RESPONSE_SECONDS
 from router.runtime.aws.calls import (
     MOST_CALLS,
-    RESPONSE_SECONDS,
     CallTimeout,
     PolledCalls,
     blocking,

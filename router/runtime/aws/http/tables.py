@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Raw
 
 from router.model import Action, AttributeValue, Operation
-from router.runtime.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
+from router.runtime.aws import RESPONSE_SECONDS
+from router.runtime.aws.calls import CallTimeout, boottime
 from router.runtime.aws.faults import read_cancellation
 from router.runtime.aws.http.service import FailedCall, JsonService, PendingCall, decode_object
 from router.runtime.aws.protocols import (

@@ -3,7 +3,6 @@
 A config without plugins needs nothing else of this package.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -24,7 +23,6 @@ ObserverHook = Literal["router_outcome", "router_batch_done", "router_stop"]
 Observer = tuple[str, Callable[[Any], Any]]
 """A plugin's name and its implementation of a hook with one argument."""
 
-_LOG = logging.getLogger("router.plugins")
 _Step = TypeVar("_Step")
 
 
@@ -108,7 +106,10 @@ class Plugins(Struct, frozen=True, weakref=True):
                 raise
             except BaseException as error:
                 # A plugin that calls sys.exit() must not end the router.
-                _LOG.error("%s", PluginError(plugin, hook, error))
+                # A check does without the module, as do most starts of its process.
+                import logging
+
+                logging.getLogger("router.plugins").error("%s", PluginError(plugin, hook, error))
 
 
 def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:

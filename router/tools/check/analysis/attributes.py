@@ -114,7 +114,11 @@ class InferredAttribute(Struct, frozen=True):
 
 def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
     """Infer an attribute of a route, once for all rules."""
-    return route.facts(attribute).once("inferred", lambda: _infer(route, attribute))
+    facts = route.facts(attribute)
+    if facts.inferred is None:
+        facts.inferred = facts.once("inferred", lambda: _infer(route, attribute))
+    found: InferredAttribute = facts.inferred
+    return found
 
 
 def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:

@@ -163,6 +163,8 @@ class AttributeFacts:
         self.attribute = attribute
         self.uses = read.uses
         """The expressions of the attribute."""
+        self.inferred: Any = None
+        """What `infer` returns, which rules ask for fifty times a route; None before."""
         self._read = read
         self._messages = messages
         self._known = known

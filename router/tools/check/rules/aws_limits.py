@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from router.codes import declare
 from router.model import Path
-from router.runtime.aws.calls import RESPONSE_SECONDS
+from router.runtime.aws import RESPONSE_SECONDS
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.environment import stands_for_unset

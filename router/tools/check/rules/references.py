@@ -2,20 +2,13 @@
 a route needs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from router.codes import declare
 from router.model import Path
-from router.prover import predicates
-from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
 from router.runtime.config.findings import did_you_mean
 from router.runtime.config.merge import SECTIONS, resolve_inside
-from router.runtime.program.expressions.compile import NO_TREES
-from router.runtime.program.redact_settings import read_redact
-from router.runtime.program.redacted_routes import find_needs
-from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
-from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 
 UNKNOWN_OWNER = declare(
@@ -88,113 +81,46 @@ NEEDED = declare(
     "sent again by their sender.",
     "warning",
 )
-_TELLING_TYPE = frozenset(
-    (
-        "type",
-        "title",
-        "description",
-        "examples",
-        "default",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-        "$comment",
-        "$ref",
-    )
-)
-"""Keywords that what replaces a value satisfies or not as the value did, and those that constrain nothing."""
 
 
 @rule(UNDECLARED, NOT_DECIDED)
 def check_declared(subject: Subject) -> Iterator[Found]:
     """Report paths of `redact` that none of the schemas of its routes declares."""
     routes = subject.by_queue
-    for name, queue in subject.config.queues.items():
+    for name, queue in _redacting(subject):
+        from router.tools.check.analysis.redacted_values import undeclared_paths
+
         indexes = [route.index for route in routes.get(name, ())]
-        for position, given in enumerate(queue.redact):
-            path = next((each for each in read_redact(queue).paths if each.text == given), None)
-            if path is None or any(
-                index and _is_declared(index, (), path.steps) for index in indexes
-            ):
-                continue
+        for position, text in undeclared_paths(queue, indexes):
             where = ("queues", name, "redact", position)
             if all(index is not None and index.complete for index in indexes):
                 advice = "correct the path, or declare it in the schema"
                 yield Found(
-                    UNDECLARED, f"no schema of queue '{name}' declares '{path.text}'", where, advice
+                    UNDECLARED, f"no schema of queue '{name}' declares '{text}'", where, advice
                 )
             else:
-                sentence = f"nothing tells whether messages of queue '{name}' have '{path.text}'"
+                sentence = f"nothing tells whether messages of queue '{name}' have '{text}'"
                 yield Found(NOT_DECIDED, sentence, where, "declare it in a schema of its routes")
 
 
 @rule(NEEDED)
 def check_needed(subject: Subject) -> Iterator[Found]:
     """Report where a route reads a value that its queue redacts."""
+    redacting = dict(_redacting(subject))
     for name, routes in subject.by_queue.items():
-        redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
-        for route in routes if redacted.paths or redacted.attributes else ():
+        if name not in redacting:
+            continue
+        from router.tools.check.analysis.redacted_values import needs_of
+
+        for route in routes:
             named = None if route.route.plugins is None else route.route.plugins
             plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
                 named
             )
-            yield from _needed(route, redacted, plugins=bool(plugins))
+            for need in needs_of(route, redacting[name], plugins=bool(plugins)):
+                yield Found(NEEDED, need.sentence, need.path, need.advice, key=need.key)
 
 
-def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> bool:
-    """Return whether a schema describes the value at a path."""
-    if not steps:
-        return bool(index.at(before))
-    if steps[0] == EVERY:
-        # A name that no schema can have declared is described by `additionalProperties` and
-        # patterns.
-        return any(
-            _is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0")
-        )
-    step = predicates.EACH if steps[0] == EACH else str(steps[0])
-    return _is_declared(index, (*before, step), steps[1:])
-
-
-def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
-    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints
-    of its schema.
-    """
-    settings = route.route
-    keys = set(route.table.key) if route.table else set[str]()
-    needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
-    advice = "map something else, or do without redacting it"
-    if plugins or settings.item is None:
-        for name in sorted(needs.mapping):
-            what = "has a plugin that may read it" if plugins else "stores the whole message"
-            yield Found(
-                NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
-            )
-        return
-    for each in route.settings:
-        where = (*route.path, *each.path)
-        for name in sorted(needs.paths[each.setting]):
-            sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
-            yield Found(NEEDED, sentence, where, advice)
-    for name in sorted(needs.mapped or ()):
-        what = "key attribute" if name in keys else "attribute"
-        yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)
-    yield from _constrained(route, redacted.paths)
-
-
-def _constrained(route: AnalyzedRoute, paths: Sequence[RedactedPath]) -> Iterator[Found]:
-    """Yield the paths whose values the schema constrains by more than their type."""
-    index = route.index
-    for path in paths if index else ():
-        if index is None or EVERY in path.steps:
-            continue
-        steps = tuple(predicates.EACH if step == EACH else str(step) for step in path.steps)
-        more = sorted(
-            {key for place in index.at(steps) for key in place.content if key not in _TELLING_TYPE}
-        )
-        if more:
-            sentence = (
-                f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value"
-            )
-            yield Found(
-                NEEDED, sentence, (*route.path, "schema"), "let the schema ask for its type only"
-            )
+def _redacting(subject: Subject) -> list[tuple[str, spec.Queue]]:
+    """Return the queues that redact values, by name: without any, a check does without the modules."""
+    return [(name, queue) for name, queue in subject.config.queues.items() if queue.redact]

@@ -21,6 +21,7 @@ EMPTY = Round(seconds=10)
 SPARSE = Round(received=4, seconds=0.1)
 PARTIAL = Round(received=5, seconds=0.1)
 FAILED = Round(failed=True)
+FREQUENT = Round(received=1, seconds=0.1, frequent=True)
 THROTTLED = Round(received=50, full=True, seconds=0.5, throttled=0.5)
 HOT = Round(received=50, full=True, seconds=0.5, throttled=0.02)
 
@@ -62,6 +63,30 @@ def targets_after(
 def test_targets(rounds: list[Round], targets: list[int]) -> None:
     """A full round adds one, a sparse one removes one, an empty, a failed or a throttled one halves the target."""
     assert targets_after(AdaptiveConcurrency(4), *rounds) == targets
+
+
+@pytest.mark.parametrize(
+    ("rounds", "targets"),
+    [
+        ([FREQUENT] * 3, [2, 2, 2]),
+        ([FREQUENT, SPARSE, SPARSE], [2, 2, 2]),
+        ([FREQUENT, EMPTY, SPARSE], [2, 1, 1]),
+        ([*[full()] * 3, FREQUENT, SPARSE, SPARSE], [2, 3, 4, 3, 2, 2]),
+    ],
+)
+def test_two_in_turn(rounds: list[Round], targets: list[int]) -> None:
+    """While messages are frequent, a second receiver stays until a round is empty."""
+    assert targets_after(AdaptiveConcurrency(4), *rounds) == targets
+
+
+@pytest.mark.parametrize(
+    ("limit", "share", "may_grow"), [(1, 0.0, True), (4, 0.8, True), (4, 0.0, False)], ids=["limit", "CPU", "leases"]
+)
+def test_no_second_one(limit: int, share: float, may_grow: bool) -> None:
+    """Where no receiver may be added, and where the process is busy."""
+    concurrency = AdaptiveConcurrency(limit, lambda: share)
+
+    assert targets_after(concurrency, FREQUENT, FREQUENT, may_grow=lambda: may_grow) == [1, 1]
 
 
 def test_growth_is_not_permitted() -> None:

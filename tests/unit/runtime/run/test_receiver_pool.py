@@ -12,10 +12,12 @@ from msgspec import structs
 from router.model import Summary
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
+from router.runtime.run.long_polls import LongPolls
 from router.runtime.run.polling import Meters, PolledQueue
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
+from tests.support.deliver import PAUSES
 
 GRACE = 60.0
 EVER = float("inf")
@@ -200,6 +202,149 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
     assert pool.is_alive(boottime())
 
 
+def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The receivers that have begun to wait for their turn, from now on."""
+    waits: list[object] = []
+    wait = LongPolls.wait
+
+    def wait_for_turn(polls: LongPolls, receiver: object) -> None:
+        waits.append(receiver)
+        wait(polls, receiver)
+
+    monkeypatch.setattr(LongPolls, "wait", wait_for_turn)
+    return waits
+
+
+def test_another_one_polls_during_a_write(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """If messages are frequent: what is sent meanwhile does not wait until the write is over."""
+    batches = iter([messages("first"), messages("slow"), messages("sent meanwhile")])
+    slow, empty = Gate(), Gate()
+    writing = False
+
+    def receive(*given: Any) -> Any:
+        batch = next(batches, None)
+        if not batch:
+            with blocking:
+                empty.pass_()
+        return batch or []
+
+    write = tables.batch_write
+
+    def batch_write(*given: Any) -> Any:
+        nonlocal writing
+        if "slow" in repr(given) and not writing:
+            writing = True
+            with blocking:
+                slow.pass_()
+        return write(*given)
+
+    queues.receive = receive
+    tables.batch_write = batch_write
+    pool = make_pool(2)
+    pool.start()
+
+    wait_until(lambda: "sent meanwhile" in tables.items)
+
+    assert sorted(tables.items) == ["first", "sent meanwhile"]
+    slow.open()
+    empty.open()
+
+
+def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While messages are frequent, one of two receivers polls; the other one ends at once when the pool stops."""
+    waits = record_waits(monkeypatch)
+    queues.received.extend([messages("a"), messages("b"), messages("c")])
+    polling = Gate()
+
+    def on_receive() -> None:
+        if not queues.received:
+            with blocking:
+                polling.pass_()
+
+    queues.on_receive = on_receive
+    pool = make_pool(2)
+    pool.start()
+    wait_until(lambda: polling.waiting and waits)
+    pool.stop(GRACE)
+    wait_until(lambda: len(threads_of_receivers()) == 1)
+
+    assert polling.waiting == 1
+    polling.open()
+
+
+def test_no_poll_after_an_outage_began(
+    aws: Aws, queues: Any, tables: Any, compile_: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the receiver waited for its turn: the messages would use up a receive for nothing."""
+    monkeypatch.setattr("router.runtime.run.long_polls.SHARE", 1e9)
+    waits = record_waits(monkeypatch)
+    queues.received.extend([messages("a"), messages("b", "c", "d"), messages("e")])
+    receives: list[int] = []
+    pauses: list[str] = []
+    write = tables.batch_write
+
+    def batch_write(*given: Any) -> Any:
+        if len(receives) == 1:
+            return write(*given)
+        with blocking:
+            wait_until(lambda: waits)
+        return WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400))
+
+    def count(queue: str, name: str, number: float) -> None:
+        if name == PAUSES:
+            pauses.append(queue)
+
+    queues.on_receive = lambda: receives.append(len(receives))
+    tables.batch_write = batch_write
+    program = compile_()
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
+    tuning = structs.replace(UNTIMED, receivers=2)
+    pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(count=count), tuning)
+    pool.start()
+    wait_until(lambda: pauses)
+    found = len(receives)
+    pool.stop(GRACE)
+
+    assert (found, pool.join(boottime() + GRACE)) == (2, True)
+
+
+def test_deletes_are_settled_before_a_receiver_waits(
+    aws: Aws, overlapping: Any, queues: Any, tables: Any, compile_: Any, messages: Any
+) -> None:
+    """While another one polls: the responses are not left until it polls again itself."""
+    batches = iter([messages("first"), messages("last")])
+    polling = Gate()
+
+    def receive(*given: Any) -> Any:
+        batch = next(batches, None)
+        if not batch:
+            with blocking:
+                polling.pass_()
+        return batch or []
+
+    write = tables.batch_write
+
+    def batch_write(*given: Any) -> Any:
+        if "last" in repr(given):
+            with blocking:
+                wait_until(lambda: polling.waiting)
+        return write(*given)
+
+    queues.receive = receive
+    tables.batch_write = batch_write
+    polled = PolledQueue(compile_().engine.queues["q"], "url", 30, 10)
+    program = compile_()
+    tuning = structs.replace(UNTIMED, receivers=2)
+    pool = ReceiverPool(program, [polled], Aws(tables, overlapping), Leases(queues), Meters(), tuning)
+    pool.start()
+    wait_until(lambda: "deleted last" in overlapping.steps)
+    before = polling.waiting
+    pool.stop(GRACE)
+    polling.open()
+
+    assert (before, pool.join(boottime() + GRACE)) == (1, True)
+
+
 def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
     """If the only receiver has been processing for long, another one polls."""
     written, asked = Gate(), Gate()
@@ -375,7 +520,7 @@ def test_paused(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None
     pool.start()
     pool.receivers[0].busy_since = boottime() - BUSY_SECONDS
     pool.unblock()
-    wait_until(lambda: asked.waiting == 2)
+    wait_until(lambda: asked.waiting and len(pool.receivers) == 2)
     before = pool.paused
 
     asked.open()
@@ -413,11 +558,11 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     calls = itertools.count()
 
     def receive(*given: Any) -> Any:
-        # A full batch adds a receiver; a message alone removes the one that gets it.
+        # A full batch adds a receiver; a message alone removes the one that gets it, if more than two poll.
         match next(calls):
-            case 0:
-                return messages(*map(str, range(10)))
-            case 1:
+            case 0 | 1 as call:
+                return messages(*[f"{call}-{number}" for number in range(10)])
+            case 2:
                 return messages("last")
         polling.pass_()
         return []
@@ -433,10 +578,10 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     program = compile_()
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
     aws = Aws(aws.tables, overlapping)
-    tuning = structs.replace(ONE_CALL, receivers=2)
+    tuning = structs.replace(ONE_CALL, receivers=3)
     pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(), tuning)
     pool.start()
-    wait_until(lambda: deleting.waiting and len(pool.receivers) == 1)
+    wait_until(lambda: deleting.waiting and len(pool.receivers) == 2)
     pool.stop(GRACE)
     polling.open()
     early = pool.join(boottime() + 0.3)

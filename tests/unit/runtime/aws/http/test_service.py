@@ -255,7 +255,9 @@ def test_no_http(answer: bytes, server: Server, service: JsonService) -> None:
 def test_too_slow(server: Server, service: JsonService) -> None:
     """A response that does not come in time is a transient fault."""
     done = threading.Event()
-    server.script = [lambda request: None if done.wait(SECONDS) else b""]
+    server.script = [says({}), lambda request: None if done.wait(SECONDS) else b""]
+    # So that the time is not over before there is a connection.
+    service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
     answer = service.begin("A", b"{}", CallTimeout(0.2), decode_object).finish()
     done.set()
     assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
@@ -429,7 +431,9 @@ def test_no_keys_once_the_clock_is_corrected(server: Server) -> None:
 def test_late(server: Server, service: JsonService) -> None:
     """A call that is late is not waited for, however long it may take."""
     done = threading.Event()
-    server.script = [lambda request: None if done.wait(SECONDS) else b""]
+    server.script = [says({}), lambda request: None if done.wait(SECONDS) else b""]
+    # A call that is late before there is a connection is another fault.
+    service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
 
     answer = service.begin("A", b"{}", CallTimeout(1000), decode_object).finish(late=True)
     done.set()
