@@ -24,7 +24,8 @@ from types import ModuleType
 from typing import Any
 
 _compile = re.compile
-_make_enum: Callable[..., Callable[[type], Any]] = vars(enum)["_simple_enum"]
+_make_enum: Callable[..., Callable[[type], Any]] | None = getattr(enum, "_simple_enum", None)
+"""What `ssl` makes enumerations with. It is private: a new version of Python may be without it."""
 
 
 def import_libraries(*, serves: bool = True) -> None:
@@ -59,8 +60,9 @@ def import_libraries(*, serves: bool = True) -> None:
         # It asks for a module of Jython, which would be looked for in all folders.
         import_with("copy", make_module("org"))
         import_with("socket", postpone("selectors"))
-        with _replace(enum, "_simple_enum", _postpone_private_enum):
-            import_with("ssl")
+        if _make_enum:
+            with _replace(enum, "_simple_enum", _postpone_private_enum):
+                import_with("ssl")
         import_without_patterns(
             "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
         )
@@ -127,6 +129,7 @@ class _PrivateEnum:
 
 def _postpone_private_enum(*given: Any, **named: Any) -> Callable[[type], Any]:
     """Return what decorates the members of an enumeration, as that of `enum`."""
+    assert _make_enum
     decorate = _make_enum(*given, **named)
 
     def postpone_private(members: type) -> Any:
