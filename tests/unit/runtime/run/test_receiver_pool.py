@@ -202,6 +202,12 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
     assert pool.is_alive(boottime())
 
 
+@pytest.fixture
+def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages are frequent, also if this process stood still while one was received."""
+    monkeypatch.setattr("router.runtime.run.receiver.FREQUENT", float("inf"))
+
+
 def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The receivers that have begun to wait for their turn, from now on."""
     waits: list[object] = []
@@ -215,6 +221,7 @@ def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return waits
 
 
+@pytest.mark.usefixtures("frequent")
 def test_another_one_polls_during_a_write(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None:
     """If messages are frequent: what is sent meanwhile does not wait until the write is over."""
     batches = iter([messages("first"), messages("slow"), messages("sent meanwhile")])
@@ -250,6 +257,7 @@ def test_another_one_polls_during_a_write(make_pool: Any, tables: Any, queues: A
     empty.open()
 
 
+@pytest.mark.usefixtures("frequent")
 def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While messages are frequent, one of two receivers polls; the other one ends at once when the pool stops."""
     waits = record_waits(monkeypatch)
@@ -272,6 +280,7 @@ def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monk
     polling.open()
 
 
+@pytest.mark.usefixtures("frequent")
 def test_no_poll_after_an_outage_began(
     aws: Aws, queues: Any, tables: Any, compile_: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +317,7 @@ def test_no_poll_after_an_outage_began(
     assert (found, pool.join(boottime() + GRACE)) == (2, True)
 
 
+@pytest.mark.usefixtures("frequent")
 def test_deletes_are_settled_before_a_receiver_waits(
     aws: Aws, overlapping: Any, queues: Any, tables: Any, compile_: Any, messages: Any
 ) -> None:
