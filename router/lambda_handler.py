@@ -21,6 +21,7 @@ import_stubs.import_libraries()
 import base64
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from importlib import import_module
 from math import inf
 from operator import itemgetter
 from pathlib import Path
@@ -36,7 +37,7 @@ from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault, QueueAttributes
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.deliver.delivery import Delivery, DeliveryOptions, import_fetcher
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LINE_FIELDS,
@@ -368,7 +369,7 @@ PROGRAM = _load()
 # Lambda gives a function a whole processor while it is loaded, and less for an invocation.
 import_clients(fetches=PROGRAM.fetches)
 if PROGRAM.fetches:
-    import_fetcher()
+    import_module("router.runtime.deliver.payloads")
 TRACER = _make_tracer(os.environ)
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()

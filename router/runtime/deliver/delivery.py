@@ -110,13 +110,6 @@ class _Batch(Struct):
     """The outcomes by route, if they are counted."""
 
 
-def import_fetcher() -> "type[Fetcher]":
-    """Import what fetches payloads from S3, which a program without pointers does without."""
-    from router.runtime.deliver.payloads import Fetcher
-
-    return Fetcher
-
-
 class Delivery:
     """Delivers batches of one program through one connection; keeps no message between batches."""
 
@@ -139,7 +132,9 @@ class Delivery:
         self._durations = [self._writer.duration]
         self._fetcher: Fetcher | None = None
         if program.fetches:
-            self._fetcher = import_fetcher()(aws, clock)
+            from router.runtime.deliver import payloads  # which other programs do without
+
+            self._fetcher = payloads.Fetcher(aws, clock)
             self._durations.append(self._fetcher.duration)
         self.final_duration = Duration()
         self._process = os.getpid()
