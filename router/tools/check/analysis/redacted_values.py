@@ -11,7 +11,7 @@ from router.runtime.config import spec
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.redact_settings import read_redact
 from router.runtime.program.redacted_routes import find_needs
-from router.runtime.program.redaction import EACH, EVERY, RedactedPath, Steps
+from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 
 _TELLING_TYPE = frozenset(
@@ -44,8 +44,9 @@ def undeclared_paths(
     queue: spec.Queue, indexes: Sequence[SchemaIndex | None]
 ) -> Iterator[tuple[int, str]]:
     """Yield the paths of `redact` that none of some schemas declares, with their positions."""
+    paths = {each.text: each for each in read_redact(queue).paths}
     for position, given in enumerate(queue.redact):
-        path = next((each for each in read_redact(queue).paths if each.text == given), None)
+        path = paths.get(given) if isinstance(given, str) else None
         if path is None or any(index and _is_declared(index, (), path.steps) for index in indexes):
             continue
         yield position, path.text
@@ -65,13 +66,10 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
     return _is_declared(index, (*before, step), steps[1:])
 
 
-def needs_of(route: AnalyzedRoute, queue: spec.Queue, *, plugins: bool) -> Iterator[Need]:
+def needs_of(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Need]:
     """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints
     of its schema.
     """
-    redacted = read_redact(queue)
-    if not redacted.paths and not redacted.attributes:
-        return
     settings = route.route
     keys = set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)

@@ -110,14 +110,16 @@ def check_needed(subject: Subject) -> Iterator[Found]:
     for name, routes in subject.by_queue.items():
         if name not in redacting:
             continue
+        from router.runtime.program.redact_settings import read_redact
         from router.tools.check.analysis.redacted_values import needs_of
 
-        for route in routes:
+        redacted = read_redact(redacting[name])
+        for route in routes if redacted.paths or redacted.attributes else ():
             named = None if route.route.plugins is None else route.route.plugins
             plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
                 named
             )
-            for need in needs_of(route, redacting[name], plugins=bool(plugins)):
+            for need in needs_of(route, redacted, plugins=bool(plugins)):
                 yield Found(NEEDED, need.sentence, need.path, need.advice, key=need.key)
 
 

@@ -13,7 +13,7 @@ from router.model import Summary
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
 from router.runtime.run.long_polls import LongPolls
-from router.runtime.run.polling import Meters, PolledQueue
+from router.runtime.run.polling import Count, Meters, PolledQueue, ignore_count
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
@@ -67,12 +67,15 @@ def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Re
         urls: str = "u",
         meter: Callable[[Summary], None] = lambda summary: None,
         tuning: Tuning = DEFAULT_TUNING,
+        count: Count = ignore_count,
+        clients: Aws = aws,
         **options: Any,
     ) -> ReceiverPool:
         program = compile_(**config)
         polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
         tuning = structs.replace(tuning, receivers=limit)
-        pool = ReceiverPool(program, polled, aws, Leases(queues), Meters(meter), tuning, **options)
+        meters = Meters(meter, count)
+        pool = ReceiverPool(program, polled, clients, Leases(queues), meters, tuning, **options)
         pools.append(pool)
         return pool
 
@@ -282,7 +285,7 @@ def test_one_waits_for_messages(make_pool: Any, queues: Any, messages: Any, monk
 
 @pytest.mark.usefixtures("frequent")
 def test_no_poll_after_an_outage_began(
-    aws: Aws, queues: Any, tables: Any, compile_: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
+    make_pool: Any, queues: Any, tables: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the receiver waited for its turn: the messages would use up a receive for nothing."""
     monkeypatch.setattr("router.runtime.run.long_polls.SHARE", 1e9)
@@ -305,21 +308,16 @@ def test_no_poll_after_an_outage_began(
 
     queues.on_receive = lambda: receives.append(len(receives))
     tables.batch_write = batch_write
-    program = compile_()
-    polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
-    tuning = structs.replace(UNTIMED, receivers=2)
-    pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(count=count), tuning)
+    pool = make_pool(2, tuning=UNTIMED, count=count)
     pool.start()
     wait_until(lambda: pauses)
-    found = len(receives)
-    pool.stop(GRACE)
 
-    assert (found, pool.join(boottime() + GRACE)) == (2, True)
+    assert len(receives) == 2
 
 
 @pytest.mark.usefixtures("frequent")
 def test_deletes_are_settled_before_a_receiver_waits(
-    aws: Aws, overlapping: Any, queues: Any, tables: Any, compile_: Any, messages: Any
+    overlapping: Any, make_pool: Any, queues: Any, tables: Any, messages: Any
 ) -> None:
     """While another one polls: the responses are not left until it polls again itself."""
     batches = iter([messages("first"), messages("last")])
@@ -342,17 +340,12 @@ def test_deletes_are_settled_before_a_receiver_waits(
 
     queues.receive = receive
     tables.batch_write = batch_write
-    polled = PolledQueue(compile_().engine.queues["q"], "url", 30, 10)
-    program = compile_()
-    tuning = structs.replace(UNTIMED, receivers=2)
-    pool = ReceiverPool(program, [polled], Aws(tables, overlapping), Leases(queues), Meters(), tuning)
+    pool = make_pool(2, tuning=UNTIMED, clients=Aws(tables, overlapping))
     pool.start()
     wait_until(lambda: "deleted last" in overlapping.steps)
-    before = polling.waiting
-    pool.stop(GRACE)
-    polling.open()
 
-    assert (before, pool.join(boottime() + GRACE)) == (1, True)
+    assert polling.waiting == 1
+    polling.open()
 
 
 def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
