@@ -115,7 +115,11 @@ class ServiceClient:
             raise _explain(f"{self._name}:{operation}", error) from None
 
 
-def connect_services(names: tuple[str, ...]) -> Mapping[str, ServiceClient]:
+Services = Mapping[str, ServiceClient]
+"""The clients of services, by their names."""
+
+
+def connect_services(names: tuple[str, ...]) -> Services:
     """Make the clients of services by name, from the environment; raises UsageError (no region)."""
     return {
         name: ServiceClient(name, client)
@@ -176,14 +180,13 @@ def read_table(dynamodb: ServiceClient, name: str) -> ExistingTable | None:
         if error.code in ABSENT:
             return None
         raise
+    expires = expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
     return ExistingTable(
         read_key_schema(table),
         int(table["ItemCount"]),
         len(table.get("GlobalSecondaryIndexes", ())) + len(table.get("LocalSecondaryIndexes", ())),
         table.get("BillingModeSummary", {}).get("BillingMode") != "PAY_PER_REQUEST",
-        expiry.get("AttributeName", "")
-        if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
-        else "",
+        expiry.get("AttributeName", "") if expires else "",
     )
 
 

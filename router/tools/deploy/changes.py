@@ -6,6 +6,7 @@ Messages or items are lost with a queue or table, or by a change of some of its 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -19,7 +20,16 @@ from router.tools.control_plane.resource_changes import (
     is_aws_tag,
 )
 from router.tools.deploy.queue_parts import QUEUE_PREFIX, QueuePart
-from router.tools.deploy.table_definitions import INDEXES, indexes_of, is_same_table
+from router.tools.deploy.table_definitions import (
+    INDEXES,
+    Properties,
+    Template,
+    Values,
+    indexes_of,
+    is_same_table,
+    resource_of,
+    substitute_text,
+)
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""
@@ -34,7 +44,6 @@ _TAGS = ["Properties", "Tags"]
 _POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _PROTECTION = "DeletionProtectionEnabled"
 _RECOVERY = "PointInTimeRecoverySpecification"
-_REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
 Verb = Literal[
     "add",
@@ -75,13 +84,6 @@ _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""
 
 
-def substitute_text(text: str, values: Mapping[str, str]) -> str:
-    """Return an argument of `Fn::Sub` with the values of parameters, or "" if it needs more than these."""
-    if any(not escaped and name not in values for escaped, name in _REFERENCE.findall(text)):
-        return ""
-    return _REFERENCE.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], text)
-
-
 class PropertyChange(Struct, frozen=True):
     """A property of a resource and its values; None where it is not set. A value may hold intrinsic functions."""
 
@@ -93,17 +95,17 @@ class PropertyChange(Struct, frozen=True):
 class TemplateVersion(Struct, frozen=True):
     """A template and the values of its parameters."""
 
-    body: Mapping[str, Any]
-    values: Mapping[str, str] = {}
+    body: Template
+    values: Values = {}
 
-    def properties(self, logical_id: str) -> Mapping[str, Any]:
+    def properties(self, logical_id: str) -> Properties:
         """Return the properties of a resource, with the values of parameters; none if there is no such resource."""
-        properties = self.body.get("Resources", {}).get(logical_id, {}).get("Properties", {})
+        properties = resource_of(self.body, logical_id).get("Properties", {})
         return {name: self.resolve(value) for name, value in properties.items()}
 
     def attributes(self, logical_id: str) -> Mapping[str, Any]:
         """Return the attributes of a resource that decide what becomes of it later."""
-        resource = self.body.get("Resources", {}).get(logical_id, {})
+        resource = resource_of(self.body, logical_id)
         return {name: resource[name] for name in _POLICIES if name in resource}
 
     def resolve(self, value: Any) -> Any:
@@ -139,19 +141,17 @@ def compare_properties(
     Before, it has what was changed by hand (`drift`), and otherwise what the old template says.
     """
     before = {
-        **with_drift(old.properties(logical_id), drift),
+        **_with_drift(old.properties(logical_id), drift),
         **old.attributes(logical_id),
     }
     after = {**new.properties(logical_id), **new.attributes(logical_id)}
-    names = dict.fromkeys([*after, *before])
-    return tuple(
-        PropertyChange(name, before.get(name), after.get(name))
-        for name in names
-        if before.get(name) != after.get(name)
+    compared = (
+        PropertyChange(name, before.get(name), after.get(name)) for name in {**after, **before}
     )
+    return tuple(each for each in compared if each.before != each.after)
 
 
-def with_drift(properties: Mapping[str, Any], drift: Iterable[DriftedValue]) -> Mapping[str, Any]:
+def _with_drift(properties: Properties, drift: Iterable[DriftedValue]) -> Properties:
     """Return the properties of a resource with the values that somebody gave them by hand."""
     found: Mapping[str, Any] = {"Properties": properties}
     for each in drift:
@@ -189,9 +189,8 @@ def describe_loss(
     previous_key = keys.known.get(logical_id, "")
     for change in changes:
         if type_ == QUEUE and change.name == _RETENTION_PERIOD:
-            seconds, fewer = (
-                int(each or _DEFAULT_RETENTION) for each in (change.before, change.after)
-            )
+            seconds = int(change.before or _DEFAULT_RETENTION)
+            fewer = int(change.after or _DEFAULT_RETENTION)
             if fewer < seconds:
                 losses.append(
                     f"DELETES messages older than {duration(fewer)}; they are kept for {duration(seconds)} now"
@@ -199,21 +198,19 @@ def describe_loss(
         elif type_ == TABLE and change.name == INDEXES:
             losses += _removed_indexes(change)
         elif type_ == TABLE and change.name == _TIME_TO_LIVE:
-            before, after = (_expiring(each) for each in (change.before, change.after))
+            before, after = _expiring(change.before), _expiring(change.after)
             if after and after != before:
-                losses.append(
-                    f"EXPIRES items by their '{after}'"
-                    + (f" instead of '{before}'" if before else "")
-                )
+                instead = f" instead of '{before}'" if before else ""
+                losses.append(f"EXPIRES items by their '{after}'{instead}")
         elif type_ == TABLE and (weaker := _weaker_protection(change)):
             losses.append(weaker)
-        elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in (
-            "",
-            previous_key,
-        ):
+        elif change.name == _KMS_KEYS.get(type_):
+            key = _kms_key(change.before)
+            if key in ("", previous_key):
+                continue
             content = "messages" if type_ == QUEUE else "items"
             losses.append(
-                f"CHANGES the KMS key: stored {content} need the previous one, {_kms_key(change.before)}: "
+                f"CHANGES the KMS key: stored {content} need the previous one, {key}: "
                 f"{keys.advice} ({KEY_CHANGED.id})"
             )
     return "; ".join(losses)
@@ -233,8 +230,11 @@ def _weaker_protection(change: PropertyChange) -> str:
 
 
 def _recovers(specification: Any) -> bool:
-    enabled = isinstance(specification, Mapping) and specification.get("PointInTimeRecoveryEnabled")
-    return _is_true(enabled)
+    return _has(specification, "PointInTimeRecoveryEnabled")
+
+
+def _has(specification: Any, name: str) -> bool:
+    return isinstance(specification, Mapping) and _is_true(specification.get(name))
 
 
 def _is_true(value: Any) -> bool:
@@ -242,17 +242,15 @@ def _is_true(value: Any) -> bool:
 
 
 def _removed_indexes(change: PropertyChange) -> Iterator[str]:
-    before, after = (indexes_of({INDEXES: of or ()}) for of in (change.before, change.after))
+    before = indexes_of({INDEXES: change.before or ()})
+    after = indexes_of({INDEXES: change.after or ()})
     for name in sorted(before.keys() - after.keys()):
         yield f"DELETES the index '{name}': queries of it fail"
 
 
 def _expiring(specification: Any) -> str:
     """Return the attribute by which items expire, or ""."""
-    enabled = (
-        isinstance(specification, Mapping) and str(specification.get("Enabled")).lower() == "true"
-    )
-    return str(specification["AttributeName"]) if enabled else ""
+    return str(specification["AttributeName"]) if _has(specification, "Enabled") else ""
 
 
 def _kms_key(value: Any) -> str:
@@ -316,9 +314,8 @@ class PlannedChange(Struct, frozen=True):
     @property
     def is_counted(self) -> bool:
         """Whether the number of its messages or items matters."""
-        return bool(self.physical_id) and (
-            self.loses or (self.verb == "retain" and self.kind == "queue")
-        )
+        is_left = self.verb == "retain" and self.kind == "queue"
+        return bool(self.physical_id) and (self.loses or is_left)
 
 
 def describe_changes(
@@ -352,9 +349,9 @@ def _as_kept(change: ResourceChange, old: TemplateVersion, new: TemplateVersion)
     """Return a change of a table that is not replaced, though AWS says that it may be, as one that keeps it."""
     if change.type != TABLE or change.replacement != "Conditional":
         return change
-    before, after = (each.properties(change.logical_id) for each in (old, new))
-    kept = bool(before and after) and is_same_table(before, after)
-    return structs.replace(change, replacement="False") if kept else change
+    before, after = old.properties(change.logical_id), new.properties(change.logical_id)
+    is_kept = before and after and is_same_table(before, after)
+    return structs.replace(change, replacement="False") if is_kept else change
 
 
 def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
@@ -446,12 +443,13 @@ def _verb(change: ResourceChange) -> Verb:
             return "note"
         case "Remove":
             return "retain" if change.policy == "Retain" else "remove"
-        case "Modify" if not change.certain and change.type not in _STORES:
+        case "Modify" if change.certain:
+            return _REPLACEMENTS.get(change.replacement, "modify")
+        case "Modify" if change.type in _STORES:
+            return _REPLACEMENTS.get(change.replacement, "may modify")
+        case "Modify":
             # The resource refers to one that changes by an ARN, which usually stays the same.
             return "may modify"
-        case "Modify":
-            certain: Verb = "modify" if change.certain else "may modify"
-            return _REPLACEMENTS.get(change.replacement, certain)
         case _:
             return "unknown"
 
@@ -479,7 +477,7 @@ def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) 
 
     `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
     """
-    every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
+    every = tuple(dict.fromkeys(chain(*known.values())))
     of_queues = {
         part.of(id_): routes
         for id_, routes in known.items()

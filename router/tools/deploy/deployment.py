@@ -25,14 +25,18 @@ from router.tools.deploy.changes import (
     TemplateVersion,
     describe_changes,
     routes_of,
-    substitute_text,
 )
 from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_references
 from router.tools.deploy.packages import sha256_of
 from router.tools.deploy.precompile import precompile
+from router.tools.deploy.table_definitions import Template, Values, substitute_text
 from router.tools.deploy.template.alias import has_function, with_version_id
 from router.tools.deploy.template.document import Document
-from router.tools.deploy.template.expressions import hidden_parameters
+from router.tools.deploy.template.expressions import (
+    compact_json,
+    hidden_parameters,
+    with_properties,
+)
 from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 from router.tools.deploy.template.policies import MANAGED_POLICY
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
@@ -59,9 +63,9 @@ class Deployment(Struct, frozen=True):
     routes: Mapping[str, str] = {}
     names: Mapping[str, str] = {}
     package: Archive | None = None
-    values: Mapping[str, str] = {}
+    values: Values = {}
     changes: Mapping[str, tuple[str, str]] = {}
-    variables: Mapping[str, str] = {}
+    variables: Values = {}
     keys: PreviousKeys = PreviousKeys()
 
     @property
@@ -69,9 +73,9 @@ class Deployment(Struct, frozen=True):
         """The template, with the values of all parameters."""
         return TemplateVersion(json.loads(self.body), self.values)
 
-    def with_body(self, body: Mapping[str, Any]) -> "Deployment":
+    def with_body(self, body: Template) -> "Deployment":
         """Return the deployment of another template."""
-        return structs.replace(self, body=json.dumps(body, separators=(",", ":")))
+        return structs.replace(self, body=compact_json(body))
 
     def describe(
         self, changes: tuple[ResourceChange, ...], old: TemplateVersion
@@ -79,18 +83,10 @@ class Deployment(Struct, frozen=True):
         """Return a description of each change; `old` is the template that the stack has."""
         return describe_changes(changes, self.routes, self.names, old, self.template, self.keys)
 
-    def policies_beside(self, old: Mapping[str, Any]) -> int:
+    def policies_beside(self, old: Template) -> int:
         """Return how many managed policies the role has during the change of a template `old`."""
-        bodies: tuple[Mapping[str, Any], ...] = (old, json.loads(self.body))
-        listed = [each.get("Resources", {}).items() for each in bodies]
-        return len(
-            {
-                id_
-                for items in listed
-                for id_, resource in items
-                if resource["Type"] == MANAGED_POLICY
-            }
-        )
+        resources = {**old.get("Resources", {}), **json.loads(self.body)["Resources"]}
+        return sum(each["Type"] == MANAGED_POLICY for each in resources.values())
 
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
         """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
@@ -104,14 +100,11 @@ class Deployment(Struct, frozen=True):
 
     def upload_package(self, artifacts: Artifacts) -> bool:
         """Upload the package to the bucket; return False if there is none or the bucket has it already."""
-        if self.package is None:
+        package = self.package
+        if package is None:
             return False
-        return _upload(
-            artifacts,
-            package_key(self.package),
-            self.package.path.read_bytes(),
-            self.package.sha256,
-        )
+        content = package.path.read_bytes()
+        return _upload(artifacts, package_key(package), content, package.sha256)
 
 
 def package_key(package: Archive) -> str:
@@ -132,8 +125,8 @@ def make_deployment(
     document: Document,
     package: Archive | None,
     bucket: str,
-    given: Mapping[str, str],
-    env: Mapping[str, str],
+    given: Values,
+    env: Values,
     previous: Previous | None = None,
     pseudo: Mapping[str, str] = {},
 ) -> Deployment:
@@ -167,14 +160,12 @@ def make_deployment(
     }
     values = defaults | kept_values | given_values
     changes = hidden.changes(kept, given_values)
-    visible = {
-        **pseudo,
-        **{name: value for name, value in values.items() if name not in hidden.names},
-    }
+    shown = {name: value for name, value in values.items() if name not in hidden.names}
+    visible = {**pseudo, **shown}
     literal = with_literal_table_names(document.body, visible)
     template = with_version_id(literal, visible, hidden.new_mark(given_values))
     routes = routes_of(template["Resources"], document.routes)
-    body = json.dumps(template, separators=(",", ":"))
+    body = compact_json(template)
     variables = {
         name: values[parameter]
         for name, parameter in document.variables.items()
@@ -199,10 +190,10 @@ def _require_name_of_function(stack: str) -> None:
 
 def parameter_values(
     declared: Mapping[str, Mapping[str, Any]],
-    variables: Mapping[str, str],
-    given: Mapping[str, str],
-    env: Mapping[str, str],
-    own: Mapping[str, str],
+    variables: Values,
+    given: Values,
+    env: Values,
+    own: Values,
     kept: Iterable[str] = (),
 ) -> dict[str, str | None]:
     """Return the values of a template's parameters: `given`, else from the environment, else left to the template.
@@ -215,23 +206,22 @@ def parameter_values(
     """
     # The router uses the default for an empty variable, too.
     values: dict[str, str | None] = dict.fromkeys(kept)
-    values |= {
-        parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)
-    }
+    for variable, parameter in variables.items():
+        if env.get(variable):
+            values[parameter] = env[variable]
     labels = {parameter: variable for variable, parameter in variables.items()}
+    open_to_users = {name: labels.get(name, name) for name in declared if name not in own}
     for name, value in given.items():
         parameter = variables.get(name, name)
-        if parameter not in declared or parameter in own:
-            known = (
-                ", ".join(labels.get(each, each) for each in declared if each not in own) or "none"
-            )
+        if parameter not in open_to_users:
+            known = ", ".join(open_to_users.values()) or "none"
             raise UsageError(f"there is no variable or parameter '{name}'; there are: {known}")
         values[parameter] = value
     values |= own
     missing = [
-        labels.get(each, each)
-        for each in declared
-        if each not in values and "Default" not in declared[each]
+        label
+        for name, label in open_to_users.items()
+        if name not in values and "Default" not in declared[name]
     ]
     if missing:
         where = " or set it in the environment" if set(missing) <= set(variables) else ""
@@ -241,41 +231,35 @@ def parameter_values(
     return values
 
 
-def with_literal_table_names(
-    template: Mapping[str, Any], values: Mapping[str, str]
-) -> dict[str, Any]:
+def with_literal_table_names(template: Template, values: Values) -> dict[str, Any]:
     """Return a template with literal names of tables, as far as the values of parameters give them.
 
     CloudFormation imports an existing table only if its name is literal in the template.
     """
     resources = dict(template["Resources"])
-    for id_, resource in resources.items():
-        name = _literal_name(resource, values)
-        if name and resource["Type"] == TABLE:
-            resources[id_] = {
-                **resource,
-                "Properties": {**resource["Properties"], _NAMES[TABLE]: name},
-            }
+    for id_, name in literal_names(template, values).items():
+        if resources[id_]["Type"] == TABLE:
+            resources[id_] = with_properties(resources[id_], TableName=name)
     return {**template, "Resources": resources}
 
 
-def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+def literal_names(template: Template, values: Values) -> dict[str, str]:
     """Return the names of queues and tables by logical id, as far as the values of parameters give them."""
-    found = {
-        id_: _literal_name(resource, values)
-        for id_, resource in template.get("Resources", {}).items()
-    }
-    return {id_: name for id_, name in found.items() if name}
+    found = {}
+    for id_, resource in template.get("Resources", {}).items():
+        if name := _literal_name(resource, values):
+            found[id_] = name
+    return found
 
 
-def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str:
+def _literal_name(resource: Mapping[str, Any], values: Values) -> str:
     """Return the name of a queue or table, or "" for another resource or a name that needs more than parameters."""
     name = resource.get("Properties", {}).get(_NAMES.get(resource["Type"], ""))
     found = TemplateVersion({}, values).resolve(name)
     return found if isinstance(found, str) else ""
 
 
-def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Archive:
+def read_package(path: Path, config: Path, env: Values = os.environ) -> Archive:
     """Return an existing package; raises UsageError if it is not one, or not built from the config as it is now."""
     try:
         with zipfile.ZipFile(path) as archive:

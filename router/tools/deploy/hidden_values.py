@@ -11,6 +11,7 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.deploy.changes import ANOTHER, HIDDEN
+from router.tools.deploy.table_definitions import Values
 
 
 class Previous(Struct, frozen=True):
@@ -20,9 +21,9 @@ class Previous(Struct, frozen=True):
     template has for its hidden values.
     """
 
-    parameters: Mapping[str, str] = {}
+    parameters: Values = {}
     hidden: frozenset[str] = frozenset()
-    environment: Mapping[str, str] = {}
+    environment: Values = {}
     mark: str = ""
 
 
@@ -34,7 +35,7 @@ class HiddenValues(Struct, frozen=True):
 
     previous: Previous
     names: frozenset[str]
-    labels: Mapping[str, str]
+    labels: Values
 
     def no_longer_hidden(self, parameters: Mapping[str, str | None]) -> dict[str, str]:
         """Return the values that stay of parameters that AWS hid, and from which names are computed now.
@@ -45,26 +46,26 @@ class HiddenValues(Struct, frozen=True):
         for name, value in parameters.items():
             if value is not None or name not in self.previous.hidden or name in self.names:
                 continue
-            label = self._label(name)
-            if label not in self.previous.environment:
+            known = self._before(name)
+            if known is None:
+                label = self._label(name)
                 raise UsageError(
                     f"the value of '{label}' is part of the template now, and CloudFormation does not tell the one "
                     f"that the stack has: pass --parameter {label}=…"
                 )
-            found[name] = self.previous.environment[label]
+            found[name] = known
         return found
 
-    def changes(self, kept: Iterable[str], given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    def changes(self, kept: Iterable[str], given: Values) -> dict[str, tuple[str, str]]:
         """Return the values before and after of the parameters of the stack that change.
 
         A hidden value is compared with the one that the function has. Where that is not known, it may have changed.
         """
         found = {}
         for name in kept:
-            if name not in given:
-                continue
-            before, after = self._before(name), given[name]
-            if before == after:
+            before = self._before(name)
+            after = given.get(name, before)
+            if after is None or before == after:
                 continue
             shown = before or "", after
             if name in self.names or name in self.previous.hidden:
@@ -72,7 +73,7 @@ class HiddenValues(Struct, frozen=True):
             found[self._label(name)] = shown
         return found
 
-    def new_mark(self, given: Mapping[str, str]) -> str:
+    def new_mark(self, given: Values) -> str:
         """Return a text that differs from the one in the stack if a hidden value may have changed.
 
         It is random: a hash of a value that can be guessed would tell the value.
@@ -92,7 +93,7 @@ class HiddenValues(Struct, frozen=True):
         return self.labels.get(name, name)
 
 
-def refuse_references(parameters: Mapping[str, str | None], labels: Mapping[str, str]) -> None:
+def refuse_references(parameters: Mapping[str, str | None], labels: Values) -> None:
     """Raise UsageError for the value of a parameter that CloudFormation might replace by another."""
     for name, value in parameters.items():
         if value is not None and DYNAMIC_REFERENCE in value:

@@ -18,12 +18,13 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.control_plane.artifacts import Artifacts
-from router.tools.control_plane.clients import ServiceClient, connect_services
+from router.tools.control_plane.clients import ServiceClient, Services, connect_services
 from router.tools.control_plane.stacks import Stack, Stacks
 from router.tools.deploy.changes import HIDDEN, PreviousKeys
 from router.tools.deploy.deployment import FOLDER, Deployment, literal_names
 from router.tools.deploy.hidden_values import Previous
 from router.tools.deploy.stack import EMPTY, is_absent, require_own
+from router.tools.deploy.table_definitions import Template, Values, resource_of
 from router.tools.deploy.template.alias import (
     ALIAS,
     ALIAS_NAME,
@@ -35,7 +36,11 @@ from router.tools.deploy.template.alias import (
     with_version_id,
 )
 from router.tools.deploy.template.canary import without_shift
-from router.tools.deploy.template.expressions import hidden_parameters, variable_names
+from router.tools.deploy.template.expressions import (
+    compact_json,
+    hidden_parameters,
+    variable_names,
+)
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
 from router.tools.deploy.template.tags import given_tags
 from router.tools.deploy.template.worker import TASKS
@@ -44,6 +49,7 @@ FUNCTION_NAME = "FunctionName"
 """The output of a stack that has the name of its function."""
 TASK_DEFINITION = "TaskDefinitionArn"
 """The output of a stack that has the ARN of what the tasks of its worker are."""
+_OF_PACKAGE = {CODE_BUCKET, CODE_KEY, CODE_VERSION}
 _KEY_ADVICE = (
     "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
 )
@@ -56,7 +62,7 @@ class DeployedCode(Struct, frozen=True):
     """
 
     package: bytes
-    env: Mapping[str, str]
+    env: Values
     hidden: Collection[str] = ()
 
 
@@ -90,17 +96,14 @@ def read_code(name: str) -> DeployedCode:
         package = read_package_of(stack.parameters, services["s3"])
         return DeployedCode(package, read_environment(stack, services), hidden)
     package = read_package_of(stack.parameters, services["s3"])
-    settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=_running(stack))
-    _require_package(
-        stack,
-        services["lambda"],
-        settings,
-        base64.b64encode(hashlib.sha256(package).digest()).decode(),
-    )
-    return DeployedCode(package, _environment(settings, services["lambda"].region), hidden)
+    function = services["lambda"]
+    settings = function.call("GetFunctionConfiguration", FunctionName=_running(stack))
+    digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
+    _require_package(stack, function, settings, digest)
+    return DeployedCode(package, _environment(settings, function.region), hidden)
 
 
-def require_kept(name: str, parameters: Mapping[str, str]) -> None:
+def require_kept(name: str, parameters: Values) -> None:
     """Raise UsageError if the parameters of a stack name no package, as of a worker that another tool deployed."""
     if not parameters.get(CODE_KEY):
         raise UsageError(
@@ -133,15 +136,15 @@ def _require_package(
     if settings["CodeSha256"] == digest:
         return
     version = stack.parameters.get(CODE_VERSION, "")
+    of_version = f" --s3-object-version {version}" if version else ""
     raise OtherPackageError(
         f"the function '{name}' has another package than its stack names: it was updated by other means than "
         "router deploy; deploy a change, or put the package back: 'aws lambda update-function-code --function-name "
-        f"{name} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
-        + (f" --s3-object-version {version}'" if version else "'")
+        f"{name} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}{of_version}'"
     )
 
 
-def read_environment(stack: Stack, services: Mapping[str, ServiceClient]) -> dict[str, str]:
+def read_environment(stack: Stack, services: Services) -> dict[str, str]:
     """Return the variables with which the function or the tasks of a stack run."""
     if FUNCTION_NAME in stack.outputs:
         function = services["lambda"]
@@ -160,53 +163,47 @@ def _environment(settings: Mapping[str, Any], region: str) -> dict[str, str]:
     return {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": region}
 
 
-def may_hide(template: Mapping[str, Any]) -> bool:
+def may_hide(template: Template) -> bool:
     """Return whether a template has variables whose values AWS does not tell."""
     return bool(_hidden_names(template))
 
 
-def hidden_variables(template: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+def hidden_variables(template: Template, environment: Values) -> dict[str, str]:
     """Return the variables of a config that AWS does not tell, from the environment in which the function runs."""
     return {name: environment[name] for name in _hidden_names(template) if name in environment}
 
 
-def _hidden_names(template: Mapping[str, Any]) -> list[str]:
+def _hidden_names(template: Template) -> list[str]:
     """Return the variables whose parameters are hidden, and those that are references to secrets."""
     hidden = hidden_parameters(template)
-    return [
-        *(name for parameter, name in variable_names(template).items() if parameter in hidden),
-        *(
-            name
-            for name, text in _variables_in(template).items()
-            if DYNAMIC_REFERENCE in json.dumps(text)
-        ),
-    ]
+    names = [name for parameter, name in variable_names(template).items() if parameter in hidden]
+    for name, text in _variables_in(template).items():
+        if DYNAMIC_REFERENCE in json.dumps(text):
+            names.append(name)
+    return names
 
 
-def _variables_in(template: Mapping[str, Any]) -> dict[str, Any]:
+def _variables_in(template: Template) -> dict[str, Any]:
     """Return the variables of the function and of the worker of a template, as expressions."""
-    resources = template.get("Resources", {})
-    function = resources.get(FUNCTION, {}).get("Properties", {})
+    function = resource_of(template, FUNCTION).get("Properties", {})
     variables = dict(function.get("Environment", {}).get("Variables", {}))
-    tasks = resources.get(TASKS, {}).get("Properties", {})
+    tasks = resource_of(template, TASKS).get("Properties", {})
     for container in tasks.get("ContainerDefinitions", ()):
         variables |= {each["Name"]: each["Value"] for each in container["Environment"]}
     return variables
 
 
-def previous_of(
-    stack: Stack, template: Mapping[str, Any], environment: Mapping[str, str]
-) -> Previous:
+def previous_of(stack: Stack, template: Template, environment: Values) -> Previous:
     """Return what a deployment has to know of a stack as it is."""
     return Previous(stack.parameters, hidden_parameters(template), environment, mark_of(template))
 
 
-def _as_shown(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+def _as_shown(parameters: Values, template: Template) -> dict[str, str]:
     """Return parameters as AWS tells them; an embedded AWS may tell more."""
     return {**parameters, **dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)}
 
 
-def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
+def read_package_of(parameters: Values, s3: ServiceClient) -> bytes:
     """Return the package that the parameters of a stack name; raises UsageError if it is not there any more."""
     bucket, key = parameters[CODE_BUCKET], parameters[CODE_KEY]
     content = Artifacts(s3, bucket).get(key, parameters.get(CODE_VERSION, ""))
@@ -223,13 +220,13 @@ class StackVersion(Struct, frozen=True):
     `tags` are those that somebody gave the stack; None if an earlier version of the router kept this.
     """
 
-    template: Mapping[str, Any]
-    parameters: Mapping[str, str]
+    template: Template
+    parameters: Values
     until: str = ""
     tags: Mapping[str, str] | None = None
 
 
-def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> None:
+def keep_version(artifacts: Artifacts, stack: Stack, template: Template) -> None:
     """Store what a stack is now, before it is changed: nobody could say afterwards.
 
     A change that fails leaves a version that is still the current one; `previous_version` passes over it.
@@ -241,9 +238,7 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
     artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
 
 
-def previous_version(
-    artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
-) -> StackVersion | None:
+def previous_version(artifacts: Artifacts, stack: Stack, template: Template) -> StackVersion | None:
     """Return what a stack was before it became what it is, or None if that is not known.
 
     It is the newest version that differs, so that going back twice leads to where one began. A version without an alias
@@ -267,7 +262,7 @@ def not_restored(version: StackVersion) -> tuple[str, ...]:
     return tuple(names.get(name, name) for name in sorted(hidden_parameters(version.template)))
 
 
-def aliased(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Mapping[str, Any]:
+def aliased(template: Template, parameters: Values) -> Template:
     """Return the template of a stack as it is with an alias, if it has a function without one."""
     if has_alias(template) or not has_function(template):
         return template
@@ -281,9 +276,7 @@ def _prefix(stack: Stack) -> str:
     return f"{FOLDER}/stacks/{stack.name}/{stack.id.rpartition('/')[2]}/"
 
 
-def as_deployment(
-    stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}
-) -> Deployment:
+def as_deployment(stack: Stack, version: StackVersion, pseudo: Values) -> Deployment:
     """Return the deployment that makes a stack what it was; its package is in the bucket already.
 
     `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any
@@ -291,26 +284,22 @@ def as_deployment(
     """
     hidden = hidden_parameters(version.template)
     if lost := hidden - stack.parameters.keys():
-        names = variable_names(version.template)
-        name = names.get(min(lost), min(lost))
+        parameter = min(lost)
+        name = variable_names(version.template).get(parameter, parameter)
         raise UsageError(
             f"the stack '{stack.name}' cannot return to what it was: it has no value of '{name}' any more, and "
             "CloudFormation does not tell the one before; instead of rolling back, deploy the configuration of before "
             f"with --parameter {name}=…"
         )
     values = {name: value for name, value in version.parameters.items() if name not in hidden}
-    kept = {name for name in values if name not in (CODE_BUCKET, CODE_KEY, CODE_VERSION)}
-    changes = {
-        name: (stack.parameters[name], values[name])
-        for name in sorted(kept & stack.parameters.keys())
-        if stack.parameters[name] != values[name]
-    }
-    # What the stack hides now is not shown either.
-    changes = {
-        name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()
-    }
+    changes = {}
+    for name in sorted(values.keys() & stack.parameters.keys() - _OF_PACKAGE):
+        now, before = stack.parameters[name], values[name]
+        if now != before:
+            # What the stack hides now is not shown either.
+            changes[name] = now, HIDDEN if now == HIDDEN else before
     # Who goes back does not want to wait: an alias moves at once, after its version was tried.
-    body = json.dumps(add_probe(without_shift(version.template)), separators=(",", ":"))
+    body = compact_json(add_probe(without_shift(version.template)))
     known = {**pseudo, **values}
     names = literal_names(version.template, known)
     # AWS does not tell hidden values: those of the stack stay.

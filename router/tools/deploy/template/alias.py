@@ -8,14 +8,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-waitcon
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from msgspec import structs
 
 from router.tools.deploy.changes import QUEUE, TABLE
+from router.tools.deploy.table_definitions import Template, Values, resource_of
 from router.tools.deploy.template.document import Document
-from router.tools.deploy.template.expressions import Json, attribute, ref, resource
+from router.tools.deploy.template.expressions import (
+    Json,
+    attribute,
+    ref,
+    resource,
+    with_properties,
+)
 from router.tools.deploy.template.limits import require_limits
 from router.tools.deploy.template.resources import FUNCTION
 
@@ -38,7 +43,7 @@ def with_alias(document: Document) -> Document:
     return structs.replace(document, body=body)
 
 
-def add_alias(template: Mapping[str, Any], *, probed: bool = True) -> Json:
+def add_alias(template: Template, *, probed: bool = True) -> Json:
     """Return a template with an alias, which its event source mappings call, and a version that the alias names.
 
     With `probed`, the alias names the version only after it was tried.
@@ -53,15 +58,12 @@ def add_alias(template: Mapping[str, Any], *, probed: bool = True) -> Json:
             "FunctionVersion": attribute(VERSION, "Version"),
         },
     )
-    body = {
-        **template,
-        "Resources": resources,
-        "Outputs": {**template["Outputs"], ALIAS: {"Value": ref(ALIAS)}},
-    }
+    outputs = {**template["Outputs"], ALIAS: {"Value": ref(ALIAS)}}
+    body = {**template, "Resources": resources, "Outputs": outputs}
     return add_probe(body) if probed else body
 
 
-def add_probe(template: Mapping[str, Any]) -> Json:
+def add_probe(template: Template) -> Json:
     """Return a template whose alias, if it has one, waits until its version was tried."""
     version = version_id(template)
     if not version or probe_id(template):
@@ -81,43 +83,41 @@ def add_probe(template: Mapping[str, Any]) -> Json:
     return {**template, "Resources": {**resources, probe: waiting, ALIAS: alias}}
 
 
-def has_alias(template: Mapping[str, Any]) -> bool:
+def has_alias(template: Template) -> bool:
     """Return whether the event source mappings of a template call an alias."""
     return ALIAS in template.get("Resources", {})
 
 
-def has_function(template: Mapping[str, Any]) -> bool:
+def has_function(template: Template) -> bool:
     """Return whether a template has a function: that of a worker has none."""
     return FUNCTION in template.get("Resources", {})
 
 
-def needs_alias(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def needs_alias(old: Template, new: Template) -> bool:
     """Return whether a function without an alias gets one by a change."""
     return has_function(old) and not has_alias(old) and has_alias(new)
 
 
-def function_reference(stack: str, template: Mapping[str, Any]) -> str:
+def function_reference(stack: str, template: Template) -> str:
     """Return what the event source mappings of a stack call: its function, by the alias if there is one."""
     return f"{stack}:{ALIAS_NAME}" if has_alias(template) else stack
 
 
-def version_id(template: Mapping[str, Any]) -> str:
+def version_id(template: Template) -> str:
     """Return the logical id of the version in a template, or "" if it has none."""
     return _id_that_begins(template, VERSION)
 
 
-def probe_id(template: Mapping[str, Any]) -> str:
+def probe_id(template: Template) -> str:
     """Return the logical id of what waits until the version was tried, or "" if nothing does."""
     return _id_that_begins(template, PROBE)
 
 
-def _id_that_begins(template: Mapping[str, Any], prefix: str) -> str:
+def _id_that_begins(template: Template, prefix: str) -> str:
     return next((name for name in template.get("Resources", {}) if name.startswith(prefix)), "")
 
 
-def with_version_id(
-    template: Mapping[str, Any], values: Mapping[str, str], mark: str = ""
-) -> dict[str, Any]:
+def with_version_id(template: Template, values: Values, mark: str = "") -> Json:
     """Return a template in which another function has another version: its logical id depends on the function's.
 
     `values` are those of parameters that AWS tells. For the others there is a `mark`, which differs if one may have
@@ -130,30 +130,29 @@ def with_version_id(
     digest = _digest(template, values, mark)
     ids = {VERSION: f"{VERSION}{digest}", PROBE: f"{PROBE}{digest}"}
     resources = {ids.get(name, name): each for name, each in template["Resources"].items()}
-    function, alias = resources[FUNCTION], resources[ALIAS]
+    function = resources[FUNCTION]
     description = f"{function['Properties'].get('Description', '')} ({digest})".lstrip()
-    resources[FUNCTION] = {
-        **function,
-        "Properties": {**function["Properties"], "Description": description},
-    }
+    resources[FUNCTION] = with_properties(function, Description=description)
+    version = ids[VERSION]
     if mark:
-        resources[ids[VERSION]] = {**resources[ids[VERSION]], "Metadata": {_MARK: mark}}
-    version = attribute(ids[VERSION], "Version")
-    resources[ALIAS] = {**alias, "Properties": {**alias["Properties"], "FunctionVersion": version}}
+        resources[version] = {**resources[version], "Metadata": {_MARK: mark}}
+    named = attribute(version, "Version")
+    resources[ALIAS] = with_properties(resources[ALIAS], FunctionVersion=named)
     for name in (ids[PROBE], ALIAS):
-        if "DependsOn" in resources.get(name, {}):
-            needed = [ids.get(each, each) for each in resources[name]["DependsOn"]]
-            resources[name] = {**resources[name], "DependsOn": needed}
+        waiting = resources.get(name, {})
+        if "DependsOn" in waiting:
+            needed = [ids.get(each, each) for each in waiting["DependsOn"]]
+            resources[name] = {**waiting, "DependsOn": needed}
     return {**template, "Resources": resources}
 
 
-def mark_of(template: Mapping[str, Any]) -> str:
+def mark_of(template: Template) -> str:
     """Return the mark of the hidden values in a template, or ""."""
-    resources = template.get("Resources", {})
-    return str(resources.get(version_id(template), {}).get("Metadata", {}).get(_MARK, ""))
+    version = resource_of(template, version_id(template))
+    return str(version.get("Metadata", {}).get(_MARK, ""))
 
 
-def _digest(template: Mapping[str, Any], values: Mapping[str, str], mark: str) -> str:
+def _digest(template: Template, values: Values, mark: str) -> str:
     """Return a digest of the function's properties, with the values of the parameters in them."""
     text = json.dumps(template["Resources"][FUNCTION]["Properties"])
     used = {name: value for name, value in values.items() if name in text}
@@ -164,4 +163,4 @@ def _digest(template: Mapping[str, Any], values: Mapping[str, str], mark: str) -
 def _to_alias(each: Json) -> Json:
     if each["Type"] != _MAPPING:
         return each
-    return {**each, "Properties": {**each["Properties"], "FunctionName": ref(ALIAS)}}
+    return with_properties(each, FunctionName=ref(ALIAS))

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -65,6 +66,16 @@ def resource(type_: str, properties: Json, deletion: str = "") -> Json:
     """Return a resource; `deletion` is what happens to it when it leaves the stack, if not the default."""
     policies = {"DeletionPolicy": deletion, "UpdateReplacePolicy": deletion} if deletion else {}
     return {"Type": f"AWS::{type_}", **policies, "Properties": properties}
+
+
+def with_properties(resource: Mapping[str, Any], **changed: Any) -> Json:
+    """Return a resource with some other properties."""
+    return {**resource, "Properties": {**resource["Properties"], **changed}}
+
+
+def compact_json(value: object) -> str:
+    """Return a value as JSON without white space."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def logical_id(kind: Kind, name: str) -> str:
