@@ -22,8 +22,8 @@ from router.tools.change.properties import PropertyDifference, differences
 from router.tools.change.report import ConfigChange
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import DECRYPT
-from router.tools.deploy.changes import QUEUE, TABLE, substitute_text
-from router.tools.deploy.table_definitions import indexes_of, is_same_table
+from router.tools.deploy.changes import QUEUE, TABLE
+from router.tools.deploy.table_definitions import indexes_of, is_same_table, substitute_text
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource
 from router.tools.deploy.template.policies import MANAGED_POLICY
 

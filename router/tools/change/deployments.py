@@ -11,9 +11,10 @@ from router.model import Path
 from router.runtime.program.precompiled import COMPILED_NAME, is_precompiled, unpack
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import fetches_of, keys_of
-from router.tools.deploy.changes import kind_of, routes_of, substitute_text
+from router.tools.deploy.changes import kind_of, routes_of
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.queue_parts import QueuePart
+from router.tools.deploy.table_definitions import substitute_text
 from router.tools.deploy.template.document import DeployableConfig, make_document
 from router.tools.deploy.template.expressions import Substitutions
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource, StackPlan, make_plan
