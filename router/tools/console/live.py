@@ -164,11 +164,12 @@ def of_functions(cloudwatch: ServiceClient) -> Measured:
         ages = [each for each in own if each["MetricName"] == AGE]
         counted = [each for each in own if each["MetricName"] != AGE]
         found = _nothing()
-        for metric, values in read_metrics(cloudwatch, counted, "Sum"):
+        for number, values in read_metrics(cloudwatch, dict(enumerate(counted)), "Sum"):
+            metric = counted[number]
             _count(found, metric["MetricName"], _dimensions(metric), int(sum(values)))
-        for metric, values in read_metrics(cloudwatch, ages, _PERCENTILE):
+        for number, values in read_metrics(cloudwatch, dict(enumerate(ages)), _PERCENTILE):
             if values:
-                found.ages[_dimensions(metric)[QUEUE]] = max(values)
+                found.ages[_dimensions(ages[number])[QUEUE]] = max(values)
         return found
     except AwsCallError as error:
         return _nothing(f"outcomes: {error}")

@@ -72,10 +72,9 @@ class Artifacts:
 
     def get(self, key: str, version: str = "") -> bytes | None:
         """Return the content of an object, or of one of its versions; None if there is none."""
+        of_version = {"VersionId": version} if version else {}
         try:
-            response = self._call(
-                "GetObject", Key=key, **({"VersionId": version} if version else {})
-            )
+            response = self._call("GetObject", Key=key, **of_version)
             return bytes(response["Body"].read())
         except AwsCallError as error:
             if error.code not in ABSENT:
@@ -118,13 +117,10 @@ class Artifacts:
             # Another deployment of this account has created it meanwhile.
             if error.code != _ALREADY_OWNED:
                 raise
-        self._tag()
-        self._protect()
-
-    def _tag(self) -> None:
         tags = [{"Key": name, "Value": value} for name, value in self.tags.items()]
         if tags:
             self._call("PutBucketTagging", Tagging={"TagSet": tags})
+        self._protect()
 
     def _is_protected(self) -> bool:
         """Whether the own bucket has all of its settings: a deployment may have been stopped after it created it."""

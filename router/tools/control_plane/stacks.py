@@ -1,9 +1,10 @@
 """CloudFormation stacks, their change sets and events."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -109,22 +110,21 @@ class StackSettings(Struct, frozen=True):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of CreateChangeSet."""
-        tags = [{"Key": name, "Value": value} for name, value in (self.tags or {}).items()]
-        return {
-            **({} if self.tags is None else {"Tags": tags}),
-            **({"RoleARN": self.role} if self.role else {}),
-        }
+        found: dict[str, Any] = {}
+        if self.tags is not None:
+            found["Tags"] = [{"Key": name, "Value": value} for name, value in self.tags.items()]
+        if self.role:
+            found["RoleARN"] = self.role
+        return found
 
 
 class Stacks:
     """The stacks of one account and region; each method raises AwsCallError if a call fails."""
 
     def __init__(self, cloudformation: ServiceClient) -> None:
-        self._call, self._pages, self.wait = (
-            cloudformation.call,
-            cloudformation.pages,
-            cloudformation.wait,
-        )
+        self._call = cloudformation.call
+        self._pages = cloudformation.pages
+        self.wait = cloudformation.wait
         self.region = cloudformation.region
         self.settings = StackSettings()
         self._knows_drift = partial(cloudformation.takes, "CreateChangeSet", "DeploymentMode")
@@ -230,24 +230,21 @@ class Stacks:
     def events(self, stack_id: str, after: str = "") -> list[StackEvent]:
         """Return the events of a stack after the event with that id, or all, oldest first."""
         found: list[StackEvent] = []
-        # AWS returns the newest first.
-        for page in self._pages("DescribeStackEvents", StackName=stack_id):
-            for each in page["StackEvents"]:
-                if each["EventId"] == after:
-                    return found[::-1]
-                found.append(msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent))
+        for event in self._newest_first(stack_id):
+            if event.id == after:
+                break
+            found.append(event)
         return found[::-1]
 
     def events_since(self, stack_id: str, since: datetime) -> list[StackEvent]:
         """Return the events of a stack since a time, the newest first."""
-        found: list[StackEvent] = []
+        events = self._newest_first(stack_id)
+        return list(takewhile(lambda event: event.at >= since, events))
+
+    def _newest_first(self, stack_id: str) -> Iterator[StackEvent]:
         for page in self._pages("DescribeStackEvents", StackName=stack_id):
             for each in page["StackEvents"]:
-                event = msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent)
-                if event.at < since:
-                    return found
-                found.append(event)
-        return found
+                yield msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent)
 
     def deleted(self, name: str, since: datetime) -> list[str]:
         """Return the ids of the stacks of a name that were deleted since a time, or when AWS does not tell."""
@@ -268,9 +265,8 @@ class Stacks:
         """Return the resources of a stack, without deleted ones, which AWS lists too."""
         pages = self._pages("ListStackResources", StackName=stack_id)
         listed = [each for page in pages for each in page["StackResourceSummaries"]]
-        return tuple(
-            each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED
-        )
+        found = msgspec.convert(listed, list[StackResource])
+        return tuple(each for each in found if each.status != _DELETED)
 
     def stack_of(self, type_: str, physical_id: str) -> str:
         """Return the name of the stack that has a resource, or ""."""
@@ -282,7 +278,7 @@ class Stacks:
                 return ""
             raise
         listed = response["StackResources"]
-        found = tuple(msgspec.convert(listed, list[StackResource]))
+        found = msgspec.convert(listed, tuple[StackResource, ...])
         if len(found) == _MOST_DESCRIBED:
             found = self.resources(listed[0]["StackId"])
         # A resource of another type may have the same id, such as a function with the name of a table.

@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,7 +16,13 @@ from router.tools.check.rules.keys import MAX_INDEXES
 from router.tools.control_plane.clients import ServiceClient
 from router.tools.deploy.changes import TABLE, TemplateVersion
 from router.tools.deploy.deployment import literal_names
-from router.tools.deploy.table_definitions import INDEXES, Properties, indexes_of, is_same_table
+from router.tools.deploy.table_definitions import (
+    INDEXES,
+    Properties,
+    Template,
+    indexes_of,
+    is_same_table,
+)
 
 DEFINITIONS = "AttributeDefinitions"
 _UNITS = "ProvisionedThroughput"
@@ -46,7 +52,7 @@ class IndexUpdate(Struct, frozen=True):
     """An update of a stack: at most one action for each table, and the template after it."""
 
     actions: tuple[IndexAction, ...]
-    body: Mapping[str, Any]
+    body: Template
 
     @property
     def in_words(self) -> str:
@@ -60,32 +66,24 @@ def index_updates(old: TemplateVersion, new: TemplateVersion) -> tuple[IndexUpda
     None if no index changes. Raises UsageError for an index with another key or projection.
     """
     names = literal_names(new.body, new.values)
-    queues = [
-        actions
-        for id_, table in _kept_tables(old, new)
-        if (actions := _actions(id_, names.get(id_, id_), *table))
-    ]
-    count = max(map(len, queues), default=0)
-    body = old.body
-    updates = []
-    for number in range(count - 1):
-        # The last action of each table is part of the last update.
-        actions = tuple(each[number] for each in queues if number < len(each) - 1)
-        body = _after(body, new.body, actions)
-        updates.append(IndexUpdate(actions, body))
-    last = tuple(each[-1] for each in queues)
-    return (*updates, IndexUpdate(last, new.body)) if count else ()
-
-
-def _kept_tables(
-    old: TemplateVersion, new: TemplateVersion
-) -> Iterator[tuple[str, tuple[Properties, Properties]]]:
-    """Yield the properties before and after of the tables that both templates have, with one name and key."""
+    of_tables = []
     for id_, resource in new.body["Resources"].items():
         if resource["Type"] == TABLE and id_ in old.body.get("Resources", {}):
             before, after = old.properties(id_), new.properties(id_)
             if is_same_table(before, after):
-                yield id_, (before, after)
+                of_tables.append(_actions(id_, names.get(id_, id_), before, after))
+    changed = list(filter(None, of_tables))
+    if not changed:
+        return ()
+    body = old.body
+    updates = []
+    # The last action of each table is part of the last update.
+    for step in zip_longest(*(actions[:-1] for actions in changed)):
+        actions = tuple(filter(None, step))
+        body = _after(body, new.body, actions)
+        updates.append(IndexUpdate(actions, body))
+    last = tuple(actions[-1] for actions in changed)
+    return (*updates, IndexUpdate(last, new.body))
 
 
 def _actions(id_: str, table: str, before: Properties, after: Properties) -> Sequence[IndexAction]:
@@ -114,10 +112,13 @@ def _actions(id_: str, table: str, before: Properties, after: Properties) -> Seq
 def _definition(table: Properties, index: Properties) -> Any:
     """Return what cannot be changed of an index: its key with the types, and its projection."""
     types = _types(table)
-    key = [(each["AttributeName"], each["KeyType"]) for each in index["KeySchema"]]
-    others = index["Projection"].get("NonKeyAttributes", ())
-    projected = index["Projection"]["ProjectionType"], sorted(others)
-    return [(*each, types.get(each[0])) for each in key], projected
+    key = [
+        (each["AttributeName"], each["KeyType"], types.get(each["AttributeName"]))
+        for each in index["KeySchema"]
+    ]
+    projection = index["Projection"]
+    others = sorted(projection.get("NonKeyAttributes", ()))
+    return key, projection["ProjectionType"], others
 
 
 def _types(table: Properties) -> dict[str, str]:
@@ -128,9 +129,7 @@ def _attributes(index: Properties) -> set[str]:
     return {each["AttributeName"] for each in index["KeySchema"]}
 
 
-def _after(
-    body: Mapping[str, Any], new: Mapping[str, Any], actions: Sequence[IndexAction]
-) -> Mapping[str, Any]:
+def _after(body: Template, new: Template, actions: Sequence[IndexAction]) -> Template:
     """Return a template after actions; what is created is taken from a new template."""
     resources = dict(body["Resources"])
     for action in actions:
@@ -148,20 +147,20 @@ def _with_action(properties: Properties, target: Properties, action: IndexAction
         del indexes[action.index]
     else:
         created = indexes_of(target)[action.index]
-        # An index has units where its table has some, which change in the last update.
-        units = {_UNITS: properties[_UNITS]} if _UNITS in properties else {}
         kept = {name: value for name, value in created.items() if name != _UNITS}
-        indexes[action.index] = {**kept, **units}
+        if _UNITS in properties:
+            # An index has units where its table has some, which change in the last update.
+            kept[_UNITS] = properties[_UNITS]
+        indexes[action.index] = kept
         types |= {name: _types(target)[name] for name in _attributes(created)}
     parts = chain(properties["KeySchema"], *(each["KeySchema"] for each in indexes.values()))
     used = dict.fromkeys(each["AttributeName"] for each in parts)
     definitions = [{"AttributeName": name, "AttributeType": types[name]} for name in used]
     changed = {name: value for name, value in properties.items() if name != INDEXES}
-    return {
-        **changed,
-        DEFINITIONS: definitions,
-        **({INDEXES: [*indexes.values()]} if indexes else {}),
-    }
+    changed[DEFINITIONS] = definitions
+    if indexes:
+        changed[INDEXES] = [*indexes.values()]
+    return changed
 
 
 def unfinished(dynamodb: ServiceClient, table: str) -> list[str]:

@@ -78,12 +78,10 @@ def read_deployed(
 
 class _Survey:
     def __init__(self, live: Live, program: Program, pool: ThreadPoolExecutor) -> None:
-        self._live, self._config, self._queues, self._pool = (
-            live,
-            program.config,
-            program.engine.queues,
-            pool,
-        )
+        self._live = live
+        self._config = program.config
+        self._queues = program.engine.queues
+        self._pool = pool
 
     def run(self, function: str, role: str) -> DeployedState:
         principal = role or self._live.caller()
@@ -100,13 +98,10 @@ class _Survey:
             functions, principal = {function: found}, ""
         if not (isinstance(found, Unanswered) and found.absent):
             mappings = self._read_mappings(queues, function)
-        listed = [each for each in mappings.values() if not isinstance(each, Unanswered)]
-        arns = [
-            mapping.function
-            for each in listed
-            for mapping in each
-            if mapping.function not in functions
-        ]
+        arns: list[str] = []
+        for each in mappings.values():
+            if not isinstance(each, Unanswered):
+                arns += [mapping.function for mapping in each if mapping.function not in functions]
         functions = {**functions, **self._get_all(self._live.function, arns)}
         subscriptions = self._read_subscriptions(queues)
         seen = DeployedState(
@@ -124,26 +119,23 @@ class _Survey:
         references = [queue.reference for queue in self._queues.values()]
         dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
         found = self._get_all(self._live.queue, [*references, *dead_letter])
-        sources = [
-            deployed
-            for deployed in map(found.__getitem__, references)
-            if isinstance(deployed, DeployedQueue)
-        ]
-        targets = [deployed.redrive_to for deployed in sources if deployed.redrive_to]
-        known = {
-            deployed.arn: deployed
-            for deployed in found.values()
-            if isinstance(deployed, DeployedQueue)
-        }
-        others = self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
-        return found | {arn: known[arn] for arn in targets if arn in known} | others
+        targets: list[str] = []
+        known: dict[str, DeployedQueue | Unanswered] = {}
+        for reference, deployed in found.items():
+            if isinstance(deployed, DeployedQueue):
+                known[deployed.arn] = deployed
+                if reference in references and deployed.redrive_to:
+                    targets.append(deployed.redrive_to)
+        known |= self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
+        return found | {arn: known[arn] for arn in targets}
 
     def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
         """Read the event source mappings of each queue that exists, by its name in the config."""
-        deployed = {name: queues[queue.reference] for name, queue in self._queues.items()}
-        arns = {
-            name: each.arn for name, each in deployed.items() if isinstance(each, DeployedQueue)
-        }
+        arns = {}
+        for name, queue in self._queues.items():
+            deployed = queues[queue.reference]
+            if isinstance(deployed, DeployedQueue):
+                arns[name] = deployed.arn
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
 

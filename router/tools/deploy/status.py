@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
@@ -39,6 +39,7 @@ from router.tools.control_plane.clients import (
     WAITING,
     AwsCallError,
     ServiceClient,
+    Services,
     connect_invoker,
 )
 from router.tools.control_plane.deployed import (
@@ -70,6 +71,9 @@ _QUERIES = 500
 
 _Label = tuple[str, str]
 """What a metric counts: the name of a dimension and its value, such as a cause."""
+_Metric = Mapping[str, Any]
+"""A metric as CloudWatch names it."""
+_Key = TypeVar("_Key")
 
 
 class ReceivingFunction(Struct, frozen=True):
@@ -156,7 +160,7 @@ class FunctionStatus(Struct, frozen=True):
 class StatusReader:
     """Reads the status of a config's queues and tables."""
 
-    def __init__(self, aws: Aws, live: Live, services: Mapping[str, ServiceClient]) -> None:
+    def __init__(self, aws: Aws, live: Live, services: Services) -> None:
         self._aws, self._live = aws, live
         self._sqs, self._cloudwatch = services["sqs"], services["cloudwatch"]
         self._function = cache(live.function)
@@ -173,54 +177,44 @@ class StatusReader:
 
     def tables(self, program: Program) -> list[TableStatus]:
         """Return the status of each table."""
-        names = {
-            name: table_name(table.name or name) for name, table in program.config.tables.items()
-        }
-        dimensions = []
-        for name, full in names.items():
-            dimensions.append(_table_dimensions(full))
+        dimensions: dict[_Label, Mapping[str, str]] = {}
+        for name, table in program.config.tables.items():
+            of_table = {"TableName": table_name(table.name or name)}
+            dimensions[name, ""] = of_table
             # CloudWatch has the metrics of an index apart from those of its table.
-            indexes = program.config.tables[name].indexes
-            dimensions += [_table_dimensions(full, index) for index in indexes]
+            for index in table.indexes:
+                dimensions[name, index] = of_table | {"GlobalSecondaryIndexName": index}
         throttled = self._sums("WriteThrottleEvents", dimensions)
         units = self._sums("ConsumedWriteCapacityUnits", dimensions)
         return [
-            TableStatus(
-                name,
-                None if throttled is None else throttled[full],
-                None if units is None else units[full],
-            )
-            for name, full in names.items()
+            TableStatus(name, throttled.get(name), units.get(name))
+            for name in program.config.tables
         ]
 
-    def _sums(self, metric: str, dimensions: Iterable[list[dict[str, str]]]) -> Counter[str] | None:
-        """Return the sum of a metric by table, of some tables and indexes; None if it is not known."""
-        source = {"Namespace": "AWS/DynamoDB", "MetricName": metric}
-        metrics = [{**source, "Dimensions": each} for each in dimensions]
+    def _sums(self, metric: str, dimensions: Mapping[_Label, Mapping[str, str]]) -> dict[str, int]:
+        """Return the sum of a metric by table, of tables and their indexes; none if it is not known."""
+        metrics = {key: _metric("AWS/DynamoDB", metric, each) for key, each in dimensions.items()}
         total = Counter[str]()
         try:
-            for each, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
-                total[each["Dimensions"][0]["Value"]] += int(sum(measured))
+            for (table, _), count in self._counts(metrics, MINUTES).items():
+                total[table] += count
         except AwsCallError:
-            return None
+            return {}
         return total
 
     def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
         """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
         distinct = list(dict.fromkeys(names))
-        counted: dict[tuple[str, str], int] = {}
-        metrics = [
-            {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": _dimensions(name)}
+        metrics = {
+            (metric, name): _metric("AWS/Lambda", metric, _dimensions(name))
             for metric in (_INVOCATIONS, _ERRORS)
             for name in distinct
-        ]
+        }
         try:
-            for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
-                name = metric["Dimensions"][-1]["Value"]
-                counted[metric["MetricName"], name] = int(sum(measured))
+            counted = self._counts(metrics, MINUTES)
         except AwsCallError:
             # What is not known stays None.
-            counted.clear()
+            counted = {}
         return [
             FunctionStatus(
                 name,
@@ -245,14 +239,14 @@ class StatusReader:
         if not functions:
             return status
         own = {SERVICE: named or functions[0], QUEUE: status.queue}
-        retried = _router_metric(of_kind("retry"), own)
+        retried = _metric(NAMESPACE, of_kind("retry"), own)
         # A route may have the name of a cause.
-        metrics = {(POSTPONED, ""): _router_metric(POSTPONED, own)}
+        metrics = {(POSTPONED, ""): _metric(NAMESPACE, POSTPONED, own)}
         for cause in CAUSES:
-            metrics[CAUSE, cause] = _router_metric(RETRIES, own | {CAUSE: cause})
+            metrics[CAUSE, cause] = _metric(NAMESPACE, RETRIES, own | {CAUSE: cause})
         for each in program.engine.queues[status.queue].routes if program.counts_routes else ():
             dimensions = own | {ROUTE: each.route.name, TABLE: each.route.table}
-            metrics[ROUTE, each.route.name] = _router_metric(of_route("retry"), dimensions)
+            metrics[ROUTE, each.route.name] = _metric(NAMESPACE, of_route("retry"), dimensions)
         minutes = MINUTES
         try:
             counts = self._counts(metrics, minutes)
@@ -276,17 +270,14 @@ class StatusReader:
             retried_since=since,
         )
 
-    def _counts(
-        self, metrics: Mapping[_Label, dict[str, Any]], minutes: int
-    ) -> Mapping[_Label, int]:
+    def _counts(self, metrics: Mapping[_Label, _Metric], minutes: int) -> dict[_Label, int]:
         """Return the sum of each metric in the last minutes."""
         found = dict.fromkeys(metrics, 0)
-        labels, queried = list(metrics), list(metrics.values())
-        for metric, values in read_metrics(self._cloudwatch, queried, "Sum", minutes):
-            found[labels[queried.index(metric)]] += int(sum(values))
+        for label, values in read_metrics(self._cloudwatch, metrics, "Sum", minutes):
+            found[label] += int(sum(values))
         return found
 
-    def _began(self, metric: dict[str, Any], gap: int) -> str:
+    def _began(self, metric: _Metric, gap: int) -> str:
         """Return since when a metric has had values, with no more than so many seconds between them."""
         now = datetime.now(UTC)
         query = {"Metric": metric, "Period": SINCE_PERIOD, "Stat": "Sum"}
@@ -310,10 +301,10 @@ class StatusReader:
         return probe_function(connect_invoker(seconds + ANSWER_SECONDS), name).failure
 
     def _queue(self, queue: CompiledQueue) -> QueueStatus:
-        status = QueueStatus(queue.name, queue_name(queue.reference))
+        name = queue_name(queue.reference)
         attributes = self._attributes(queue.reference)
         if isinstance(attributes, str):
-            return structs.replace(status, unknown=(attributes,))
+            return QueueStatus(queue.name, name, unknown=(attributes,))
         unknown = []
         target = queue.dead_letter or redrive_target(attributes)
         letters = self._attributes(target) if target else {WAITING: "0", IN_FLIGHT: "0"}
@@ -328,11 +319,12 @@ class StatusReader:
         if isinstance(mappings, Unanswered):
             unknown.append(f"what receives from it: {mappings.action}: {mappings.code}")
             mappings = ()
-        return structs.replace(
-            status,
-            waiting=int(attributes[WAITING]),
-            in_flight=int(attributes[IN_FLIGHT]),
-            delayed=int(attributes[DELAYED]),
+        return QueueStatus(
+            queue.name,
+            name,
+            int(attributes[WAITING]),
+            int(attributes[IN_FLIGHT]),
+            int(attributes[DELAYED]),
             dead_letter_queue=target,
             letters_kept_seconds=kept_seconds,
             dead_letters=dead_letters,
@@ -365,50 +357,49 @@ class StatusReader:
 
     def _ages(self, queues: Sequence[str]) -> tuple[dict[str, int], str]:
         """Return the age of the oldest message in seconds, by queue, and why there is none."""
-        source = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage"}
-        metrics = [
-            {**source, "Dimensions": [{"Name": "QueueName", "Value": each}]} for each in queues
-        ]
+        metrics = {
+            queue: _metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue})
+            for queue in queues
+        }
         found: dict[str, int] = {}
         try:
-            for metric, measured in read_metrics(self._cloudwatch, metrics, "Maximum"):
+            for queue, measured in read_metrics(self._cloudwatch, metrics, "Maximum"):
                 if measured:
-                    found.setdefault(metric["Dimensions"][0]["Value"], int(measured[0]))
+                    found.setdefault(queue, int(measured[0]))
         except AwsCallError as error:
             return {}, str(error)
         return found, ""
 
 
-def _table_dimensions(table: str, *indexes: str) -> list[dict[str, str]]:
-    more = [{"Name": "GlobalSecondaryIndexName", "Value": index} for index in indexes]
-    return [{"Name": "TableName", "Value": table}, *more]
-
-
 def read_metrics(
     cloudwatch: ServiceClient,
-    metrics: Sequence[dict[str, Any]],
+    metrics: Mapping[_Key, _Metric],
     statistic: str,
     minutes: int = MINUTES,
-) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
-    """Yield each metric with its values of the last minutes, one for each minute, the newest first."""
+) -> Iterator[tuple[_Key, Sequence[float]]]:
+    """Yield the key of each metric with its values of the last minutes, one for each minute, the newest first."""
     now = datetime.now(UTC)
-    for start in range(0, len(metrics), _QUERIES):
-        part = metrics[start : start + _QUERIES]
-        queries = [
-            {"Id": f"q{index}", "MetricStat": {"Metric": each, "Period": 60, "Stat": statistic}}
-            for index, each in enumerate(part)
-        ]
-        asked = {"MetricDataQueries": queries, "ScanBy": "TimestampDescending"}
-        since = now - timedelta(minutes=minutes)
-        for page in cloudwatch.pages("GetMetricData", StartTime=since, EndTime=now, **asked):
+    keys = list(metrics)
+    for start in range(0, len(keys), _QUERIES):
+        part = keys[start : start + _QUERIES]
+        queries = []
+        for index, key in enumerate(part):
+            measured = {"Metric": metrics[key], "Period": 60, "Stat": statistic}
+            queries.append({"Id": f"q{index}", "MetricStat": measured})
+        for page in cloudwatch.pages(
+            "GetMetricData",
+            StartTime=now - timedelta(minutes=minutes),
+            EndTime=now,
+            MetricDataQueries=queries,
+            ScanBy="TimestampDescending",
+        ):
             for result in page["MetricDataResults"]:
                 yield part[int(result["Id"][1:])], result["Values"]
 
 
-def _router_metric(name: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
-    """Return a metric of the router's function."""
+def _metric(namespace: str, name: str, dimensions: Mapping[str, str]) -> _Metric:
     named = [{"Name": label, "Value": value} for label, value in dimensions.items()]
-    return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": named}
+    return {"Namespace": namespace, "MetricName": name, "Dimensions": named}
 
 
 def _counts_of(kind: str, counts: Mapping[_Label, int]) -> dict[str, int]:
@@ -420,12 +411,10 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _dimensions(function: str) -> list[dict[str, str]]:
+def _dimensions(function: str) -> dict[str, str]:
     """Return the dimensions of a function's metrics, or of those of its alias."""
-    dimensions = {"FunctionName": function.partition(":")[0]}
-    if ":" in function:
-        dimensions["Resource"] = function
-    return [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    name, has_alias, _ = function.partition(":")
+    return {"FunctionName": name, "Resource": function} if has_alias else {"FunctionName": name}
 
 
 def _left_out(since: str) -> str:

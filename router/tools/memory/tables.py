@@ -48,6 +48,12 @@ _NOT_PYTHON = re.compile("|".join(_IN_PYTHON))
 
 StoredItem = dict[str, Any]
 """An item in DynamoDB's JSON."""
+Parameters = dict[str, Any]
+"""Those of a call."""
+Actions = Sequence[tuple[str, Parameters]]
+"""The operations (Put, Update, Delete) with their parameters."""
+Faults = dict[str, AwsFault]
+"""Faults by the id of their message."""
 Key = tuple[tuple[str, KeyType], ...]
 Effect = tuple[str, str, StoredItem | None]
 """A table, the text of a key, and the item after an action, or None."""
@@ -62,16 +68,14 @@ class Refused(Exception):
         self.item = item
 
 
-def _evaluate(expression: str, parameters: dict[str, Any], item: StoredItem) -> Any:
+def _evaluate(expression: str, parameters: Parameters, item: StoredItem) -> Any:
     """Return the value of a condition, or of what SET assigns; an attribute that the item lacks is None.
 
     Python's parser reads it: DynamoDB's grammar differs in placeholders, `=`, `<>` and capital letters only.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
     """
-    names, values = (
-        parameters.get("ExpressionAttributeNames", {}),
-        parameters.get("ExpressionAttributeValues", {}),
-    )
+    names = parameters.get("ExpressionAttributeNames", {})
+    values = parameters.get("ExpressionAttributeValues", {})
     known = {f"_{place[1:]}": item.get(name) for place, name in names.items()}
     known |= {f"value_{place[1:]}": value for place, value in values.items()}
     text = _NOT_PYTHON.sub(lambda found: _IN_PYTHON[found[0]], expression)
@@ -116,26 +120,25 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def updated(parameters: dict[str, Any], old: StoredItem | None) -> StoredItem | None:
+def updated(parameters: Parameters, old: StoredItem | None) -> StoredItem | None:
     """Return the item after UpdateItem, or None if there is none."""
-    expression, names = (
-        parameters.get("UpdateExpression", ""),
-        parameters.get("ExpressionAttributeNames", {}),
-    )
+    expression = parameters.get("UpdateExpression", "")
+    names = parameters.get("ExpressionAttributeNames", {})
     if old is None and expression.startswith("REMOVE "):
         return None  # an update that only removes attributes creates no item
     before = old or {}
     after: StoredItem = before | parameters["Key"]
     for verb, text in _CLAUSE.findall(expression):
-        for part in (part.strip() for part in _PART.findall(text)):
-            place, _, operand = part.partition(" = " if verb == "SET" else " ")
+        for part in _PART.findall(text):
+            place, _, operand = part.strip().partition(" = " if verb == "SET" else " ")
+            name = names[place]
             if verb == "SET":
-                after[names[place]] = _evaluate(operand, parameters, before)
+                after[name] = _evaluate(operand, parameters, before)
             elif verb == "ADD":
                 added = parameters["ExpressionAttributeValues"][operand]
-                after[names[place]] = _add(before.get(names[place]), added)
+                after[name] = _add(before.get(name), added)
             else:
-                after.pop(names[place], None)
+                after.pop(name, None)
     return after
 
 
@@ -175,7 +178,7 @@ class Store:
         except (KeyError, RouterError):
             return None
 
-    def plan(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> list[Effect]:
+    def plan(self, actions: Actions) -> list[Effect]:
         """Return the effects of actions (Put, Update, Delete) on distinct items; raises Refused."""
         effects = [self._effect(operation, parameters) for operation, parameters in actions]
         if len({(table, key) for table, key, _ in effects}) < len(effects):
@@ -190,9 +193,7 @@ class Store:
             else:
                 self.items[table][key] = item
 
-    def plan_each(
-        self, actions: Sequence[tuple[str, dict[str, Any]]]
-    ) -> tuple[list[Effect], list[Refused | None]]:
+    def plan_each(self, actions: Actions) -> tuple[list[Effect], list[Refused | None]]:
         """Return the effects of the actions of a transaction, and for each action the refusal, if any."""
         effects: list[Effect] = []
         refusals: list[Refused | None] = []
@@ -204,7 +205,7 @@ class Store:
                 refusals.append(refused)
         return effects, refusals
 
-    def _effect(self, operation: str, parameters: dict[str, Any]) -> Effect:
+    def _effect(self, operation: str, parameters: Parameters) -> Effect:
         table = parameters["TableName"]
         if table not in self.keys:
             raise Refused("ResourceNotFoundException")
@@ -226,7 +227,7 @@ class Store:
         return table, key, new
 
 
-def target(parameters: dict[str, Any]) -> StoredItem:
+def target(parameters: Parameters) -> StoredItem:
     """Return the item or key of a call, or of a request of BatchWriteItem."""
     inner = parameters.get("PutRequest") or parameters.get("DeleteRequest") or parameters
     item: StoredItem = inner["Item"] if "Item" in inner else inner["Key"]
@@ -237,12 +238,12 @@ def batch_actions(
     table: str, requests: Sequence[dict[str, Any]]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return the requests of BatchWriteItem as actions."""
-    return [
-        ("Put", {"TableName": table, **each["PutRequest"]})
-        if "PutRequest" in each
-        else ("Delete", {"TableName": table, **each["DeleteRequest"]})
-        for each in requests
-    ]
+    actions = []
+    for request in requests:
+        # A request has one member: "PutRequest" or "DeleteRequest".
+        ((name, parameters),) = request.items()
+        actions.append((name.removesuffix("Request"), {"TableName": table, **parameters}))
+    return actions
 
 
 class MemoryTables:
@@ -290,7 +291,7 @@ class MemoryTables:
     def write(
         self,
         operation: Operation,
-        parameters: dict[str, Any],
+        parameters: Parameters,
         timeout: float = 0,
         measured: bool = False,
     ) -> WriteResponse:
@@ -319,7 +320,7 @@ class MemoryTables:
         key = self._store.keys.get(table)
         return translate("ResourceNotFoundException", 400) if key is None else key
 
-    def _write(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> WriteResponse:
+    def _write(self, actions: Actions) -> WriteResponse:
         with self._lock:
             try:
                 self._store.apply(self._store.plan(actions))
@@ -354,23 +355,19 @@ class MemoryQueues:
         """Return nothing: `deliver` takes the records."""
         return []
 
-    def delete(
-        self, url: str, messages: Sequence[Receipt], timeout: float = 0
-    ) -> dict[str, AwsFault]:
+    def delete(self, url: str, messages: Sequence[Receipt], timeout: float = 0) -> Faults:
         """Delete messages."""
         self.deleted += [message_id for message_id, _ in messages]
         return {}
 
-    def send(
-        self, url: str, letters: Sequence[OutgoingMessage], timeout: float = 0
-    ) -> dict[str, AwsFault]:
+    def send(self, url: str, letters: Sequence[OutgoingMessage], timeout: float = 0) -> Faults:
         """Accept messages."""
         self.letters.setdefault(url, []).extend(letters)
         return {}
 
     def change_visibility(
         self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float = 0
-    ) -> dict[str, AwsFault]:
+    ) -> Faults:
         """Change the visibility timeout of messages."""
         self.hidden |= {message_id: seconds for message_id, _, seconds in messages}
         return {}

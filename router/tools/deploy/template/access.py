@@ -15,6 +15,7 @@ from router.tools.deploy.template.expressions import (
     PARTITION,
     Expression,
     Json,
+    Resources,
     ref,
     resource,
     sub,
@@ -26,7 +27,7 @@ _COLON = re.compile(r":(?![^{}]*\})")
 _ACCOUNT_PART = 4
 
 
-def access_resources(plan: StackPlan) -> dict[str, Json]:
+def access_resources(plan: StackPlan) -> Resources:
     """Return the policies of the queues that the stack creates; raises UsageError for a sender that is not known."""
     return {
         QueuePart.ACCESS.of(queue.id): _access(queue)

@@ -25,6 +25,7 @@ from router.tools.deploy.template.expressions import (
     STACK,
     Expression,
     Json,
+    Resources,
     ref,
     resource,
     sub,
@@ -77,7 +78,7 @@ def silent_alarms(template: Mapping[str, Any], values: Mapping[str, str]) -> lis
     return [id_ for id_, each in alarms.items() if each.get("AlarmActions", ACTIONS) == ACTIONS]
 
 
-def conditions(plan: StackPlan) -> dict[str, Json]:
+def conditions(plan: StackPlan) -> Json:
     """Return the conditions that the stack is in the account of a queue that the config gives with its account.
 
     CloudWatch has the metrics of a queue in the account of the queue only.
@@ -99,25 +100,22 @@ def in_account(queue: PlannedQueue, made: Json) -> Json:
     return made if queue.account == ACCOUNT else {**made, "Condition": is_in(queue.account)}
 
 
-def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
+def alarm_resources(plan: StackPlan, room: int) -> Resources:
     """Return the alarms of queues, of dead-letter queues, of the function if there is one, and of the configuration.
 
     A stack has `room` for so many resources. With more queues, one alarm watches the retries of all.
     """
-    alarms: dict[str, Json] = {}
-    of_each: dict[str, Json] = {}
+    alarms: Resources = {}
+    of_each: Resources = {}
     dead_letters: dict[str, tuple[PlannedQueue, list[PlannedQueue]]] = {}
     for queue in plan.read:
-        alarms[QueuePart.AGE_ALARM.of(queue.id)] = in_account(queue, _age(plan, queue))
+        alarms[QueuePart.AGE_ALARM.of(queue.id)] = _age(plan, queue)
         of_each[QueuePart.RETRIES_ALARM.of(queue.id)] = _retries(plan, queue)
-        stalled = in_account(queue, _stalled(plan, queue))
-        of_each[QueuePart.STALLED_ALARM.of(queue.id)] = stalled
-        in_flight = in_account(queue, _in_flight(plan, queue))
-        of_each[QueuePart.IN_FLIGHT_ALARM.of(queue.id)] = in_flight
+        of_each[QueuePart.STALLED_ALARM.of(queue.id)] = _stalled(plan, queue)
+        of_each[QueuePart.IN_FLIGHT_ALARM.of(queue.id)] = _in_flight(plan, queue)
         if queue.settings.silent_after:
             seconds = parse_duration(queue.settings.silent_after)
-            silent = in_account(queue, _silent(plan, queue, seconds))
-            alarms[QueuePart.SILENT_ALARM.of(queue.id)] = silent
+            alarms[QueuePart.SILENT_ALARM.of(queue.id)] = _silent(plan, queue, seconds)
         found = plan.dead_letter_queue_of(queue)
         if found:
             dead_letters.setdefault(found.id, (found, []))[1].append(queue)
@@ -148,13 +146,13 @@ def alarm_resources(plan: StackPlan, room: int) -> dict[str, Json]:
 
 
 def _age(plan: StackPlan, queue: PlannedQueue) -> Json:
-    return alarm(
-        f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works"
-        f"{_named(queue)}. {_status(plan)}",
+    return _alarm_of(
+        plan,
+        queue,
+        f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works",
         _of_queue("ApproximateAgeOfOldestMessage", queue, "Maximum"),
         ref("OldestMessageSeconds"),
         LASTING,
-        _actions(plan, queue),
     )
 
 
@@ -210,24 +208,26 @@ def _stalled(plan: StackPlan, queue: PlannedQueue) -> Json:
             "deleted": _stat_of_queue("NumberOfMessagesDeleted", queue, "Sum"),
         },
     )
-    return alarm(
+    return _alarm_of(
+        plan,
+        queue,
         f"There are messages of queue {queue.name}, received or waiting, and none is done: nothing receives them, or "
-        f"none can be written{_named(queue)}. {_status(plan)}",
+        "none can be written",
         measured,
         0,
         SLOW_PERIODS,
-        _actions(plan, queue),
     )
 
 
 def _in_flight(plan: StackPlan, queue: PlannedQueue) -> Json:
-    return alarm(
+    return _alarm_of(
+        plan,
+        queue,
         f"Queue {queue.name} has nearly as many messages in flight as SQS allows ({IN_FLIGHT_QUOTA:,}); it delivers "
-        f"none beyond{_named(queue)}. {_status(plan)}",
+        "none beyond",
         _of_queue("ApproximateNumberOfMessagesNotVisible", queue, "Maximum"),
         IN_FLIGHT_MOST,
         LASTING,
-        _actions(plan, queue),
     )
 
 
@@ -236,19 +236,33 @@ def _silent(plan: StackPlan, queue: PlannedQueue, seconds: int) -> Json:
     measured = _of_queue("NumberOfMessagesReceived", queue, "Sum")
     # A period is a multiple of a minute.
     measured["Period"] = -(-seconds // MINUTE) * MINUTE
-    made = alarm(
+    made = _alarm_of(
+        plan,
+        queue,
         f"Nothing was received from queue {queue.name} for {queue.settings.silent_after}: a sender may have stopped, "
-        f"or has no permission any more{_named(queue)}. {_status(plan)}",
+        "or has no permission any more",
         measured,
         1,
         1,
-        _actions(plan, queue),
     )
     made["Properties"] |= {
         "ComparisonOperator": "LessThanThreshold",
         "TreatMissingData": "breaching",
     }
     return made
+
+
+def _alarm_of(
+    plan: StackPlan,
+    queue: PlannedQueue,
+    why: str,
+    measured: Json,
+    threshold: int | Json,
+    periods: int,
+) -> Json:
+    """Return an alarm that needs the metrics of a queue, and says whose queue it is."""
+    text = f"{why}{_named(queue)}. {_status(plan)}"
+    return in_account(queue, alarm(text, measured, threshold, periods, _actions(plan, queue)))
 
 
 def service(plan: StackPlan) -> str:
@@ -319,7 +333,7 @@ def _stat(namespace: str, metric: str, dimensions: dict[str, Expression], statis
     }
 
 
-def _math(expression: str, stats: dict[str, Json]) -> Json:
+def _math(expression: str, stats: Mapping[str, Json]) -> Json:
     """Return what an alarm measures by an expression of metrics, by their names in it."""
     metrics = [{"Id": id_, "MetricStat": stat, "ReturnData": False} for id_, stat in stats.items()]
     return {"Metrics": [{"Id": "result", "Expression": expression, "ReturnData": True}, *metrics]}

@@ -21,7 +21,13 @@ from router.tools.check.run import examine_loaded, load_to_examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
-from router.tools.deploy.template.expressions import Json, Substitutions, ref, value_at
+from router.tools.deploy.template.expressions import (
+    Json,
+    Resources,
+    Substitutions,
+    ref,
+    value_at,
+)
 from router.tools.deploy.template.limits import (
     MAX_RESOURCES,
     environments,
@@ -117,13 +123,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
     shared = yaml.safe_load(fill("monitoring.yaml"))
     policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
     part = (worker.worker_part if as_worker else resources.function_part)(plan, policies)
-    made = [each for group in (plan.queues, plan.tables) for each in group.values() if each.made]
-    scaling = dict(
-        each
-        for table in plan.tables.values()
-        if table.made
-        for each in resources.scaling_resources(table)
-    )
+    planned = (*plan.queues.values(), *plan.tables.values())
+    made = [each for each in planned if each.made]
+    scaling: Resources = {}
+    for table in plan.tables.values():
+        if table.made:
+            scaling |= resources.scaling_resources(table)
     others = _distinct(resources.stored_resources(plan), scaling, part["Resources"])
     dashboards = monitoring.dashboard_resources(plan)
     room = MAX_RESOURCES - len(others) - len(dashboards)
@@ -199,9 +204,9 @@ def _check_references(body: Json) -> None:
             )
 
 
-def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:
+def _distinct(*parts: Resources) -> Resources:
     """Return all resources; raises UsageError if two have one logical id."""
-    found: dict[str, Json] = {}
+    found: Resources = {}
     for part in parts:
         for logical_id, resource in part.items():
             if logical_id in found:

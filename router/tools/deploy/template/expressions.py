@@ -25,6 +25,8 @@ from router.tools.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
 from router.tools.check.variables import is_read_at_run_time, redacts
 
 Json = dict[str, Any]
+Resources = dict[str, Json]
+"""Resources by their logical ids."""
 Expression = str | Json
 """A value, or an intrinsic function."""
 PARTITION, REGION, ACCOUNT, STACK = (
@@ -133,10 +135,9 @@ class Variable(Struct, frozen=True):
 
 def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of the variables of a config in a template, by their names, without those that AWS hides."""
-    hidden = hidden_parameters(template)
-    known = {parameter: value for parameter, value in values.items() if parameter not in hidden}
+    known = values.keys() - hidden_parameters(template)
     return {
-        name: known[parameter]
+        name: values[parameter]
         for parameter, name in variable_names(template).items()
         if parameter in known
     }
@@ -146,8 +147,7 @@ def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of a config that are parameters of a template, by their parameters."""
     found = {}
     for parameter, declared in template.get("Parameters", {}).items():
-        variable = _DECLARED.fullmatch(declared.get("Description", ""))
-        if variable:
+        if variable := _DECLARED.fullmatch(declared.get("Description", "")):
             found[parameter] = variable[1]
     return found
 
@@ -262,13 +262,13 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
 
 
 def _as_text(written: str) -> str:
-    pieces = (
-        SET_BY_AWS.get(piece.name, f"${{{variable_id(piece.name)}}}")
-        if isinstance(piece, Reference)
-        else _literal(piece)
-        for piece in split_references(written)
-    )
-    return "".join(pieces)
+    text = ""
+    for piece in split_references(written):
+        if isinstance(piece, Reference):
+            text += SET_BY_AWS.get(piece.name, f"${{{variable_id(piece.name)}}}")
+        else:
+            text += _literal(piece)
+    return text
 
 
 def _literal(text: str) -> str:

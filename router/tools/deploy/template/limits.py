@@ -10,7 +10,8 @@ from typing import Any
 from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.deploy.queue_parts import QueuePart
-from router.tools.deploy.template.expressions import Json
+from router.tools.deploy.table_definitions import resource_of
+from router.tools.deploy.template.expressions import Json, compact_json
 from router.tools.deploy.template.policies import MANAGED_POLICY, MAX_ATTACHED
 from router.tools.deploy.template.resources import FUNCTION
 
@@ -64,7 +65,7 @@ def _counted(body: Json) -> Iterator[str]:
     yield from _over("resources", len(resources), MAX_RESOURCES)
     yield from _over("parameters", len(body["Parameters"]), MAX_PARAMETERS)
     yield from _over("outputs", len(body["Outputs"]), MAX_OUTPUTS)
-    yield from _over("bytes", len(json.dumps(body, separators=(",", ":"))), MAX_BYTES)
+    yield from _over("bytes", len(compact_json(body)), MAX_BYTES)
     of_environments = json.dumps([environments(each) for each in resources.values()])
     yield from _over("dynamic references", of_environments.count(DYNAMIC_REFERENCE), MAX_REFERENCES)
     policies = sum(each["Type"] == MANAGED_POLICY for each in resources.values())
@@ -81,7 +82,7 @@ def _over(what: str, count: int, most: int) -> Iterator[str]:
 
 
 def _environment(body: Json) -> Iterator[str]:
-    function = body["Resources"].get(FUNCTION, {}).get("Properties", {})
+    function = resource_of(body, FUNCTION).get("Properties", {})
     variables = function.get("Environment", {}).get("Variables", {})
     size = 0
     for name, value in variables.items():

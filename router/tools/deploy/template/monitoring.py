@@ -1,6 +1,5 @@
 """Dashboards as resources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
 
-import json
 from collections.abc import Iterator
 
 from router.runtime.deliver.metrics import (
@@ -24,6 +23,8 @@ from router.tools.deploy.template.expressions import (
     STACK,
     Expression,
     Json,
+    Resources,
+    compact_json,
     resource,
     sub,
 )
@@ -41,14 +42,14 @@ _COUNTED = [
 _Line = list[str | Json]
 
 
-def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
+def dashboard_resources(plan: StackPlan) -> Resources:
     """Return the dashboards: a row for the function or worker, and one for each queue.
 
     Widgets have no positions: four of them fill a row, so that a queue that is added or removed moves no other. A
     route is a line, so that their number does not matter. The dashboards of an account have their names in all of its
     regions.
     """
-    found: dict[str, Json] = {}
+    found: Resources = {}
     for start in range(0, len(plan.read), QUEUES_OF_A_DASHBOARD):
         number = start // QUEUES_OF_A_DASHBOARD + 1
         end = "" if number == 1 else f"-{number}"
@@ -69,7 +70,7 @@ def _body(widgets: list[Expression]) -> Json:
 
 
 def _text_of(widget: Json) -> Expression:
-    return sub(json.dumps(widget, separators=(",", ":")))
+    return sub(compact_json(widget))
 
 
 def _widget_of(queue: PlannedQueue, title: str, metrics: list[_Line], stat: str) -> Expression:

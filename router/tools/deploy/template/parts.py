@@ -3,12 +3,13 @@
 Routes of one queue, or of one dead-letter queue, stay together. A table may have routes in several parts.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.model import Path
 from router.runtime.aws.references import is_name
 from router.runtime.config import spec
 from router.runtime.program.load import without_garbage_collector
@@ -22,9 +23,10 @@ MANY_NAMES = 6
 """Names of a part that are shown."""
 FIRST_GUESS = 64
 """Units of the part that is tried first: some 80 flows with a queue and a table fill a stack."""
-_NAMED = ("routes", "queues", "tables")
 _Unit = tuple[str, tuple[str, ...]]
 """A name, and its routes."""
+_Make = Callable[[DeployableConfig], Document]
+"""Makes the template of a config."""
 
 
 class Part(Struct, frozen=True):
@@ -41,6 +43,11 @@ class Part(Struct, frozen=True):
         more = f" and {left} more" if left > 0 else ""
         routes = f"{len(self.routes)} route{'' if len(self.routes) == 1 else 's'}"
         return f"{shown}{more}: {routes}, {self.resources} resources"
+
+
+_Units = Sequence[_Unit]
+_PartOf = Callable[[_Units], Part | None]
+"""Makes the part of units; None if it is too large."""
 
 
 class Split(Struct, frozen=True):
@@ -65,9 +72,7 @@ class Split(Struct, frozen=True):
         return found
 
 
-def make_fitting(
-    config: DeployableConfig, make: Callable[[DeployableConfig], Document]
-) -> Document:
+def make_fitting(config: DeployableConfig, make: _Make) -> Document:
     """Return the template of a config; raises UsageError with a split that fits, if it is too large."""
     with without_garbage_collector():
         try:
@@ -79,38 +84,32 @@ def make_fitting(
             raise UsageError("\n".join([str(error), *split.lines])) from None
 
 
-def require_room(config: DeployableConfig, make: Callable[[DeployableConfig], Document]) -> None:
+def require_room(config: DeployableConfig, make: _Make) -> None:
     """Raise what `make_fitting` raises, if a count of queues and tables shows that the template is too large."""
     program = config.program
-    read = program.engine.queues.values()
-    queues = [
-        queue
-        for queue in read
-        if is_name(queue.reference) and program.config.queues.get(queue.name, spec.Queue()).managed
-    ]
-    tables = [
-        name
-        for name, table in program.config.tables.items()
-        if table.managed and is_name(table.name or name)
-    ]
     # Each queue that is read has a mapping of the function, or a policy by which the service scales.
-    if len(read) + len(queues) + len(tables) > MAX_RESOURCES:
+    count = len(program.engine.queues)
+    for queue in program.engine.queues.values():
+        settings = program.config.queues.get(queue.name, spec.Queue())
+        count += settings.managed and is_name(queue.reference)
+    for name, table in program.config.tables.items():
+        count += table.managed and is_name(table.name or name)
+    if count > MAX_RESOURCES:
         make_fitting(config, make)
 
 
-def find_split(
-    config: DeployableConfig, make: Callable[[DeployableConfig], Document]
-) -> Split | None:
+def find_split(config: DeployableConfig, make: _Make) -> Split | None:
     """Return parts that fit: by the files of the config, else by owner, else by queue; None if there are none."""
+    whole = config.program.config
     for by, names in _namings(config):
-        units = _units(config.program.config, names)
-        parts = _parts(config, units, make) if len(units) > 1 else None
+        units = _units(whole, names)
+        parts = _parts(units, partial(_part, config, make)) if len(units) > 1 else None
         if parts:
-            return Split(by, tuple(parts), _shared(config.program.config, parts))
+            return Split(by, tuple(parts), _shared(whole, parts))
     return None
 
 
-def make_template(as_worker: bool) -> Callable[[DeployableConfig], Document]:
+def make_template(as_worker: bool) -> _Make:
     """Return what makes the template that router deploy deploys of a config."""
 
     def make(config: DeployableConfig) -> Document:
@@ -149,16 +148,12 @@ def _units(config: spec.Config, names: Mapping[str, str]) -> list[_Unit]:
     return found
 
 
-def _parts(
-    config: DeployableConfig,
-    units: Sequence[_Unit],
-    make: Callable[[DeployableConfig], Document],
-) -> list[Part] | None:
+def _parts(left: _Units, part_of: _PartOf) -> list[Part] | None:
     """Return parts of as many units as fit, in order; None if one unit does not fit."""
     parts: list[Part] = []
-    left, guess = units, FIRST_GUESS
+    guess = FIRST_GUESS
     while left:
-        part = _largest_part(config, left, make, guess)
+        part = _largest_part(left, part_of, guess)
         if part is None:
             return None
         parts.append(part)
@@ -167,12 +162,7 @@ def _parts(
     return parts
 
 
-def _largest_part(
-    config: DeployableConfig,
-    units: Sequence[_Unit],
-    make: Callable[[DeployableConfig], Document],
-    guess: int,
-) -> Part | None:
+def _largest_part(units: _Units, part_of: _PartOf, guess: int) -> Part | None:
     """Return the part of as many of the first units as fit; None if none fits.
 
     A part mostly has as many units as the one before, which is the guess: from there on, steps double until one is
@@ -183,7 +173,7 @@ def _largest_part(
     count = min(guess, len(units))
     step = 1
     while fitting < count < too_many:
-        part = _part(config, units[:count], make)
+        part = part_of(units[:count])
         if part is None:
             too_many = count
         else:
@@ -198,11 +188,7 @@ def _largest_part(
     return found
 
 
-def _part(
-    config: DeployableConfig,
-    units: Sequence[_Unit],
-    make: Callable[[DeployableConfig], Document],
-) -> Part | None:
+def _part(config: DeployableConfig, make: _Make, units: _Units) -> Part | None:
     """Return a part of these units, or None if it is too large."""
     routes = tuple(route for _, of_unit in units for route in of_unit)
     try:
@@ -236,18 +222,17 @@ def _restricted(config: DeployableConfig, names: frozenset[str]) -> DeployableCo
 
 def _restricted_file(file: File, kept: Mapping[str, frozenset[str]]) -> File:
     """Return a file without the variables of what is not in the part."""
-
-    def stays(path: Path) -> bool:
-        return path[0] not in _NAMED or path[1] in kept[str(path[0])]
-
-    return structs.replace(file, references=tuple(filter(stays, file.references)))
+    references = []
+    for path in file.references:
+        names = kept.get(str(path[0]))
+        if names is None or path[1] in names:
+            references.append(path)
+    return structs.replace(file, references=tuple(references))
 
 
 def _shared(config: spec.Config, parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the managed tables of which several parts have routes."""
-    users: dict[str, set[int]] = {}
-    for number, part in enumerate(parts):
-        for name in part.routes:
-            users.setdefault(config.routes[name].table, set()).add(number)
-    managed = [name for name, numbers in users.items() if len(numbers) > 1]
-    return tuple(name for name in managed if config.tables[name].managed)
+    users = Counter[str]()
+    for part in parts:
+        users.update(dict.fromkeys(config.routes[name].table for name in part.routes).keys())
+    return tuple(name for name, count in users.items() if count > 1 and config.tables[name].managed)

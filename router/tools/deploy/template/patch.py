@@ -5,7 +5,7 @@ Mappings are merged, anything else replaces the previous value, and null removes
 `Resources`, a type of resources stands for each resource of that type.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from router.errors import UsageError
 from router.model import Path as Place
 from router.tools.control_plane.template_yaml import LongForms
 from router.tools.deploy.template.document import Document, as_json
-from router.tools.deploy.template.expressions import Json
+from router.tools.deploy.template.expressions import Json, Resources
 from router.tools.deploy.template.limits import require_limits
 
 _RESOURCES = "Resources"
@@ -27,6 +27,7 @@ _REMOVABLE = ("AWS::CloudWatch::", "AWS::ApplicationAutoScaling::")
 """The types of resources without which messages are routed as before."""
 _MAPPING = "AWS::Lambda::EventSourceMapping"
 _RESPONSE_TYPES, _REPORTS = "FunctionResponseTypes", "ReportBatchItemFailures"
+_FILTERS = "FilterCriteria"
 _FUNCTIONS = ("Ref", "Condition")
 
 
@@ -37,11 +38,14 @@ class Patch(Struct, frozen=True):
     body: Json
     lines: Mapping[Place, int]
 
+    def longest(self, places: Iterable[Place]) -> Place:
+        """Return the longest of these paths, or of what is around them, that the patch has."""
+        around = [place[:length] for place in places for length in range(len(place) + 1)]
+        return max((place for place in around if place in self.lines), key=len, default=())
+
     def place(self, *places: Place) -> str:
         """Return the file and line of the longest of these paths, or of what is around it."""
-        known = [place[:length] for place in places for length in range(len(place) + 1)]
-        line = max((place for place in known if place in self.lines), key=len, default=())
-        return f"{self.path}:{self.lines.get(line, 1)}"
+        return f"{self.path}:{self.lines.get(self.longest(places), 1)}"
 
 
 def read_patch(path: Path) -> Patch:
@@ -90,11 +94,11 @@ def with_patches(document: Document, patches: Sequence[Patch], region: str) -> D
 
     `region` is where cfn-lint assumes it to be deployed, if that is installed.
     """
+    if not patches:
+        return document
     body = document.body
     for patch in patches:
         body = _patched(body, patch)
-    if not patches:
-        return document
     require_limits(body)
     patched = structs.replace(document, body=body)
     errors = _errors_of(patched, region)
@@ -102,7 +106,7 @@ def with_patches(document: Document, patches: Sequence[Patch], region: str) -> D
     known = _errors_of(document, region) if errors else {}
     lines = [
         f"{_place_of(patched, patches[::-1], path)}: {sentence}"
-        for (path, sentence) in errors
+        for path, sentence in errors
         if (path, sentence) not in known
     ]
     if lines:
@@ -127,7 +131,7 @@ def _patched(template: Json, patch: Patch) -> Json:
     return {**merge_patch(template, others), _RESOURCES: resources}
 
 
-def _patch_resource(resources: dict[str, Json], id_: str, content: Any, place: str) -> None:
+def _patch_resource(resources: Resources, id_: str, content: Any, place: str) -> None:
     """Patch, add or remove a resource."""
     before = resources.get(id_)
     if content is None and before is not None:
@@ -176,17 +180,23 @@ def _require_reports(resources: Mapping[str, Json], patch: Patch) -> None:
         if each["Type"] != _MAPPING:
             continue
         properties = each.get("Properties", {})
-        at = [(_RESOURCES, name, "Properties") for name in (id_, _MAPPING)]
         if _REPORTS not in properties.get(_RESPONSE_TYPES, ()):
-            place = patch.place(*((*each, _RESPONSE_TYPES) for each in at))
             raise UsageError(
-                f"{place}: without {_REPORTS}, Lambda deletes the messages that {id_} reports as failed"
+                f"{_place_in_mapping(patch, id_, _RESPONSE_TYPES)}: without {_REPORTS}, Lambda deletes the messages "
+                f"that {id_} reports as failed"
             )
-        if "FilterCriteria" in properties:
-            place = patch.place(*((*each, "FilterCriteria") for each in at))
+        if _FILTERS in properties:
             raise UsageError(
-                f"{place}: Lambda deletes the messages that a filter of {id_} does not match; use 'when' of routes"
+                f"{_place_in_mapping(patch, id_, _FILTERS)}: Lambda deletes the messages that a filter of {id_} does "
+                "not match; use 'when' of routes"
             )
+
+
+def _place_in_mapping(patch: Patch, id_: str, name: str) -> str:
+    """Return the place of a property of a mapping, which a patch may give by its id or by its type."""
+    return patch.place(
+        (_RESOURCES, id_, "Properties", name), (_RESOURCES, _MAPPING, "Properties", name)
+    )
 
 
 def _errors_of(document: Document, region: str) -> dict[tuple[Place, str], None]:
@@ -213,13 +223,5 @@ def _place_of(document: Document, patches: Sequence[Patch], path: Place) -> str:
     if path[:1] == (_RESOURCES,) and len(path) > 1:
         resource = document.body[_RESOURCES].get(path[1], {})
         places.append((_RESOURCES, resource.get("Type", ""), *path[2:]))
-
-    def shared(patch: Patch) -> int:
-        return max(
-            length
-            for place in places
-            for length in range(len(place) + 1)
-            if not length or place[:length] in patch.lines
-        )
-
-    return max(patches, key=shared).place(*places)
+    nearest = max(patches, key=lambda patch: len(patch.longest(places)))
+    return nearest.place(*places)

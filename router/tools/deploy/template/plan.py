@@ -128,12 +128,9 @@ class StackPlan(Struct, frozen=True):
 
     def check(self) -> None:
         """Raise UsageError if the template would create one resource twice, with two logical ids."""
-        for kind, resources in (
-            ("queue", [*self.queues.values()]),
-            ("table", [*self.tables.values()]),
-        ):
+        for kind, resources in (("queue", self.queues), ("table", self.tables)):
             seen: dict[str, PlannedResource] = {}
-            for resource in resources:
+            for resource in resources.values():
                 other = seen.setdefault(resource.label, resource) if resource.made else resource
                 if other is not resource:
                     raise UsageError(
@@ -179,30 +176,27 @@ class _QueuePlanner:
         routes = tuple(
             route for route, settings in self._config.routes.items() if settings.queue == name
         )
-        text = (
-            self._name(name)
-            if name in self._config.queues
-            else self._text(("routes", routes[0], "queue"), name)
-        )
-        settings = self._config.queues.get(name, spec.Queue())
-        queue = _queue(
-            self._compiled[name].reference, text, settings, name in self._dead_letter_keys
-        )
+        settings = self._config.queues.get(name)
+        if settings:
+            path = ("queues", name)
+            text = self._name(name)
+        else:
+            # A queue without settings has the name and the tags of its first route.
+            settings = spec.Queue()
+            path = ("routes", routes[0])
+            text = self._text((*path, "queue"), name)
+        reference = self._compiled[name].reference
+        queue = _queue(reference, text, settings, name in self._dead_letter_keys)
         size, window = batch_of(settings, name)
         return structs.replace(
             queue,
             routes=routes,
             name_in_config=name,
-            **self._keys(name),
-            senders=self._senders(name),
+            **key_texts(self._text, "queues", name, settings),
+            senders=self._senders(name, settings),
             owner=self._owners.queues[name],
             description=self._text(("queues", name, "description")),
-            # A queue without settings has the tags of its first route.
-            tags=_tags(
-                self._text,
-                ("queues", name) if name in self._config.queues else ("routes", routes[0]),
-                self._config,
-            ),
+            tags=_tags(self._text, path, self._config),
             visibility=WORKER_VISIBILITY if self._worker else visibility_of(self._config, name),
             batch_size=size,
             window=window,
@@ -211,12 +205,16 @@ class _QueuePlanner:
     def _dead_letter_queue(self, queue: PlannedQueue) -> PlannedQueue | None:
         """Return the dead-letter queue of a queue; a queue that the stack creates always has one."""
         name, key = queue.name_in_config, queue.settings.dead_letter
-        # Without settings of its own it is managed, retained and encrypted as its queue is.
+        # Without settings of its own it is managed, retained, encrypted and tagged as its queue is.
         settings = spec.Queue(managed=queue.made, deletion_policy=queue.settings.deletion_policy)
         keys = {"kms_key": queue.kms_key, "kms_key_previous": queue.kms_key_previous}
+        tags = queue.tags
         reference = self._compiled[name].dead_letter
         if key in self._config.queues:
-            settings, keys, text = self._config.queues[key], self._keys(key), self._name(key)
+            settings = self._config.queues[key]
+            keys = key_texts(self._text, "queues", key, settings)
+            tags = _tags(self._text, ("queues", key), self._config)
+            text = self._name(key)
         elif key:
             text = self._text(("queues", name, "dead_letter"), key)
         elif queue.made:
@@ -224,16 +222,15 @@ class _QueuePlanner:
         else:
             return None
         found = _queue(reference, text, settings, is_dead_letter=True)
-        own = key in self._config.queues
         return structs.replace(
             found,
             **keys,
-            senders=self._senders(key),
+            senders=self._senders(key, settings),
             routes=queue.routes,
             sources=(queue.arn,),
             owner=self._owners.queues.get(key) or queue.owner,
             description=self._text(("queues", key, "description")),
-            tags=_tags(self._text, ("queues", key), self._config) if own else queue.tags,
+            tags=tags,
         )
 
     def _default_dead_letter_queue(self, queue: PlannedQueue) -> tuple[str, str]:
@@ -252,15 +249,11 @@ class _QueuePlanner:
     def _name(self, key: str) -> str:
         return self._text(("queues", key, "name"), key)
 
-    def _senders(self, key: str) -> tuple[str, ...]:
-        senders = self._config.queues.get(key, spec.Queue()).senders
+    def _senders(self, key: str, settings: spec.Queue) -> tuple[str, ...]:
         return tuple(
             self._text(("queues", key, "senders", index), sender)
-            for index, sender in enumerate(senders)
+            for index, sender in enumerate(settings.senders)
         )
-
-    def _keys(self, key: str) -> dict[str, str]:
-        return key_texts(self._text, "queues", key, self._config.queues.get(key, spec.Queue()))
 
 
 def key_texts(
@@ -344,10 +337,8 @@ def _queue_texts(reference: str, text: str) -> tuple[str, str]:
         return _last(text, ":", queue_name(reference)), text
     # A URL has the account and the name, and AWS's own host names have the region.
     account, name = match_key(reference).rsplit(":", 1)
-    return (
-        name,
-        f"arn:{PARTITION}:sqs:{account if ':' in account else f'{REGION}:{account}'}:{name}",
-    )
+    place = account if ":" in account else f"{REGION}:{account}"
+    return name, f"arn:{PARTITION}:sqs:{place}:{name}"
 
 
 def _last(text: str, separator: str, otherwise: str) -> str:

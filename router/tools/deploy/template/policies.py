@@ -31,7 +31,13 @@ from router.tools.control_plane.deployed import (
     DeployedTable,
     DeployedTtl,
 )
-from router.tools.deploy.template.expressions import Expression, Json, ref
+from router.tools.deploy.template.expressions import (
+    Expression,
+    Json,
+    Resources,
+    compact_json,
+    ref,
+)
 from router.tools.deploy.template.plan import StackPlan, key_texts
 
 BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -120,12 +126,11 @@ def as_statements(needs: Needs) -> list[Statement]:
     left = {arn: set(actions) for arn, actions in needs.items()}
     found = []
     for sid, actions in BUNDLES:
+        bundle = set(actions)
         # An action may be in several statements: it is allowed by the one whose actions are all needed.
-        matching = [
-            arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)
-        ]
+        matching = [arn for arn in needs if bundle.issubset(needs[arn]) and left[arn] & bundle]
         for arn in matching:
-            left[arn] -= set(actions)
+            left[arn] -= bundle
         if matching:
             found.append(Statement(sid, actions, tuple(matching)))
     for action in sorted(set().union(*left.values())):
@@ -184,7 +189,7 @@ def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str
             routes_of.setdefault(arn, {})[name] = None
     needs = permissions.needs(tuple(plan.config.routes))
     bits = {arn: _bits(plan.config, arn, routes_of[arn]) for arn in sorted(needs)}
-    resources: dict[str, Json] = {}
+    resources: Resources = {}
     routes: dict[str, tuple[str, ...]] = {}
     for group in _groups(needs, tuple(bits), bits):
         document = document_of(as_statements({arn: needs[arn] for arn in group}), place)
@@ -251,7 +256,7 @@ def _with_resource(part: list[Statement], statement: Statement, resource: str) -
 
 def _size(statements: Iterable[Statement]) -> int:
     """Return the estimated length of a policy with the values of its variables."""
-    text = json.dumps(document_of(statements, str), separators=(",", ":"))
+    text = compact_json(document_of(statements, str))
     return len(_VARIABLE.sub(lambda found: "x" * _LONG.get(found[1], _LONG_VARIABLE), text))
 
 

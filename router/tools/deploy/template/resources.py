@@ -24,6 +24,7 @@ from router.tools.deploy.template.expressions import (
     STACK,
     Expression,
     Json,
+    Resources,
     attribute,
     logical_id,
     ref,
@@ -43,7 +44,7 @@ CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
 DAY = 86_400
 
 
-def stored_resources(plan: StackPlan) -> dict[str, Json]:
+def stored_resources(plan: StackPlan) -> Resources:
     """Return the queues and tables that the stack creates."""
     queues = [each for each in plan.queues.values() if each.made]
     return {
@@ -92,7 +93,7 @@ def _table(table: PlannedTable) -> Json:
         "AttributeDefinitions": _attribute_definitions(table.settings),
         "KeySchema": [
             {"AttributeName": name, "KeyType": role}
-            for name, role in zip(key, _ROLES[: len(key)], strict=True)
+            for name, role in zip(key, _ROLES, strict=False)
         ],
         **_billing(table),
         **_indexes(table),
@@ -180,16 +181,15 @@ def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
     yield from _scaling(table, table.settings.capacity, end, "table")
     for name in table.settings.indexes:
         of_index = f"{end}{logical_id('Index', name)}"
-        yield from _scaling(table, table.settings.capacity, of_index, "index", name)
+        yield from _scaling(table, table.settings.capacity, of_index, "index", "index", name)
 
 
 def _scaling(
-    table: PlannedTable, capacity: spec.Capacity, end: str, kind: str, *index: str
+    table: PlannedTable, capacity: spec.Capacity, end: str, kind: str, *place: str
 ) -> Iterator[tuple[str, Json]]:
     for what, range_ in _ranges(capacity).items():
         if range_.most == range_.min:
             continue
-        place = ["index", *index] if index else []
         target: Json = {
             "ServiceNamespace": "dynamodb",
             "ScalableDimension": f"dynamodb:{kind}:{what}CapacityUnits",
@@ -272,11 +272,8 @@ def environment(plan: StackPlan) -> dict[str, str]:
 
 def place_in(plan: StackPlan) -> Callable[[str], Expression]:
     """Return a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
-    made = {
-        each.arn: each.arn_expression
-        for planned in (plan.queues, plan.tables)
-        for each in planned.values()
-    }
+    planned = (*plan.queues.values(), *plan.tables.values())
+    made = {each.arn: each.arn_expression for each in planned}
     return lambda arn: made.get(arn) or sub(arn)
 
 

@@ -12,7 +12,12 @@ from router.errors import UsageError
 from router.runtime.config_types import TAG, TAG_WORDS
 from router.tools.control_plane.resource_changes import is_aws_tag
 from router.tools.deploy.template.document import DeployableConfig, Document
-from router.tools.deploy.template.expressions import Json, Substitutions, sub
+from router.tools.deploy.template.expressions import (
+    Json,
+    Substitutions,
+    sub,
+    with_properties,
+)
 
 TAGGABLE = frozenset(
     f"AWS::{name}"
@@ -78,16 +83,15 @@ def with_tags(
     Of one name, the given one counts, then the resource's own, then that of the file. Raises UsageError for too many
     tags of a resource, and for one that only AWS can give.
     """
-    for name in sorted({*config.program.config.tags, *own_tags(document)}):
+    in_config = config.program.config.tags
+    for name in sorted({*in_config, *own_tags(document)}):
         if is_aws_tag(name):
             raise UsageError(
                 f"the tag '{name}' of the config begins with 'aws:', and nobody but AWS can give such a tag: "
                 "give it another name"
             )
     at = Substitutions(config.files).at
-    of_file = {
-        name: sub(at(("tags", name), value)) for name, value in config.program.config.tags.items()
-    }
+    of_file = {name: sub(at(("tags", name), value)) for name, value in in_config.items()}
     if not of_file and not given and not kept:
         return document
     resources = dict(document.body["Resources"])
@@ -107,4 +111,4 @@ def _tagged(id_: str, resource: Json, tags: Mapping[str, object]) -> Json:
             f"the resource {id_} would have {len(tags)} tags, and AWS accepts {MAX_RESOURCE_TAGS}"
         )
     listed = [{"Key": name, "Value": value} for name, value in tags.items()]
-    return {**resource, "Properties": {**resource["Properties"], "Tags": listed}}
+    return with_properties(resource, Tags=listed)

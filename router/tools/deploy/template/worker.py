@@ -21,7 +21,7 @@ from router.runtime.deliver.metrics import (
 from router.tools.deploy.queue_parts import QueuePart
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.alarms import in_account
-from router.tools.deploy.template.expressions import STACK, Json, sub
+from router.tools.deploy.template.expressions import STACK, Json, sub, with_properties
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.policies import Policies
 from router.tools.deploy.template.resources import DAY, environment
@@ -89,8 +89,13 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
         {"Name": name, "Value": sub(text)}
         for name, text in {METRICS_VARIABLE: CLOUDWATCH, **environment(plan)}.items()
     ]
-    container |= _command(plan)
-    resources |= {**policies.resources, **_scaling_policies(plan)}
+    if settings.cpu >= 2 * CORE:
+        # Otherwise the command of the image applies.
+        container["Command"] = image_command(settings, plan.substitutions.file)
+    resources |= policies.resources
+    # The service has the largest number of tasks of all policies.
+    for queue in plan.read:
+        resources[QueuePart.SCALING.of(queue.id)] = in_account(queue, _policy(plan, queue))
     return part
 
 
@@ -107,19 +112,12 @@ def rolling(template: Mapping[str, Any]) -> Json:
 
 def with_rolling(template: Mapping[str, Any], percents: Mapping[str, Any]) -> Json:
     """Return a template whose service has other numbers of tasks during a deployment."""
-    service = template["Resources"][SERVICE_OF_TASKS]
-    configuration = {**service["Properties"]["DeploymentConfiguration"], **percents}
-    properties = {**service["Properties"], "DeploymentConfiguration": configuration}
-    resources = {**template["Resources"], SERVICE_OF_TASKS: {**service, "Properties": properties}}
+    configuration = {**rolling(template), **percents}
+    resources = dict(template["Resources"])
+    resources[SERVICE_OF_TASKS] = with_properties(
+        resources[SERVICE_OF_TASKS], DeploymentConfiguration=configuration
+    )
     return {**template, "Resources": resources}
-
-
-def _command(plan: StackPlan) -> Json:
-    """Return the command, if there are several cores; else that of the image applies."""
-    settings = plan.config.worker
-    if settings.cpu < 2 * CORE:
-        return {}
-    return {"Command": image_command(settings, plan.substitutions.file)}
 
 
 def image_command(settings: Worker, config: str) -> list[str]:
@@ -127,14 +125,6 @@ def image_command(settings: Worker, config: str) -> list[str]:
     command = [*worker_command(f"{PLACE}/{config}", f"0.0.0.0:{PORT}")]
     processes = settings.cpu // CORE
     return [*command, "--processes", str(processes)] if processes > 1 else command
-
-
-def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
-    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies."""
-    return {
-        QueuePart.SCALING.of(queue.id): in_account(queue, _policy(plan, queue))
-        for queue in plan.read
-    }
 
 
 def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
