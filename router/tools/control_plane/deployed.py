@@ -147,6 +147,14 @@ class Decision(Struct, frozen=True, tag=True):
     denied: tuple[str, ...] = ()
 
 
+Queues = Mapping[str, DeployedQueue | Unanswered]
+Functions = Mapping[str, DeployedFunction | Unanswered]
+MappingsOfQueue = tuple[DeployedMapping, ...] | Unanswered
+QueueMappings = Mapping[str, MappingsOfQueue]
+SubscriptionsToTopic = tuple[DeployedSubscription, ...] | Unanswered
+TopicSubscriptions = Mapping[str, SubscriptionsToTopic]
+
+
 class DeployedState(Struct, frozen=True):
     """All that was read.
 
@@ -156,12 +164,12 @@ class DeployedState(Struct, frozen=True):
     """
 
     tables: Mapping[str, DeployedTable | Unanswered] = {}
-    queues: Mapping[str, DeployedQueue | Unanswered] = {}
-    mappings: Mapping[str, tuple[DeployedMapping, ...] | Unanswered] = {}
-    functions: Mapping[str, DeployedFunction | Unanswered] = {}
+    queues: Queues = {}
+    mappings: QueueMappings = {}
+    functions: Functions = {}
     principal: str | Unanswered = ""
     decisions: tuple[Decision | Unanswered, ...] = ()
-    subscriptions: Mapping[str, tuple[DeployedSubscription, ...] | Unanswered] = {}
+    subscriptions: TopicSubscriptions = {}
 
 
 def function_name(arn: str) -> str:

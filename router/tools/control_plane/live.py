@@ -18,6 +18,8 @@ from router.tools.control_plane.deployed import (
     DeployedSubscription,
     DeployedTable,
     DeployedTtl,
+    MappingsOfQueue,
+    SubscriptionsToTopic,
     Unanswered,
     is_of_function,
 )
@@ -83,9 +85,7 @@ class Live:
         )
         return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
 
-    def subscriptions(
-        self, topic: str, queues: Collection[str]
-    ) -> tuple[DeployedSubscription, ...] | Unanswered:
+    def subscriptions(self, topic: str, queues: Collection[str]) -> SubscriptionsToTopic:
         """Return the subscriptions of some queues, given by their ARNs, to a topic."""
         found = []
         parameters = {"TopicArn": topic}
@@ -97,14 +97,11 @@ class Live:
                 return response
             for each in response["Subscriptions"]:
                 # One of another account, until it is confirmed, has no ARN.
-                if each["Endpoint"] not in queues or not each["SubscriptionArn"].startswith("arn:"):
+                arn = each["SubscriptionArn"]
+                if each["Endpoint"] not in queues or not arn.startswith("arn:"):
                     continue
                 attributes = self._read(
-                    "sns",
-                    "GetSubscriptionAttributes",
-                    topic,
-                    "Attributes",
-                    SubscriptionArn=each["SubscriptionArn"],
+                    "sns", "GetSubscriptionAttributes", topic, "Attributes", SubscriptionArn=arn
                 )
                 if isinstance(attributes, Unanswered):
                     return attributes
@@ -114,9 +111,7 @@ class Live:
                 return tuple(found)
             parameters["NextToken"] = response["NextToken"]
 
-    def mappings(
-        self, queue_arn: str, function: str = ""
-    ) -> tuple[DeployedMapping, ...] | Unanswered:
+    def mappings(self, queue_arn: str, function: str = "") -> MappingsOfQueue:
         """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function.
 
         Those to its versions and aliases count, which Lambda's own filter would leave out.

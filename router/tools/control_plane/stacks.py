@@ -85,6 +85,10 @@ class StackResource(Struct, frozen=True, rename=_AWS_NAMES, kw_only=True):
     status: str
 
 
+ParameterValues = Mapping[str, str | None]
+"""The values of parameters; one that is None keeps the value that the stack has."""
+
+
 class StackTemplate(Struct, frozen=True):
     """A template, as text or, if that is too long, as the URL of an object in S3."""
 
@@ -161,7 +165,7 @@ class Stacks:
         stack: str,
         name: str,
         template: StackTemplate,
-        parameters: Mapping[str, str | None],
+        parameters: ParameterValues,
         *,
         creates: bool,
         reverts_drift: bool = False,

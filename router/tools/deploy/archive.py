@@ -13,9 +13,10 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
+from router.model import names_file
 from router.runtime.filesystem import NOT_REGULAR, read_regular, replace_file
 from router.tools.deploy.packages import Wheel, sha256_of
-from router.tools.deploy.requirements import FOLDER, run_time_modules
+from router.tools.deploy.requirements import FOLDER, module_file, run_time_modules
 from router.tools.deploy.secret_files import SecretFiles
 
 _CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
@@ -100,7 +101,8 @@ def _read_member(file: Path, member: str) -> bytes:
 def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
     """Return the plugin files of a config; raises UsageError for one outside the config's folder."""
     root = folder.resolve()
-    for entry in entries:
+    files = list(filter(names_file, entries))
+    for entry in files:
         if Path(entry).is_absolute():
             raise UsageError(
                 f"plugin '{entry}' is an absolute path; use a path relative to the config's folder"
@@ -110,7 +112,7 @@ def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
                 f"plugin '{entry}' is outside the folder of the config, and only files of that folder are packed; "
                 "move it there, or make it a distribution and list it in plugins/requirements.txt"
             )
-    return [folder / posixpath.normpath(entry) for entry in entries]
+    return [folder / posixpath.normpath(entry) for entry in files]
 
 
 def folder_entries(
@@ -128,8 +130,8 @@ def packed_names(
     files: Sequence[Path], folder: Path, left_out: list[LeftOut], secrets: SecretFiles
 ) -> Iterator[Path]:
     """Yield the names of what `folder_entries` packs, in order; nothing is read, and links may lead outside."""
-    folders = {file.parent for file in files}
-    inside = {path for path in folders if path.resolve() != folder.resolve()}
+    root = folder.resolve()
+    inside = {file.parent for file in files if file.parent.resolve() != root}
     nested = {path for path in inside if not inside.isdisjoint(path.parents)}
     found = {file for file in files if file.parent not in inside}
     for top in inside - nested:
@@ -152,8 +154,8 @@ def packed_names(
 
 def module_files(entry: str, folder: Path) -> list[Path]:
     """Return the file of a plugin module that is in the config's folder, not in a distribution; or no file."""
-    top = folder / entry.partition(".")[0]
-    return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
+    file = module_file(folder / entry.partition(".")[0])
+    return [file] if file else []
 
 
 def named_entries(
@@ -253,9 +255,8 @@ def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
             part = parts.get(entry.part) or PackagePart(entry.part, 0, 0, 0)
             zipped, unzipped = part.zipped + info.compress_size, part.unzipped + info.file_size
             parts[entry.part] = PackagePart(entry.part, part.files + 1, zipped, unzipped)
-    return Archive(
-        path, tuple(parts[name] for name in sorted(parts)), path.stat().st_size, sha256_of(path)
-    )
+    in_order = tuple(parts[name] for name in sorted(parts))
+    return Archive(path, in_order, path.stat().st_size, sha256_of(path))
 
 
 def move_archive(archive: Archive, output: Path) -> Archive:

@@ -139,18 +139,15 @@ def pack_config(
     secrets = SecretFiles(tuple(allowed))
     secrets.require(config.parent)
     compiled = secrets.verify(precompile(config, env), config.name, compiled=True)
-    plugins = plugin_files([each for each in settings.plugins if names_file(each)], config.parent)
-    modules = [
-        file
-        for each in settings.plugins
-        if not names_file(each)
-        for file in module_files(each, config.parent)
-    ]
+    own = plugin_files(settings.plugins, config.parent)
+    for each in settings.plugins:
+        if not names_file(each):
+            own += module_files(each, config.parent)
     return write_archive(
         (
             Entry("config", COMPILED_NAME, lambda: compiled),
             *named_entries("schemas", _schemas(loaded, compiled), config.parent, secrets),
-            *folder_entries([*plugins, *modules], config.parent, [], secrets),
+            *folder_entries(own, config.parent, [], secrets),
         ),
         folder,
     )
@@ -165,7 +162,7 @@ def _collect(
     work: Path,
     secrets: SecretFiles,
 ) -> Contents:
-    plugins = plugin_files([entry for entry in config.plugins if names_file(entry)], folder)
+    plugins = plugin_files(config.plugins, folder)
     packages = _download(plugins, folder, target, work)
     modules = (
         *router_entries(plugins),

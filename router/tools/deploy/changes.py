@@ -181,39 +181,36 @@ def _as_written(actual: str) -> Any:
         return actual
 
 
-def describe_loss(
+def _losses(
     type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys
-) -> str:
-    """Return what is lost if properties of an existing resource change, or ""."""
-    losses = []
+) -> Iterator[str]:
+    """Yield what is lost if properties of an existing resource change."""
+    if type_ not in _STORES:
+        return
     previous_key = keys.known.get(logical_id, "")
     for change in changes:
-        if type_ == QUEUE and change.name == _RETENTION_PERIOD:
+        if change.name == _RETENTION_PERIOD:
             seconds = int(change.before or _DEFAULT_RETENTION)
             fewer = int(change.after or _DEFAULT_RETENTION)
             if fewer < seconds:
-                losses.append(
-                    f"DELETES messages older than {duration(fewer)}; they are kept for {duration(seconds)} now"
-                )
-        elif type_ == TABLE and change.name == INDEXES:
-            losses += _removed_indexes(change)
-        elif type_ == TABLE and change.name == _TIME_TO_LIVE:
+                yield f"DELETES messages older than {duration(fewer)}; they are kept for {duration(seconds)} now"
+        elif change.name == INDEXES:
+            yield from _removed_indexes(change)
+        elif change.name == _TIME_TO_LIVE:
             before, after = _expiring(change.before), _expiring(change.after)
             if after and after != before:
                 instead = f" instead of '{before}'" if before else ""
-                losses.append(f"EXPIRES items by their '{after}'{instead}")
-        elif type_ == TABLE and (weaker := _weaker_protection(change)):
-            losses.append(weaker)
-        elif change.name == _KMS_KEYS.get(type_):
+                yield f"EXPIRES items by their '{after}'{instead}"
+        elif change.name == _KMS_KEYS[type_]:
             key = _kms_key(change.before)
-            if key in ("", previous_key):
-                continue
-            content = "messages" if type_ == QUEUE else "items"
-            losses.append(
-                f"CHANGES the KMS key: stored {content} need the previous one, {key}: "
-                f"{keys.advice} ({KEY_CHANGED.id})"
-            )
-    return "; ".join(losses)
+            if key not in ("", previous_key):
+                content = "messages" if type_ == QUEUE else "items"
+                yield (
+                    f"CHANGES the KMS key: stored {content} need the previous one, {key}: "
+                    f"{keys.advice} ({KEY_CHANGED.id})"
+                )
+        elif type_ == TABLE and (weaker := _weaker_protection(change)):
+            yield weaker
 
 
 def _weaker_protection(change: PropertyChange) -> str:
@@ -331,17 +328,40 @@ def describe_changes(
     `routes` and `names` are keyed by logical id. `old` and `new` are the templates before and after. A version of the
     function, and what waits for it, follow from the function: they have none of their own.
     """
-    planned = [
-        _describe(
-            _as_kept(change, old, new),
-            routes,
-            names,
-            compare_properties(old, new, change.logical_id, change.drift),
-            keys,
+    planned = []
+    for listed in changes:
+        if listed.type in _OF_VERSIONS:
+            continue
+        change = _as_kept(listed, old, new)
+        id_, verb = change.logical_id, _verb(change)
+        name = names.get(id_)
+        is_lost = change.type in _STORES and verb in _LOSING
+        if not name or (is_lost and change.physical_id):
+            # What is lost has the name that it has now: the config may name another.
+            name = resource_name(change.type, id_, change.physical_id)
+        values: tuple[PropertyChange, ...] = ()
+        if change.action == "Modify":
+            values = compare_properties(old, new, id_, change.drift)
+        loss = ""
+        if verb in ("modify", "may modify"):
+            loss = "; ".join(_losses(change.type, values, id_, keys))
+        details = change.details
+        if change.type == _FUNCTION and len(details) > 1:
+            details = tuple(each for each in details if each != _VERSION_LABEL)
+        described = PlannedChange(
+            verb,
+            id_,
+            name,
+            kind_of(change.type),
+            routes.get(id_, ""),
+            is_lost or bool(loss),
+            details,
+            tuple(each for each in values if each.name in details),
+            loss,
+            physical_id=change.physical_id,
+            by_hand=bool(change.drift),
         )
-        for change in changes
-        if change.type not in _OF_VERSIONS
-    ]
+        planned.append(described)
     return in_order(planned)
 
 
@@ -394,43 +414,6 @@ def leave_queue(planned: PlannedChange, keys: Sequence[str], stored: int | None)
     loss = "; ".join(filter(None, (planned.loss, *losses)))
     verb: Verb = "may modify" if planned.verb == "retain" else planned.verb
     return structs.replace(planned, verb=verb, loses=True, loss=loss, stored=stored)
-
-
-def _describe(
-    change: ResourceChange,
-    routes: Mapping[str, str],
-    names: Mapping[str, str],
-    changed: tuple[PropertyChange, ...],
-    keys: PreviousKeys,
-) -> PlannedChange:
-    verb = _verb(change)
-    name = names.get(change.logical_id)
-    is_lost = change.type in _STORES and verb in _LOSING
-    if not name or (is_lost and change.physical_id):
-        # What is lost has the name that it has now: the config may name another.
-        name = resource_name(change.type, change.logical_id, change.physical_id)
-    values = changed if change.action == "Modify" else ()
-    loss = (
-        describe_loss(change.type, values, change.logical_id, keys)
-        if verb in ("modify", "may modify")
-        else ""
-    )
-    details = change.details
-    if change.type == _FUNCTION and len(details) > 1:
-        details = tuple(each for each in details if each != _VERSION_LABEL)
-    return PlannedChange(
-        verb,
-        change.logical_id,
-        name,
-        kind_of(change.type),
-        routes.get(change.logical_id, ""),
-        is_lost or bool(loss),
-        details,
-        tuple(each for each in values if each.name in details),
-        loss,
-        physical_id=change.physical_id,
-        by_hand=bool(change.drift),
-    )
 
 
 def _verb(change: ResourceChange) -> Verb:

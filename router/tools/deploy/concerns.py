@@ -87,12 +87,12 @@ def _retried(queue: QueueStatus, functions: Sequence[FunctionStatus]) -> str:
         )
     began = datetime.fromisoformat(queue.retried_since)
     own = {each.function for each in queue.receivers}
+    # A period of five minutes may begin before what happened in it.
+    early = timedelta(seconds=SINCE_PERIOD)
     for function in functions:
         if function.function not in own or not function.changed:
             continue
         changed = datetime.fromisoformat(function.changed)
-        # A period of five minutes may begin before what happened in it.
-        early = timedelta(seconds=SINCE_PERIOD)
         if -early <= began - changed <= timedelta(minutes=DEPLOYED_MINUTES):
             text += f"; function {function.function} was changed at {function.changed}"
     return text

@@ -15,7 +15,7 @@ from router.runtime.filesystem import read_regular
 from router.runtime.program.precompiled import COMPILED_NAME
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.resource_changes import ResourceChange
-from router.tools.control_plane.stacks import StackTemplate
+from router.tools.control_plane.stacks import ParameterValues, StackTemplate
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.changes import (
     QUEUE,
@@ -36,6 +36,7 @@ from router.tools.deploy.template.expressions import (
     compact_json,
     hidden_parameters,
     with_properties,
+    without,
 )
 from router.tools.deploy.template.limits import MAX_INLINE_BYTES
 from router.tools.deploy.template.policies import MANAGED_POLICY
@@ -59,7 +60,7 @@ class Deployment(Struct, frozen=True):
 
     stack: str
     body: str = ""
-    parameters: Mapping[str, str | None] = {}
+    parameters: ParameterValues = {}
     routes: Mapping[str, str] = {}
     names: Mapping[str, str] = {}
     package: Archive | None = None
@@ -151,7 +152,7 @@ def make_deployment(
     hidden = HiddenValues(previous, hidden_parameters(document.body), labels)
     parameters |= hidden.no_longer_hidden(parameters)
     given_values = {name: value for name, value in parameters.items() if value is not None}
-    kept_values = {name: value for name, value in kept.items() if name not in previous.hidden}
+    kept_values = without(kept, previous.hidden)
     # The value that the stack keeps need not be the default.
     defaults = {
         name: str(each["Default"])
@@ -160,8 +161,7 @@ def make_deployment(
     }
     values = defaults | kept_values | given_values
     changes = hidden.changes(kept, given_values)
-    shown = {name: value for name, value in values.items() if name not in hidden.names}
-    visible = {**pseudo, **shown}
+    visible = {**pseudo, **without(values, hidden.names)}
     literal = with_literal_table_names(document.body, visible)
     template = with_version_id(literal, visible, hidden.new_mark(given_values))
     routes = routes_of(template["Resources"], document.routes)

@@ -3,13 +3,14 @@
 DescribeStacks has `****` for them: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from secrets import token_hex
 
 from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
+from router.tools.control_plane.stacks import ParameterValues
 from router.tools.deploy.changes import ANOTHER, HIDDEN
 from router.tools.deploy.table_definitions import Values
 
@@ -37,7 +38,7 @@ class HiddenValues(Struct, frozen=True):
     names: frozenset[str]
     labels: Values
 
-    def no_longer_hidden(self, parameters: Mapping[str, str | None]) -> dict[str, str]:
+    def no_longer_hidden(self, parameters: ParameterValues) -> dict[str, str]:
         """Return the values that stay of parameters that AWS hid, and from which names are computed now.
 
         Raises UsageError for one that is not known.
@@ -93,7 +94,7 @@ class HiddenValues(Struct, frozen=True):
         return self.labels.get(name, name)
 
 
-def refuse_references(parameters: Mapping[str, str | None], labels: Values) -> None:
+def refuse_references(parameters: ParameterValues, labels: Values) -> None:
     """Raise UsageError for the value of a parameter that CloudFormation might replace by another."""
     for name, value in parameters.items():
         if value is not None and DYNAMIC_REFERENCE in value:

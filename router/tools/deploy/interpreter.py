@@ -79,7 +79,7 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
     With `any_machine`, the system and the processor do not matter.
     """
     wanted = [target.python, "cpython", "linux", target.machine]
-    count = 2 if any_machine else len(wanted)
+    count = 2 if any_machine else 4
     # All of the path: the first may be a version manager's shim, for a Python that is not active here.
     on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
     for candidate in filter(None, (sys.executable, *on_path)):
@@ -178,22 +178,22 @@ def run_smoke_test(
         else:
             code = result.returncode
             output = result.stderr or result.stdout
+    if not code:
+        return SmokeTest(binaries, f"Python {target.python}")
     if code == _CONFIG_ERRORS and unset:
         return SmokeTest(
             binaries, "", f"the config needs values that are not set here: {', '.join(unset)}"
         )
     missing = _MISSING.search(output)
-    if code and missing and missing[1] in LAMBDA_MODULES:
+    if missing and missing[1] in LAMBDA_MODULES:
         return SmokeTest(
             binaries, "", f"a plugin imports {missing[1]}, which only the Lambda runtime has"
         )
-    if code:
-        lines = [
-            f"  {line.replace(f'{folder}/', '')}"
-            for line in output.strip().splitlines()[-_QUOTED_LINES:]
-        ]
-        raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
-    return SmokeTest(binaries, f"Python {target.python}")
+    lines = [
+        f"  {line.replace(f'{folder}/', '')}"
+        for line in output.strip().splitlines()[-_QUOTED_LINES:]
+    ]
+    raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
 
 
 def _path() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Compares a config with the deployed resources, by concurrent read-only calls to AWS."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -16,10 +16,12 @@ from router.tools.check.run import run_rules
 from router.tools.control_plane.deployed import (
     Decision,
     DeployedFunction,
-    DeployedMapping,
     DeployedQueue,
     DeployedState,
-    DeployedSubscription,
+    Functions,
+    QueueMappings,
+    Queues,
+    TopicSubscriptions,
     Unanswered,
 )
 from router.tools.control_plane.live import Live, connect
@@ -27,10 +29,6 @@ from router.tools.control_plane.live import Live, connect
 CONCURRENT_CALLS = 8
 
 _Answer = TypeVar("_Answer")
-_Queues = Mapping[str, DeployedQueue | Unanswered]
-_Mappings = Mapping[str, tuple[DeployedMapping, ...] | Unanswered]
-_Functions = Mapping[str, DeployedFunction | Unanswered]
-_Subscriptions = Mapping[str, tuple[DeployedSubscription, ...] | Unanswered]
 
 
 class LiveComparison:
@@ -89,8 +87,8 @@ class _Survey:
         found_tables = self._get_all(self._live.table, references.values())
         tables = {name: found_tables[each] for name, each in references.items()}
         queues = self._read_queues()
-        functions: _Functions = {}
-        mappings: _Mappings = {}
+        functions: Functions = {}
+        mappings: QueueMappings = {}
         found = self._live.function(function) if function else None
         if isinstance(found, DeployedFunction):
             functions, principal = {found.arn: found}, found.role
@@ -114,7 +112,7 @@ class _Survey:
         distinct = list(dict.fromkeys(keys))
         return dict(zip(distinct, self._pool.map(get, distinct), strict=True))
 
-    def _read_queues(self) -> _Queues:
+    def _read_queues(self) -> Queues:
         """Read the queues, their dead-letter queues, and the queues of their redrive policies (by ARN)."""
         references = [queue.reference for queue in self._queues.values()]
         dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
@@ -129,7 +127,7 @@ class _Survey:
         known |= self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
         return found | {arn: known[arn] for arn in targets}
 
-    def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
+    def _read_mappings(self, queues: Queues, function: str) -> QueueMappings:
         """Read the event source mappings of each queue that exists, by its name in the config."""
         arns = {}
         for name, queue in self._queues.items():
@@ -139,7 +137,7 @@ class _Survey:
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
 
-    def _read_subscriptions(self, queues: _Queues) -> _Subscriptions:
+    def _read_subscriptions(self, queues: Queues) -> TopicSubscriptions:
         """Read the subscriptions to the topics that send to queues of their own account and region."""
         found: dict[str, list[str]] = {}
         for name, queue in self._queues.items():

@@ -91,14 +91,18 @@ def resolve(
             break
         more += missing
     by_name = {wheel.name: wheel for wheel in own}
+    needed = []
     for wheel in wheels:
-        if wheel.name in by_name and wheel.name in names:
+        if wheel.name not in names:
+            continue
+        if wheel.name in by_name:
             _require_same(by_name[wheel.name], wheel)
-    needed = tuple(wheel for wheel in wheels if wheel.name in names and wheel.name not in by_name)
+        else:
+            needed.append(wheel)
     return ResolvedPackages(
-        wheels=needed,
-        provided=tuple(dict.fromkeys([*required.provided, *provided])),
-        floating=tuple(wheel for wheel in needed if wheel.name not in required.pinned),
+        tuple(needed),
+        tuple(dict.fromkeys([*required.provided, *provided])),
+        tuple(wheel for wheel in needed if wheel.name not in required.pinned),
     )
 
 
@@ -239,5 +243,5 @@ def _explain(errors: str, output: str, target: Target) -> str:
             reason += "; use a version that has one, or remove the package"
     else:
         reason = f"pip cannot download the packages for {target}"
-    lines = [line.strip() for line in quoted.splitlines() if line.strip()][-_QUOTED_LINES:]
-    return "\n".join([reason, *(f"  pip: {line}" for line in lines)])
+    lines = [f"  pip: {line.strip()}" for line in quoted.splitlines() if line.strip()]
+    return "\n".join([reason, *lines[-_QUOTED_LINES:]])

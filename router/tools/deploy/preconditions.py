@@ -4,7 +4,7 @@ A table with a literal name is imported, a queue never is:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from router.tools.control_plane.clients import (
     AwsCallError,
     ExistingTable,
     ServiceClient,
+    Services,
     count_messages,
     find_queue,
     read_table,
@@ -23,6 +24,9 @@ from router.tools.control_plane.clients import (
 from router.tools.control_plane.stacks import Stacks
 from router.tools.deploy.changes import QUEUE, TABLE, TemplateVersion, count_sentence, kind_of
 from router.tools.deploy.deployment import literal_names
+from router.tools.deploy.table_definitions import resource_of
+
+_Log = Callable[[str], None]
 
 
 class NewStore(Struct, frozen=True):
@@ -49,23 +53,22 @@ def new_stores(old: TemplateVersion, new: TemplateVersion) -> Iterator[NewStore]
         if before.get(id_) == name and (type_ != TABLE or _key(old, id_) == key):
             continue
         replaces = before.get(id_, "")
-        yield NewStore(
-            kind_of(type_), name, replaces != name and (type_, name) in known, replaces, key
-        )
+        in_stack = replaces != name and (type_, name) in known
+        yield NewStore(kind_of(type_), name, in_stack, replaces, key)
 
 
 def _type(template: TemplateVersion, logical_id: str) -> str:
-    return str(template.body["Resources"][logical_id]["Type"])
+    return str(resource_of(template.body, logical_id)["Type"])
 
 
 def _key(template: TemplateVersion, logical_id: str) -> KeySchema:
-    return read_key_schema(template.body["Resources"][logical_id]["Properties"])
+    return read_key_schema(resource_of(template.body, logical_id)["Properties"])
 
 
 def require_free_names(
     stores: Iterable[NewStore],
-    services: Mapping[str, ServiceClient],
-    log: Callable[[str], None],
+    services: Services,
+    log: _Log,
     how: str = "",
 ) -> None:
     """Say which existing tables will be imported; raises UsageError for what exists and cannot be.
@@ -108,8 +111,8 @@ def _stack_of(
     store: NewStore,
     type_: str,
     physical_id: str,
-    services: Mapping[str, ServiceClient],
-    log: Callable[[str], None],
+    services: Services,
+    log: _Log,
 ) -> str:
     """Return the stack that has an existing queue or table, or "" if there is none, or that is not known."""
     try:
@@ -130,9 +133,7 @@ def _count(sqs: ServiceClient, url: str) -> str:
     )
 
 
-def _look_at_table(
-    store: NewStore, services: Mapping[str, ServiceClient], log: Callable[[str], None]
-) -> None:
+def _look_at_table(store: NewStore, services: Services, log: _Log) -> None:
     found = read_table(services["dynamodb"], store.name)
     if found is None:
         return

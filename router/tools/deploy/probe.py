@@ -18,6 +18,7 @@ from router.runtime.config.secret_values import find_secret
 from router.runtime.printable import printable
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
 from router.tools.control_plane.stacks import Stacks
+from router.tools.deploy.table_definitions import Template
 from router.tools.deploy.template.alias import probe_id, version_id
 
 NO_RECORDS = b'{"Records": []}'
@@ -132,7 +133,7 @@ def probe_function(lambda_: ServiceClient, function: str) -> ProbeResult:
 
 
 def probe_new_version(
-    stacks: Stacks, lambda_: ServiceClient, stack_id: str, template: Mapping[str, Any]
+    stacks: Stacks, lambda_: ServiceClient, stack_id: str, template: Template
 ) -> ProbeResult:
     """Probe the version of a template that a stack has published, and signal the result to the stack."""
     published = {each.logical_id: each.physical_id for each in stacks.resources(stack_id)}

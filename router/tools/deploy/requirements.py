@@ -259,13 +259,13 @@ def _third_party(files: Iterable[Path]) -> set[str]:
 def _file(name: str) -> Path | None:
     """Return the file of a module of the router; None for any other name."""
     first, *rest = name.split(".")
-    if first != PACKAGE:
-        return None
-    place = FOLDER.joinpath(*rest)
-    for file in (place / "__init__.py", place.with_suffix(".py")):
-        if file.is_file():
-            return file
-    return None
+    return module_file(FOLDER.joinpath(*rest)) if first == PACKAGE else None
+
+
+def module_file(place: Path) -> Path | None:
+    """Return the file of the package or module at a place without an ending; None if there is none."""
+    files = (place / "__init__.py", place.with_suffix(".py"))
+    return next(filter(Path.is_file, files), None)
 
 
 def _imported(file: Path) -> Iterator[str]:

@@ -15,12 +15,14 @@ from router.tools.control_plane.clients import AwsCallError, ServiceClient, coun
 from router.tools.control_plane.resource_changes import ResourceChange
 from router.tools.control_plane.stacks import (
     SKIPPED,
+    ParameterValues,
     Stack,
     StackEvent,
     Stacks,
     StackTemplate,
 )
 from router.tools.deploy.changes import QUEUE, TABLE, kind_of, resource_name
+from router.tools.deploy.table_definitions import resource_of
 
 DESCRIPTION = "Message Router: "
 """The prefix of the description of every template that the router makes."""
@@ -36,8 +38,7 @@ _DELETE = (
 )
 _CONTINUE = "fix the cause, run 'aws cloudformation continue-update-rollback --stack-name {name}'"
 _ADVICE = {
-    **dict.fromkeys(_FAILED_CREATION, _DELETE),
-    **dict.fromkeys(("IMPORT_ROLLBACK_FAILED", "DELETE_FAILED"), _DELETE),
+    **dict.fromkeys((*_FAILED_CREATION, "IMPORT_ROLLBACK_FAILED", "DELETE_FAILED"), _DELETE),
     "UPDATE_ROLLBACK_FAILED": ("", _CONTINUE),
     "UPDATE_FAILED": ("", "run 'aws cloudformation rollback-stack --stack-name {name}'"),
 }
@@ -85,9 +86,10 @@ def must_create(stack: Stack | None) -> bool:
     if stack.status not in _ADVICE:
         raise UsageError(_in_progress(stack))
     reason = f" ({stack.reason.rstrip('. ')})" if stack.reason else ""
-    state, advice = (text.format(name=stack.name) for text in _ADVICE[stack.status])
+    state, advice = _ADVICE[stack.status]
     raise UsageError(
-        f"the stack '{stack.name}' is in {stack.status}{state}{reason}; {advice}, then deploy again"
+        f"the stack '{stack.name}' is in {stack.status}{state}{reason}; "
+        f"{advice.format(name=stack.name)}, then deploy again"
     )
 
 
@@ -153,14 +155,15 @@ def is_about_stack(event: StackEvent, stack_id: str) -> bool:
 
 def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | None:
     """Return the event of the first resource that failed by itself, else the stack's own event that has a reason."""
-    failed = [event for event in events if event.status.endswith("_FAILED")]
-    for event in failed:
-        if not is_about_stack(event, stack_id) and not event.reason.lower().startswith(_CASCADE):
-            return event
-    own = [event for event in events if is_about_stack(event, stack_id) and event.reason]
-    return next(
-        (event for event in own if "ROLLBACK" in event.status or "FAILED" in event.status), None
-    )
+    own = None
+    for event in events:
+        if not is_about_stack(event, stack_id):
+            is_cause = not event.reason.lower().startswith(_CASCADE)
+            if is_cause and event.status.endswith("_FAILED"):
+                return event
+        elif event.reason and ("ROLLBACK" in event.status or "FAILED" in event.status):
+            own = own or event
+    return own
 
 
 def retained_tables(events: Sequence[StackEvent]) -> tuple[str, ...]:
@@ -208,7 +211,7 @@ def create_change_set(
     stacks: Stacks,
     name: str,
     template: StackTemplate,
-    parameters: Mapping[str, str | None],
+    parameters: ParameterValues,
     *,
     reverts_drift: bool = False,
 ) -> PreparedChange:
@@ -326,10 +329,10 @@ def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Plan
     require_idle(stack)
     if stack.status == EMPTY:
         return ()
-    declared: Mapping[str, Mapping[str, str]] = stacks.template(stack.id).get("Resources", {})
+    template = stacks.template(stack.id)
     planned = []
     for each in stacks.resources(stack.id):
-        kept = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
+        kept = resource_of(template, each.logical_id).get("DeletionPolicy") in _RETAINED
         counts = each.type == QUEUE and not kept and each.physical_id
         messages = count_messages(sqs, each.physical_id) if counts else 0
         owner = stacks.stack_of(each.type, each.physical_id) if each.status == SKIPPED else ""

@@ -40,6 +40,7 @@ from router.tools.deploy.template.expressions import (
     compact_json,
     hidden_parameters,
     variable_names,
+    without,
 )
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
 from router.tools.deploy.template.tags import given_tags
@@ -266,8 +267,7 @@ def aliased(template: Template, parameters: Values) -> Template:
     """Return the template of a stack as it is with an alias, if it has a function without one."""
     if has_alias(template) or not has_function(template):
         return template
-    hidden = hidden_parameters(template)
-    visible = {name: value for name, value in parameters.items() if name not in hidden}
+    visible = without(parameters, hidden_parameters(template))
     return with_version_id(add_alias(template, probed=False), visible, mark_of(template))
 
 
@@ -291,7 +291,7 @@ def as_deployment(stack: Stack, version: StackVersion, pseudo: Values) -> Deploy
             "CloudFormation does not tell the one before; instead of rolling back, deploy the configuration of before "
             f"with --parameter {name}=…"
         )
-    values = {name: value for name, value in version.parameters.items() if name not in hidden}
+    values = without(version.parameters, hidden)
     changes = {}
     for name in sorted(values.keys() & stack.parameters.keys() - _OF_PACKAGE):
         now, before = stack.parameters[name], values[name]

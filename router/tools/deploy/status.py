@@ -123,7 +123,7 @@ class QueueStatus(Struct, frozen=True):
     def paused(self) -> str:
         """Why no function receives from it, or ""; "" too if no function is to."""
         reasons = [each.paused for each in self.receivers]
-        return "; ".join(dict.fromkeys(reasons)) if reasons and all(reasons) else ""
+        return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
 class TableStatus(Struct, frozen=True):
@@ -250,10 +250,12 @@ class StatusReader:
         minutes = MINUTES
         try:
             counts = self._counts(metrics, minutes)
-            if status.in_flight and not _counts_of(CAUSE, counts):
+            retries = _counts_of(CAUSE, counts)
+            if status.in_flight and not retries:
                 minutes = HIDDEN_MINUTES
                 counts = self._counts(metrics, minutes)
-            if not _counts_of(CAUSE, counts):
+                retries = _counts_of(CAUSE, counts)
+            if not retries:
                 return status
             since = self._began(retried, 2 * SINCE_PERIOD if minutes == MINUTES else minutes * 60)
         except AwsCallError as error:
@@ -264,7 +266,7 @@ class StatusReader:
         return structs.replace(
             status,
             retries_minutes=minutes,
-            retries=_counts_of(CAUSE, counts),
+            retries=retries,
             postponed=counts[POSTPONED, ""],
             failing_routes=_counts_of(ROUTE, counts),
             retried_since=since,
@@ -287,13 +289,12 @@ class StatusReader:
             EndTime=now,
             MetricDataQueries=[{"Id": "q0", "MetricStat": query}],
         )
-        began = ""
-        later = None
+        began = None
         for moment in sorted(page["MetricDataResults"][0]["Timestamps"], reverse=True):
-            if later and later - moment > timedelta(seconds=gap):
+            if began and began - moment > timedelta(seconds=gap):
                 break
-            began, later = _iso(moment), moment
-        return began
+            began = moment
+        return _iso(began) if began else ""
 
     def _probe(self, name: str) -> str:
         function = self._function(name)
@@ -345,14 +346,15 @@ class StatusReader:
 
     def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
         name = function_name(mapping.function)
-        if mapping.state not in READING:
+        paused = ""
+        if mapping.state in READING:
+            function = self._function(mapping.function)
+            if isinstance(function, DeployedFunction) and function.reserved == 0:
+                # Concurrency is reserved for a function, never for an alias.
+                paused = f"the reserved concurrency of {name.partition(':')[0]} is 0"
+        else:
             reason = f" ({mapping.reason})" if mapping.reason else ""
             paused = f"the event source mapping to {name} is {mapping.state}{reason}"
-            return ReceivingFunction(name, mapping.state, paused)
-        function = self._function(mapping.function)
-        stopped = isinstance(function, DeployedFunction) and function.reserved == 0
-        # Concurrency is reserved for a function, never for an alias.
-        paused = f"the reserved concurrency of {name.partition(':')[0]} is 0" if stopped else ""
         return ReceivingFunction(name, mapping.state, paused)
 
     def _ages(self, queues: Sequence[str]) -> tuple[dict[str, int], str]:

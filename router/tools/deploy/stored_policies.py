@@ -44,7 +44,7 @@ def _with_loss(
 ) -> PlannedChange:
     id_ = planned.logical_id
     before, after = old.properties(id_), new.properties(id_)
-    queue = ({**before, **after})["Queues"][0]["Ref"]
+    queue = {**before, **after}["Queues"][0]["Ref"]
     name = literal_names(old.body, old.values).get(queue, "")
     leaves = queue not in new.body["Resources"]
     if not name or leaves or before == after:
@@ -54,16 +54,17 @@ def _with_loss(
         stored = url and sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["Policy"])
     except AwsCallError as error:
         loss = f"REPLACES the policy of the queue, of which it is not known what it allows: {error}"
-        return structs.replace(planned, kind="queue", name=name, loses=True, loss=loss)
-    policy = read_policy((stored or {}).get("Attributes", {}).get("Policy", ""))
-    lost = grants_of(policy, account) - grants_of(after.get("PolicyDocument", {}), account)
-    if not lost:
-        return planned
-    loss = f"REPLACES the policy of the queue, and takes away: {_in_words(lost)}"
+    else:
+        policy = read_policy((stored or {}).get("Attributes", {}).get("Policy", ""))
+        lost = grants_of(policy, account) - grants_of(after.get("PolicyDocument", {}), account)
+        if not lost:
+            return planned
+        loss = f"REPLACES the policy of the queue, and takes away: {_in_words(lost)}"
     return structs.replace(planned, kind="queue", name=name, loses=True, loss=loss)
 
 
 def _in_words(lost: Iterable[Grant]) -> str:
     sentences = sorted(map(str, lost))
-    more = f", and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
+    left = len(sentences) - _SHOWN
+    more = f", and {left} more" if left > 0 else ""
     return ", ".join(sentences[:_SHOWN]) + more

@@ -17,13 +17,16 @@ def index_fault(item: Mapping[str, Any], index: TableIndex) -> str:
         ("partition", index.partition_key, MAX_PARTITION_KEY_BYTES),
         ("sort", index.sort_key, MAX_SORT_KEY_BYTES),
     ):
-        there = [(name, type_, item[name]) for name, type_ in part if name in item]
-        for name, type_, value in there:
-            fault = _fault_of(value, type_)
+        size = 0
+        for name, type_ in part:
+            if name not in item:
+                continue
+            fault = _fault_of(item[name], type_)
             if fault:
                 return f"'{name}' {fault}"
+            size += _size(item[name])
         # DynamoDB counts all attributes of a key: "Aggregated size of all hash keys has exceeded the size limit".
-        if sum(_size(value) for _, _, value in there) > limit:
+        if size > limit:
             return f"its {kind} key has more than {limit} bytes"
     return ""
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, Self
 
 from router.errors import RouterError
-from router.model import Action, Item, KeyType, Operation, Record
+from router.model import Action, Item, Operation, Record
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import (
     AwsFault,
@@ -54,7 +54,6 @@ Actions = Sequence[tuple[str, Parameters]]
 """The operations (Put, Update, Delete) with their parameters."""
 Faults = dict[str, AwsFault]
 """Faults by the id of their message."""
-Key = tuple[tuple[str, KeyType], ...]
 Effect = tuple[str, str, StoredItem | None]
 """A table, the text of a key, and the item after an action, or None."""
 
@@ -164,7 +163,7 @@ NO_INDEXES: Indexes = {}
 class Store:
     """DynamoDB tables in memory; `items` are by table, then by the text of their key."""
 
-    def __init__(self, keys: Mapping[str, Key], indexes: Indexes = NO_INDEXES) -> None:
+    def __init__(self, keys: Mapping[str, KeySchema], indexes: Indexes = NO_INDEXES) -> None:
         self.keys = dict(keys)
         self.indexes = indexes
         self.items: dict[str, dict[str, StoredItem]] = {name: {} for name in keys}
@@ -255,7 +254,7 @@ class MemoryTables:
     the key of an index of its table is refused, too.
     """
 
-    def __init__(self, keys: Mapping[str, Key], indexes: Indexes = NO_INDEXES) -> None:
+    def __init__(self, keys: Mapping[str, KeySchema], indexes: Indexes = NO_INDEXES) -> None:
         self._store = Store(keys, indexes)
         self._lock = Lock()
 

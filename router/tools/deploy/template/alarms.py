@@ -7,7 +7,6 @@ Metric math: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/usin
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
@@ -19,6 +18,7 @@ from router.runtime.deliver.metrics import (
 )
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.deploy.queue_parts import QueuePart
+from router.tools.deploy.table_definitions import Template, Values
 from router.tools.deploy.template.expressions import (
     ACCOUNT,
     REGION,
@@ -66,16 +66,16 @@ _OF_FUNCTION = (
 )
 
 
-def silent_alarms(template: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
+def silent_alarms(template: Template, values: Values) -> list[str]:
     """Return the logical ids of the alarms that notify nobody, with these values of the parameters."""
     if values.get(TOPIC):
         return []
-    alarms = {
-        id_: each["Properties"]
+    return [
+        id_
         for id_, each in template["Resources"].items()
         if each["Type"] == "AWS::CloudWatch::Alarm"
-    }
-    return [id_ for id_, each in alarms.items() if each.get("AlarmActions", ACTIONS) == ACTIONS]
+        and each["Properties"].get("AlarmActions", ACTIONS) == ACTIONS
+    ]
 
 
 def conditions(plan: StackPlan) -> Json:
@@ -107,7 +107,7 @@ def alarm_resources(plan: StackPlan, room: int) -> Resources:
     """
     alarms: Resources = {}
     of_each: Resources = {}
-    dead_letters: dict[str, tuple[PlannedQueue, list[PlannedQueue]]] = {}
+    sources_of: dict[str, list[PlannedQueue]] = {}
     for queue in plan.read:
         alarms[QueuePart.AGE_ALARM.of(queue.id)] = _age(plan, queue)
         of_each[QueuePart.RETRIES_ALARM.of(queue.id)] = _retries(plan, queue)
@@ -116,10 +116,10 @@ def alarm_resources(plan: StackPlan, room: int) -> Resources:
         if queue.settings.silent_after:
             seconds = parse_duration(queue.settings.silent_after)
             alarms[QueuePart.SILENT_ALARM.of(queue.id)] = _silent(plan, queue, seconds)
-        found = plan.dead_letter_queue_of(queue)
-        if found:
-            dead_letters.setdefault(found.id, (found, []))[1].append(queue)
-    for queue, sources in dead_letters.values():
+        if queue.dead_letter:
+            sources_of.setdefault(queue.dead_letter, []).append(queue)
+    for id_, sources in sources_of.items():
+        queue = plan.queues[id_]
         about = _named(queue)
         if len(sources) == 1 and not queue.description:
             # Several would not fit into the description.

@@ -5,19 +5,17 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/a
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-import yaml
 from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.deliver.metrics import NAMESPACE, QUEUE, SERVICE
-from router.tools.deploy.template import fill
+from router.tools.deploy.table_definitions import Template
+from router.tools.deploy.template import load_part
 from router.tools.deploy.template.alarms import alarm
 from router.tools.deploy.template.alias import ALIAS
 from router.tools.deploy.template.document import Document
-from router.tools.deploy.template.expressions import Expression, Json, ref, sub
+from router.tools.deploy.template.expressions import Json, ref, sub
 from router.tools.deploy.template.limits import require_limits
 
 _GIVEN = re.compile(r"(\d{1,2})%?(?:/(\d{1,4}))?")
@@ -62,7 +60,7 @@ def read_canary(text: str) -> Canary:
 def with_canary(document: Document, canary: Canary) -> Document:
     """Return a template whose alias CodeDeploy moves to a new version; otherwise CloudFormation does, at once."""
     body = document.body
-    part: Json = yaml.safe_load(fill("canary.yaml", percent=canary.percent, minutes=canary.minutes))
+    part = load_part("canary.yaml", percent=canary.percent, minutes=canary.minutes)
     alarms = {name: _alarm(body["Resources"], *settings) for name, settings in _ALARMS.items()}
     watched = [{"Name": ref(name)} for name in (*_SHARED_ALARMS, *alarms)]
     part["Resources"]["CanaryGroup"]["Properties"]["AlarmConfiguration"] = {
@@ -80,21 +78,24 @@ def with_canary(document: Document, canary: Canary) -> Document:
     return structs.replace(document, body=changed)
 
 
-def without_shift(template: Mapping[str, Any]) -> dict[str, Any]:
+def without_shift(template: Template) -> Json:
     """Return a template whose alias moves at once."""
     resources = dict(template["Resources"])
     if ALIAS in resources:
-        resources[ALIAS] = {
-            name: each for name, each in resources[ALIAS].items() if name != "UpdatePolicy"
-        }
+        alias = dict(resources[ALIAS])
+        alias.pop("UpdatePolicy", None)
+        resources[ALIAS] = alias
     return {**template, "Resources": resources}
 
 
 def _alarm(resources: Json, metric: str, threshold: str, why: str) -> Json:
     """Return an alarm for a metric of all queues together: a query, since an expression has ten metrics at most."""
     (dimension,) = resources["ConfigurationAlarm"]["Properties"]["Dimensions"]
+    value = dimension["Value"]
+    # As a text of `Fn::Sub`.
+    service = value.replace("${", "${!") if isinstance(value, str) else value["Fn::Sub"]
     source = f"SCHEMA({NAMESPACE}, {QUEUE}, {SERVICE})"
-    query = f"SELECT SUM({metric}) FROM {source} WHERE {SERVICE} = '{_text(dimension)}'"  # noqa: S608 — of CloudWatch
+    query = f"SELECT SUM({metric}) FROM {source} WHERE {SERVICE} = '{service}'"  # noqa: S608 — of CloudWatch
     measured = {
         "Metrics": [{"Id": "messages", "Expression": sub(query), "Period": 60, "ReturnData": True}]
     }
@@ -104,9 +105,3 @@ def _alarm(resources: Json, metric: str, threshold: str, why: str) -> Json:
         ref(threshold),
         1,
     )
-
-
-def _text(dimension: Mapping[str, Expression]) -> str:
-    """Return the value of a dimension as a text of `Fn::Sub`."""
-    value = dimension["Value"]
-    return value.replace("${", "${!") if isinstance(value, str) else str(value["Fn::Sub"])

@@ -20,7 +20,7 @@ from router.runtime.program.precompiled import File
 from router.tools.check.run import examine_loaded, load_to_examine
 from router.tools.check.variables import is_read_at_run_time
 from router.tools.deploy.precompile import read_files
-from router.tools.deploy.template import alarms, fill, monitoring, resources, worker
+from router.tools.deploy.template import alarms, load_part, monitoring, resources, worker
 from router.tools.deploy.template.expressions import (
     Json,
     Resources,
@@ -120,7 +120,7 @@ def _require_values(file: File, env: Mapping[str, str]) -> None:
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """Return the template of a config; raises UsageError if it exceeds limits, with all of them."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
-    shared = yaml.safe_load(fill("monitoring.yaml"))
+    shared = load_part("monitoring.yaml")
     policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
     part = (worker.worker_part if as_worker else resources.function_part)(plan, policies)
     planned = (*plan.queues.values(), *plan.tables.values())

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import getitem
@@ -23,6 +23,7 @@ from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.program.precompiled import File
 from router.tools.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
 from router.tools.check.variables import is_read_at_run_time, redacts
+from router.tools.deploy.table_definitions import Template
 
 Json = dict[str, Any]
 Resources = dict[str, Json]
@@ -133,7 +134,7 @@ class Variable(Struct, frozen=True):
         return {"Type": "String", "Description": f"The variable {self.name} of the config", **more}
 
 
-def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+def variables_of(template: Template, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of the variables of a config in a template, by their names, without those that AWS hides."""
     known = values.keys() - hidden_parameters(template)
     return {
@@ -143,7 +144,7 @@ def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
     }
 
 
-def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
+def variable_names(template: Template) -> dict[str, str]:
     """Return the variables of a config that are parameters of a template, by their parameters."""
     found = {}
     for parameter, declared in template.get("Parameters", {}).items():
@@ -152,12 +153,17 @@ def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def hidden_parameters(template: Mapping[str, Any]) -> frozenset[str]:
+def hidden_parameters(template: Template) -> frozenset[str]:
     """Return the parameters of a template whose values AWS does not tell: it tells `****`."""
     parameters = template.get("Parameters", {}).items()
     return frozenset(
         name for name, declared in parameters if str(declared.get("NoEcho", "")).lower() == "true"
     )
+
+
+def without(values: Mapping[str, str], names: Container[str]) -> dict[str, str]:
+    """Return values without those of some names."""
+    return {name: value for name, value in values.items() if name not in names}
 
 
 class Substitutions:
@@ -182,10 +188,10 @@ class Substitutions:
 
         `section` is where the config has the environment of the function or worker.
         """
-        without = {*SET_BY_AWS, *self.referring(section)}
+        others = {*SET_BY_AWS, *self.referring(section)}
         found = {}
         for each in self.variables.values():
-            if each.name not in without:
+            if each.name not in others:
                 is_named = any(f"${{{each.parameter}}}" in name for name in named)
                 found[each.parameter] = each.declare(is_named)
         return found

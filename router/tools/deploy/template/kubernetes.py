@@ -101,13 +101,14 @@ def _trigger(queue: CompiledQueue, region: str, backlog: int) -> dict[str, objec
             f"the name of the queue '{queue.name}' has a variable without a value: pass one by --env-file"
         )
     place = match_key(reference).split(":")
-    if reference.startswith("arn:"):
-        found, account, name = place
-        suffix = _SUFFIXES.get(reference.split(":")[1], "amazonaws.com")
-        reference = f"https://sqs.{found}.{suffix}/{account}/{name}"
+    if len(place) == 3:
+        region, account, name = place
+        if reference.startswith("arn:"):
+            suffix = _SUFFIXES.get(reference.split(":")[1], "amazonaws.com")
+            reference = f"https://sqs.{region}.{suffix}/{account}/{name}"
     metadata = {
         "queueURL": reference,
-        "awsRegion": place[0] if len(place) == 3 else region,
+        "awsRegion": region,
         "queueLength": str(backlog),
         # Messages that an outage leaves invisible need no more pods.
         "scaleOnInFlight": "false",

@@ -18,7 +18,13 @@ from router.tools.check.live.permissions import (
     writes_of,
 )
 from router.tools.deploy.template.document import DeployableConfig, Document
-from router.tools.deploy.template.expressions import PARTITION, Json, Substitutions, sub
+from router.tools.deploy.template.expressions import (
+    PARTITION,
+    Json,
+    Substitutions,
+    resource,
+    sub,
+)
 from router.tools.deploy.template.plan import StackPlan, make_plan
 from router.tools.deploy.template.policies import Statement, document_of, split, with_substitutions
 
@@ -63,27 +69,23 @@ def operator_policies(config: DeployableConfig) -> Document:
     for name, command in COMMANDS.items():
         id_ = "Dlq" + "".join(word.title() for word in name.split("-"))
         for number, part in enumerate(split(_statements(_needs(plan, command))), 1):
-            description = f"router dlq {name.replace('-to-', ' --to-')}: {config.path.name}"
-            resources[f"{id_}{number if number > 1 else ''}"] = {
-                "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": {
-                    "Description": description,
-                    "PolicyDocument": document_of(part, sub),
-                },
+            properties = {
+                "Description": f"router dlq {name.replace('-to-', ' --to-')}: {config.path.name}",
+                "PolicyDocument": document_of(part, sub),
             }
+            end = number if number > 1 else ""
+            resources[f"{id_}{end}"] = resource("IAM::ManagedPolicy", properties)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"What people need for the dead letters of {config.path.name}",
     }
     text = json.dumps(resources)
-    used = [
-        each for each in plan.substitutions.variables.values() if f"${{{each.parameter}}}" in text
-    ]
+    variables = plan.substitutions.variables.values()
+    used = [each for each in variables if f"${{{each.parameter}}}" in text]
     if used:
         body["Parameters"] = {each.parameter: each.declare(named=False) for each in used}
-    return Document(
-        {**body, "Resources": resources}, {}, {each.name: each.parameter for each in used}
-    )
+    body["Resources"] = resources
+    return Document(body, {}, {each.name: each.parameter for each in used})
 
 
 def _needs(plan: StackPlan, command: OperatorCommand) -> dict[str, set[str]]:

@@ -130,19 +130,21 @@ def _namings(config: DeployableConfig) -> Iterator[tuple[str, Mapping[str, str]]
 
 def _units(config: spec.Config, names: Mapping[str, str]) -> list[_Unit]:
     """Return the smallest parts: routes with the same name, and those that share a queue or dead-letter queue."""
-    unit_of: dict[tuple[str, str], int] = {}
-    units: dict[int, list[str]] = {}
-    for number, (route, settings) in enumerate(config.routes.items()):
+    units: list[tuple[set[tuple[str, str]], list[str]]] = []
+    for route, settings in config.routes.items():
         queue = config.queues.get(settings.queue, spec.Queue())
-        keys = [("name", names[route]), ("queue", settings.queue)]
+        keys = {("name", names[route]), ("queue", settings.queue)}
         if queue.dead_letter:
-            keys.append(("queue", queue.dead_letter))
-        joined = {unit_of[key] for key in keys if key in unit_of}
-        units[number] = [each for unit in sorted(joined) for each in units.pop(unit)] + [route]
-        unit_of |= {key: number for key, unit in unit_of.items() if unit in joined}
-        unit_of |= dict.fromkeys(keys, number)
+            keys.add(("queue", queue.dead_letter))
+        joined = [unit for unit in units if not keys.isdisjoint(unit[0])]
+        units = [unit for unit in units if keys.isdisjoint(unit[0])]
+        routes = []
+        for known, others in joined:
+            keys |= known
+            routes += others
+        units.append((keys, [*routes, route]))
     found = []
-    for routes in units.values():
+    for _, routes in units:
         of_unit = dict.fromkeys(names[route] for route in routes)
         found.append((" + ".join(of_unit), tuple(routes)))
     return found

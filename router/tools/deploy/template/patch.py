@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.model import Path as Place
 from router.tools.control_plane.template_yaml import LongForms
+from router.tools.deploy.table_definitions import resource_of
 from router.tools.deploy.template.document import Document, as_json
 from router.tools.deploy.template.expressions import Json, Resources
 from router.tools.deploy.template.limits import require_limits
@@ -133,19 +134,18 @@ def _patched(template: Json, patch: Patch) -> Json:
 
 def _patch_resource(resources: Resources, id_: str, content: Any, place: str) -> None:
     """Patch, add or remove a resource."""
-    before = resources.get(id_)
-    if content is None and before is not None:
-        if not before["Type"].startswith(_REMOVABLE):
-            raise UsageError(
-                f"{place}: a patch cannot remove {id_}, a resource of {before['Type']}"
-            )
+    before = resources.get(id_, {})
+    type_ = before.get("Type", "")
+    if content is None and before:
+        if not type_.startswith(_REMOVABLE):
+            raise UsageError(f"{place}: a patch cannot remove {id_}, a resource of {type_}")
         del resources[id_]
         return
-    after = merge_patch(before or {}, content)
+    after = merge_patch(before, content)
     if not isinstance(after, dict) or "Type" not in after:
         raise UsageError(f"{place}: the template has no resource {id_}, and a new one needs a Type")
-    if before is not None and after["Type"] != before["Type"]:
-        raise UsageError(f"{place}: a patch cannot change the type of {id_}, {before['Type']}")
+    if before and after["Type"] != type_:
+        raise UsageError(f"{place}: a patch cannot change the type of {id_}, {type_}")
     resources[id_] = after
 
 
@@ -220,8 +220,9 @@ def _place_of(document: Document, patches: Sequence[Patch], path: Place) -> str:
     The last patch comes first.
     """
     places = [path]
-    if path[:1] == (_RESOURCES,) and len(path) > 1:
-        resource = document.body[_RESOURCES].get(path[1], {})
-        places.append((_RESOURCES, resource.get("Type", ""), *path[2:]))
+    match path:
+        case (str(section), str(id_), *inside) if section == _RESOURCES:
+            type_ = resource_of(document.body, id_).get("Type", "")
+            places.append((_RESOURCES, type_, *inside))
     nearest = max(patches, key=lambda patch: len(patch.longest(places)))
     return nearest.place(*places)

@@ -18,7 +18,7 @@ from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.rules.queues import receives_of
 from router.tools.deploy.queue_parts import QueuePart
-from router.tools.deploy.template import fill
+from router.tools.deploy.template import fill, load_part
 from router.tools.deploy.template.access import access_resources
 from router.tools.deploy.template.expressions import (
     STACK,
@@ -219,15 +219,13 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
     """Return the part of the template for the log, role, function and mappings; raises UsageError (a limit of AWS)."""
     settings = plan.config.function
     plan.substitutions.require_lambda_names()
-    part: Json = yaml.safe_load(
-        fill(
-            "function.yaml",
-            python=settings.python,
-            architecture=settings.architecture,
-            memory=settings.memory,
-            timeout=parse_duration(settings.timeout),
-            log_days=parse_duration(settings.log_retention) // DAY,
-        )
+    part = load_part(
+        "function.yaml",
+        python=settings.python,
+        architecture=settings.architecture,
+        memory=settings.memory,
+        timeout=parse_duration(settings.timeout),
+        log_days=parse_duration(settings.log_retention) // DAY,
     )
     resources = part["Resources"]
     # The function gets its new code when it has the new permissions.
@@ -244,7 +242,7 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
             "SecurityGroupIds": _texts(plan, "security_groups", settings.vpc.security_groups),
         }
         role = resources["Role"]["Properties"]
-        role["Policies"] = [*role["Policies"], *yaml.safe_load(fill("network.yaml"))]
+        role["Policies"] += yaml.safe_load(fill("network.yaml"))
     mappings = {
         QueuePart.MAPPING.of(queue.id): _mapping(queue, policies.of(queue.routes))
         for queue in plan.read

@@ -17,6 +17,7 @@ from router.tools.deploy.template.expressions import (
     Substitutions,
     sub,
     with_properties,
+    without,
 )
 
 TAGGABLE = frozenset(
@@ -62,8 +63,7 @@ def given_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
     """Return the tags of a stack that its config's file does not have: they stay if none are given."""
-    own = config.program.config.tags
-    return {name: value for name, value in given_tags(before).items() if name not in own}
+    return without(given_tags(before), config.program.config.tags)
 
 
 def own_tags(document: Document) -> set[str]:
@@ -100,8 +100,7 @@ def with_tags(
             own = {tag["Key"]: tag["Value"] for tag in each["Properties"].get("Tags", ())}
             tags = {**of_file, **own}
             # In the order of the deployment that gave them, so that nothing changes.
-            more = {name: value for name, value in kept.items() if name not in tags}
-            resources[id_] = _tagged(id_, each, {**tags, **more, **given})
+            resources[id_] = _tagged(id_, each, {**tags, **without(kept, tags), **given})
     return structs.replace(document, body={**document.body, "Resources": resources})
 
 

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from router.runtime.config.spec_resources import Worker
 from router.runtime.config_types import parse_duration
 from router.runtime.deliver.metrics import (
@@ -19,7 +17,8 @@ from router.runtime.deliver.metrics import (
     SERVICE,
 )
 from router.tools.deploy.queue_parts import QueuePart
-from router.tools.deploy.template import fill
+from router.tools.deploy.table_definitions import Template
+from router.tools.deploy.template import load_part
 from router.tools.deploy.template.alarms import in_account
 from router.tools.deploy.template.expressions import STACK, Json, sub, with_properties
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
@@ -66,20 +65,18 @@ CORE = 1024
 def worker_part(plan: StackPlan, policies: Policies) -> Json:
     """Return the part of the template for the log, the roles, the cluster, the service and its scaling."""
     settings = plan.config.worker
-    part: Json = yaml.safe_load(
-        fill(
-            "worker.yaml",
-            **CONSTANTS,
-            architecture=settings.architecture.upper(),
-            cpu=settings.cpu,
-            memory=settings.memory,
-            log_days=parse_duration(settings.log_retention) // DAY,
-            min_tasks=settings.min_tasks,
-            max_tasks=settings.max_tasks,
-            namespace=NAMESPACE,
-            configuration_errors=CONFIGURATION_ERRORS,
-            service=SERVICE,
-        )
+    part = load_part(
+        "worker.yaml",
+        **CONSTANTS,
+        architecture=settings.architecture.upper(),
+        cpu=settings.cpu,
+        memory=settings.memory,
+        log_days=parse_duration(settings.log_retention) // DAY,
+        min_tasks=settings.min_tasks,
+        max_tasks=settings.max_tasks,
+        namespace=NAMESPACE,
+        configuration_errors=CONFIGURATION_ERRORS,
+        service=SERVICE,
     )
     resources = part["Resources"]
     # New tasks start when they have the new permissions; old ones are deleted when all tasks are new.
@@ -99,18 +96,18 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
     return part
 
 
-def has_worker(template: Mapping[str, Any]) -> bool:
+def has_worker(template: Template) -> bool:
     """Return whether a template has a service that runs the worker."""
     return SERVICE_OF_TASKS in template.get("Resources", {})
 
 
-def rolling(template: Mapping[str, Any]) -> Json:
+def rolling(template: Template) -> Json:
     """Return how many tasks of the service of a template run during a deployment."""
     found: Json = template["Resources"][SERVICE_OF_TASKS]["Properties"]["DeploymentConfiguration"]
     return found
 
 
-def with_rolling(template: Mapping[str, Any], percents: Mapping[str, Any]) -> Json:
+def with_rolling(template: Template, percents: Mapping[str, Any]) -> Json:
     """Return a template whose service has other numbers of tasks during a deployment."""
     configuration = {**rolling(template), **percents}
     resources = dict(template["Resources"])
@@ -128,15 +125,12 @@ def image_command(settings: Worker, config: str) -> list[str]:
 
 
 def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
-    policy: Json = yaml.safe_load(
-        fill(
-            "scaling.yaml",
-            policy_name=json.dumps(sub(f"{STACK}-{queue.name}")),
-            queue_name=json.dumps(sub(queue.name)),
-            backlog_per_task=plan.config.worker.backlog_per_task,
-        )
+    return load_part(
+        "scaling.yaml",
+        policy_name=json.dumps(sub(f"{STACK}-{queue.name}")),
+        queue_name=json.dumps(sub(queue.name)),
+        backlog_per_task=plan.config.worker.backlog_per_task,
     )
-    return policy
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:

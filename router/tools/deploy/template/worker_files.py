@@ -18,7 +18,7 @@ from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from router.errors import UsageError, refusing_file
-from router.model import __version__, names_file
+from router.model import __version__
 from router.runtime.printable import printable
 from router.tools.deploy.archive import Entry, LeftOut, folder_entries, named_entries, plugin_files
 from router.tools.deploy.packages import sha256_of
@@ -76,11 +76,8 @@ def find_program(folder: Path, wheel: Path | None = None, index: str = "") -> Pr
         )
     if index:
         return ProgramSource(index=_checked(index))
-    if (
-        wheel is None
-        and (folder / "router" / "__init__.py").is_file()
-        and (folder / "pyproject.toml").is_file()
-    ):
+    is_module = (folder / "router" / "__init__.py").is_file()
+    if wheel is None and is_module and (folder / "pyproject.toml").is_file():
         return ProgramSource()
     found = [wheel] if wheel else sorted(folder.glob(f"message_router-{__version__}-*.whl"))
     if len(found) != 1:
@@ -139,7 +136,7 @@ def dockerfile(
     are added to `left_out`. Raises UsageError for a file that seems to hold a secret.
     """
     folder, settings = config.path.parent, config.program.config
-    plugins = plugin_files([each for each in settings.plugins if names_file(each)], folder)
+    plugins = plugin_files(settings.plugins, folder)
     schemas = config.loaded.schemas.documents if config.loaded.schemas else ()
     names = [
         *_verify(named_entries("config", (file.name for file in config.files), folder, secrets)),
@@ -148,12 +145,9 @@ def dockerfile(
     ]
     lists = list(requirements_files(plugins, folder))
     beside = [_relative(file, folder) for file in files_of_requirements(lists)]
-    texts = _verify(
-        named_entries(
-            "lists", (name for name in beside if not name.endswith(".whl")), folder, secrets
-        )
-    )
-    required = [*texts, *(name for name in beside if name.endswith(".whl"))]
+    wheels = [name for name in beside if name.endswith(".whl")]
+    texts = [name for name in beside if name not in wheels]
+    required = [*_verify(named_entries("lists", texts, folder, secrets)), *wheels]
     for name in (config.path.name, *names, *beside):
         _require_one_line(name)
     return fill(
