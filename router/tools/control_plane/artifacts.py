@@ -8,6 +8,7 @@ from typing import Any
 from router.errors import UsageError
 from router.runtime.aws.faults import ABSENT, DENIED
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
+from router.tools.control_plane.resource_changes import Tags
 
 _ALREADY_OWNED = "BucketAlreadyOwnedByYou"
 _NO_POLICY = "NoSuchBucketPolicy"
@@ -27,7 +28,7 @@ class Artifacts:
     def __init__(
         self, s3: ServiceClient, bucket: str, account: str = "", partition: str = "aws"
     ) -> None:
-        self.tags: Mapping[str, str] = {}
+        self.tags: Tags = {}
         self._s3 = s3
         self.bucket = bucket
         self._partition = partition

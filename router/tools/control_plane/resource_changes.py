@@ -1,6 +1,11 @@
 """What CloudFormation says of the change of a resource; needs no boto3, so that `router diff` does not."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
+
+Tags = Mapping[str, str]
+"""The values of tags by their names."""
 
 
 def is_aws_tag(name: str) -> bool:

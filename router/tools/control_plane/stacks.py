@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
-from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange
+from router.tools.control_plane.resource_changes import DriftedValue, ResourceChange, Tags
 from router.tools.control_plane.template_yaml import LongForms
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -41,7 +41,7 @@ class Stack(Struct, frozen=True):
     reason: str = ""
     outputs: Mapping[str, str] = {}
     parameters: Mapping[str, str] = {}
-    tags: Mapping[str, str] = {}
+    tags: Tags = {}
 
 
 class ChangeSet(Struct, frozen=True):
@@ -108,7 +108,7 @@ class StackSettings(Struct, frozen=True):
     all tags if they are named, and there are none.
     """
 
-    tags: Mapping[str, str] | None = None
+    tags: Tags | None = None
     role: str = ""
 
     @property

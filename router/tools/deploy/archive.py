@@ -79,18 +79,18 @@ def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
     with zipfile.ZipFile(wheel.file) as archive:
         members = [info.filename for info in archive.infolist() if not info.is_dir()]
     for member in members:
-        first, *rest = member.split("/")
+        parts = member.split("/")
+        first = parts[0]
         if first.endswith(".data"):
-            if rest[0] not in _RELOCATED:
+            if parts[1] not in _RELOCATED:
                 continue
-            rest = rest[1:]
-        else:
-            rest = [first, *rest]
-        if first.endswith(".dist-info") and rest[-1] in _INSTALLER_FILES:
+            parts = parts[2:]
+        *folders, base = parts
+        if first.endswith(".dist-info") and base in _INSTALLER_FILES:
             continue
-        if _matches(rest, _CACHES) or "tests" in rest[:-1] or _matches(rest[1:], ("conftest.py",)):
-            continue
-        yield Entry(part, "/".join(rest), partial(_read_member, wheel.file, member))
+        is_test = "tests" in folders or _matches(parts[1:], ("conftest.py",))
+        if not is_test and not _matches(parts, _CACHES):
+            yield Entry(part, "/".join(parts), partial(_read_member, wheel.file, member))
 
 
 def _read_member(file: Path, member: str) -> bytes:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -164,10 +165,8 @@ def _collect(
 ) -> Contents:
     plugins = plugin_files(config.plugins, folder)
     packages = _download(plugins, folder, target, work)
-    modules = (
-        *router_entries(plugins),
-        *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)),
-    )
+    of_wheels = chain(*map(wheel_entries, packages.wheels))
+    modules = (*router_entries(plugins), *of_wheels)
     packed = [entry.name for entry in modules]
     require_packages(run_time_modules(plugins), packed)
     left_out: list[LeftOut] = []

@@ -92,6 +92,9 @@ class PropertyChange(Struct, frozen=True):
     after: Any
 
 
+PropertyChanges = tuple[PropertyChange, ...]
+
+
 class TemplateVersion(Struct, frozen=True):
     """A template and the values of its parameters."""
 
@@ -135,7 +138,7 @@ def compare_properties(
     new: TemplateVersion,
     logical_id: str,
     drift: Iterable[DriftedValue] = (),
-) -> tuple[PropertyChange, ...]:
+) -> PropertyChanges:
     """Return the properties of a resource that differ, in the order of the new template.
 
     Before, it has what was changed by hand (`drift`), and otherwise what the old template says.
@@ -182,7 +185,7 @@ def _as_written(actual: str) -> Any:
 
 
 def _losses(
-    type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys
+    type_: str, changes: PropertyChanges, logical_id: str, keys: PreviousKeys
 ) -> Iterator[str]:
     """Yield what is lost if properties of an existing resource change."""
     if type_ not in _STORES:
@@ -277,7 +280,7 @@ class PlannedChange(Struct, frozen=True):
     routes: str = ""
     loses: bool = False
     details: tuple[str, ...] = ()
-    values: tuple[PropertyChange, ...] = ()
+    values: PropertyChanges = ()
     loss: str = ""
     stored: int | None = None
     physical_id: str = ""
@@ -339,7 +342,7 @@ def describe_changes(
         if not name or (is_lost and change.physical_id):
             # What is lost has the name that it has now: the config may name another.
             name = resource_name(change.type, id_, change.physical_id)
-        values: tuple[PropertyChange, ...] = ()
+        values: PropertyChanges = ()
         if change.action == "Modify":
             values = compare_properties(old, new, id_, change.drift)
         loss = ""

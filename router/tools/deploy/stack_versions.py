@@ -19,6 +19,7 @@ from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient, Services, connect_services
+from router.tools.control_plane.resource_changes import Tags
 from router.tools.control_plane.stacks import Stack, Stacks
 from router.tools.deploy.changes import HIDDEN, PreviousKeys
 from router.tools.deploy.deployment import FOLDER, Deployment, literal_names
@@ -224,7 +225,7 @@ class StackVersion(Struct, frozen=True):
     template: Template
     parameters: Values
     until: str = ""
-    tags: Mapping[str, str] | None = None
+    tags: Tags | None = None
 
 
 def keep_version(artifacts: Artifacts, stack: Stack, template: Template) -> None:

@@ -1,11 +1,12 @@
 """What is asked of a template besides its config: tags, a permissions boundary, patches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from router.errors import UsageError
+from router.tools.control_plane.resource_changes import Tags
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.patch import Patch, read_patch, with_patches
 from router.tools.deploy.template.tags import require_tags, with_tags
@@ -21,15 +22,13 @@ class TemplateOptions(Struct, frozen=True):
     `kept` are the tags that the stack has and keeps.
     """
 
-    tags: Mapping[str, str] = {}
+    tags: Tags = {}
     boundary: str = ""
     patches: tuple[Patch, ...] = ()
-    kept: Mapping[str, str] = {}
+    kept: Tags = {}
 
 
-def read_options(
-    tags: Mapping[str, str], boundary: str, patches: Iterable[Path]
-) -> TemplateOptions:
+def read_options(tags: Tags, boundary: str, patches: Iterable[Path]) -> TemplateOptions:
     """Return the options of a command; raises UsageError."""
     require_tags(tags)
     return TemplateOptions(tags, boundary, tuple(map(read_patch, patches)))

@@ -205,11 +205,13 @@ def _restricted(config: DeployableConfig, names: frozenset[str]) -> DeployableCo
     program = config.program
     whole = program.config
     routes = {name: route for name, route in whole.routes.items() if name in names}
-    read = {route.queue for route in routes.values()}
+    read = set()
+    written = set()
+    for route in routes.values():
+        read.add(route.queue)
+        written |= {route.table, route.write.once}
     letters = {whole.queues[name].dead_letter for name in read if name in whole.queues}
     queues = {name: each for name, each in whole.queues.items() if name in read | letters}
-    written = {route.table for route in routes.values()}
-    written |= {route.write.once for route in routes.values() if isinstance(route.write.once, str)}
     tables = {name: each for name, each in whole.tables.items() if name in written}
     part = structs.replace(whole, routes=routes, queues=queues, tables=tables)
     compiled = {name: each for name, each in program.engine.queues.items() if name in read}

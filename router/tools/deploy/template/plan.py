@@ -13,6 +13,7 @@ from router.runtime.config import spec
 from router.runtime.program.load import Program
 from router.tools.check.owners import owners_of
 from router.tools.check.rules.queues import batch_of, retention_of, visibility_of
+from router.tools.control_plane.resource_changes import Tags
 from router.tools.deploy.template.expressions import (
     ACCOUNT,
     PARTITION,
@@ -54,7 +55,7 @@ class PlannedResource(Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = ()
     owner: str = ""
     description: str = ""
-    tags: Mapping[str, str] = {}
+    tags: Tags = {}
     """Tags; their values, and the description, are texts."""
 
     @property

@@ -85,8 +85,7 @@ class Statement(Struct, frozen=True):
 
 def statements(plan: StackPlan) -> list[Statement]:
     """Return the statements of all routes in a fixed order; together they allow exactly the needed actions."""
-    permissions = _Permissions(plan)
-    return as_statements(permissions.needs(tuple(plan.config.routes)))
+    return as_statements(_Permissions(plan).needs(plan.config.routes))
 
 
 class _Permissions:
@@ -109,7 +108,7 @@ class _Permissions:
         # Of all routes: those of a queue may be in several groups.
         self._postponing = frozenset() if plan.worker else postponing(self._config, self._compiled)
 
-    def needs(self, routes: Sequence[str]) -> Needs:
+    def needs(self, routes: Iterable[str]) -> Needs:
         """Return the actions that some routes need, by ARN."""
         settings = {name: self._config.routes[name] for name in routes}
         queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
@@ -187,7 +186,7 @@ def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str
     for name in plan.config.routes:
         for arn in permissions.needs((name,)):
             routes_of.setdefault(arn, {})[name] = None
-    needs = permissions.needs(tuple(plan.config.routes))
+    needs = permissions.needs(plan.config.routes)
     bits = {arn: _bits(plan.config, arn, routes_of[arn]) for arn in sorted(needs)}
     resources: Resources = {}
     routes: dict[str, tuple[str, ...]] = {}

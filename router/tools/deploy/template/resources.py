@@ -71,9 +71,10 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
         }
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)
-    properties |= (
-        {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
-    )
+    if queue.kms_key:
+        properties["KmsMasterKeyId"] = sub(queue.kms_key)
+    else:
+        properties["SqsManagedSseEnabled"] = True
     properties |= _tags(queue)
     return resource("SQS::Queue", properties, queue.settings.deletion_policy.title())
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from router.errors import UsageError
 from router.runtime.config_types import TAG, TAG_WORDS
-from router.tools.control_plane.resource_changes import is_aws_tag
+from router.tools.control_plane.resource_changes import Tags, is_aws_tag
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.expressions import (
     Json,
@@ -45,7 +45,7 @@ MAX_RESOURCE_TAGS = 50
 _NAME, _VALUE = (re.compile(f"{TAG}{{{least},{most}}}") for least, most in ((1, 128), (0, 256)))
 
 
-def require_tags(tags: Mapping[str, str]) -> None:
+def require_tags(tags: Tags) -> None:
     """Raise UsageError for a tag that AWS would refuse."""
     for name, value in tags.items():
         if not _NAME.fullmatch(name) or is_aws_tag(name):
@@ -56,12 +56,12 @@ def require_tags(tags: Mapping[str, str]) -> None:
             raise UsageError(f"the value of the tag '{name}' is not up to 256 {TAG_WORDS}")
 
 
-def given_tags(tags: Mapping[str, str]) -> dict[str, str]:
+def given_tags(tags: Tags) -> dict[str, str]:
     """Return the tags of a stack that somebody gave it, without those of AWS."""
     return {name: value for name, value in tags.items() if not is_aws_tag(name)}
 
 
-def kept_tags(config: DeployableConfig, before: Mapping[str, str]) -> dict[str, str]:
+def kept_tags(config: DeployableConfig, before: Tags) -> dict[str, str]:
     """Return the tags of a stack that its config's file does not have: they stay if none are given."""
     return without(given_tags(before), config.program.config.tags)
 
@@ -75,8 +75,8 @@ def own_tags(document: Document) -> set[str]:
 def with_tags(
     document: Document,
     config: DeployableConfig,
-    given: Mapping[str, str],
-    kept: Mapping[str, str],
+    given: Tags,
+    kept: Tags,
 ) -> Document:
     """Return a template whose resources have the tags of the config's file, their own, those given and those kept.
 
