@@ -64,7 +64,7 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
     with without_garbage_collector():
         sources = list(_sources(path, include))
         files = Files(include, _files(sources, root))
-        places = [list_places(_needed(source.data), source.findings.locate) for source in sources]
+        places = [_places(source) for source in sources]
         return write(files, _bundle(sources, root), _trees(sources), places)
 
 
@@ -95,6 +95,10 @@ def _sources(path: FilePath, include: tuple[str, ...]) -> Iterator[SourceFile]:
 def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> SourceFile:
     source = read_source(path)
     return structs.replace(source, data=without_empty_keys(cls, source.data))
+
+
+def _places(source: SourceFile) -> list[int]:
+    return list_places(_needed(source.data), source.findings.locate)
 
 
 def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]) -> File:
