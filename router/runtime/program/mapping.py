@@ -242,8 +242,8 @@ def _compile_item(
                 config=context,
             )
             getter = compile_attribute(around, given)
-            # Metadata may be the name of the route: that differs among routes.
-            if getter is not None and not meta_of(given):
+            # Routes differ in their names.
+            if getter is not None and "route" not in meta_of(given):
                 context.getters[key] = getter
         if getter is not None:
             getters.append(getter)

@@ -132,11 +132,15 @@ def compile_route(
         plan_item = plan_items_as_text(write) if items_can_be_text(write) else None
         return structs.replace(compiled, plan_item=plan_item)
     schema = None if transform_message else context.schemas.standalone(validate)
-    return _with_text(compiled, mapped, route, schema)
+    return _with_text(compiled, mapped, route, schema, context)
 
 
 def _with_text(
-    compiled: CompiledRoute, mapped: CompiledMapping, route: spec.RouteSettings, schema: Any
+    compiled: CompiledRoute,
+    mapped: CompiledMapping,
+    route: spec.RouteSettings,
+    schema: Any,
+    context: CompileContext,
 ) -> CompiledRoute:
     """Return the route with what plans its puts or deletes as text, if they may be.
 
@@ -145,6 +149,15 @@ def _with_text(
     getters, write = mapped.getters, compiled.write
     if not can_be_text(getters, write):
         return compiled
+    is_delete = write.mode.stores == "nothing"
+    # Of thousands of routes, what they share stays in the processor's cache.
+    key = (*getters, write.table.key, is_delete)
+    plan_put = context.plans.get(key)
+    if plan_put is None:
+        plan_put = (plan_deletes_as_text if is_delete else plan_as_text)(getters, write)
+        context.plans[key] = plan_put
+    if is_delete or schema is None:
+        return structs.replace(compiled, plan_put=plan_put)
 
     def compile_typed() -> tuple[PlanTyped, ...]:
         # A cold start, and a queue of few messages, do without the module.
@@ -156,11 +169,6 @@ def _with_text(
     attributes: Iterable[Any] = (route.item or {}).values()
     is_named = any(each.meta == "route" for each in attributes)
     name = compiled.route.name if is_named else ""
-    if write.mode.stores == "nothing":
-        return structs.replace(compiled, plan_put=plan_deletes_as_text(getters, write))
-    plan_put = plan_as_text(getters, write)
-    if schema is None:
-        return structs.replace(compiled, plan_put=plan_put)
     return structs.replace(
         compiled,
         plan_put=plan_put,
