@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,9 +11,7 @@ from typing import Any, ClassVar, Self
 
 from router.errors import UsageError
 from router.runtime.filesystem import open_regular, read_regular, sync_folder
-
-if sys.platform != "win32":
-    import fcntl
+from router.tools.dev.file_lock import lock
 
 _ROOM = b"\0"
 """What fills the file after its last line, while a command runs."""
@@ -114,7 +111,7 @@ class JournalFile(ABC):
             raise UsageError(
                 f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}"
             ) from None
-        if not _lock(descriptor):
+        if not lock(descriptor):
             os.close(descriptor)
             raise UsageError(
                 f"another '{self.command}' writes the journal {self.path}; wait for its end, or name another file "
@@ -184,16 +181,6 @@ def _write(descriptor: int, start: int, content: bytes) -> None:
 
 def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file while it is open; return False if another process has it locked."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:
