@@ -217,14 +217,10 @@ def test_values_of_one_definition(queue_of: Compile) -> None:
 def test_lists_of_strings_and_of_objects(queue_of: Compile) -> None:
     """An item that is a list itself, or has one at some depth, also an empty one."""
     strings = {"type": "array", "items": {"type": "string"}}
-    line = {
-        "type": "object",
-        "properties": {"tags": strings, "inner": {"type": "object", "properties": {"a": strings}}},
-    }
-    lines = {
-        "type": "array",
-        "items": line | {"properties": line["properties"] | {"more": {"type": "array", "items": line}}},
-    }
+    inner = {"type": "object", "properties": {"a": strings}}
+    members = {"tags": strings, "inner": inner}
+    more = {"type": "array", "items": {"type": "object", "properties": members}}
+    lines = {"type": "array", "items": {"type": "object", "properties": {**members, "more": more}}}
     properties = {"id": {"type": "string"}, "tags": strings, "lines": lines}
     item = {"id": "id"} | {name: {"from": name, "missing": "omit"} for name in ("tags", "lines")}
     queue = queue_of({"properties": properties}, item, {"id": "S"})
