@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from router.errors import UsageError
-from router.runtime.filesystem import open_regular, read_regular, sync_folder
+from router.runtime.filesystem import open_regular, read_regular
+from router.tools.deploy.file_writing import sync_folder
 
 if sys.platform != "win32":
     import fcntl
