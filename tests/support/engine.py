@@ -7,7 +7,6 @@ from router.runtime.engine.attributes import (
     MAX_NESTING,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
-    decode_item,
     encode_item,
     identify,
 )
@@ -38,6 +37,7 @@ from router.runtime.engine.writes import (
     Write,
     WriteConfig,
 )
+from router.tools.memory.decoding import decode_item
 
 __all__ = [
     "CLASSES",

@@ -9,7 +9,6 @@ from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.runtime.config import spec
 from router.runtime.config.merge import NO_UNSAVED, Unsaved
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import Trace, plan
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
@@ -20,6 +19,7 @@ from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.starting import start_plugins
 from router.tools.dev.stateful import StoredTable, given_tables
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 
 
