@@ -11,7 +11,7 @@ from router.runtime.engine.attributes import (
     identify,
 )
 from router.runtime.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
@@ -37,6 +37,7 @@ from router.runtime.engine.writes import (
     Write,
     WriteConfig,
 )
+from router.tools.check.analysis.text_formats import TEXT_FORMATS
 from router.tools.memory.decoding import decode_item
 
 __all__ = [

@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection
-from router.model import Item, Outcome, Record
+from router.model import Outcome, Record
 from router.runtime.engine.decode import (
     CLASSES,
     PACK,
@@ -29,7 +29,7 @@ from router.runtime.engine.decode import (
     bound_nesting,
     decode_payload,
 )
-from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
+from router.runtime.engine.identity import FailedMessage
 from router.runtime.envelopes import EnvelopeFormat
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.revealing import readings_of, reveals, texts_of
@@ -138,15 +138,6 @@ class ValueRedactor(Struct, frozen=True):
         data = body.encode(errors="surrogatepass")
         return f"redacted:body:{len(data)}:{self._digest(data)}"
 
-    def redact_item(self, item: Item, names: frozenset[str] | None) -> Item:
-        """Return an item with the attributes of these names redacted; with None, all."""
-        redacted = {**item}
-        for name, value in item.items():
-            if names is None or name in names:
-                is_set = isinstance(value, set | frozenset)
-                redacted[name] = self.redact(sorted(value) if is_set else value)
-        return redacted
-
     def redact_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a message attribute with its value redacted."""
         return {"DataType": "String", "StringValue": self.redact(content_of(attribute))}
@@ -208,22 +199,10 @@ class Redaction(Struct, frozen=True):
         if body is None:
             body = self.values.redact_body(record.body)
             found[WHOLE] = None
-        return _changed(record, body, system, attributes), tuple(found)
-
-    def redact_all(self, record: Record) -> Record:
-        """Return a record whose body, ids and message attributes are redacted.
-
-        The attribute of the router stays.
-        """
-        system = {**record.attributes}
-        for key in IDENTITY.values():
-            if key in system:
-                system[key] = self.values.redact(system[key])
-        attributes = {**record.message_attributes}
-        for name, attribute in attributes.items():
-            if name != ATTRIBUTE:
-                attributes[name] = self.values.redact_attribute(attribute)
-        return _changed(record, self.values.redact_body(record.body), system, attributes)
+        redacted = structs.replace(
+            record, body=body, attributes=system, message_attributes=attributes, fetched=None
+        )
+        return redacted, tuple(found)
 
     def redact_failure(self, record: Record, failed: FailedMessage) -> FailedMessage:
         """Return a failure of a record with the ids redacted that may have a redacted value.
@@ -332,17 +311,6 @@ class Redaction(Struct, frozen=True):
             return self.values.redact(value)
 
         return envelope.replace(payload, text, redacted)
-
-
-def _changed(
-    record: Record,
-    body: str,
-    system: Mapping[str, str],
-    attributes: Mapping[str, Mapping[str, Any]],
-) -> Record:
-    return structs.replace(
-        record, body=body, attributes=system, message_attributes=attributes, fetched=None
-    )
 
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:

@@ -16,6 +16,7 @@ from router.errors import ConfigError, UsageError
 from router.model import Path, Place, __version__
 from router.runtime.config import spec
 from router.runtime.config.environment import (
+    Constraint,
     Reference,
     find_references,
     parts,
@@ -28,9 +29,12 @@ from router.runtime.config.parse import without_empty_keys
 from router.runtime.config.schema import (
     Node,
     branch_for,
+    branches,
     exact_schema,
-    find_constraints,
     find_typed,
+    follow,
+    kind_at,
+    kind_of_branch,
 )
 from router.runtime.config.source import read_source
 from router.runtime.program.expressions.compile import (
@@ -55,6 +59,14 @@ from router.runtime.sources import SOURCES
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DIGITS = frozenset("-0123456789")
+_CONSTRAINTS = (
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+)
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
@@ -129,6 +141,30 @@ def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Inclu
         constraints=tuple(find_constraints(cls, data, references)),
         shape=_shape(schema, {**schema, "title": cls.__name__}, data),
     )
+
+
+def find_constraints(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file.
+
+    Where it takes any text, or true and false, there is none.
+    """
+    schema = exact_schema(root)
+    for path in paths:
+        node, _ = follow(schema, data, path)
+        if node is None:
+            continue
+        wanted = kind_at(schema, node) or "string"
+        given = branches(schema, node)
+        fitting = [each for each in given if not each or kind_of_branch(each) == wanted]
+        choices = [_constraints(branch) for branch in fitting]
+        if choices and all(choices):
+            yield Constraint(path, tuple(choices))
+
+
+def _constraints(branch: Node) -> Node:
+    return {name: branch[name] for name in _CONSTRAINTS if name in branch}
 
 
 def _shape(schema: Node, node: Node, value: Any) -> Shape | None:

@@ -18,7 +18,7 @@ from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.starting import start_plugins
-from router.tools.dev.stateful import StoredTable, given_tables
+from router.tools.dev.stateful import StoredTable, given_tables, is_stateful
 from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 
@@ -180,7 +180,7 @@ def observe_records(
     """
     start_plugins(program)
     queue = program.engine.queues[program.config.routes[route].queue]
-    if not test.is_stateful:
+    if not is_stateful(test):
         return observe_planned(program, route, [plan(queue, record, trace) for record in records])
     tables = given_tables(program, test.given)
     planned = []
