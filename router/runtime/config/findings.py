@@ -17,7 +17,6 @@ OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
 environment.
 """
 
-_NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
 _LONGEST = 60
 
 
@@ -152,19 +151,18 @@ def describe(path: Path) -> str:
 
     As `'type' of attribute 'tags' of route 'user-metadata'`.
     """
-    if not path:
-        return "the config"
-    *before, last = path
-    parent = tuple(before)
-    if len(path) == 2 and parent[0] in _NAMED:
-        return f"{_NAMED[str(parent[0])]} {quote(last)}"
-    if len(path) == 4 and path[0] == "routes":
-        if path[2] == "item":
-            return f"attribute {quote(last)} of {describe(path[:2])}"
-        if path[2] == "tests" and isinstance(last, int):
-            return f"test {last + 1} of {describe(path[:2])}"
+    match path:
+        case ():
+            return "the config"
+        case ("queues" | "tables" | "routes" as section, name):
+            return f"{section.removesuffix('s')} {quote(name)}"
+        case ("routes", _, "item", name):
+            return f"attribute {quote(name)} of {describe(path[:2])}"
+        case ("routes", _, "tests", int(index)):
+            return f"test {index + 1} of {describe(path[:2])}"
+    *parent, last = path
     name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
-    return f"{name} of {describe(parent)}" if parent else name
+    return f"{name} of {describe(tuple(parent))}" if parent else name
 
 
 def quote(value: Any) -> str:

@@ -248,7 +248,7 @@ class Tree:
         An element of a list has no key: the place is that of its value. An empty value
         has the place of its key.
         """
-        key_node, node, _ = self._found.get(path) or self._find(path)
+        key_node, node, _ = self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
 
@@ -257,9 +257,10 @@ class Tree:
 
         If not, they are those of the nearest parent that exists.
         """
-        key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
-        step = path[-1]
-        child = self._child(node, step) if exists else None
+        if path in self._found:
+            return self._found[path]
+        key_node, node, exists = self._find(path[:-1])
+        child = self._child(node, path[-1]) if exists else None
         found = (key_node, node, False) if child is None else (*child, True)
         self._found[path] = found
         return found

@@ -8,12 +8,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeGuard
 
-import msgspec
-
 from router.model import Number
-from router.runtime.conversions import number_set, plain_number
+from router.runtime.conversions import JSON_ENCODER, number_set, plain_number
 
-_JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.
 _MAX_EXPONENT = 150
 
@@ -79,7 +76,7 @@ def _only(kind: type, reason: str) -> Callable[[Any], Any]:
 def to_json(value: Any) -> str:
     """Convert to json: JSON text with exact numbers."""
     try:
-        return _JSON_TEXT.encode(value).decode()
+        return JSON_ENCODER.encode(value).decode()
     except (TypeError, ValueError):
         raise ValueError("cannot be written as JSON") from None
 

@@ -68,8 +68,8 @@ def _update_expression(
         else:
             plain.append(name)
             sets.append(f"{place} = {given}")
-    removes = [f"#r{number}" for number, _ in enumerate(removed)]
-    names |= dict(zip(removes, removed, strict=True))
+    removes = {f"#r{number}": name for number, name in enumerate(removed)}
+    names |= removes
     clauses = [
         f"{verb} {', '.join(parts)}"
         for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes))
@@ -146,7 +146,6 @@ MODE = Mode(
     stores="attributes",
     relies_on=frozenset({"content"}),
     destroys=frozenset(),
-    accepts_any_item=False,
     combine="never",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

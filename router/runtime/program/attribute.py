@@ -334,11 +334,15 @@ def _compile_step(
             suggestion=hint,
         )
         return None
-    keywords = argument if isinstance(argument, dict) else {}
-    if isinstance(argument, dict):
-        arguments = []
-    else:
-        arguments = argument if isinstance(argument, list) else [argument]
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
+    match argument:
+        case dict():
+            keywords = argument
+        case list():
+            arguments = argument
+        case _:
+            arguments = [argument]
     if not _takes(function, len(arguments), keywords):
         fault = _argument_fault(name, function, arguments, keywords)
         if fault:

@@ -5,7 +5,6 @@ its items.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
@@ -13,6 +12,7 @@ from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.engine.engine import MAX_ELEMENTS, Budget
 from router.runtime.engine.writes import Mode
 from router.runtime.modes import MODES
@@ -34,7 +34,6 @@ IDLE_MERGE = declare(
     "mode that stores nothing has no use for attributes.",
 )
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 MergeMap = Callable[[Any], Item]
 """From data to the attributes that are added; raises Rejection."""
 
@@ -229,7 +228,7 @@ def _compile_item(
     getters: list[Getter] = []
     for name, given in attributes.items():
         is_key = name in keys
-        key = (name, mode.name, is_key, _ENCODER.encode(given))
+        key = (name, mode.name, is_key, JSON_ENCODER.encode(given))
         getter: Getter | None = context.getters.get(key)
         if getter is None:
             around = AttributeContext(

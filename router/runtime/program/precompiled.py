@@ -145,13 +145,11 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     try:
         decoded = msgspec.json.decode(head, type=Head)
     except msgspec.DecodeError:
-        decoded = None
-    maker = decoded.router if decoded else __version__
-    is_known = decoded is not None and decoded.compiled_router_config == FORMAT
-    is_own = maker == __version__
-    if decoded is None or not is_known or not (any_version or is_own):
+        decoded = Head(0, __version__, 0)
+    is_own = decoded.router == __version__
+    if decoded.compiled_router_config != FORMAT or not (any_version or is_own):
         # The same version with another format was made by another build.
-        by = "another version of the router" if is_own else f"router {maker}"
+        by = "another version of the router" if is_own else f"router {decoded.router}"
         raise UsageError(
             f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
         )
@@ -210,11 +208,9 @@ def _put_in(
     """Return a file with its variables replaced."""
     label = str(folder / file.name)
 
-    @cache
-    def locate_all() -> Locate:
-        return locate_by(label, file.data, places()[index])
+    locate_all = cache(lambda: locate_by(label, file.data, places()[index]))
 
-    def locate(path: Path, key: bool = False) -> Place:
+    def locate(path: Path, key: bool) -> Place:
         return locate_all()(path, key)
 
     findings = Findings(locate)
@@ -302,9 +298,10 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
     for the file itself.
     """
     numbers = iter(listed)
+    # More are listed than there are in data from which `convert_texts` removed something.
     places = {
         where: Place(file, line, column)
-        for where, line, column in zip(places_in(data), numbers, numbers, strict=True)
+        for where, line, column in zip(places_in(data), numbers, numbers, strict=False)
     }
 
     def locate(path: Path, key: bool = False) -> Place:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct, structs
 
 from router import codes
@@ -30,7 +29,7 @@ from router.runtime.engine.decode import (
     decode_payload,
 )
 from router.runtime.engine.identity import FailedMessage
-from router.runtime.envelopes import EnvelopeFormat
+from router.runtime.envelopes import EnvelopeFormat, to_json
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.revealing import readings_of, reveals, texts_of
 from router.runtime.sources.hash import canonical_json
@@ -64,7 +63,6 @@ _NOT_DECODED = frozenset(
     code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
 )
 _NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class RedactedPath(Struct, frozen=True):
@@ -128,7 +126,7 @@ class ValueRedactor(Struct, frozen=True):
             text = canonical_json(value)
         except ValueError:
             # A number out of DynamoDB's range is equal to one in the same notation only.
-            text = encode(value)
+            text = to_json(value)
         return f"redacted:{kind}:{self._digest(text.encode())}"
 
     def redact_body(self, body: str) -> str:
@@ -295,7 +293,7 @@ class Redaction(Struct, frozen=True):
                 for holder, key in path.places(root):
                     holder[key] = self.values.redact(holder[key])
                     found[path.text] = None
-            return PACK[self.encoding](encode(root[0]).encode())
+            return PACK[self.encoding](to_json(root[0]).encode())
         _bound(payload)
         envelope = self.layers[depth]
         inner, _ = envelope.unwrap(payload, {})
@@ -331,11 +329,6 @@ def metadata_path(name: str) -> str:
     return f"{{meta: {name}}}"
 
 
-def encode(data: Any) -> str:
-    """Return JSON text; numbers are exact."""
-    return _ENCODER.encode(data).decode()
-
-
 def _bound(payload: Any) -> None:
     if isinstance(payload, str | bytes):
         bound_nesting(payload)
@@ -353,7 +346,7 @@ def _pointer(payload: Any) -> str:
         return ""
     match data:
         case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
-            return encode([name, {"s3BucketName": bucket, "s3Key": key}])
+            return to_json([name, {"s3BucketName": bucket, "s3Key": key}])
     return ""
 
 

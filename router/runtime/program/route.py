@@ -363,22 +363,19 @@ def _check_named(
     for setting in ("add", "append", "keep_first"):
         names = enumerate(getattr(write, setting))
         named += [(name, (*path, setting, index)) for index, name in names]
-    mapped = item
     keys = {name for name, _ in table.key}
     seen: set[str] = set()
     for name, where in named:
         sentence = ""
         if name in keys:
-            sentence, advice = (
-                f"'{name}' is a key attribute",
-                "name another attribute",
-            )
+            sentence = f"'{name}' is a key attribute"
+            advice = "name another attribute"
         elif name in seen:
             sentence = f"'{name}' is named twice"
             advice = "name it in one of them only"
-        elif mapped is not None and name not in mapped:
+        elif item is not None and name not in item:
             sentence = f"'item' does not map '{name}'"
-            advice = did_you_mean(name, mapped, f"add '{name}:' to 'item'")
+            advice = did_you_mean(name, item, f"add '{name}:' to 'item'")
         if sentence:
             findings.add(UNMAPPED_SETTING, sentence, where, suggestion=advice)
         seen.add(name)

@@ -76,6 +76,16 @@ def lower(value: str) -> str:
     return text_of(value).lower()
 
 
+def _most_in_another_case(before: float, arguments: Arguments) -> float:
+    return _CASE_GROWTH * before
+
+
+_IN_ANOTHER_CASE = TextResult(
+    longest=_most_in_another_case,
+    empty=lambda arguments: "as before",
+    can_keep_length=True,
+)
+
 LOWER = Transform(
     name="lower",
     apply=lower,
@@ -83,12 +93,8 @@ LOWER = Transform(
     accepts="every value",
     gives="string",
     arguments={},
-    result=TextResult(
-        longest=lambda before, arguments: _CASE_GROWTH * before,
-        empty=lambda arguments: "as before",
-        can_keep_length=True,
-    ),
-    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+    result=_IN_ANOTHER_CASE,
+    most_bytes=_most_in_another_case,
 )
 
 
@@ -108,12 +114,8 @@ UPPER = Transform(
     accepts="every value",
     gives="string",
     arguments={},
-    result=TextResult(
-        longest=lambda before, arguments: _CASE_GROWTH * before,
-        empty=lambda arguments: "as before",
-        can_keep_length=True,
-    ),
-    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+    result=_IN_ANOTHER_CASE,
+    most_bytes=_most_in_another_case,
 )
 
 
@@ -229,13 +231,9 @@ SUFFIX = Transform(
     takes=TEXT,
     accepts="every value",
     gives="string",
-    arguments={"text": AnyText(may_be_empty=True)},
-    result=TextResult(
-        longest=lambda before, arguments: before + len(arguments["text"]),
-        empty=lambda arguments: "never" if arguments["text"] else "as before",
-        can_keep_length=False,
-    ),
-    most_bytes=lambda before, arguments: before + utf8_bytes(arguments["text"]),
+    arguments=PREFIX.arguments,
+    result=PREFIX.result,
+    most_bytes=PREFIX.most_bytes,
 )
 
 

@@ -37,6 +37,7 @@ from router.runtime.config.schema import (
     kind_of_branch,
 )
 from router.runtime.config.source import read_source
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.program.expressions.compile import (
     is_plain_path,
     parse_expression,
@@ -57,7 +58,6 @@ from router.runtime.program.precompiled import (
 from router.runtime.program.schemas.compile import SchemaStore
 from router.runtime.sources import SOURCES
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DIGITS = frozenset("-0123456789")
 _CONSTRAINTS = (
     "enum",
@@ -307,13 +307,13 @@ def write(
     """
     lines = [_exact(part) for part in (files, schemas, trees, places)]
     try:
-        body = b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
+        body = b"".join(JSON_ENCODER.encode(line) + b"\n" for line in lines)
     except UnicodeEncodeError:
         raise UsageError(
             "the config has half of a surrogate pair in it, which no file can hold"
         ) from None
     head = Head(FORMAT, __version__, zlib.crc32(body), REVISION)
-    return _ENCODER.encode(head) + b"\n" + body
+    return JSON_ENCODER.encode(head) + b"\n" + body
 
 
 def _exact(value: Any) -> Any:

@@ -18,12 +18,11 @@ from decimal import (
 from functools import reduce
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from router.errors import ExpressionError
 from router.model import Number
-from router.runtime.conversions import plain_number
+from router.runtime.conversions import JSON_ENCODER, plain_number
 from router.runtime.program.expressions import equal, kind_of
 
 AVERAGE_DIGITS = 38
@@ -53,7 +52,6 @@ _AVERAGE = Context(
     traps=[InvalidOperation, Overflow],
 )
 _JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Look = Callable[[Any], Any]
 Types = tuple[str, ...]
@@ -107,8 +105,8 @@ def _absolute(number: Number) -> Number:
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
 
 
-def _rounded(name: str) -> Callable[[Any], int]:
-    to_whole = {"ceil": math.ceil, "floor": math.floor}[name]
+def _rounded(name: str, to_whole: Callable[[Decimal], int]) -> Callable[[Any], int]:
+    """Return ceil() or floor()."""
 
     def to_integer(number: Any) -> int:
         """An integer at most as long as DynamoDB takes, because 1e999999 has a million
@@ -200,7 +198,7 @@ def _to_string(value: Any) -> str:
     # Equal numbers have equal text; beyond the range it would be as long as the exponent is large.
     if isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_NUMBER_LENGTH:
         return plain_number(value)
-    return _ENCODER.encode(value).decode()
+    return JSON_ENCODER.encode(value).decode()
 
 
 def _to_array(value: Any) -> list[Any]:
@@ -221,10 +219,10 @@ _ORDERED_LIST: Types = ("array-number", "array-string")
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function((_NUMBER,), _absolute),
     "avg": Function((_NUMBERS,), _average),
-    "ceil": Function((_NUMBER,), _rounded("ceil")),
+    "ceil": Function((_NUMBER,), _rounded("ceil", math.ceil)),
     "contains": Function((("array", "string"), _ANY), _contains),
     "ends_with": Function((_STRING, _STRING), str.endswith),
-    "floor": Function((_NUMBER,), _rounded("floor")),
+    "floor": Function((_NUMBER,), _rounded("floor", math.floor)),
     "join": Function((_STRING, _STRINGS), str.join),
     "keys": Function((_OBJECT,), list),
     "length": Function((("string", "array", "object"),), len),

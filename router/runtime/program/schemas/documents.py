@@ -17,7 +17,7 @@ from router.codes import declare
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
-from router.runtime.conversions import nests_deeper
+from router.runtime.conversions import JSON_DECODER, JSON_ENCODER, nests_deeper
 from router.runtime.filesystem import read_regular
 
 UNREADABLE_SCHEMA = declare(
@@ -28,8 +28,6 @@ UNREADABLE_SCHEMA = declare(
 MAX_BYTES = 4 * 1024 * 1024
 """Maximum size of a schema file; the largest in public use have a few hundred KiB."""
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _FAILURES = (
     msgspec.DecodeError,
     UnicodeError,
@@ -178,7 +176,7 @@ def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None
     if file.suffix in (".yaml", ".yml"):
         return _parse_yaml(text, label)
     try:
-        return _DECODER.decode(text)
+        return JSON_DECODER.decode(text)
     except _FAILURES:
         raise SchemaError(_not_json(text, label)) from None
 
@@ -258,7 +256,7 @@ class SchemaDocument(Struct, frozen=True, dict=True):
     @cached_property
     def text(self) -> bytes:
         """The content as JSON."""
-        return _ENCODER.encode(self.content)
+        return JSON_ENCODER.encode(self.content)
 
     @cached_property
     def parts(self) -> Sequence[tuple[Path, dict[str, Any]]]:

@@ -14,7 +14,8 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from router.runtime.program.redaction import Redaction, encode, is_redacted
+from router.runtime.envelopes import to_json
+from router.runtime.program.redaction import Redaction, is_redacted
 from router.tools.dlq.redacted import redact_all
 from tests.support.envelopes import ENVELOPES
 from tests.support.ops import precompile
@@ -372,7 +373,7 @@ SHOWN = {
 def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) -> None:
     """In whatever form a plugin has it."""
     value, reason = SHOWN[name]
-    record = Record("m", "h", encode({"card": value}))
+    record = Record("m", "h", to_json({"card": value}))
 
     assert redact().shares(record, reason)
 
