@@ -1,6 +1,7 @@
 """Collects the findings of a config with their places, and words what they name."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import Any
 
 from msgspec import Struct, structs
@@ -38,12 +39,12 @@ class Findings:
     None has the value of a variable that holds a secret.
     """
 
-    def __init__(self, locate: Locate, excluded: Iterable[Code] = ()) -> None:
+    def __init__(self, locate: Locate) -> None:
         self.secrets = SecretValues()
         self._locate = locate
         self._found: dict[Finding, set[Path]] = {}
         self._unreadable: set[Place] = set()
-        self._excluded = frozenset(excluded)
+        self._excluded = frozenset[Code]()
 
     def add(
         self,
@@ -69,8 +70,13 @@ class Findings:
     def add_faults(self, path: Path, faults: Iterable[ConfigFault]) -> None:
         """Add a finding for each fault of what is at `path`."""
         for fault in faults:
-            suggestion, place = fault.suggestion, fault.place
-            self.add(fault.code, fault.sentence, path, suggestion=suggestion, place=place)
+            self.add(
+                fault.code,
+                fault.sentence,
+                path,
+                suggestion=fault.suggestion,
+                place=fault.place,
+            )
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
@@ -113,10 +119,8 @@ class Findings:
 
         It is for checks whose result would only be a consequence of another fault.
         """
-        view = Findings(self._locate, codes)
-        view._found = self._found
-        view._unreadable = self._unreadable
-        view.secrets = self.secrets
+        view = copy(self)
+        view._excluded = frozenset(codes)
         return view
 
     def locate(self, path: Path, key: bool = False) -> Place:

@@ -260,14 +260,16 @@ def _find_envelopes(
     context: _QueueContext, envelopes: Mapping[str, EnvelopeFormat]
 ) -> tuple[EnvelopeFormat, ...]:
     known = f"there are {', '.join(sorted(envelopes))}"
+    found = []
     for index, name in enumerate(context.settings.envelope):
-        if name not in envelopes:
-            context.add(
-                UNKNOWN_ENVELOPE,
-                f"unknown envelope '{name}'",
-                did_you_mean(name, envelopes, known),
-                "envelope",
-                index,
-            )
-    names = [name for name in context.settings.envelope if name in envelopes]
-    return tuple(envelopes[name] for name in names)
+        if name in envelopes:
+            found.append(envelopes[name])
+            continue
+        context.add(
+            UNKNOWN_ENVELOPE,
+            f"unknown envelope '{name}'",
+            did_you_mean(name, envelopes, known),
+            "envelope",
+            index,
+        )
+    return tuple(found)

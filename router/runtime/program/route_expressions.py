@@ -5,7 +5,7 @@ of `router check`, and recordings.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -45,15 +45,15 @@ def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]
 
 def expressions_of_settings(route: spec.RouteSettings) -> list[RouteExpression]:
     """Return the expressions of a route but those of its `item`."""
-    settings: dict[Setting, Any] = {
+    settings: dict[Setting, str | None] = {
         "when": route.when,
         "for_each": route.for_each,
-        "merge": route.merge and route.merge.from_,
+        "merge": route.merge.from_ if route.merge else None,
         "once_key": route.write.once_key,
     }
     found = []
     for setting, text in settings.items():
-        if isinstance(text, str):
+        if text is not None:
             path: Path = ("write", setting) if setting == "once_key" else (setting,)
             found.append(RouteExpression(setting, text, path))
     return found

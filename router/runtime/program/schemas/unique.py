@@ -95,9 +95,10 @@ class _Hashes:
         if len(values) <= MAX_ALIKE:
             return
         counts = Counter(hashes)
-        many = {each for each, count in counts.items() if count > MAX_ALIKE}
-        different: dict[tuple[int, int], set[str]] = {each: set() for each in many}
+        different: dict[tuple[int, int], set[str]] = {
+            each: set() for each, count in counts.items() if count > MAX_ALIKE
+        }
         for value, each in zip(values, hashes, strict=True):
-            if each in many and isinstance(value, list | dict):
+            if each in different and isinstance(value, list | dict):
                 different[each].add(repr(value))
         self.are_many |= any(len(each) > MAX_ALIKE for each in different.values())
