@@ -110,7 +110,8 @@ class AttributeContext(Struct, frozen=True):
 
 def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    path, findings = context.path, context.config.findings
+    path = context.path
+    findings = context.config.findings
     kind, given = source_of(attribute)
     source = kind.compile(given, context)
     steps = compile_transforms(
@@ -261,9 +262,11 @@ def _policy(
 
 def _refusal(context: AttributeContext, pointer: str, what: str) -> Callable[[Any], Any]:
     """Return a callable that rejects the message."""
-    subject, code = "attribute", UNMAPPABLE
+    subject = "attribute"
+    code = UNMAPPABLE
     if context.is_key:
-        subject, code = "key attribute", BAD_KEY
+        subject = "key attribute"
+        code = BAD_KEY
     reason = f"{subject} '{context.name}' is {what}"
 
     def refuse(data: Any) -> Any:

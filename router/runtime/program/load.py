@@ -224,7 +224,8 @@ def compile_config(
     their text, as a compiled config holds them. Without plugins, none is imported, and
     all are left out.
     """
-    config, findings = reading.config, reading.findings
+    config = reading.config
+    findings = reading.findings
     if config is None:
         return Loaded(None, findings)
     if with_plugins:

@@ -70,7 +70,9 @@ def compile_merge(
         return None
     find = _find(select, steps)
     reserved = reserved_names(route, context.ttl.get(route.table, ""))
-    prefix, most, pointer = merge.prefix, merge.max, select.pointer
+    prefix = merge.prefix
+    most = merge.max
+    pointer = select.pointer
 
     def merged(data: Any) -> Item:
         found = find(data)

@@ -263,7 +263,8 @@ def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
     """
     found = {}
     for name, each in structures().items():
-        keys, fields = each.__struct_encode_fields__, each.__struct_fields__
+        keys = each.__struct_encode_fields__
+        fields = each.__struct_fields__
         found[name] = each, dict(zip(keys, fields, strict=True))
     return found
 

@@ -101,7 +101,8 @@ def compile_route(
     findings = context.findings
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
-    when, validate = None, None
+    when = None
+    validate = None
     if route.when is not None:
         when = context.condition(route.when, (*path, "when"))
     if route.schema is not None:
@@ -142,7 +143,8 @@ def _with_text(
 
     `schema` is what messages are validated with, None if that is nothing or several files.
     """
-    getters, write = mapped.getters, compiled.write
+    getters = mapped.getters
+    write = compiled.write
     if not can_be_text(getters, write):
         return compiled
 
@@ -258,7 +260,8 @@ def compile_write(
         once = _compile_once(write, write.once, context, where)
     _check_required(write, mode, findings, where)
     version = write.version or ""
-    add, append = frozenset(write.add), frozenset(write.append)
+    add = frozenset(write.add)
+    append = frozenset(write.append)
     keep_first = frozenset(write.keep_first)
     declared = {name for name, _ in table.key}
     declared.update(route.item or (), add, append, keep_first)

@@ -161,7 +161,8 @@ def _longest_replaced(before: float, arguments: Arguments) -> float:
 
 
 def _when_empty_replaced(arguments: Arguments) -> Emptiness:
-    old, new = arguments["old"], arguments["new"]
+    old = arguments["old"]
+    new = arguments["new"]
     if old and not new:
         return EmptyIfRepeats(old)
     # Between all characters, and so also in an empty text, there is an empty text to replace.
@@ -169,7 +170,8 @@ def _when_empty_replaced(arguments: Arguments) -> Emptiness:
 
 
 def _most_bytes_replaced(before: float, arguments: Arguments) -> float:
-    old, new = utf8_bytes(arguments["old"]), utf8_bytes(arguments["new"])
+    old = utf8_bytes(arguments["old"])
+    new = utf8_bytes(arguments["new"])
     if old:
         return before * max(1.0, new / old)
     return (before + 1) * (new + 1)

@@ -197,7 +197,8 @@ def _comparator(tree: Tree) -> Look:
     compare = _ORDERINGS[sign]
 
     def look(data: Any) -> Any:
-        one, other = left(data), right(data)
+        one = left(data)
+        other = right(data)
         return compare(one, other) if _has_order(one) and _has_order(other) else None
 
     return look

@@ -160,7 +160,8 @@ def _has_reference(node: Tree) -> bool:
 
 
 def _check_call(node: Tree) -> None:
-    name, start = node["value"], node["start"]
+    name = node["value"]
+    start = node["start"]
     if name not in FUNCTIONS:
         near = closest(name, FUNCTIONS)
         hint = f" (did you mean '{near}'?)" if near else ""
@@ -179,7 +180,8 @@ def _check_call(node: Tree) -> None:
 
 
 def _check_count(node: Tree, function: Function) -> None:
-    given, expected = len(node["children"]), len(function.takes)
+    given = len(node["children"])
+    expected = len(function.takes)
     is_more = given > expected and function.variadic
     if given == expected or is_more:
         return

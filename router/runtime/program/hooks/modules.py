@@ -285,7 +285,8 @@ def _line(value: Any, folder: Path) -> str:
 
 def _place(file: str, line: int, folder: Path) -> str:
     """Return a line in parentheses; a config in `folder` names the file so."""
-    path, base = Path(file), folder.absolute()
+    path = Path(file)
+    base = folder.absolute()
     shown = path.relative_to(base).as_posix() if path.is_relative_to(base) else file
     return f" ({shown}:{line})"
 

@@ -80,9 +80,11 @@ class _Hashes:
         if isinstance(value, list):
             found = list(map(self.of, value))
             self._look(value, found)
-            total, factor = 0, 1
+            total = 0
+            factor = 1
             for part, by in found:
-                total, factor = (total * by + part) % _PRIME, factor * by % _PRIME
+                total = (total * by + part) % _PRIME
+                factor = factor * by % _PRIME
             return total, factor
         if isinstance(value, dict):
             value = frozenset([(name, self.of(part)) for name, part in value.items()])
