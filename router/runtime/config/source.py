@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from yaml.scanner import ScannerError
 
 from router.codes import declare
-from router.errors import ConfigError
+from router.errors import ConfigError, reason_of
 from router.model import Code, Finding, Place, Severity
 from router.runtime.config import spec
 from router.runtime.config.environment import (
@@ -147,8 +147,7 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     try:
         return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        sentence = f"cannot read the config: {reason}"
+        sentence = f"cannot read the config: {reason_of(error)}"
         advice = "check the path of the config"
         if error.strerror == NOT_REGULAR:
             # It is read more than once, and what it names is in its folder.

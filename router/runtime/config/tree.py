@@ -116,7 +116,9 @@ class CoreSchema:
     def __init__(self, stream: str) -> None:
         super().__init__(stream)  # type: ignore[call-arg]  # the loader's constructor
         self._nodes = 0
-        self._is_counted = _most_nodes(stream) > self.max_nodes
+        # An entry, of at most two nodes, begins with one of a few characters.
+        most = 1 + 2 * sum(map(stream.count, "-:?,[{"))
+        self._is_counted = most > self.max_nodes
         self._open: list[Any] = []
         # It leaves a node, without a call of a function in Python for each.
         self.ascend_resolver = self._open.pop
@@ -130,14 +132,6 @@ class CoreSchema:
             self._nodes += 1
             if self._nodes > self.max_nodes:
                 raise LimitError("nodes", parent and parent.start_mark)
-
-
-def _most_nodes(text: str) -> int:
-    """Return how many nodes a text can have at most.
-
-    An entry, of at most two nodes, begins with one of a few characters.
-    """
-    return 1 + 2 * sum(map(text.count, "-:?,[{"))
 
 
 class CoreLoader(CoreSchema, _FastestLoader):

@@ -376,14 +376,8 @@ def load_any(
     In a compiled one a variable that is not set is an error. With `any_version`,
     another version of the router may have compiled it: for inspection, not to run.
     """
-    return (
-        _load_precompiled(path, env, any_version)
-        if is_precompiled(path)
-        else _load_yaml(path, env, unset)
-    )
-
-
-def _load_precompiled(path: FilePath, env: Mapping[str, str], any_version: bool) -> Loaded:
+    if not is_precompiled(path):
+        return _load_yaml(path, env, unset)
     with without_garbage_collector():
         reading, opened = read_config(path, env, any_version)
         return compile_config(

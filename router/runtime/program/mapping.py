@@ -182,7 +182,10 @@ def compile_mapping(
     fixed: list[Getter] = []
     varying: list[Getter] = []
     for getter in getters:
-        kind = fixed if _is_fixed(item[getter.name], context) else varying
+        uses = expressions_of(item[getter.name])
+        # Such an attribute is the same for all elements of a message, and evaluated once.
+        is_fixed = all(context.reads_only(use.text, "message") for use in uses)
+        kind = fixed if is_fixed else varying
         kind.append(getter)
     map_varying = _with(merge, map_attributes(varying))
     items = _for_each(select, map_attributes(fixed), map_varying, whole_element=False)
@@ -207,15 +210,6 @@ def _with(merge: MergeMap | None, map_item: MapItem) -> MapItem:
     if merge is None:
         return map_item
     return lambda data, message: map_item(data, message) | merge(data)
-
-
-def _is_fixed(attribute: spec.Attribute, context: CompileContext) -> bool:
-    """Whether an attribute of `for_each` is the same for all elements of a message.
-
-    Such an attribute is evaluated once for each message.
-    """
-    uses = expressions_of(attribute)
-    return all(context.reads_only(use.text, "message") for use in uses)
 
 
 def _compile_item(

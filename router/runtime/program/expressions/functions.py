@@ -188,10 +188,6 @@ def _merge(*objects: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _not_null(*values: Any) -> Any:
-    return next((each for each in values if each is not None), None)
-
-
 def _to_string(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -199,10 +195,6 @@ def _to_string(value: Any) -> str:
     if isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_NUMBER_LENGTH:
         return plain_number(value)
     return JSON_ENCODER.encode(value).decode()
-
-
-def _to_array(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 _ANY: Types = ()
@@ -232,13 +224,17 @@ FUNCTIONS: Mapping[str, Function] = {
     "merge": Function((_OBJECT,), _merge, variadic=True),
     "min": Function((_ORDERED_LIST,), lambda values: min(values, default=None)),
     "min_by": Function((_ARRAY, _EXPRESSION), _by("min_by", min)),
-    "not_null": Function((_ANY,), _not_null, variadic=True),
+    "not_null": Function(
+        (_ANY,),
+        lambda *values: next((each for each in values if each is not None), None),
+        variadic=True,
+    ),
     "reverse": Function((("array", "string"),), lambda value: value[::-1]),
     "sort": Function((_ORDERED_LIST,), sorted),
     "sort_by": Function((_ARRAY, _EXPRESSION), _sort_by),
     "starts_with": Function((_STRING, _STRING), str.startswith),
     "sum": Function((_NUMBERS,), _total),
-    "to_array": Function((_ANY,), _to_array),
+    "to_array": Function((_ANY,), lambda value: value if isinstance(value, list) else [value]),
     "to_number": Function((_ANY,), _to_number),
     "to_string": Function((_ANY,), _to_string),
     "type": Function((_ANY,), kind_of),

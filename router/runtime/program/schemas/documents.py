@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from router.codes import declare
-from router.errors import ConfigError
+from router.errors import ConfigError, reason_of
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
 from router.runtime.conversions import JSON_DECODER, JSON_ENCODER, nests_deeper
@@ -185,11 +185,10 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
     try:
         return read_regular(file, MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
         raise SchemaError(
             ConfigFault(
                 UNREADABLE_SCHEMA,
-                f"cannot read schema '{name}': {reason}",
+                f"cannot read schema '{name}': {reason_of(error)}",
                 "a schema is a file, relative to the config",
             )
         ) from None
