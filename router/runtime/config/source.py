@@ -95,14 +95,11 @@ def read_config(
         except ConfigError as error:
             unreadable += error.findings
         else:
-            parts.append(_parse(source, folder_of(file, root.folder)))
+            content, without = parse_part(spec.Included, source.data, source.findings)
+            assert content is not None  # since none of its keys is required
+            folder = folder_of(file, root.folder)
+            parts.append(IncludedFile(source, folder, content, without))
     return merge(root, config, left_out, parts, unreadable)
-
-
-def _parse(source: SourceFile, folder: str) -> IncludedFile:
-    content, left_out = parse_part(spec.Included, source.data, source.findings)
-    assert content is not None  # since none of its keys is required
-    return IncludedFile(source, folder, content, left_out)
 
 
 def read_source(

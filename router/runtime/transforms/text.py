@@ -24,7 +24,6 @@ from router.runtime.transforms.transform import (
     WholeNumber,
     as_before,
     bytes_as_text,
-    no_bound,
     utf8_bytes,
 )
 
@@ -299,7 +298,7 @@ BASE64_ENCODE = Transform(
     gives="string",
     arguments={},
     result=TextResult(
-        longest=no_bound,
+        longest=lambda before, arguments: inf,
         empty=lambda arguments: "as before",
         can_keep_length=False,
     ),

@@ -43,7 +43,12 @@ def has_many_alike(data: Any) -> bool:
             decimals += _decimals(value)
     if decimals > MAX_DECIMALS or _have_many_pairs(list(alike.values())):
         return True
-    return nested > MAX_ALIKE and _has_many_brackets(data)
+    if nested <= MAX_ALIKE:
+        return False
+    # A list may have many different elements with what differs in brackets only.
+    hashes = _Hashes()
+    hashes.of(data)
+    return hashes.are_many
 
 
 def _decimals(number: int | Decimal) -> int:
@@ -61,13 +66,6 @@ def _have_many_pairs(groups: Sequence[Sequence[int | Decimal]]) -> bool:
             if len(group) > MAX_ALIKE or pairs > MAX_PAIRS:
                 return True
     return False
-
-
-def _has_many_brackets(data: Any) -> bool:
-    """Return whether a list has many different elements with what differs in brackets only."""
-    hashes = _Hashes()
-    hashes.of(data)
-    return hashes.are_many
 
 
 class _Hashes:
