@@ -251,28 +251,23 @@ def _policy(
     `what` is why, for a reason.
     """
     if policy == "error" or context.is_key:
-        return _refusal(context, pointer, what)
+        subject = "attribute"
+        code = UNMAPPABLE
+        if context.is_key:
+            subject = "key attribute"
+            code = BAD_KEY
+        reason = f"{subject} '{context.name}' is {what}"
+
+        def refuse(data: Any) -> Any:
+            raise Rejection(code, reason, pointer)
+
+        return refuse
     result: Any = UNSET
     if policy == "null":
         result = None
     elif policy == "remove":
         result = REMOVE
     return lambda data: result
-
-
-def _refusal(context: AttributeContext, pointer: str, what: str) -> Callable[[Any], Any]:
-    """Return a callable that rejects the message."""
-    subject = "attribute"
-    code = UNMAPPABLE
-    if context.is_key:
-        subject = "key attribute"
-        code = BAD_KEY
-    reason = f"{subject} '{context.name}' is {what}"
-
-    def refuse(data: Any) -> Any:
-        raise Rejection(code, reason, pointer)
-
-    return refuse
 
 
 def _null_or_missing(

@@ -165,7 +165,7 @@ def _decode(line: bytes, kind: type[_Decoded]) -> _Decoded:
 
 
 def read_config(
-    path: FilePath, env: Mapping[str, str], any_version: bool = False
+    path: FilePath, env: Mapping[str, str], any_version: bool
 ) -> tuple[Reading, Opened]:
     """Read a compiled config with an environment.
 

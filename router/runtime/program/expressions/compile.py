@@ -147,6 +147,7 @@ def _look_up_two(first: str, second: str) -> Look:
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
     """Return a direct comparison if the tree compares a path with text by `==` or `!=`."""
+    look = None
     match tree:
         case {
             "type": "comparator",
@@ -155,8 +156,6 @@ def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
             | [other, {"type": "literal", "value": str(text)}],
         }:
             look = _path(other)
-        case _:
-            return None
     if look is None:
         return None
     if sign == "ne":

@@ -147,7 +147,7 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None) -> Any:
+def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None) -> Any:
     """Return the content of a schema file, named `name` in sentences and `label` in
     places; raises SchemaError.
 
