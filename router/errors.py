@@ -43,7 +43,7 @@ class UsageError(RouterError):
 
 
 def reason_of(error: OSError) -> str:
-    """Return why a file cannot be used: `no space left on device`."""
+    """Return why the system refuses a file: `no space left on device`."""
     return (error.strerror or type(error).__name__).lower()
 
 
