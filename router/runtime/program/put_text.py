@@ -24,7 +24,7 @@ from router.runtime.engine.engine import PlanItem, PlanPut
 from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
-from router.runtime.program.mapping import failure_of, follow, map_attributes, take_nothing
+from router.runtime.program.mapping import failure_of, map_attributes, take_nothing
 from router.runtime.sources import GetValue
 
 START, END = '{"PutRequest":{"Item":{', "}}}"
@@ -33,9 +33,9 @@ KEY_LIMITS = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
 """The most characters of key values that are valid by a look: none has more than four bytes."""
 _Key = tuple[str, bool, int]
 """The name of a key attribute, whether it is text, and the limit."""
-_More = tuple[tuple[str, ...], GetValue, str, bool]
-"""The path of a value inside of a field; what finds one that is no part of the message; the beginning of its JSON;
-whether it is a part that no other attribute reads.
+_More = tuple[GetValue, str, bool]
+"""What finds a value that is no field; the beginning of its JSON; whether it is a part of the message that no other
+attribute reads.
 """
 _Attribute = tuple[str, str, str, _More]
 """Its name; the field of the message that it is, or ""; the beginning of the JSON of a text; what else is needed."""
@@ -89,7 +89,7 @@ def _attributes_of(getters: Sequence[Getter]) -> list[_Attribute]:
         field = path[0] if len(path) == 1 else ""
         # Lists and maps that attributes share are left to the mode: it stops where the item is too large.
         is_alone = path != () and getter.name not in shared
-        more = (path if not field else (), getter.get, head, is_alone)
+        more = (getter.get, head, is_alone)
         attributes.append((getter.name, field, f'{head}{{"S":"', more))
     return attributes
 
@@ -118,19 +118,14 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
                     item[name] = value
                     parts.append(f'{text_head}{value}"}}')
                     continue
-                path, get, head, is_alone = more
-                if path:
-                    value = follow(data, path)
-                elif not field:
+                get, head, is_alone = more
+                if not field:
                     value = get(data, message)
                 if value is None:
                     value = absent[name](data)
                     if value is UNSET:
                         continue
                 item[name] = value
-                if path and value.__class__ is plain:
-                    parts.append(f'{text_head}{value}"}}')
-                    continue
                 writers = texts if is_alone else SCALARS
                 try:
                     parts.append(head + writers[value.__class__](value, 1))
@@ -247,7 +242,7 @@ def _escaped_where_needed(
     text = "".join([value for value in item.values() if value.__class__ is str])
     if text.isprintable() and '"' not in text and "\\" not in text:
         return parts
-    heads = {name: head for name, _, _, (_, _, head, _) in attributes}
+    heads = {name: head for name, _, _, (_, head, _) in attributes}
     return [heads[name] + SCALARS[value.__class__](value, 1) for name, value in item.items()]
 
 

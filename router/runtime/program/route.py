@@ -101,7 +101,8 @@ def compile_route(
     findings = context.findings
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
-    when, validate = None, None
+    when = None
+    validate = None
     if route.when is not None:
         when = context.condition(route.when, (*path, "when"))
     if route.schema is not None:
@@ -146,7 +147,8 @@ def _with_text(
 
     `schema` is what messages are validated with, None if that is nothing or several files.
     """
-    getters, write = mapped.getters, compiled.write
+    getters = mapped.getters
+    write = compiled.write
     if not can_be_text(getters, write):
         return compiled
     is_delete = write.mode.stores == "nothing"
@@ -266,7 +268,8 @@ def compile_write(
         once = _compile_once(write, write.once, context, where)
     _check_required(write, mode, findings, where)
     version = write.version or ""
-    add, append = frozenset(write.add), frozenset(write.append)
+    add = frozenset(write.add)
+    append = frozenset(write.append)
     keep_first = frozenset(write.keep_first)
     declared = {name for name, _ in table.key}
     declared.update(route.item or (), add, append, keep_first)
@@ -371,22 +374,19 @@ def _check_named(
     for setting in ("add", "append", "keep_first"):
         names = enumerate(getattr(write, setting))
         named += [(name, (*path, setting, index)) for index, name in names]
-    mapped = item
     keys = {name for name, _ in table.key}
     seen: set[str] = set()
     for name, where in named:
         sentence = ""
         if name in keys:
-            sentence, advice = (
-                f"'{name}' is a key attribute",
-                "name another attribute",
-            )
+            sentence = f"'{name}' is a key attribute"
+            advice = "name another attribute"
         elif name in seen:
             sentence = f"'{name}' is named twice"
             advice = "name it in one of them only"
-        elif mapped is not None and name not in mapped:
+        elif item is not None and name not in item:
             sentence = f"'item' does not map '{name}'"
-            advice = did_you_mean(name, mapped, f"add '{name}:' to 'item'")
+            advice = did_you_mean(name, item, f"add '{name}:' to 'item'")
         if sentence:
             findings.add(UNMAPPED_SETTING, sentence, where, suggestion=advice)
         seen.add(name)

@@ -18,8 +18,8 @@ from msgspec import Struct
 from router.errors import MissingExtra, UsageError
 from router.model import Item, Table
 from router.runtime.aws.references import is_fifo, queue_name, table_name
-from router.runtime.engine.attributes import decode_item
 from router.tools.dev.file_lock import lock
+from router.tools.memory.decoding import decode_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

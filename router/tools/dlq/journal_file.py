@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from router.errors import UsageError
-from router.runtime.filesystem import open_regular, read_regular, sync_folder
+from router.errors import UsageError, reason_of
+from router.runtime.filesystem import open_regular, read_regular
+from router.tools.deploy.file_writing import sync_folder
 from router.tools.dev.file_lock import lock
 
 _ROOM = b"\0"
@@ -44,7 +45,7 @@ class JournalFile(ABC):
             content = b""
         except OSError as error:
             raise UsageError(
-                f"cannot read the journal {path}: {_reason(error)}; {_OTHER}"
+                f"cannot read the journal {path}: {reason_of(error)}; {_OTHER}"
             ) from None
         self._load(content)
 
@@ -109,7 +110,7 @@ class JournalFile(ABC):
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UsageError(
-                f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}"
+                f"cannot write the journal {self.path}: {reason_of(error)}; {_OTHER}"
             ) from None
         if not lock(descriptor):
             os.close(descriptor)
@@ -149,7 +150,7 @@ class JournalFile(ABC):
             yield
         except OSError as error:
             advice = "make room there, and" if error.errno in _FULL else "when it can be written,"
-            sentence = f"cannot write the journal {self.path}: {_reason(error)}; {advice} run the same command again"
+            sentence = f"cannot write the journal {self.path}: {reason_of(error)}; {advice} run the same command again"
             raise UsageError(sentence) from None
 
 
@@ -177,10 +178,6 @@ def _write(descriptor: int, start: int, content: bytes) -> None:
     while left:
         # On a disk that gets full, a part is written first.
         left = left[os.write(descriptor, left) :]
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:

@@ -21,7 +21,6 @@ from router.runtime.engine.attributes import (
     MAX_SORT_KEY_BYTES,
     text_bytes,
 )
-from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
@@ -35,7 +34,7 @@ from router.runtime.transforms.transform import (
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
-from router.tools.check.analysis.text_formats import is_never_accepted
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
 from router.tools.check.analysis.values import holds, possible
 

@@ -13,8 +13,9 @@ from router.runtime.config.environment import (
     find_references,
     meets,
 )
-from router.runtime.config.schema import find_constraints, find_typed
+from router.runtime.config.schema import find_typed
 from router.runtime.config.source import parse_text
+from router.tools.deploy.precompile import find_constraints
 
 
 @pytest.mark.parametrize(
