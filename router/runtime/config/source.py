@@ -198,7 +198,7 @@ def _with_variables(
     replaced = copy_plain(data)
     paths = find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
-    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
+    return replaced, [*faults, *convert_texts(replaced, find_typed(cls, data, paths))]
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -214,9 +215,9 @@ def _put_in(
         return locate_all()(path, key)
 
     findings = Findings(locate)
-    faults = replace_references(file.data, file.references, env, findings.secrets)
-    faults += convert_texts(file.data, file.typed)
-    for fault in faults:
+    unset = replace_references(file.data, file.references, env, findings.secrets)
+    # The first fault is located, and with it all that is in the file, before its text is removed.
+    for fault in chain(unset, convert_texts(file.data, file.typed)):
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
     return SourceFile(label, folder, file.data, findings)
 
@@ -299,7 +300,7 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
     for the file itself.
     """
     numbers = iter(listed)
-    # More are listed than there are in data from which `convert_texts` removed something.
+    # More are listed where `convert_texts` has removed a text that only looks like one that is not set.
     places = {
         where: Place(file, line, column)
         for where, line, column in zip(places_in(data), numbers, numbers, strict=False)

@@ -45,7 +45,7 @@ def test_conversion() -> None:
     data: dict[str, Any] = {"a": "+5", "b": "TRUE", "c": "false", "d": "5 ", "e": "unset_E", "f": "5"}
     texts = [TypedText((name,), "boolean" if name in "bcf" else "integer") for name in data]
 
-    faults = convert_texts(data, texts)
+    faults = list(convert_texts(data, texts))
 
     assert (data, faults) == (
         {"a": 5, "b": True, "c": False},
