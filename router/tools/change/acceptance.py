@@ -196,8 +196,8 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
 
 def _refusing_keys(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why the key of a table, or those of its indexes, may refuse a message."""
-    key = second.compiled.write.table.key
-    if part == "table" and first.compiled.write.table.key != key:
+    key = second.table.key
+    if part == "table" and first.table.key != key:
         for name, _ in key:
             yield from _doubts_of_attribute(second, name)
     for name in _indexed_names(second) if part == "indexes" else ():
@@ -206,7 +206,7 @@ def _refusing_keys(part: str, first: RouteVersion, second: RouteVersion) -> Iter
 
 def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
     """Return whether idempotency keys may be too long by the name of the route, which is in them."""
-    once = second.compiled.write.once
+    once = second.write.once
     if once is None or once.key is None or len(second.name) <= len(first.name):
         return False
     return any(of_once_key(second.analyzed, str(second.settings.write.once_key)))
@@ -217,7 +217,7 @@ def _refusing_attributes(first: RouteVersion | None, second: RouteVersion) -> It
     if not second.analyzed.final:
         yield "plugins get other items"
     old = {} if first is None else first.attributes or {}
-    write = second.compiled.write
+    write = second.write
     keys = [name for name, _ in write.table.key]
     if second.attributes is None:
         yield from _doubts(second, "mapping")
@@ -233,7 +233,7 @@ def _refusing_attributes(first: RouteVersion | None, second: RouteVersion) -> It
 
 def _met_names(route: RouteVersion) -> Sequence[str]:
     """Return the attributes of a write that the stored ones decide about."""
-    write = route.compiled.write
+    write = route.write
     return (*filter(None, [write.version]), *write.add, *write.append)
 
 
@@ -254,7 +254,7 @@ def _meeting_others(first: RouteVersion, second: RouteVersion, name: str) -> Ite
     """Yield why an item that `first` stored may refuse an attribute that is compared with it, or added to it."""
     before, after = _kinds(first, name), _kinds(second, name)
     # A text is appended as the element of a list.
-    is_list = name in second.compiled.write.append and name not in first.compiled.write.append
+    is_list = name in second.write.append and name not in first.write.append
     if before and before != ({"array"} if is_list else after):
         yield f"attribute '{name}': what is stored may have another type"
 

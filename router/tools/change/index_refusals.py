@@ -41,9 +41,9 @@ def index_refusals(
 def _refused(
     routes: Mapping[str, RouteVersion], others: Mapping[str, RouteVersion], own: str, other: str
 ) -> Iterator[ConfigChange]:
-    tables = {route.compiled.write.table.name: route for route in others.values()}
+    tables = {route.table.name: route for route in others.values()}
     for name, route in routes.items():
-        with_table = tables.get(route.compiled.write.table.name)
+        with_table = tables.get(route.table.name)
         if with_table is None or not _changes_indexes(with_table):
             continue
         table = structs.replace(route.table_settings, indexes=_own_indexes(with_table, route))

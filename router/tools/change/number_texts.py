@@ -28,7 +28,7 @@ def other_number_texts(
     if old.revision >= ONE_TEXT_OF_A_NUMBER or new.revision < ONE_TEXT_OF_A_NUMBER:
         return
     for before, after in pairs.both:
-        keys = [name for name, _ in after.compiled.write.table.key]
+        keys = [name for name, _ in after.table.key]
         for name, attribute in (after.attributes or {}).items():
             if _has_number_text(after, attribute):
                 what = "key attribute" if name in keys else "attribute"

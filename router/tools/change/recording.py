@@ -9,7 +9,7 @@ from secrets import token_bytes
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection, UsageError
@@ -209,16 +209,14 @@ class Recorder:
     def _same(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
         """Return the anonymized message if its outcome is that of the real one."""
         found = outcome_of(self._program, self._queue, message)
-        same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
-        return found if same else None
+        return found if found == structs.replace(real, message=message) else None
 
     def _reason(self, rejection: Rejection) -> str:
         """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
         settings = self._program.config.queues.get(self._queue) or spec.Queue()
-        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(
-            settings.envelope
-        )
-        return "the envelope of a plugin refuses it" if of_plugin else rejection.reason
+        if rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope):
+            return "the envelope of a plugin refuses it"
+        return rejection.reason
 
     def _keeps(self, steps: Steps) -> bool:
         if steps not in self._asked:
@@ -230,10 +228,13 @@ class Recorder:
             _values(message, ()), _values(anonymized, ()), strict=True
         ):
             self._met.add(steps)
-            kept = steps in restored or steps in self._kept.paths
-            what = "masked" if self._anonymizer.is_replaced(value) and not kept else "kept"
+            what = "kept"
             if self._kept.is_constant(value):
                 what = "constant"
+            elif steps not in (*restored, *self._kept.paths) and self._anonymizer.is_replaced(
+                value
+            ):
+                what = "masked"
             self._paths.setdefault(shown, Counter())[what] += 1
 
 
@@ -286,13 +287,9 @@ class Recordings(Struct, frozen=True):
 
     def of(self, queues: Iterable[str]) -> list[Any]:
         """Return the messages of queues by their names in the config."""
-        names = frozenset(queues)
-        return [
-            each.message
-            for file in self.files
-            if file.head.queue in names
-            for each in file.messages
-        ]
+        names = set(queues)
+        files = [file for file in self.files if file.head.queue in names]
+        return [each.message for file in files for each in file.messages]
 
 
 NO_RECORDINGS = Recordings()

@@ -17,18 +17,18 @@ def unstored_versions(
     """Yield the versions that routes newly write with, and that items of earlier routes do not have."""
     before = {after.name: was for was, after in pairs.both}
     for route in new.values():
-        was, version = before.get(route.name), route.compiled.write.version
-        if not version or (was is not None and was.compiled.write.version == version):
+        was, version = before.get(route.name), route.write.version
+        if not version or (was is not None and was.write.version == version):
             continue
-        table = route.compiled.write.table
-        earlier = [each for each in old.values() if each.compiled.write.table == table]
+        table = route.table
+        earlier = [each for each in old.values() if each.table == table]
         yield from _of_route(route, was, [each for each in earlier if not _writes(each).deletes])
 
 
 def _of_route(
     route: RouteVersion, was: RouteVersion | None, earlier: Sequence[RouteVersion]
 ) -> Iterator[ConfigChange]:
-    version, table = route.compiled.write.version, route.compiled.write.table.name
+    version, table = route.write.version, route.table.name
     lacking = [each for each in earlier if not _stores(each, route)]
     effect = _effect(_writes(route), [_writes(each) for each in lacking])
     if not effect:
@@ -40,7 +40,7 @@ def _of_route(
         where = f"not on the items of table '{table}' that {kind} {names} stored"
     wins = "the first message of each key wins, also a late one"
     sentence = f"version '{version}' is {where}: {wins}, and {effect}"
-    versions = {each.compiled.write.version for each in lacking}
+    versions = {each.write.version for each in lacking}
     known = next(iter(versions)) if len(versions) == 1 else ""
     yield ConfigChange(
         VERSION_NOT_STORED,
@@ -58,7 +58,7 @@ def _writes(route: RouteVersion) -> RouteWrites:
 
 def _stores(earlier: RouteVersion, route: RouteVersion) -> bool:
     """Whether the items of an earlier route have the version of another, as far as its config says."""
-    version, stored = route.compiled.write.version, _writes(earlier).attributes
+    version, stored = route.write.version, _writes(earlier).attributes
     mapped = (route.attributes or {}).get(version, spec.Attribute(from_=version))
     return version in stored or (OTHERS in stored and mapped == spec.Attribute(from_=version))
 
