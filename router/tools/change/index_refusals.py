@@ -13,7 +13,7 @@ from router.runtime.config import spec
 from router.tools.change.change_codes import SIDE_BY_SIDE
 from router.tools.change.items import mapped
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RouteVersion
+from router.tools.change.routes import RouteVersion, change_of
 from router.tools.check.analysis.index_keys import (
     IndexedAttribute,
     index_doubts,
@@ -53,15 +53,11 @@ def _refused(
             doubts = [each for each in index_doubts(analyzed, indexed) if each not in known]
             if not doubts:
                 continue
-            yield ConfigChange(
-                SIDE_BY_SIDE,
+            sentence = (
                 f"two versions must not write side by side: {indexed.in_words} of the {other} version may refuse "
-                f"items of the {own} one: attribute '{indexed.name}': {'; '.join(doubts)}",
-                route.path,
-                route.path,
-                name,
-                _ADVICE[other],
+                f"items of the {own} one: attribute '{indexed.name}': {'; '.join(doubts)}"
             )
+            yield change_of(route, route, SIDE_BY_SIDE, sentence, suggestion=_ADVICE[other])
 
 
 def _changes_indexes(route: RouteVersion) -> bool:
@@ -72,12 +68,14 @@ def _changes_indexes(route: RouteVersion) -> bool:
 
 def _own_indexes(route: RouteVersion, other: RouteVersion) -> Mapping[str, spec.TableIndex]:
     """Return the indexes of a table whose keys no index has by the other version."""
-    known = [(each.partition_key, each.sort_key) for each in other.table_settings.indexes.values()]
-    return {
-        name: index
-        for name, index in route.table_settings.indexes.items()
-        if (index.partition_key, index.sort_key) not in known
-    }
+    known = [_key(index) for index in other.table_settings.indexes.values()]
+    indexes = route.table_settings.indexes
+    return {name: index for name, index in indexes.items() if _key(index) not in known}
+
+
+def _key(index: spec.TableIndex) -> tuple[object, ...]:
+    """Return the key of an index; the order of its attributes counts."""
+    return index.partition_key, index.sort_key
 
 
 def _known_doubts(
@@ -89,6 +87,5 @@ def _known_doubts(
     """
     if same is None or route.parts["merge"] != same.parts["merge"]:
         return ()
-    if mapped(route, indexed.name) != mapped(same, indexed.name):
-        return ()
-    return same.doubts.get(("index", indexed.name), ())
+    is_mapped_alike = mapped(route, indexed.name) == mapped(same, indexed.name)
+    return same.doubts.get(("index", indexed.name), ()) if is_mapped_alike else ()

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import structs
+
 from router.runtime.config import spec
 from router.tools.change.change_codes import VERSION_NOT_STORED
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RoutePairs, RouteVersion
+from router.tools.change.routes import RoutePairs, RouteVersion, change_of
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 
 _AGAIN = "send the current state of each item again before late messages can come"
@@ -18,17 +20,16 @@ def unstored_versions(
     before = {after.name: was for was, after in pairs.both}
     for route in new.values():
         was, version = before.get(route.name), route.write.version
-        if not version or (was is not None and was.write.version == version):
+        if not version or (was and was.write.version == version):
             continue
-        table = route.table
-        earlier = [each for each in old.values() if each.table == table]
+        earlier = [each for each in old.values() if each.table == route.table]
         yield from _of_route(route, was, [each for each in earlier if not _writes(each).deletes])
 
 
 def _of_route(
     route: RouteVersion, was: RouteVersion | None, earlier: Sequence[RouteVersion]
 ) -> Iterator[ConfigChange]:
-    version, table = route.write.version, route.table.name
+    table = route.table.name
     lacking = [each for each in earlier if not _stores(each, route)]
     effect = _effect(_writes(route), [_writes(each) for each in lacking])
     if not effect:
@@ -39,17 +40,17 @@ def _of_route(
         kind = "routes" if len(lacking) > 1 else "route"
         where = f"not on the items of table '{table}' that {kind} {names} stored"
     wins = "the first message of each key wins, also a late one"
-    sentence = f"version '{version}' is {where}: {wins}, and {effect}"
+    sentence = f"version '{route.write.version}' is {where}: {wins}, and {effect}"
+    advice = _AGAIN
     versions = {each.write.version for each in lacking}
-    known = next(iter(versions)) if len(versions) == 1 else ""
-    yield ConfigChange(
-        VERSION_NOT_STORED,
-        sentence if was else f"route '{route.name}': {sentence}",
-        (*route.path, "write", "version"),
-        (*(was or route).path, "write", "version"),
-        route.name if was else "",
-        f"keep '{known}', which the stored items have, or {_AGAIN}" if known else _AGAIN,
+    known = versions.pop()
+    if known and not versions:
+        advice = f"keep '{known}', which the stored items have, or {_AGAIN}"
+    change = change_of(
+        was or route, route, VERSION_NOT_STORED, sentence, "write", "version", suggestion=advice
     )
+    # A new route is no route of both versions, under which a report could show it.
+    yield change if was else structs.replace(change, sentence=change.with_route, route="")
 
 
 def _writes(route: RouteVersion) -> RouteWrites:
@@ -59,8 +60,9 @@ def _writes(route: RouteVersion) -> RouteWrites:
 def _stores(earlier: RouteVersion, route: RouteVersion) -> bool:
     """Whether the items of an earlier route have the version of another, as far as its config says."""
     version, stored = route.write.version, _writes(earlier).attributes
-    mapped = (route.attributes or {}).get(version, spec.Attribute(from_=version))
-    return version in stored or (OTHERS in stored and mapped == spec.Attribute(from_=version))
+    plain = spec.Attribute(from_=version)
+    mapped = (route.attributes or {}).get(version, plain)
+    return version in stored or (OTHERS in stored and mapped == plain)
 
 
 def _effect(route: RouteWrites, earlier: Sequence[RouteWrites]) -> str:
@@ -73,8 +75,8 @@ def _effect(route: RouteWrites, earlier: Sequence[RouteWrites]) -> str:
         return "replaces the item"
     stored = frozenset[str]().union(*(each.attributes for each in earlier))
     sets = route.sets - {route.version}
-    common = sets if OTHERS in stored else sets & stored
     if OTHERS in sets:
         return "replaces its attributes"
+    common = sets if OTHERS in stored else sets & stored
     names = ", ".join(f"'{name}'" for name in sorted(common))
-    return f"replaces its {names}" if common else ""
+    return names and f"replaces its {names}"
