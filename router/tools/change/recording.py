@@ -67,9 +67,8 @@ class Recording(Struct, frozen=True):
 
 def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
-    body = make_body(
-        message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes
-    )
+    settings = program.config.queues.get(queue) or spec.Queue()
+    body = make_body(message, settings, program.plugins.envelopes)
     start_plugins(program)
     planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
@@ -87,11 +86,11 @@ def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable
     for steps in kept_paths:
         named.names.update(step for step in steps if step is not None)
     return Kept(
-        constants=frozenset(named.constants),
-        names=frozenset(named.names),
+        constants=named.constants,
+        names=named.names,
         paths=kept_paths,
-        numbers=frozenset(named.numbers),
-        factors=frozenset(named.factors),
+        numbers=named.numbers,
+        factors=named.factors,
     )
 
 
@@ -125,7 +124,7 @@ class Recorder:
     @property
     def unused(self) -> tuple[str, ...]:
         """The paths to keep at which no recorded message has a value."""
-        return tuple(sorted(text_of(steps) for steps in set(self._kept.paths) - self._met))
+        return tuple(sorted(map(text_of, set(self._kept.paths) - self._met)))
 
     def record(self, record: Record) -> RecordedMessage | None:
         """Return a message anonymized, with the outcome that it has as it is; None if it is left out."""
@@ -149,10 +148,9 @@ class Recorder:
 
     def head(self) -> RecordingHead:
         """Return the first line."""
-        paths = {
-            text_of(steps): _summary(counts)
-            for steps, counts in sorted(self._paths.items(), key=str)
-        }
+        paths = {}
+        for steps, counts in sorted(self._paths.items(), key=str):
+            paths[text_of(steps)] = _summary(counts)
         return RecordingHead(
             queue=self._queue,
             config=self._program.hash,
@@ -224,9 +222,8 @@ class Recorder:
         return self._asked[steps]
 
     def _note(self, message: Any, anonymized: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, _) in zip(
-            _values(message, ()), _values(anonymized, ()), strict=True
-        ):
+        both = zip(_values(message, ()), _values(anonymized, ()), strict=True)
+        for (steps, value), (shown, _) in both:
             self._met.add(steps)
             what = "kept"
             if self._kept.is_constant(value):
@@ -242,9 +239,8 @@ def _summary(counts: Counter[str]) -> str:
     """Return what was done to the values of a path; with their numbers, if not the same was done to all."""
     if len(counts) == 1:
         return next(iter(counts))
-    return ", ".join(
-        f"{what} in {number} of {counts.total()}" for what, number in sorted(counts.items())
-    )
+    total = counts.total()
+    return ", ".join(f"{what} in {number} of {total}" for what, number in sorted(counts.items()))
 
 
 def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
@@ -269,7 +265,8 @@ def steps_of(path: str) -> Steps:
     steps: list[str | None] = []
     for part in path.split("."):
         name = part.rstrip("[]")
-        steps += [name] if name else []
+        if name:
+            steps.append(name)
         steps += [None] * part.count("[]")
     return tuple(steps)
 
