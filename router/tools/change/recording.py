@@ -15,14 +15,13 @@ from router import codes
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.prover.predicates import ENCODER, Steps, text_of
-from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
 from router.runtime.program.load import Loaded, Program
 from router.tools.change.anonymizer import Anonymizer, Kept
 from router.tools.check.analysis.config_names import names_of
-from router.tools.dev.records import make_body, record_with
+from router.tools.dev.records import make_body, queue_settings, record_with
 from router.tools.dev.starting import start_plugins
 
 FORMAT = 1
@@ -67,8 +66,7 @@ class Recording(Struct, frozen=True):
 
 def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
-    settings = program.config.queues.get(queue) or spec.Queue()
-    body = make_body(message, settings, program.plugins.envelopes)
+    body = make_body(message, queue_settings(program, queue), program.plugins.envelopes)
     start_plugins(program)
     planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
@@ -211,7 +209,7 @@ class Recorder:
 
     def _reason(self, rejection: Rejection) -> str:
         """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
-        settings = self._program.config.queues.get(self._queue) or spec.Queue()
+        settings = queue_settings(self._program, self._queue)
         if rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope):
             return "the envelope of a plugin refuses it"
         return rejection.reason

@@ -27,6 +27,7 @@ from router.tools.check.analysis.claims import claims_of
 from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.tools.check.analysis.verdicts import ClaimKind
+from router.tools.dev.records import queue_settings
 
 SECONDS = 1.0
 """The time for proofs about one version of a route; nearly all take milliseconds."""
@@ -63,7 +64,7 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
     @property
     def queue_settings(self) -> spec.Queue:
         """The settings of its queue."""
-        return self.version.config.queues.get(self.settings.queue) or spec.Queue()
+        return queue_settings(self.version.program, self.settings.queue)
 
     @property
     def queue_path(self) -> Path:

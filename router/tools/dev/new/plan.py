@@ -261,14 +261,14 @@ def _plan_routes(
         settings = _settings_of(mapped, wanted, planned, when)
         schema = infer_schema(shape.messages, keywords)
         name = _route_name(shape, wanted)
-        routes.append(NewRoute(name, settings, schema, shape, mapped.key, discriminator))
+        routes.append(NewRoute(name, settings, schema, shape, mapped.key.paths, discriminator))
     if planned.common:
         when = _is_one_of(discriminator, shapes) if discriminator else ""
         settings = _settings_of(planned.common, wanted, planned, when)
         every = Shape(tuple(message for shape in shapes for message in shape.messages))
         schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
         name = f"{wanted.name}-{COMMON}"
-        key = planned.common.key
+        key = planned.common.key.paths
         routes.append(NewRoute(name, settings, schema, every, key, discriminator, routes[0]))
     return routes
 
@@ -315,11 +315,12 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
     its length.
     """
     bounds: dict[Steps, Mapping[str, Any]] = {}
-    for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
+    key = mapped.key
+    for (attribute, path), longest in zip(key.paths.items(), MAX_KEY_CHARACTERS, strict=False):
         if not path:
             continue
         bounds[path] = {}
-        if mapped.key_types[attribute] == "S":
+        if key.types[attribute] == "S":
             bounds[path] = {
                 "minLength": 1,
                 "maxLength": longest,

@@ -196,7 +196,7 @@ def _map_type(
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
     if shape.lacking and not version:
         item[names.own("sent_at")] = {"meta": "sent_at"}
-    return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
+    return Mapped(group.key, "update", item, ordering, keywords)
 
 
 def _is_key_only(group: Group, shape: Shape, name: str) -> bool:
@@ -222,7 +222,7 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     item |= {name: path_expression([name]) for name in members}
     ordering = version_name(version, taken)
     item[ordering] = version_expression(version)
-    return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
+    return Mapped(group.key, "update", item, ordering, keywords)
 
 
 def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) -> dict[str, Any]:

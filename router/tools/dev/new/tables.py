@@ -114,7 +114,7 @@ def _plan_s3(name: str, wanted: Wanted, mapped: Mapped) -> TablePlan:
             "notifications of Amazon S3 are ordered by their sequencer: leave out --mode and --version"
         )
     note = S3_NOTE if mapped.version else S3_WITHOUT_ORDER
-    return TablePlan(NewTable(name, mapped.key_types, (), (note,)), (mapped,))
+    return TablePlan(NewTable(name, mapped.key.types, (), (note,)), (mapped,))
 
 
 class _Planner:

@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import msgspec
-
 from router.model import Outcome
 from router.runtime.program.load import Program
 from router.tools.dev.new.fields import Names, values_at
 from router.tools.dev.new.plan import NewRoute
-from router.tools.dev.records import META
+from router.tools.dev.records import ENCODER, META
 from router.tools.memory.pairs import Items, PairMessage, PairRun, run_pair
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def losses_of(program: Program, routes: Sequence[NewRoute]) -> list[str]:
@@ -57,12 +53,11 @@ def _run(
     program: Program, route: NewRoute, first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> PairRun:
     queue = route.settings["queue"]
-    texts = [_ENCODER.encode(message).decode() for message in (first, second)]
-    return run_pair(
-        program,
-        PairMessage(queue, texts[0], message_id="first", system=META),
-        PairMessage(queue, texts[1], message_id="second", system=META),
-    )
+    messages = []
+    for message, id_ in ((first, "first"), (second, "second")):
+        text = ENCODER.encode(message).decode()
+        messages.append(PairMessage(queue, text, message_id=id_, system=META))
+    return run_pair(program, *messages)
 
 
 def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator[str]:
@@ -86,7 +81,7 @@ def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator
 
 
 def _largest(route: NewRoute) -> Mapping[str, Any]:
-    return max(route.shape.messages, key=lambda message: len(_ENCODER.encode(message)))
+    return max(route.shape.messages, key=lambda message: len(ENCODER.encode(message)))
 
 
 def _with_key(
