@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 LogLine = Mapping[str, Any]
 """The fields of a log line."""
 _RECEIVE_COUNT = 10
-_OF_MESSAGE = {"message_id", "outcome", "code", "reason"}
-_OF_BATCH = {"service", "queue", "counts"}
-"""Members of the lines, which plugins can write too."""
 UNKNOWN = "unknown"
 """What became of a message of which nothing was seen."""
 
@@ -35,17 +32,18 @@ class MessageLog(Struct, frozen=True):
 
 
 def read_log(lines: Iterable[LogLine]) -> MessageLog:
-    """Return what lines say about messages; they are in the order of their times."""
+    """Return what lines say about messages; they are in the order of their times.
+
+    A plugin can write lines with these members, too.
+    """
     about: dict[str, LogLine] = {}
     written: Counter[str] = Counter()
     for line in lines:
-        if line.keys() >= _OF_MESSAGE and isinstance(line["message_id"], str):
-            about[line["message_id"]] = line
-        elif line.keys() >= _OF_BATCH and isinstance(line["queue"], str):
-            counts = line["counts"]
-            number = counts.get(WRITTEN.kind) if isinstance(counts, dict) else None
-            if isinstance(number, int):
-                written[line["queue"]] += number
+        match line:
+            case {"message_id": str(id_), "outcome": _, "code": _, "reason": _}:
+                about[id_] = line
+            case {"service": _, "queue": str(queue), "counts": {"written": int(number)}}:
+                written[queue] += number
     return MessageLog(about, written)
 
 
@@ -63,9 +61,7 @@ class DeadLetter(Struct, frozen=True):
         """Return whether it is the dead letter of a message, by the message's id, or by its body if
         it has no id.
         """
-        if self.message_id:
-            return self.message_id == message_id
-        return self.body == body
+        return self.message_id == message_id if self.message_id else self.body == body
 
 
 class SampleResult(Struct, frozen=True):
@@ -258,10 +254,9 @@ def _is_stored(expected: Expected, state: DemoState, samples: Sequence[Sample]) 
     stored = state.tables[table_name(expected.table)]
     for sample in samples:
         for each in sample.items:
-            if each.identity == expected.identity and _holds(stored, each.attributes):
+            wanted = each.attributes.items()
+            if each.identity == expected.identity and any(
+                wanted <= item.items() for item in stored
+            ):
                 return True
     return False
-
-
-def _holds(items: Iterable[Item], wanted: Item) -> bool:
-    return any(wanted.items() <= item.items() for item in items)

@@ -118,7 +118,7 @@ def graph_of(
         nodes.append(node)
         edges.append(Edge(f"queue:{route.queue}", node.id, "reads"))
         edges.append(Edge(node.id, f"table:{route.table}", "writes"))
-        if isinstance(route.write.once, str):
+        if route.write.once is not None:
             edges.append(Edge(node.id, f"table:{route.write.once}", "writes"))
     for name, table in config.tables.items():
         details = _details(name, table.name, ", ".join(table.key))
@@ -129,14 +129,11 @@ def graph_of(
         target = settings.dead_letter
         if not target:
             continue
-        edges.append(
-            Edge(f"{kinds[name]}:{name}", f"{kinds[target]}:{target}", "dead_letter"),
-        )
+        kind = kinds[target]
+        edges.append(Edge(f"{kinds[name]}:{name}", f"{kind}:{target}", "dead_letter"))
         if target not in queues:
             queues[target] = spec.Queue()
-            nodes.append(
-                _queue_node(kinds[target], target, queues[target], owners.queues[target]),
-            )
+            nodes.append(_queue_node(kind, target, queues[target], owners.queues[target]))
     return Graph(tuple(nodes), tuple(edges))
 
 
@@ -286,16 +283,16 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
     nodes = []
     ids: dict[str, str] = {}
     for id_, group in members.items():
-        ids |= {node.id: id_ for node in group}
-        if len(group) == 1:
-            nodes.append(structs.replace(group[0], id=id_))
+        first, *others = group
+        ids |= dict.fromkeys([node.id for node in group], id_)
+        if not others:
+            nodes.append(structs.replace(first, id=id_))
             continue
-        owners = {node.owner for node in group}
-        owner = owners.pop() if len(owners) == 1 else ""
-        kind = group[0].kind
-        name = id_.removeprefix(f"{kind}:")
+        has_one_owner = all(node.owner == first.owner for node in others)
+        owner = first.owner if has_one_owner else ""
+        name = id_.removeprefix(f"{first.kind}:")
         shared = tuple(each for node in group for each in node.shared)
-        nodes.append(Node(id_, kind, name, count=len(group), owner=owner, shared=shared))
+        nodes.append(Node(id_, first.kind, name, count=len(group), owner=owner, shared=shared))
     counts = Counter((ids[edge.source], ids[edge.target], edge.kind) for edge in graph.edges)
     edges = [Edge(*ends, count) for ends, count in counts.items()]
     return Graph(tuple(nodes), tuple(edges))

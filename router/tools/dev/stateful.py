@@ -5,13 +5,11 @@ these hold then.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import structs
-
 from router.model import Item, Table
 from router.runtime.config import spec
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity, StoredTypes
-from router.tools.dev.compare import NO_ITEM, Difference, compare_item
+from router.tools.dev.compare import NO_ITEM, Difference, compare_item, within
 from router.tools.memory.tables import MemoryTables
 
 
@@ -42,13 +40,11 @@ class StoredTable:
         wanted = self.by_identity(expected)
         for identity, item in wanted.items():
             differences += _compare(identity, item, found.get(identity), whole)
-        if whole:
-            extra = [identity for identity in found if identity not in wanted]
-            differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
-        absent = () if isinstance(test.table, tuple) else self.by_identity(test.table.absent)
-        differences += [
-            Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found
-        ]
+        extra = [each for each in found if whole and each not in wanted]
+        if not isinstance(test.table, tuple):
+            absent = self.by_identity(test.table.absent)
+            extra += [each for each in absent if each in found]
+        differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
         return tuple(differences)
 
 
@@ -72,10 +68,7 @@ def _compare(
     subject = _subject(identity)
     if found is None:
         return [Difference(subject, expected, NO_ITEM)]
-    return [
-        structs.replace(each, what=f"{subject}.{each.what}")
-        for each in compare_item(expected, found, whole)
-    ]
+    return within(f"{subject}.", compare_item(expected, found, whole))
 
 
 def _subject(identity: Identity) -> str:

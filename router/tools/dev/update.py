@@ -13,7 +13,7 @@ from router.model import Path as ConfigPath
 from router.runtime.config import secret_values, spec
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.compare import Observed, same, says_of_items
-from router.tools.dev.run_tests import Suite, Verdict
+from router.tools.dev.run_tests import Suite, Verdict, test_of
 from router.tools.dev.stateful import StoredTable, expected_items
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile
 
@@ -199,22 +199,22 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
     found: NewValues = {}
     items = list(observed.items)
     expectation = next((name for name in _OF_ITEMS if getattr(test, name) is not None), "")
-    expected: Any = getattr(test, expectation, None)
-    says_of_outcome = not written.keys().isdisjoint(_OF_OUTCOME)
-    says_more = says_of_outcome or test.is_stateful or test.write is not None
     if expectation == "items":
         found["items"] = merge(written.get("items"), list(test.items or ()), items)
-    elif expectation and len(items) != 1:
-        raise CannotUpdate(
-            f"its route writes {len(items)} items; '{expectation}' is for one: use 'items'"
-        )
     elif expectation:
+        if len(items) != 1:
+            raise CannotUpdate(
+                f"its route writes {len(items)} items; '{expectation}' is for one: use 'items'"
+            )
+        expected = getattr(test, expectation)
         shown = items[0] if expectation == "item" else _only(items[0], expected)
         found[expectation] = merge(written.get(expectation), expected, shown)
-    elif not says_more and len(items) == 1:
-        found["item"] = as_yaml(items[0])
-    elif not says_more:
-        found["items"] = as_yaml(items)
+    elif written.keys().isdisjoint(_OF_OUTCOME) and not test.is_stateful and test.write is None:
+        # The test says nothing yet.
+        if len(items) == 1:
+            found["item"] = as_yaml(items[0])
+        else:
+            found["items"] = as_yaml(items)
     if test.write is not None:
         if len(observed.requests) != 1:
             raise CannotUpdate(
@@ -323,9 +323,9 @@ def _changes(
 ) -> list[KeyChange]:
     if verdict.observed is None:
         raise CannotUpdate("it could not run")
-    env = suite.program.config.routes[verdict.route].tests[verdict.index].env
+    env = test_of(suite.program, verdict.route, verdict.index).env
     # The same test of the config with its variables.
     program = suite.program_of(env)
-    test = program.config.routes[verdict.route].tests[verdict.index]
+    test = test_of(program, verdict.route, verdict.index)
     table = StoredTable(program, verdict.route)
     return changes_of(test, written, verdict.observed, table, outcomes)

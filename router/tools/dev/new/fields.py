@@ -112,6 +112,11 @@ def values_at(messages: Messages, path: Names) -> list[Any]:
     return [*map(look_up(path), messages)]
 
 
+def keys_of(messages: Messages, paths: Sequence[Names]) -> list[tuple[Any, ...]]:
+    """Return the values at some paths of each message."""
+    return [*zip(*(values_at(messages, path) for path in paths), strict=True)]
+
+
 def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
     """Return the paths to values that are no objects, in the order of the first message that has
     each.
@@ -149,15 +154,16 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         return None
     if _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
-    format_ = common_format(values) if _key_type(values) == "S" else None
+    kind = _key_type(values)
+    format_ = common_format(values) if kind == "S" else None
+    if format_ == TIME or pattern_of_times(values):
+        return None
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME or pattern_of_times(values):
-        return None
     score, reason = _score_name(path, entity)
     like_id = not reason and _are_like_ids(path, values)
-    if not reason and (_key_type(values) == "N" or not (unique or like_id)):
+    if not reason and (kind == "N" or not (unique or like_id)):
         return None  # a quantity, or a property that several things share
     reasons = [reason] if reason else []
     if like_id and not unique:
@@ -186,7 +192,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         tier = 0 if is_certain and not is_weak else 2
     else:
         tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
-    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+    return KeyCandidate(path, kind, score - len(path), unique, tuple(reasons), tier)
 
 
 def _is_aside(path: Names) -> bool:
@@ -212,9 +218,10 @@ def _are_like_ids(path: Names, values: Values) -> bool:
     """Return whether the values of a field look like those of an id: short words with digits."""
     if len(path) > 1 or _OF_MANY.search(snake_case(path[-1])) or is_type_name(path):
         return False
-    texts = [value for value in values if isinstance(value, str)]
-    is_number = len(set(texts)) == 1 and texts[0].isdigit()
-    return len(texts) == len(values) and not is_number and all(map(_LIKE_ID.fullmatch, texts))
+    if not all(isinstance(value, str) and _LIKE_ID.fullmatch(value) for value in values):
+        return False
+    is_one_number = len(set(values)) == 1 and values[0].isdigit()
+    return not is_one_number
 
 
 def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | None:
@@ -242,20 +249,19 @@ def _are_sortable_times(values: Values) -> bool:
     """Return whether values are times that sort in order: since 1970, or as text in one format."""
     if are_whole(values):
         return all(value >= _FIRST_TIME for value in values)
-    return are_times(values) and all(_is_like(value, values[0]) for value in values)
-
-
-def _is_like(time: str, other: str) -> bool:
-    return len(time) == len(other) and time.endswith("Z")
+    if not are_times(values) or not all(value.endswith("Z") for value in values):
+        return False
+    return len(set(map(len, values))) == 1
 
 
 def _measures(messages: Messages, others: set[Names]) -> bool:
-    paths = [path for path in paths_of(messages) if path not in others and not is_version(path)]
-    return any(
-        isinstance(value, int | Decimal) and not isinstance(value, bool)
-        for path in paths
-        for value in values_at(messages, path)
-    )
+    for path in paths_of(messages):
+        if path in others or is_version(path):
+            continue
+        for value in values_at(messages, path):
+            if isinstance(value, int | Decimal) and not isinstance(value, bool):
+                return True
+    return False
 
 
 def is_type_name(path: Names) -> bool:
@@ -314,9 +320,8 @@ def are_whole(values: Values) -> bool:
 
 def _fault_of_key(values: Values, longest: int) -> str:
     """Return why values cannot be those of a key; "" if they can."""
-    missing = sum(value is None for value in values)
-    if missing:
-        return f"missing or null in {missing} of {len(values)} samples"
+    if None in values:
+        return how_many_lack(values)
     if are_whole(values):
         return ""
     if not all(isinstance(value, str) for value in values):
@@ -326,6 +331,11 @@ def _fault_of_key(values: Values, longest: int) -> str:
     if max(map(len, values)) > longest:
         return f"longer than {longest} characters in some sample"
     return ""
+
+
+def how_many_lack(values: Values) -> str:
+    """Return of how many samples a value is None, for a sentence."""
+    return f"missing or null in {values.count(None)} of {len(values)} samples"
 
 
 def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
@@ -363,17 +373,20 @@ def is_version(path: Names) -> bool:
 
 def are_times(values: Values) -> bool:
     """Return whether all values are times of the format `date-time`."""
-    texts = [value for value in values if isinstance(value, str)]
-    return len(texts) == len(values) and common_format(texts) == TIME
+    return all(isinstance(value, str) for value in values) and common_format(values) == TIME
 
 
 def pattern_of_times(values: Values) -> str:
     """Return the pattern of times with an offset such as `+0000`, if all are in one format, so that
     they sort as text; "" if they are not.
     """
-    found = [_BASIC_TIME.fullmatch(value) if isinstance(value, str) else None for value in values]
-    ends = {(each["offset"], len(each["fraction"] or "")) for each in found if each}
-    if not all(found) or len(ends) != 1:
+    ends = set()
+    for value in values:
+        found = _BASIC_TIME.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            return ""
+        ends.add((found["offset"], len(found["fraction"] or "")))
+    if len(ends) != 1:
         return ""
     [(offset, digits)] = ends
     fraction = f"[.][0-9]{{{digits}}}" if digits else ""

@@ -39,10 +39,7 @@ def path_expression(path: Sequence[str]) -> str:
 
 def names_in(messages: Messages) -> list[str]:
     """Return the names of the outermost members, in the order of the first message that has each."""
-    names: dict[str, None] = {}
-    for message in messages:
-        names.update(dict.fromkeys(message))
-    return list(names)
+    return list(dict.fromkeys(name for message in messages for name in message))
 
 
 class TableKey(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from router.tools.dev.new.fields import Messages, Names, values_at
+from router.tools.dev.new.fields import Messages, Names, keys_of
 from router.tools.dev.new.mapping import free_name, names_in
 from router.tools.dev.new.shapes import Shape, Shapes, labels_of
 
@@ -42,8 +42,7 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
 def erased_members(messages: Messages, key: Sequence[Names]) -> set[str]:
     """Return the members that a later message of a key erases, since it does not have them."""
     by_key: dict[Any, list[frozenset[str]]] = {}
-    for message in messages:
-        values = tuple(values_at([message], path)[0] for path in key)
+    for values, message in zip(keys_of(messages, key), messages, strict=True):
         by_key.setdefault(values, []).append(frozenset(filter(None, message)))
     erased: set[str] = set()
     for members in by_key.values():

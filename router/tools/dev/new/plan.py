@@ -229,9 +229,7 @@ def _group_by_table(
     if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
     common = rank_keys(messages, wanted.table)
-    apart: dict[str, tuple[Shape, ...]] = {
-        f"{wanted.table}-{shape.label}": (shape,) for shape in shapes.shapes
-    }
+    apart = {f"{wanted.table}-{shape.label}": (shape,) for shape in shapes.shapes}
     best = [rank_keys(shape.messages, name)[:1] for name, (shape,) in apart.items()]
     firsts = {key.path for keys in best for key in keys}
     is_best_of_each = len(firsts) == 1 and all(best)
@@ -242,7 +240,7 @@ def _group_by_table(
     paths = {key.path for key in common if key.tier < UNLIKE_IDS}
     if paths and all(key.path in paths for key in others):
         return {wanted.table: shapes.shapes}
-    return apart
+    return {**apart}
 
 
 # Routes

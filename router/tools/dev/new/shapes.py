@@ -12,6 +12,7 @@ from router.tools.dev.new.fields import (
     MAX_DEPTH,
     Messages,
     Names,
+    keys_of,
     paths_of,
     slug,
     snake_case,
@@ -87,7 +88,7 @@ def find_shapes(messages: Messages) -> Shapes:
 
 def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
     """Group messages by their type, if several have one key, and those of a type do not."""
-    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
+    keys = keys_of(messages, key)
     if len(set(keys)) < len(keys):
         for path in paths_of(messages, 1):
             values = values_at(messages, path)
@@ -159,11 +160,12 @@ def _is_state(path: Names, groups: Mapping[str, list[Presence]]) -> bool:
         return False
     if not all(map(_TYPE.fullmatch, groups)):
         return False
-    always = [frozenset.intersection(*group) for group in groups.values()]
-    ever = [frozenset.union(*group) for group in groups.values()]
-    for index, paths in enumerate(always):
-        others = frozenset[Names]().union(*ever[:index], *ever[index + 1 :])
-        if not paths - others:
+    for state, group in groups.items():
+        own = frozenset.intersection(*group)
+        for other, messages in groups.items():
+            if other != state:
+                own = own.difference(*messages)
+        if not own:
             return False
     return True
 

@@ -69,12 +69,13 @@ def prefixes_of(values: Sequence[str]) -> list[str]:
     names = [(snake_case(value) or "other").split("_") for value in values]
     while len(names) > 1 and len({words[0] for words in names}) == 1 and min(map(len, names)) > 1:
         names = [words[1:] for words in names]
-    prefixes = ["_".join(words) for words in names]
-    before = [prefixes[:index].count(prefix) for index, prefix in enumerate(prefixes)]
-    return [
-        f"{prefix}_{count + 1}" if count else prefix
-        for prefix, count in zip(prefixes, before, strict=True)
-    ]
+    counts = Counter[str]()
+    prefixes = []
+    for words in names:
+        prefix = "_".join(words)
+        counts[prefix] += 1
+        prefixes.append(f"{prefix}_{counts[prefix]}" if counts[prefix] > 1 else prefix)
+    return prefixes
 
 
 def share(group: Group) -> Shared:
@@ -182,9 +183,10 @@ def _map_type(
     ordering = ""
     keywords: Keywords = {}
     aside = _paths_aside(group, version)
-    aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
     for name in names_in(shape.messages):
-        if name and name not in left_out and (name,) not in aside:
+        if not name or name in left_out or (name,) in aside:
+            continue
+        if not _is_key_only(group, shape, name):
             item[names.of_member(name)] = path_expression([name])
     if version:
         ordering = names.own(version_name(version, ()))

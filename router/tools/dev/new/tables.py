@@ -158,7 +158,9 @@ class _Planner:
         versions = [self._version_of(shape, key, mode) for shape in self._shapes]
         if mode == "update" and (may_meet or self._taken):
             shared, group = self._share(key, versions)
-            return self._result(candidates, key, shared, group)
+            table = self._table(candidates, key)
+            messages = [project(each, group, shared.members) for each in self._messages]
+            return TablePlan(table, shared.types, shared.common, tuple(messages))
         types = []
         for shape, version in zip(self._shapes, versions, strict=True):
             chosen = mode or ("newest" if version else "put")
@@ -166,12 +168,6 @@ class _Planner:
         self._note_order(fields, versions, types)
         self._note_erased(key, mode)
         return TablePlan(self._table(candidates, key), tuple(types))
-
-    def _result(
-        self, candidates: Sequence[KeyCandidate], key: TableKey, shared: Shared, group: Group
-    ) -> TablePlan:
-        messages = [project(each, group, shared.members) for each in self._messages]
-        return TablePlan(self._table(candidates, key), shared.types, shared.common, tuple(messages))
 
     def _table(self, candidates: Sequence[KeyCandidate], key: TableKey) -> NewTable:
         return NewTable(self._name, key.types, tuple(candidates), tuple(self._notes))
@@ -257,13 +253,12 @@ class _Planner:
         common = None
         if self._is_fanned_out and not self._taken:
             common = self._common_version(key)
+        names = [self._wanted.name]
         if self._are_several:
-            prefixes = prefixes_of([shape.value for shape in self._shapes])
-        else:
-            prefixes = prefixes_of([self._wanted.name])
+            names = [shape.value for shape in self._shapes]
         group = Group(
             self._shapes,
-            tuple(prefixes),
+            tuple(prefixes_of(names)),
             self._discriminator,
             key,
             tuple(own or common for own in versions),
@@ -362,11 +357,10 @@ class _Planner:
             else:
                 unordered.append(shape.value)
         for field, attributes in ordered.items():
-            self._notes.append(
-                f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
-                if len(attributes) > 1
-                else f"version {attributes[0]}, by {field}"
-            )
+            note = f"version {attributes[0]}, by {field}"
+            if len(attributes) > 1:
+                note = f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
+            self._notes.append(note)
         if unordered:
             which = f" of {', '.join(unordered)}" if any(unordered) else ""
             self._notes.append(
@@ -388,10 +382,11 @@ _WITHOUT_ORDER = {
 
 def _updated_attributes(config: spec.Config, table: str) -> frozenset[str]:
     """Return the attributes that routes of a config set by `update` in a table."""
-    routes = [each for each in config.routes.values() if each.table == table]
-    return frozenset(
-        name for each in routes if each.write.mode == "update" for name in each.item or ()
-    )
+    found = frozenset[str]()
+    for route in config.routes.values():
+        if route.table == table and route.write.mode == "update":
+            found = found.union(route.item or ())
+    return found
 
 
 def field_of(messages: Messages, attribute: str, table: str) -> str:
