@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.prover.predicates import Steps
+from router.runtime.config.environment import parts
 from router.tools.change.anonymous_numbers import (
     Number,
     NumberScale,
@@ -108,15 +109,12 @@ class Anonymizer:
     def _see(self, value: Any) -> None:
         if isinstance(value, dict):
             self._seen.update(value)
-            for each in value.values():
-                self._see(each)
-        elif isinstance(value, list):
-            for each in value:
-                self._see(each)
         elif isinstance(value, str):
             self._seen.add(value)
         elif isinstance(value, int | Decimal):
             self._seen.add(_value_of(value))
+        for _, part in parts(value):
+            self._see(part)
 
     def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
         if isinstance(value, dict):

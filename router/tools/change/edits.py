@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from router.prover.text_patterns import matching_text, texts_outside
 from router.prover.value_generation import replaced
+from router.runtime.config.environment import parts
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 
@@ -118,12 +119,8 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
     yield steps, value
-    if isinstance(value, dict):
-        for name, child in value.items():
-            yield from _walk(child, (*steps, name))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _walk(child, (*steps, index))
+    for step, child in parts(value):
+        yield from _walk(child, (*steps, step))
 
 
 def _neighbours(value: Any) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from router import codes
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.prover.predicates import ENCODER, Steps, text_of
+from router.runtime.config.environment import parts
 from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
@@ -242,14 +243,10 @@ def _summary(counts: Counter[str]) -> str:
 
 
 def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _values(each, (*steps, name))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _values(each, (*steps, None))
-    else:
+    if not isinstance(value, dict | list):
         yield steps, value
+    for step, part in parts(value):
+        yield from _values(part, (*steps, step if isinstance(step, str) else None))
 
 
 def steps_of(path: str) -> Steps:

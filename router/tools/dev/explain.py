@@ -15,7 +15,7 @@ from router.runtime.engine.engine import CompiledQueue, CompiledRoute, plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.schemas.compile import Invalid
+from router.runtime.program.schemas.compile import Invalid, Validation
 from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.indexed_writes import IndexedWrite, indexes_of
 from router.tools.dev.plugin_errors import watching
@@ -164,7 +164,7 @@ def explain(
     if stored and stored.outcome.kind != outcome.kind:
         outcome, failed_at = stored.outcome, "write"
     conditions = [
-        _condition(route.route.name, program, compiled, stages) for route in compiled.routes
+        _condition(each.route.name, program, compiled, stages) for each in compiled.routes
     ]
     return Explanation(
         queue=queue,
@@ -264,14 +264,12 @@ def _faults(loaded: Loaded, stages: Sequence[Stage]) -> list[Violation]:
     return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 
-def _violations(validation: Any, data: Any) -> Iterator[Violation]:
-    documents = validation.documents
-    first = next(iter(documents.values()))
+def _violations(validation: Validation, data: Any) -> Iterator[Violation]:
     for error in validation.validator.iter_errors(data):
-        uri = (error.absolute_keyword_location or "").partition("#")[0]
+        uri, _, _ = (error.absolute_keyword_location or "").partition("#")
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         yield Violation(
-            schema=documents.get(uri, first).name,
+            schema=validation.documents.get(uri, validation.root).name,
             keyword=keyword,
             at=pointer(error.schema_path),
             pointer=pointer(error.instance_path),
