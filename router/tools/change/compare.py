@@ -33,6 +33,7 @@ from router.tools.change.number_texts import other_number_texts
 from router.tools.change.recording import NO_RECORDINGS, Recordings
 from router.tools.change.report import (
     ChangeFinding,
+    Changes,
     ConfigChange,
     DiffReport,
     RouteReport,
@@ -217,9 +218,7 @@ def _recorded(old: RouteVersion, messages: Iterable[Any]) -> Iterator[tuple[Any,
             yield message, record
 
 
-def _taking(
-    old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking
-) -> Iterator[ConfigChange]:
+def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Changes:
     """Yield what a route no longer takes, newly takes, or what is not known of that."""
     for example in lost.examples:
         sentence = f"it no longer takes some messages: {example.second.refusal}"
@@ -269,9 +268,7 @@ def _shown_by(message: Any) -> str:
     return "a recorded message shows it: --values prints that" if message is UNSET else ""
 
 
-def _items(
-    old: RouteVersion, new: RouteVersion, found: list[ItemDifference]
-) -> Iterator[ConfigChange]:
+def _items(old: RouteVersion, new: RouteVersion, found: list[ItemDifference]) -> Changes:
     """Yield the changes of items, each with a message that shows it, and the differences that none of them explains."""
     left = found
     for change in compare_parts(old, new):
@@ -308,23 +305,21 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
     return change.code in (DISPOSITION, MESSAGES_LOST)
 
 
-def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
+def _side_by_side(pairs: RoutePairs) -> Changes:
     for old, new in (*pairs.changed, *replacements(pairs)):
         for why in conflicts(old, new):
             sentence = f"two versions must not write side by side: {why}"
             yield change_of(old, new, SIDE_BY_SIDE, sentence)
 
 
-def _of_one_version(
-    code: Code, what: str, routes: Iterable[RouteVersion]
-) -> Iterator[ConfigChange]:
+def _of_one_version(code: Code, what: str, routes: Iterable[RouteVersion]) -> Changes:
     for route in routes:
         of_queue = what.format(route.queue.reference)
         sentence = f"route '{route.name}' {of_queue} to table '{route.table.name}'"
         yield ConfigChange(code, sentence, route.path, route.path)
 
 
-def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:
+def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Changes:
     """Yield new names: of routes with the same settings, of queues and tables with the same name in AWS."""
     seen = set()
     for old, new in pairs:

@@ -24,7 +24,7 @@ from router.tools.change.deployments import (
     kind_of_planned,
 )
 from router.tools.change.properties import differences
-from router.tools.change.report import ConfigChange
+from router.tools.change.report import Changes, ConfigChange
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import DECRYPT
 from router.tools.deploy.changes import QUEUE, TABLE, substitute_text
@@ -73,6 +73,10 @@ _RETENTION = "MessageRetentionPeriod"
 _NO_SUBJECT = ConfigSubject("", ())
 
 
+Resource = Mapping[str, Any]
+"""A resource of a template, or its properties."""
+
+
 class LeftQueue(Struct, frozen=True):
     """A queue that a change leaves as it is, with messages that nothing reads any more.
 
@@ -114,9 +118,7 @@ def left_queues(
             yield found
 
 
-def compare_deployments(
-    old: ConfigVersion, new: ConfigVersion, as_worker: bool
-) -> Iterator[ConfigChange]:
+def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool) -> Changes:
     """Yield the changes of permissions and resources; one change says so if there is no template of a version."""
     try:
         before, after = deployed_version(old, as_worker), deployed_version(new, as_worker)
@@ -132,7 +134,7 @@ def compare_deployments(
             yield from _resource(id_, before, after)
 
 
-def _permissions(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
+def _permissions(old: DeployedVersion, new: DeployedVersion) -> Changes:
     for arn in {**old.actions, **new.actions}:
         before, after = old.actions.get(arn, frozenset()), new.actions.get(arn, frozenset())
         one, two = old.subjects.get(arn), new.subjects.get(arn)
@@ -143,7 +145,7 @@ def _permissions(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigC
                 yield ConfigChange(PERMISSIONS, sentence, is_.path, was.path)
 
 
-def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
+def _keys(old: DeployedVersion, new: DeployedVersion) -> Changes:
     """Yield the queues and tables that need a KMS key of before, which the new config does not name."""
     for id_ in (*new.plan.queues, *new.plan.tables):
         before, after = old.planned(id_), new.planned(id_)
@@ -199,7 +201,7 @@ def _removed_key(
     return "" if was in allowed.union(new.keys(after)) else was
 
 
-def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
+def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Changes:
     was, is_ = old.subject(id_), new.subject(id_)
     if was and is_:
         if old.resources[id_] != new.resources[id_]:
@@ -218,11 +220,11 @@ def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[
 
 
 def _modified(
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: Resource,
+    after: Resource,
     subject: ConfigSubject,
     old_subject: ConfigSubject,
-) -> Iterator[ConfigChange]:
+) -> Changes:
     was, is_ = before.get("Properties", {}), after.get("Properties", {})
     type_ = after["Type"]
     changed = {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
@@ -248,12 +250,12 @@ def _modified(
         )
 
 
-def _steps_of_indexes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _steps_of_indexes(before: Resource, after: Resource) -> str:
     """Return in how many updates the indexes of a table change, for a sentence; "" if that is one."""
     count = len(indexes_of(before).keys() ^ indexes_of(after).keys())
     return f"; one index in each of {count} updates of the stack" if count > 1 else ""
 
 
-def _flat(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+def _flat(resource: Resource) -> Resource:
     """Return a definition of a resource with its properties beside all else."""
     return {**resource, **resource.get("Properties", {}), "Properties": None}

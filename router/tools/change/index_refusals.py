@@ -4,7 +4,7 @@ While both versions write, a table has the indexes of both: new ones are made be
 changed, and old ones are deleted after that. DynamoDB refuses the whole item then, and its message is rejected.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
@@ -12,8 +12,8 @@ from router.runtime.aws.references import is_name
 from router.runtime.config import spec
 from router.tools.change.change_codes import SIDE_BY_SIDE
 from router.tools.change.items import mapped
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RouteVersion, change_of
+from router.tools.change.report import Changes
+from router.tools.change.routes import Routes, RouteVersion, change_of
 from router.tools.check.analysis.index_keys import (
     IndexedAttribute,
     index_doubts,
@@ -27,9 +27,7 @@ _ADVICE = {
 """What to do about an index, by the version that has it."""
 
 
-def index_refusals(
-    old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]
-) -> Iterator[ConfigChange]:
+def index_refusals(old: Routes, new: Routes) -> Changes:
     """Yield the routes whose items an index that only the other version has may refuse.
 
     Routes of one version only count, too: a removed one writes until the old version ends.
@@ -38,9 +36,7 @@ def index_refusals(
     yield from _refused(new, old, "new", "old")
 
 
-def _refused(
-    routes: Mapping[str, RouteVersion], others: Mapping[str, RouteVersion], own: str, other: str
-) -> Iterator[ConfigChange]:
+def _refused(routes: Routes, others: Routes, own: str, other: str) -> Changes:
     tables = {route.table.name: route for route in others.values()}
     for name, route in routes.items():
         with_table = tables.get(route.table.name)

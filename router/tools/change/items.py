@@ -37,7 +37,7 @@ from router.tools.change.change_codes import (
     OTHER_WRITE,
     PLUGINS_CHANGED,
 )
-from router.tools.change.report import ConfigChange
+from router.tools.change.report import Changes, ConfigChange
 from router.tools.change.routes import (
     ACCEPTING,
     PLAIN_KEYS,
@@ -61,7 +61,7 @@ _WRITTEN_TYPES = {
 }
 
 
-def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def compare_parts(old: RouteVersion, new: RouteVersion) -> Changes:
     """Yield the changes of a route in all that decides about its items, and about messages that it refuses."""
     for part, text in old.parts.items():
         if part not in ACCEPTING and text != new.parts[part]:
@@ -70,12 +70,12 @@ def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
         yield from _retyped_by_schema(old, new)
 
 
-def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _queue(old: RouteVersion, new: RouteVersion) -> Changes:
     sentence = f"it reads queue '{new.queue.reference}', and no longer '{old.queue.reference}'"
     yield change_of(old, new, OTHER_QUEUE, sentence, "queue")
 
 
-def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _plugins(old: RouteVersion, new: RouteVersion) -> Changes:
     before, after = dict(_files(old)), dict(_files(new))
     changes = []
     for name in {**before, **after}:
@@ -96,12 +96,12 @@ def _files(route: RouteVersion) -> Iterator[tuple[str, str]]:
     yield from ((f"file '{name}'", digest) for name, digest in beside)
 
 
-def _mapping(name: str, old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _mapping(name: str, old: RouteVersion, new: RouteVersion) -> Changes:
     was = _was(getattr(old.settings, name), getattr(new.settings, name))
     yield change_of(old, new, MAPPING_CHANGED, f"'{name}' {was}", name)
 
 
-def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _item(old: RouteVersion, new: RouteVersion) -> Changes:
     before, after = old.attributes, new.attributes
     if before is None or after is None:
         was, is_ = "the attributes of 'item'", "the whole message"
@@ -196,7 +196,7 @@ def _without_none(value: Any) -> Any:
     return {key: _without_none(each) for key, each in value.items() if each is not None}
 
 
-def _retyped_by_schema(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _retyped_by_schema(old: RouteVersion, new: RouteVersion) -> Changes:
     """Yield attributes whose mapping is the same, but whose values have another type by the schema."""
     for name in new.attributes or ():
         sentence = _other_type(old, new, name)
@@ -216,7 +216,7 @@ def _type_of(route: RouteVersion, name: str) -> str:
     return _WRITTEN_TYPES.get(possible[0], "") if len(possible) == 1 else ""
 
 
-def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _table(old: RouteVersion, new: RouteVersion) -> Changes:
     before, after = old.table, new.table
     if before.name != after.name:
         sentence = f"it writes to table '{after.name}', and no longer to '{before.name}'"
@@ -243,7 +243,7 @@ def _key_in_words(table: Table) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in table.key)
 
 
-def _indexes(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _indexes(old: RouteVersion, new: RouteVersion) -> Changes:
     before, after = old.table_settings.indexes, new.table_settings.indexes
     for name in {**before, **after}:
         what = f"index '{name}' of table '{new.settings.table}'"
@@ -277,7 +277,7 @@ def _index_in_words(index: spec.TableIndex | None) -> str:
     return f"({key}), with {_text(index.projection)}"
 
 
-def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _write(old: RouteVersion, new: RouteVersion) -> Changes:
     before, after = _write_settings(old), _write_settings(new)
     for name, was in _differing(before, after, before.__struct_fields__):
         yield change_of(old, new, OTHER_WRITE, f"'{name}' of 'write' {was}", "write", name)
@@ -289,7 +289,7 @@ def _write_settings(route: RouteVersion) -> spec.WriteSettings:
     return structs.replace(route.settings.write, once=once and once.table.name)
 
 
-def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _refused(old: RouteVersion, new: RouteVersion) -> Changes:
     queue, old_queue = new.queue, old.queue
     given = (
         ("on_invalid", old.settings.on_invalid, new.settings.on_invalid, new.path, old.path),
@@ -303,7 +303,7 @@ def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             yield ConfigChange(code, sentence, (*path, name), (*old_path, name), new.name)
 
 
-def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _queue_settings(old: RouteVersion, new: RouteVersion) -> Changes:
     codes = {"atomic": OTHER_WRITE, "redact": OTHER_REDACTION}
     for name, was in _differing(old.queue_settings, new.queue_settings, QUEUE_KEYS):
         code = codes.get(name, OTHER_SETTINGS)
@@ -312,13 +312,13 @@ def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChan
         yield ConfigChange(code, sentence, path, old_path, new.name)
 
 
-def _rate(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _rate(old: RouteVersion, new: RouteVersion) -> Changes:
     for name, was in _differing(old.table_settings, new.table_settings, RATE_KEYS):
         sentence = f"'{name}' of table '{new.settings.table}' {was}"
         yield _of_table(old, new, OTHER_SETTINGS, sentence, name)
 
 
-def _names(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+def _names(old: RouteVersion, new: RouteVersion) -> Changes:
     sentence = "the names of the config that its items, idempotency keys or plugins get are others"
     yield change_of(old, new, ATTRIBUTE_CHANGED, sentence, "item")
 
@@ -349,7 +349,7 @@ def _text(value: Any) -> str:
     return f"'{value}'" if isinstance(value, str) else to_json(_plain(value))
 
 
-_COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
+_COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Changes]] = {
     "queue": _queue,
     "plugins": _plugins,
     **{name: partial(_mapping, name) for name in PLAIN_KEYS},

@@ -1,12 +1,11 @@
 """Pairs of routes that a change makes lose data of one item."""
 
-from collections.abc import Iterator
 from itertools import chain
 
 from msgspec import structs
 
 from router.tools.change.change_codes import NEWLY_LOSING
-from router.tools.change.report import ConfigChange
+from router.tools.change.report import Changes
 from router.tools.change.routes import RoutePairs, change_of
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.analysis.table_sharing import sharing_routes
@@ -15,9 +14,7 @@ from router.tools.check.rule import Subject
 _ADVICE = "see RT626 of 'router check' for the edit"
 
 
-def new_meetings(
-    old: ConfigVersion, new: ConfigVersion, pairs: RoutePairs
-) -> Iterator[ConfigChange]:
+def new_meetings(old: ConfigVersion, new: ConfigVersion, pairs: RoutePairs) -> Changes:
     """Yield the pairs of routes that lose data of one item in the new version, and not in the old."""
     same = {after.name for before, after in pairs.both if before.parts == after.parts}
     shared = chain.from_iterable(sharing_routes(new.config).values())

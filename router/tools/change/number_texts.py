@@ -1,7 +1,5 @@
 """Texts of numbers that an earlier version of the router wrote in another form: a deployed version may be of one."""
 
-from collections.abc import Iterator
-
 from router.prover.expressions import tree_of
 from router.prover.inference import of_path, of_tree
 from router.prover.schema_prover import NO
@@ -9,7 +7,7 @@ from router.runtime.config import spec
 from router.runtime.program.expressions import Tree
 from router.runtime.program.precompiled import ONE_TEXT_OF_A_NUMBER
 from router.tools.change.change_codes import OTHER_NUMBER_TEXT
-from router.tools.change.report import ConfigChange
+from router.tools.change.report import Changes, ConfigChange
 from router.tools.change.routes import RoutePairs, RouteVersion, change_of
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.analysis.attributes import infer
@@ -23,9 +21,7 @@ _HOLDING = ("number", "array", "object")
 _ADVICE = "send again what must have the new text, if senders write numbers with trailing zeros"
 
 
-def other_number_texts(
-    old: ConfigVersion, new: ConfigVersion, pairs: RoutePairs
-) -> Iterator[ConfigChange]:
+def other_number_texts(old: ConfigVersion, new: ConfigVersion, pairs: RoutePairs) -> Changes:
     """Yield the attributes and keys that have the text of a number, if the old version wrote it as its sender did."""
     if old.revision >= ONE_TEXT_OF_A_NUMBER or new.revision < ONE_TEXT_OF_A_NUMBER:
         return

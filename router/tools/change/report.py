@@ -51,6 +51,9 @@ class ConfigChange(Struct, frozen=True):
         return structs.replace(self, **texts, example=_without(self.example, hidden))
 
 
+Changes = Iterator[ConfigChange]
+
+
 def _without(message: Any, hidden: SecretValues) -> Any:
     """Return a message without values that are hidden; a number with one becomes a text."""
     if message is UNSET or message is None:

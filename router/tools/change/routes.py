@@ -156,6 +156,10 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         return structs.replace(self.queue, routes=(*earlier, self.compiled), index=None)
 
 
+Routes = Mapping[str, RouteVersion]
+"""Routes by name."""
+
+
 def when_of(text: str | None) -> Condition:
     """Return the condition of a `when`, which may not be set."""
     return ALWAYS if text is None else condition_of(text)
@@ -331,7 +335,7 @@ class RoutePairs(Struct, frozen=True):
         return [(old, new) for old, new in self.both if old.parts != new.parts]
 
 
-def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> RoutePairs:
+def pair(old: Routes, new: Routes) -> RoutePairs:
     """Pair routes by name, and those whose name alone changed; the order is that of the new version."""
     gone = [route for name, route in old.items() if name not in new]
     come = [route for name, route in new.items() if name not in old]

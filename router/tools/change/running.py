@@ -31,6 +31,10 @@ WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""
 
 
+Entry = Mapping[str, Any]
+"""What differs if a recording is run, as it is reported."""
+
+
 class RouteResult(Struct, frozen=True):
     """What becomes of a message on one route: whether the route takes it, its outcome, items and requests."""
 
@@ -187,9 +191,7 @@ def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
         yield record.body if isinstance(sent.message, UnsetType) else sent.message, record
 
 
-def run_recording(
-    recording: Recording, config: Path, against: str | None
-) -> list[Mapping[str, Any]]:
+def run_recording(recording: Recording, config: Path, against: str | None) -> list[Entry]:
     """Return what differs if a recording is run: from its outcomes, or from the version `against`; raises UsageError.
 
     Each kind of difference has its first message, and the number of such messages.
@@ -207,7 +209,7 @@ def run_recording(
         return _versions(recording, old, new) if old else _outcomes(recording, new)
 
 
-def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any]]:
+def _outcomes(recording: Recording, new: ConfigVersion) -> list[Entry]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for recorded in recording.messages:
         now = outcome_of(new.program, recording.head.queue, recorded.message)
@@ -232,10 +234,8 @@ def _in_words(result: RecordedMessage) -> str:
     return " ".join(words)
 
 
-def _versions(
-    recording: Recording, old: ConfigVersion, new: ConfigVersion
-) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+def _versions(recording: Recording, old: ConfigVersion, new: ConfigVersion) -> list[Entry]:
+    found: list[Entry] = []
     queue = recording.head.queue
     pairs = pair(routes_of(old), routes_of(new))
     for before, after in pairs.both:

@@ -1,21 +1,19 @@
 """Versions that a change introduces on tables that hold items already: no stored item has them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import structs
 
 from router.runtime.config import spec
 from router.tools.change.change_codes import VERSION_NOT_STORED
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RoutePairs, RouteVersion, change_of
+from router.tools.change.report import Changes
+from router.tools.change.routes import RoutePairs, Routes, RouteVersion, change_of
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 
 _AGAIN = "send the current state of each item again before late messages can come"
 
 
-def unstored_versions(
-    old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion], pairs: RoutePairs
-) -> Iterator[ConfigChange]:
+def unstored_versions(old: Routes, new: Routes, pairs: RoutePairs) -> Changes:
     """Yield the versions that routes newly write with, and that items of earlier routes do not have."""
     before = {after.name: was for was, after in pairs.both}
     for route in new.values():
@@ -28,7 +26,7 @@ def unstored_versions(
 
 def _of_route(
     route: RouteVersion, was: RouteVersion | None, earlier: Sequence[RouteVersion]
-) -> Iterator[ConfigChange]:
+) -> Changes:
     table = route.table.name
     lacking = [each for each in earlier if not _stores(each, route)]
     effect = _effect(_writes(route), [_writes(each) for each in lacking])

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+Change = Callable[[ModuleType], None]
+"""Changes a module, or executes it."""
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _RECORD = "_cw_metric_alarm_record"
 _QUERY = {"Namespace": "MessageRouter", "MetricName": "query"}
@@ -38,13 +40,13 @@ def accept_metric_math(provisioners: Any) -> None:
     setattr(provisioners, _RECORD, record_of_first)
 
 
-def after_import(name: str, change: Callable[[ModuleType], None]) -> None:
+def after_import(name: str, change: Change) -> None:
     """Change a module once it is imported."""
     sys.meta_path.insert(0, _LaterFinder(name, change))
 
 
 class _LaterFinder(MetaPathFinder):
-    def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
+    def __init__(self, name: str, change: Change) -> None:
         self._name = name
         self._change = change
 
@@ -62,7 +64,7 @@ class _LaterFinder(MetaPathFinder):
             vars(spec.loader)["exec_module"] = self._changing(spec.loader.exec_module)
         return spec
 
-    def _changing(self, execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    def _changing(self, execute: Change) -> Change:
         def execute_and_change(module: ModuleType) -> None:
             execute(module)
             self._change(module)

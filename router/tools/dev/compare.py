@@ -129,7 +129,7 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
-    expected: Sequence[Mapping[str, Any]]
+    expected: Sequence[Item]
     whole = True
     if test.items is not None:
         expected = test.items
@@ -150,8 +150,8 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
 
 
 def compare_item(
-    expected: Mapping[str, Any],
-    item: Mapping[str, Any],
+    expected: Item,
+    item: Item,
     whole: bool,
 ) -> list[Difference]:
     """Return the attributes that differ; those that are not expected count only for a `whole` item."""

@@ -74,6 +74,10 @@ class Node(Struct, frozen=True):
     """The tables that several routes share, if it stands for a table or several."""
 
 
+GroupOf = Callable[[Node], str]
+"""Returns the file of a node, or what else it can be grouped by."""
+
+
 class Edge(Struct, frozen=True):
     """A connection of two nodes."""
 
@@ -210,12 +214,12 @@ def _around(graph: Graph, matched: set[str]) -> Graph:
     )
 
 
-def file_finder(findings: Findings) -> Callable[[Node], str]:
+def file_finder(findings: Findings) -> GroupOf:
     """Return a function that returns the file in which a node of a config is defined."""
     return lambda node: findings.locate((_SECTIONS[node.kind], node.name)).file
 
 
-def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
+def group(graph: Graph, by: GroupBy, file_of: GroupOf) -> Graph:
     """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of
     one first word.
 
@@ -228,7 +232,7 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
 def open_group(
     graph: Graph,
     by: GroupBy,
-    file_of: Callable[[Node], str],
+    file_of: GroupOf,
     id_: str,
 ) -> Graph:
     """Return what one node of `group` stands for, and what that is connected to."""
@@ -240,7 +244,7 @@ def open_group(
     return _around(graph, matched)
 
 
-def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Mapping[str, str]:
+def _groups_of(graph: Graph, by: GroupBy, file_of: GroupOf) -> Mapping[str, str]:
     """Return the group of each node by its id; nothing if they are not grouped."""
     is_automatic = by == "auto"
     if by == "none" or (is_automatic and graph.count("route") <= MAX_ROUTES):

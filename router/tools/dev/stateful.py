@@ -26,7 +26,7 @@ class StoredTable:
         """Its name in AWS."""
         return self._tables[self._name].name
 
-    def by_identity(self, items: Iterable[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
+    def by_identity(self, items: Iterable[Item]) -> dict[Identity, Item]:
         """Return items of a test, or stored ones, by what identifies them."""
         return {self._types.identify(self._name, item): item for item in items}
 
@@ -50,7 +50,7 @@ class StoredTable:
 
 def expected_items(
     table: tuple[dict[str, Any], ...] | spec.StoredItems,
-) -> tuple[Sequence[Mapping[str, Any]], bool]:
+) -> tuple[Sequence[Item], bool]:
     """Return the items that a test expects in its table, and whether they are all, with all their
     attributes.
     """
@@ -61,8 +61,8 @@ def expected_items(
 
 def _compare(
     identity: Identity,
-    expected: Mapping[str, Any],
-    found: Mapping[str, Any] | None,
+    expected: Item,
+    found: Item | None,
     whole: bool,
 ) -> list[Difference]:
     subject = _subject(identity)
@@ -83,7 +83,7 @@ def tables_of(program: Program) -> dict[str, Table]:
 
 def given_tables(
     program: Program,
-    given: Mapping[str, Sequence[Mapping[str, Any]]],
+    given: Mapping[str, Sequence[Item]],
 ) -> MemoryTables:
     """Return tables in memory that hold the items that a test gives, by table."""
     tables, by_name = MemoryTables.of(program), tables_of(program)

@@ -24,6 +24,8 @@ _OF_OUTCOME = ("outcome", "code", "reason")
 _EXPECTATIONS = (*_OF_ITEMS, *_OF_OUTCOME, "write")
 _MAX_DIGITS = 38
 """Of a number in DynamoDB."""
+Written = Mapping[str, Any]
+"""A test, or one of its messages, as it is in the file."""
 NewValues = dict[str, Any]
 """The new values of the keys of a test; `DELETE` for one that is removed."""
 
@@ -40,7 +42,7 @@ class KeyChange(Struct, frozen=True):
 
 def changes_of(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     observed: Observed,
     table: StoredTable,
     outcomes: bool = False,
@@ -68,7 +70,7 @@ def changes_of(
 
 def _of_outcome(
     message: spec.ReceivedMessage,
-    written: Mapping[str, Any],
+    written: Written,
     outcome: Outcome,
     outcomes: bool,
     subject: str = "its outcome",
@@ -89,7 +91,7 @@ def _of_outcome(
     return found
 
 
-def _of_other_outcome(outcome: Outcome, written: Mapping[str, Any]) -> NewValues:
+def _of_other_outcome(outcome: Outcome, written: Written) -> NewValues:
     """Return the new outcome; expectations that make no sense with it are removed."""
     if outcome.kind == "written":
         # It is the default.
@@ -103,7 +105,7 @@ def _of_other_outcome(outcome: Outcome, written: Mapping[str, Any]) -> NewValues
 
 def _of_messages(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     observed: Observed,
     outcomes: bool,
 ) -> NewValues:
@@ -121,14 +123,14 @@ def _of_messages(
     return {} if new == written["messages"] else {"messages": new}
 
 
-def _changed(written: Mapping[str, Any], new: NewValues) -> dict[str, Any]:
+def _changed(written: Written, new: NewValues) -> dict[str, Any]:
     """Return a map with new values, without the keys that are removed."""
     return {key: value for key, value in {**written, **new}.items() if value is not DELETE}
 
 
 def _of_table(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     stored: Sequence[Item],
     table: StoredTable,
     *,
@@ -156,8 +158,8 @@ def _of_table(
 
 def _new_items(
     written: Sequence[Any],
-    expected: Mapping[Identity, Mapping[str, Any]],
-    found: Mapping[Identity, Mapping[str, Any]],
+    expected: Mapping[Identity, Item],
+    found: Mapping[Identity, Item],
     whole: bool,
 ) -> list[Any]:
     """Return the new items of a table in the order of the file; further ones follow if they must be
@@ -173,11 +175,11 @@ def _new_items(
     return new
 
 
-def _only(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def _only(item: Item, names: Iterable[str]) -> Item:
     return {name: item[name] for name in names if name in item}
 
 
-def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> NewValues:
+def _of_nothing(test: spec.Test, written: Written, outcomes: bool) -> NewValues:
     """Return the changes of a test whose message other routes write, and its own does not."""
     if not outcomes:
         if test.outcome != "written" or not says_of_items(test):
@@ -194,7 +196,7 @@ def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> 
     return found
 
 
-def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> NewValues:
+def _of_items(test: spec.Test, written: Written, observed: Observed) -> NewValues:
     """Return the new items and the new request of a test, if they differ."""
     found: NewValues = {}
     items = list(observed.items)
@@ -318,7 +320,7 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
 def _changes(
     suite: Suite,
     verdict: Verdict,
-    written: Mapping[str, Any],
+    written: Written,
     outcomes: bool,
 ) -> list[KeyChange]:
     if verdict.observed is None:

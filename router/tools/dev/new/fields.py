@@ -16,7 +16,8 @@ from router.tools.dev.new.inference import TIME, common_format
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
-Messages = Sequence[Mapping[str, Any]]
+Message = Mapping[str, Any]
+Messages = Sequence[Message]
 Values = Sequence[Any]
 
 MAX_DEPTH = 3
@@ -127,7 +128,7 @@ def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
     return list(paths)
 
 
-def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Names]:
+def _leaves(value: Message, above: Names, depth: int) -> Iterator[Names]:
     for name, part in value.items():
         path = (*above, name)
         if isinstance(part, dict) and len(path) < depth:

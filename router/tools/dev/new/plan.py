@@ -23,7 +23,7 @@ from router.tools.dev.new.fields import (
     find_reading_time,
     rank_keys,
 )
-from router.tools.dev.new.inference import Steps, infer_schema
+from router.tools.dev.new.inference import NewKeywords, Schema, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.members import find_members
 from router.tools.dev.new.placeholders import hide_redacted
@@ -47,7 +47,7 @@ class NewRoute(Struct, frozen=True):
     name: str
     settings: Settings
     """Its settings but for `schema` and `tests`."""
-    schema: Settings
+    schema: Schema
     shape: Shape
     """The samples that it was made from."""
     key: Mapping[str, Names]
@@ -301,18 +301,18 @@ def _settings_of(mapped: Mapped, wanted: Wanted, planned: TablePlan, when: str) 
     return settings
 
 
-def _keywords_of(mapped: Mapped, planned: TablePlan) -> dict[Steps, Mapping[str, Any]]:
+def _keywords_of(mapped: Mapped, planned: TablePlan) -> NewKeywords:
     """Return what the schema of a route needs beside what its messages show."""
     bounds = {} if mapped.for_each else _bounds_of_key(mapped, planned.table.name)
     own = {path: {**bounds.get(path, {}), **found} for path, found in mapped.keywords.items()}
     return {**bounds, **own}
 
 
-def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:
+def _bounds_of_key(mapped: Mapped, table: str) -> NewKeywords:
     """Return the keywords for the text of key attributes: DynamoDB accepts no empty key, and bounds
     its length.
     """
-    bounds: dict[Steps, Mapping[str, Any]] = {}
+    bounds: NewKeywords = {}
     key = mapped.key
     for (attribute, path), longest in zip(key.paths.items(), MAX_KEY_CHARACTERS, strict=False):
         if not path:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 from typing import Any
 
 from router.tools.dev.new.fields import Messages, Names, values_at
+from router.tools.dev.new.inference import NewKeywords
 from router.tools.dev.new.mapping import (
     Mapped,
     TableKey,
@@ -86,7 +87,7 @@ def map_s3_events(messages: Messages) -> Mapped:
     members = [name for name in names_in(messages) if name]
     item = {name: path_expression(path) for name, path in key.items()}
     item |= {name: path_expression([name]) for name in members}
-    keywords: dict[tuple[str | None, ...], Any] = {
+    keywords: NewKeywords = {
         key["bucket_name"]: {"minLength": 1, "maxLength": _MAX_BUCKET},
         key["object_key"]: {"minLength": 1, "maxLength": _MAX_KEY},
     }

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from router.tools.dev.new.fields import (
     MAX_DEPTH,
+    Message,
     Messages,
     Names,
     keys_of,
@@ -47,7 +48,7 @@ Presence = frozenset[Names]
 class Shape(Struct, frozen=True):
     """Messages of one shape."""
 
-    messages: tuple[Mapping[str, Any], ...]
+    messages: tuple[Message, ...]
     value: str = ""
     """The value of the discriminator, or the member that tells it apart; "" if there is only one shape."""
     label: str = ""
@@ -201,7 +202,7 @@ def _decides(groups: Mapping[str, list[Presence]], path: Names) -> bool:
     return True
 
 
-def _presence(message: Mapping[str, Any], nulls: set[Names]) -> Presence:
+def _presence(message: Message, nulls: set[Names]) -> Presence:
     """Return the paths of all values in a message, but for those in an object that is null in
     another: it is there all the same.
     """

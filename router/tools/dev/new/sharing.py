@@ -3,13 +3,13 @@ none erases what another stored, in whatever order they are received.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from router.tools.dev.new.fields import Names, snake_case, values_at
-from router.tools.dev.new.inference import Keywords, Steps
+from router.tools.dev.new.fields import Message, Names, snake_case, values_at
+from router.tools.dev.new.inference import Keywords, NewKeywords
 from router.tools.dev.new.mapping import (
     Mapped,
     TableKey,
@@ -57,7 +57,7 @@ class Group(Struct, frozen=True):
     """Attributes that other routes of the table set."""
 
     @property
-    def messages(self) -> list[Mapping[str, Any]]:
+    def messages(self) -> list[Message]:
         """The messages of all types."""
         return [message for shape in self.shapes for message in shape.messages]
 
@@ -215,7 +215,7 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
     item = group.key.item
-    keywords: dict[Steps, Mapping[str, Any]] = {**version.needs}
+    keywords: NewKeywords = {**version.needs}
     if group.discriminator:
         discriminator = attribute_name(group.discriminator, taken)
         taken.add(discriminator)
@@ -227,7 +227,7 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     return Mapped(group.key, "update", item, ordering, keywords)
 
 
-def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) -> dict[str, Any]:
+def project(message: Message, group: Group, members: Sequence[str]) -> dict[str, Any]:
     """Return what a message has for the route of common members: these, its type, its key and its
     version.
     """
