@@ -207,7 +207,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     }
 
 
-_WITH_A_PART = (
+_NOT_PLAIN = (
     "queue",
     "table",
     "when",
@@ -218,10 +218,13 @@ _WITH_A_PART = (
     "merge",
     "write",
     "on_invalid",
+    # These have no effect.
+    "tests",
+    "owner",
+    "description",
+    "tags",
 )
-"""The keys of a route that parts name, or that are a part of one."""
-_WITHOUT_EFFECT = ("tests", "owner", "description", "tags")
-_NOT_PLAIN = (*_WITH_A_PART, *_WITHOUT_EFFECT)
+"""The keys of a route that parts name, or that are a part of one, and those without effect."""
 PLAIN_KEYS = tuple(name for name in spec.RouteSettings.__struct_fields__ if name not in _NOT_PLAIN)
 """All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 QUEUE_KEYS = ("atomic", "retry", "outlast", "redact")
@@ -272,7 +275,11 @@ def names_written(route: RouteVersion) -> dict[str, str]:
     return {name: names[name] for name in ("route", "queue") if name in read}
 
 
-def _pipeline(route: RouteVersion) -> list[tuple[str, str]]:
+Hashes = list[tuple[str, str]]
+"""Plugins or files, each with the hash of its content."""
+
+
+def _pipeline(route: RouteVersion) -> Hashes:
     """Return the plugins whose hooks run for a route, each with the hash of its file."""
     plugins, names = route.version.program.plugins, route.settings.plugins
     if names is None:
@@ -282,24 +289,24 @@ def _pipeline(route: RouteVersion) -> list[tuple[str, str]]:
     return [(name, hashes[name]) for name in names if name in hooked]
 
 
-def _transform_plugins(route: RouteVersion) -> list[tuple[str, str]]:
+def _transform_plugins(route: RouteVersion) -> Hashes:
     """Return all plugins, with their hashes, if a transform of the route is not built in: any may register it."""
     steps = [step for each in (route.attributes or {}).values() for step in each.transform]
     return _all_plugins(route) if set[str]().union(*steps) - TRANSFORMS.keys() else []
 
 
-def _envelope_plugins(route: RouteVersion) -> list[tuple[str, str]]:
+def _envelope_plugins(route: RouteVersion) -> Hashes:
     if ENVELOPES.keys() >= set(route.queue_settings.envelope):
         return []
     plugins = _all_plugins(route)
     return [*plugins, *_files_beside(route, plugins)]
 
 
-def _all_plugins(route: RouteVersion) -> list[tuple[str, str]]:
+def _all_plugins(route: RouteVersion) -> Hashes:
     return sorted(route.version.plugin_hashes.items())
 
 
-def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def _files_beside(route: RouteVersion, plugins: Hashes) -> Hashes:
     """Return the other files that these plugins may read or import, with their hashes: a package has them, too."""
     if not plugins:
         return []

@@ -129,26 +129,28 @@ def differences(
 
     With `taking`, it is one too that one version takes a message and the other does not; else that is left to verdicts.
     """
-    found: dict[tuple[str, str], ItemDifference] = {}
+    found: dict[str, ItemDifference] = {}
     for message, record in records:
-        before, after = run(old, record), run(new, record)
-        for attribute, what, was, is_ in _compare(before, after, taking):
-            found.setdefault((attribute, what), ItemDifference(attribute, what, message, was, is_))
+        for each in _compare(message, run(old, record), run(new, record), taking):
+            found.setdefault(each.in_words, each)
     return list(found.values())
 
 
 def _compare(
-    old: RouteResult, new: RouteResult, taking: bool
-) -> Iterator[tuple[str, str, str, str]]:
+    message: Any, old: RouteResult, new: RouteResult, taking: bool
+) -> Iterator[ItemDifference]:
     if not (old.taken and new.taken):
-        before, after = old.describe(), new.describe()
-        if old.taken != new.taken and taking:
-            yield "", "no longer taken" if old.taken else "newly taken", before, after
-        elif old.taken == new.taken and old.outcome.kind != new.outcome.kind:
-            yield "", f"{old.outcome.kind} → {new.outcome.kind}", before, after
+        what = ""
+        if old.taken != new.taken:
+            if taking:
+                what = "no longer taken" if old.taken else "newly taken"
+        elif old.outcome.kind != new.outcome.kind:
+            what = f"{old.outcome.kind} → {new.outcome.kind}"
+        if what:
+            yield ItemDifference("", what, message, old.describe(), new.describe())
         return
     if len(old.items) != len(new.items):
-        yield "", "number of items", _items(old), _items(new)
+        yield ItemDifference("", "number of items", message, _items(old), _items(new))
         return
     same = True
     for was, is_ in zip(old.items, new.items, strict=True):
@@ -156,9 +158,11 @@ def _compare(
             kind = _kind_of_difference(was, is_, name)
             if kind:
                 same = False
-                yield name, kind, cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
+                before, after = cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
+                yield ItemDifference(name, kind, message, before, after)
     if same and old.requests != new.requests:
-        yield "", "request", "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+        before, after = "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+        yield ItemDifference("", "request", message, before, after)
 
 
 def _kind_of_difference(before: Item, after: Item, name: str) -> str:

@@ -108,6 +108,11 @@ def snake_case(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").lower()
 
 
+def last_name(path: Names) -> str:
+    """Return the name of what is at a path, in lower case with underscores."""
+    return snake_case(path[-1])
+
+
 def values_at(messages: Messages, path: Names) -> list[Any]:
     """Return the value at a path of each message; None where there is none."""
     return [*map(look_up(path), messages)]
@@ -151,7 +156,7 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
     values = values_at(messages, path)
-    if is_version(path) or _NO_ID.search(snake_case(path[-1])):
+    if is_version(path) or _NO_ID.search(last_name(path)):
         return None
     if _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
@@ -217,7 +222,7 @@ def _reason_of_count(distinct: int, count: int) -> str:
 
 def _are_like_ids(path: Names, values: Values) -> bool:
     """Return whether the values of a field look like those of an id: short words with digits."""
-    if len(path) > 1 or _OF_MANY.search(snake_case(path[-1])) or is_type_name(path):
+    if len(path) > 1 or _OF_MANY.search(last_name(path)) or is_type_name(path):
         return False
     if not all(isinstance(value, str) and _LIKE_ID.fullmatch(value) for value in values):
         return False
@@ -231,11 +236,11 @@ def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | N
     The key must be named like that of a sensor, and repeat, and something must be measured. The
     times may be the same for two readings: their types then differ.
     """
-    if key.unique or not _SENSOR.search(snake_case(key.path[-1])):
+    if key.unique or not _SENSOR.search(last_name(key.path)):
         return None
     for path in paths_of(messages, 1):
         values = values_at(messages, path)
-        if path == key.path or not _TAKEN_AT.fullmatch(snake_case(path[-1])):
+        if path == key.path or not _TAKEN_AT.fullmatch(last_name(path)):
             continue
         if _are_sortable_times(values) and _measures(messages, {path, key.path}):
             reason = (
@@ -267,19 +272,19 @@ def _measures(messages: Messages, others: set[Names]) -> bool:
 
 def is_type_name(path: Names) -> bool:
     """Return whether a field is named like the type of a message or its state."""
-    return _TYPE_NAME.search(snake_case(path[-1])) is not None
+    return _TYPE_NAME.search(last_name(path)) is not None
 
 
 def is_id_of_message(path: Names) -> bool:
     """Return whether a field is named like the id of a message, and not of a thing."""
     if len(path) > 1 and snake_case(path[-2]) not in _MESSAGES:
         return False
-    return _OF_MESSAGE.fullmatch(snake_case(path[-1])) is not None
+    return _OF_MESSAGE.fullmatch(last_name(path)) is not None
 
 
 def _score_name(path: Names, entity: str) -> tuple[float, str]:
     """Return how much a name is that of an id, and why."""
-    name = snake_case(path[-1])
+    name = last_name(path)
     parent = snake_case(path[-2]) if len(path) > 1 else ""
     words = _words(entity)
     about, _, kind = name.rpartition("_")
@@ -369,7 +374,7 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
 
 def is_version(path: Names) -> bool:
     """Return whether a field is named like a version or the time of a message."""
-    return _VERSION.match(snake_case(path[-1])) is not None
+    return _VERSION.match(last_name(path)) is not None
 
 
 def are_times(values: Values) -> bool:

@@ -14,6 +14,7 @@ from router.tools.dev.new.fields import (
     Messages,
     Names,
     keys_of,
+    last_name,
     paths_of,
     slug,
     snake_case,
@@ -144,7 +145,7 @@ def _score(
 
 def _is_type(path: Names, values: Sequence[str]) -> bool:
     """Return whether the name of a field and its values are those of a type."""
-    if not _TYPE_NAME.fullmatch(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+    if not _TYPE_NAME.fullmatch(last_name(path)) or not all(map(_TYPE.fullmatch, values)):
         return False
     if any(snake_case(name) not in _AROUND for name in path[:-1]):
         return False
@@ -157,7 +158,7 @@ def _is_state(path: Names, groups: Mapping[str, list[Presence]]) -> bool:
 
     A thing that has more in a later state than in an earlier one is of one shape.
     """
-    if snake_case(path[-1]) not in _STATES or len(path) > 1:
+    if last_name(path) not in _STATES or len(path) > 1:
         return False
     if not all(map(_TYPE.fullmatch, groups)):
         return False

@@ -17,9 +17,9 @@ from router.tools.dev.new.fields import (
     how_many_lack,
     is_version,
     keys_of,
+    last_name,
     paths_of,
     pattern_of_times,
-    snake_case,
     values_at,
 )
 from router.tools.dev.new.inference import TIME, Keywords
@@ -81,7 +81,7 @@ def find_version(
         if _differs(messages, key, values) and not _is_of_thing(every, key, path):
             return _version_field(path, values, "in each sample, and named like a version")
     for path in sorted(paths, key=len):
-        if not _TIME_OF_MESSAGE.search(snake_case(path[-1])):
+        if not _TIME_OF_MESSAGE.search(last_name(path)):
             continue
         values = values_at(messages, path)
         if _are_of_a_format(values) and _orders(messages, key, values):
@@ -125,12 +125,12 @@ def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
     if len(set(values)) > 1:
         return False
     is_one = all(message == messages[0] for message in messages)
-    return not is_one or snake_case(path[-1]) in _OF_A_FORMAT
+    return not is_one or last_name(path) in _OF_A_FORMAT
 
 
 def _rank_version(path: Names) -> tuple[int, bool]:
     """Order versions: the outermost first, and of those, counters before times."""
-    is_counter = snake_case(path[-1]).startswith(_COUNTERS)
+    is_counter = last_name(path).startswith(_COUNTERS)
     return len(path), not is_counter
 
 
