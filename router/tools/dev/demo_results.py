@@ -77,10 +77,10 @@ class SampleResult(Struct, frozen=True):
 class DemoResult(Struct, frozen=True):
     """The result of a demo."""
 
-    results: tuple[SampleResult, ...]
+    results: Sequence[SampleResult]
     tables: Mapping[str, list[Item]]
     """The items of each table, by its name in AWS."""
-    dead_letters: tuple[DeadLetter, ...]
+    dead_letters: Sequence[DeadLetter]
 
 
 class DemoState(Struct, frozen=True):
@@ -93,14 +93,14 @@ class DemoState(Struct, frozen=True):
     """The queues with messages that the log has no line about, and does not count as written."""
     tables: Mapping[str, list[Item]]
     """The items of each table, by its name in AWS."""
-    dead_letters: tuple[DeadLetter, ...]
+    dead_letters: Sequence[DeadLetter]
     dead_letter_queues: Mapping[str, str]
     """The dead-letter queue of each queue. One that a route reads is left out."""
 
 
-def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> tuple[DeadLetter, ...]:
+def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> Sequence[DeadLetter]:
     """Read and delete all messages of queues, which are named as in AWS."""
-    return tuple(dead_letter for queue in queues for dead_letter in _read_queue(client, queue))
+    return [letter for queue in queues for letter in _read_queue(client, queue)]
 
 
 def _read_queue(client: "SQSClient", queue: str) -> Iterator[DeadLetter]:
@@ -133,8 +133,8 @@ def evaluate(
     that are known.
     """
     samples = tuple(sent.values())
-    results = tuple(result_of(id_, sample, state, samples) for id_, sample in sent.items())
-    return DemoResult((*results, *others), state.tables, state.dead_letters)
+    results = [result_of(id_, sample, state, samples) for id_, sample in sent.items()]
+    return DemoResult([*results, *others], state.tables, state.dead_letters)
 
 
 def find_unseen(sent: Mapping[str, Sample], log: MessageLog) -> set[str]:

@@ -64,9 +64,9 @@ class Explanation(Struct, frozen=True):
 
     queue: str
     outcome: Outcome
-    stages: tuple[Stage, ...]
+    stages: Sequence[Stage]
     conditions: tuple[RouteCondition, ...]
-    requests: tuple[dict[str, Any], ...] = ()
+    requests: Sequence[dict[str, Any]] = ()
     failed_at: str = ""
     """The stage that failed, "" if the message is written."""
     faults: tuple[Violation, ...] = ()
@@ -74,7 +74,7 @@ class Explanation(Struct, frozen=True):
     """What becomes of it after other messages, if there are any."""
     traceback: str = ""
     """What a plugin raised, with its lines in it; "" if none raised anything."""
-    indexes: tuple[IndexedWrite, ...] = ()
+    indexes: Sequence[IndexedWrite] = ()
     """What becomes of its items in the indexes of their tables."""
 
     @property
@@ -155,7 +155,7 @@ def explain(
     planned = plan(compiled, record, watching(raised, trace))
     outcome = planned.outcome or WRITTEN
     failed_at = _failed_at(compiled, stages, outcome)
-    indexes = tuple(indexes_of(program, planned.writes))
+    indexes = [*indexes_of(program, planned.writes)]
     refused = next((each for each in indexes if each.refused), None)
     if refused and outcome.kind == "written":
         reason = f"table '{refused.table}' refuses the item for its index '{refused.index}': {refused.why}"
@@ -169,9 +169,9 @@ def explain(
     return Explanation(
         queue=queue,
         outcome=outcome,
-        stages=tuple(stages),
+        stages=stages,
         conditions=tuple(conditions),
-        requests=tuple(show_requests(planned.writes, compiled.atomic)),
+        requests=show_requests(planned.writes, compiled.atomic),
         failed_at=failed_at,
         faults=tuple(_faults(loaded, stages)),
         stored=stored,

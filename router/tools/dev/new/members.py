@@ -19,7 +19,7 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     There is one group unless a later message of a key erases members of an earlier one, and these
     are many of all.
     """
-    whole = Shapes((Shape(tuple(messages)),))
+    whole = Shapes([Shape(messages)])
     erased = erased_members(messages, key) if key else set[str]()
     if len(erased) <= _MAX_OPTIONAL * len(names_in(messages)):
         return whole
@@ -31,12 +31,12 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     labels = labels_of([*marks, other])
     shapes = []
     for name in marks:
-        group = tuple(each for each in messages if _has(each, name))
+        group = [each for each in messages if _has(each, name)]
         shapes.append(Shape(group, name, labels[name], having=name))
     others = [each for each in messages if not _has_any(each, marks)]
     if others:
-        shapes.append(Shape(tuple(others), other, labels[other], lacking=tuple(marks)))
-    return Shapes(tuple(shapes))
+        shapes.append(Shape(others, other, labels[other], lacking=marks))
+    return Shapes(shapes)
 
 
 def erased_members(messages: Messages, key: Sequence[Names]) -> set[str]:

@@ -63,9 +63,9 @@ class Plan(Struct, frozen=True):
 
     queue: Mapping[str, Settings]
     """The queue by its name; empty if the config has it."""
-    tables: tuple[NewTable, ...]
+    tables: Sequence[NewTable]
     """Those that the config does not have."""
-    routes: tuple[NewRoute, ...]
+    routes: Sequence[NewRoute]
     notes: tuple[str, ...] = ()
 
 
@@ -102,7 +102,7 @@ def plan_routes(
     _refuse_known([route.name for route in routes], config)
     _refuse_meeting(routes, config)
     notes = [*samples.notes, *_note_unmatched(shapes, routes)]
-    return Plan(added, tuple(tables), tuple(routes), tuple(notes))
+    return Plan(added, tables, routes, tuple(notes))
 
 
 def _note_unmatched(shapes: Shapes, routes: Sequence[NewRoute]) -> Iterator[str]:
@@ -159,12 +159,10 @@ def _plan_queue(samples: SampleSet, wanted: Wanted) -> Settings:
 # Shapes
 
 
-def _find_shapes(
-    messages: tuple[dict[str, Any], ...], wanted: Wanted, config: spec.Config
-) -> Shapes:
+def _find_shapes(messages: Messages, wanted: Wanted, config: spec.Config) -> Shapes:
     if are_s3_notifications(messages) or are_s3_events(messages):
         # They have one shape: their kinds differ by optional members only.
-        return Shapes((Shape(messages),))
+        return Shapes([Shape(messages)])
     shapes = find_shapes(messages)
     if shapes.discriminator:
         return shapes
@@ -219,7 +217,7 @@ def _group_by_table(
     messages: Messages,
     wanted: Wanted,
     config: spec.Config,
-) -> dict[str, tuple[Shape, ...]]:
+) -> dict[str, Sequence[Shape]]:
     """Return the shapes of each table, by its name.
 
     Shapes share a table if its key is given, if it exists, if a field that is named like an id can
@@ -263,7 +261,7 @@ def _plan_routes(
     if planned.common:
         when = _is_one_of(discriminator, shapes) if discriminator else ""
         settings = _settings_of(planned.common, wanted, planned, when)
-        every = Shape(tuple(message for shape in shapes for message in shape.messages))
+        every = Shape([message for shape in shapes for message in shape.messages])
         schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
         name = f"{wanted.name}-{COMMON}"
         key = planned.common.key.paths

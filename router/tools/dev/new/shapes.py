@@ -49,21 +49,21 @@ Presence = frozenset[Names]
 class Shape(Struct, frozen=True):
     """Messages of one shape."""
 
-    messages: tuple[Message, ...]
+    messages: Messages
     value: str = ""
     """The value of the discriminator, or the member that tells it apart; "" if there is only one shape."""
     label: str = ""
     """The value as a part of a name in the config; no two shapes have the same."""
     having: str = ""
     """The member that no message of another shape has, where no field has the type."""
-    lacking: tuple[str, ...] = ()
+    lacking: Sequence[str] = ()
     """The members of the other shapes, if it has none of its own."""
 
 
 class Shapes(Struct, frozen=True):
     """The shapes of messages."""
 
-    shapes: tuple[Shape, ...]
+    shapes: Sequence[Shape]
     discriminator: Names = ()
     """The path of the field that tells them apart; () if there is only one shape."""
 
@@ -84,7 +84,7 @@ def find_shapes(messages: Messages) -> Shapes:
         if score > best_score:
             best_score, discriminator = score, path
     if not discriminator:
-        return Shapes((Shape(tuple(messages)),))
+        return Shapes([Shape(messages)])
     return _grouped(messages, discriminator)
 
 
@@ -99,14 +99,14 @@ def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
                 continue
             if len(set(zip(keys, values, strict=True))) == len(keys):
                 return _grouped(messages, path)
-    return Shapes((Shape(tuple(messages)),))
+    return Shapes([Shape(messages)])
 
 
 def _grouped(messages: Messages, discriminator: Names) -> Shapes:
     groups = _group(messages, values_at(messages, discriminator))
     labels = labels_of(list(groups))
-    shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]
-    return Shapes(tuple(shapes), discriminator)
+    shapes = [Shape(group, value, labels[value]) for value, group in groups.items()]
+    return Shapes(shapes, discriminator)
 
 
 def labels_of(values: Sequence[str]) -> dict[str, str]:

@@ -31,25 +31,25 @@ _ALIKE = 0.75
 class Shared(Struct, frozen=True):
     """The mappings of messages that write one item."""
 
-    types: tuple[Mapped, ...]
+    types: Sequence[Mapped]
     """Of each type, in the order of the shapes."""
     common: Mapped | None
     """Of the members that several types have, for a route of their own; None if it has none."""
-    members: tuple[str, ...]
+    members: Sequence[str]
     """Those members."""
-    repeated: tuple[str, ...]
+    repeated: Sequence[str]
     """Members of several types that each type stores under a name of its own."""
 
 
 class Group(Struct, frozen=True):
     """Messages of several types for one key."""
 
-    shapes: tuple[Shape, ...]
-    prefixes: tuple[str, ...]
+    shapes: Sequence[Shape]
+    prefixes: Sequence[str]
     """What the names of attributes begin with that only one type sets, for each shape."""
     discriminator: Names
     key: TableKey
-    versions: tuple[VersionField | None, ...]
+    versions: Sequence[VersionField | None]
     """What orders the messages of each type."""
     common_version: VersionField | None
     """What orders the messages of all types, if they can have a route for what they all have."""
@@ -95,7 +95,7 @@ def share(group: Group) -> Shared:
         types.append(_map_type(group, shape, version, names, left_out, mapped is None))
     aside = [*_paths_aside(group, group.common_version), *_paths_of(group.versions)]
     shown = [name for name in own if (name,) not in aside]
-    return Shared(tuple(types), mapped, tuple(common), tuple(shown))
+    return Shared(types, mapped, common, shown)
 
 
 def _paths_of(versions: Sequence[VersionField | None]) -> list[Names]:

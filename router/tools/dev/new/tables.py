@@ -64,7 +64,7 @@ class NewTable(Struct, frozen=True):
     name: str
     key: Mapping[str, str]
     """The type of each key attribute."""
-    candidates: tuple[KeyCandidate, ...]
+    candidates: Sequence[KeyCandidate]
     """The fields from which the key was chosen; () if it was given."""
     notes: tuple[str, ...]
     """Why it has this key, and how its items are written."""
@@ -74,16 +74,16 @@ class TablePlan(Struct, frozen=True):
     """A table, and how messages are written to it."""
 
     table: NewTable
-    types: tuple[Mapped, ...]
+    types: Sequence[Mapped]
     """Of each shape, in their order."""
     common: Mapped | None = None
     """Of a route for the members that several shapes have, if there is one."""
-    common_messages: tuple[dict[str, Any], ...] = ()
+    common_messages: Messages = ()
     """What the messages have for that route; of no use if there is none."""
 
 
 def plan_table(
-    shapes: tuple[Shape, ...],
+    shapes: Sequence[Shape],
     discriminator: Names,
     name: str,
     wanted: Wanted,
@@ -122,7 +122,7 @@ class _Planner:
 
     def __init__(
         self,
-        shapes: tuple[Shape, ...],
+        shapes: Sequence[Shape],
         discriminator: Names,
         name: str,
         wanted: Wanted,
@@ -160,17 +160,17 @@ class _Planner:
             shared, group = self._share(key, versions)
             table = self._table(candidates, key)
             messages = [project(each, group, shared.members) for each in self._messages]
-            return TablePlan(table, shared.types, shared.common, tuple(messages))
+            return TablePlan(table, shared.types, shared.common, messages)
         types = []
         for shape, version in zip(self._shapes, versions, strict=True):
             chosen = mode or ("newest" if version else "put")
             types.append(map_whole(shape.messages, key, version, chosen))
         self._note_order(fields, versions, types)
         self._note_erased(key, mode)
-        return TablePlan(self._table(candidates, key), tuple(types))
+        return TablePlan(self._table(candidates, key), types)
 
     def _table(self, candidates: Sequence[KeyCandidate], key: TableKey) -> NewTable:
-        return NewTable(self._name, key.types, tuple(candidates), tuple(self._notes))
+        return NewTable(self._name, key.types, candidates, tuple(self._notes))
 
     # The key
 
@@ -258,10 +258,10 @@ class _Planner:
             names = [shape.value for shape in self._shapes]
         group = Group(
             self._shapes,
-            tuple(prefixes_of(names)),
+            prefixes_of(names),
             self._discriminator,
             key,
-            tuple(own or common for own in versions),
+            [own or common for own in versions],
             common,
             self._taken,
         )
