@@ -125,10 +125,10 @@ def _other_char(char: str, draw: Draw) -> str:
 
 def _other_digits(text: str, draw: Draw) -> str:
     """Return other digits; the first of them is no zero, as most patterns and notations demand."""
-    return _other(digits[1:], text[0], draw) + _other_fraction(text[1:], draw)
+    return _other(digits[1:], text[0], draw) + _any_other_digits(text[1:], draw)
 
 
-def _other_fraction(text: str, draw: Draw) -> str:
+def _any_other_digits(text: str, draw: Draw) -> str:
     return "".join(_other(digits, char, draw) for char in text)
 
 
@@ -243,7 +243,7 @@ def _other_clock(found: re.Match[str], draw: Draw) -> str:
     if found["second"]:
         changed += f":{_other_number(found['second'], 0, 59, draw)}"
     if found["fraction"]:
-        changed += found["point"] + _other_fraction(found["fraction"], draw)
+        changed += found["point"] + _any_other_digits(found["fraction"], draw)
     offset = found["offset"] or ""
     if len(offset) <= 1:
         return changed + offset

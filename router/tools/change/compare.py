@@ -347,10 +347,10 @@ def _located(
         finding = Finding(change.code, change.with_route, place, change.suggestion)
         findings.add_finding(finding, (change.path,))
         # Routes share queues and tables.
-        said = change.code, change.sentence, change.path
-        if said not in seen:
+        content = change.code, change.sentence, change.path
+        if content not in seen:
             by_finding.setdefault(finding, change)
-        seen.add(said)
+        seen.add(content)
     ignored = ignore_changes(new.config.ignore, findings)
     located = []
     for finding, change in by_finding.items():

@@ -97,7 +97,7 @@ def _files(route: RouteVersion) -> Iterator[tuple[str, str]]:
 
 
 def _mapping(name: str, old: RouteVersion, new: RouteVersion) -> Changes:
-    was = _was(getattr(old.settings, name), getattr(new.settings, name))
+    was = _both_in_words(getattr(old.settings, name), getattr(new.settings, name))
     yield change_of(old, new, MAPPING_CHANGED, f"'{name}' {was}", name)
 
 
@@ -227,7 +227,7 @@ def _table(old: RouteVersion, new: RouteVersion) -> Changes:
         yield _of_table(old, new, OTHER_KEY, sentence, "key")
     ttl, new_ttl = old.table_settings.ttl, new.table_settings.ttl
     if ttl != new_ttl:
-        sentence = f"'ttl' of table '{after.name}' {_was(ttl or None, new_ttl or None)}"
+        sentence = f"'ttl' of table '{after.name}' {_both_in_words(ttl or None, new_ttl or None)}"
         yield _of_table(old, new, OTHER_EXPIRY, sentence, "ttl")
 
 
@@ -299,7 +299,7 @@ def _refused(old: RouteVersion, new: RouteVersion) -> Changes:
     for name, before, after, path, old_path in given:
         if before != after:
             code = MESSAGES_LOST if after == "drop" else DISPOSITION
-            sentence = f"'{name}' {_was(before or None, after or None)}"
+            sentence = f"'{name}' {_both_in_words(before or None, after or None)}"
             yield ConfigChange(code, sentence, (*path, name), (*old_path, name), new.name)
 
 
@@ -328,10 +328,10 @@ def _differing(old: Struct, new: Struct, keys: Iterable[str]) -> Iterator[tuple[
     for key in keys:
         before, after = getattr(old, key), getattr(new, key)
         if before != after:
-            yield key, _was(before, after)
+            yield key, _both_in_words(before, after)
 
 
-def _was(before: Any, after: Any) -> str:
+def _both_in_words(before: Any, after: Any) -> str:
     return f"was {_shown(before)}, and is {_shown(after)}"
 
 

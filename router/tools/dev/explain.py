@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -112,18 +113,11 @@ def read_message(
     without_mark = text.removeprefix("\ufeff").strip()
     if not raw:
         return wrapped_record(program, queue, without_mark)
-    given = _json(without_mark)
-    if holds_record(given):
-        return read_record(given)
-    return record_with(text)
-
-
-def _json(text: str) -> Any:
-    """Return the value of a JSON text, or None."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
+    given: Any = None
+    # A body need not be JSON.
+    with suppress(msgspec.DecodeError, RecursionError):
+        given = msgspec.json.decode(without_mark)
+    return read_record(given) if holds_record(given) else record_with(text)
 
 
 def explain(

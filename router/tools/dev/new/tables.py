@@ -5,6 +5,7 @@ of their own; other shapes are whole items.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -252,7 +253,9 @@ class _Planner:
         """Return how shapes write one item, with notes."""
         common = None
         if self._is_fanned_out and not self._taken:
-            common = self._common_version(key)
+            # Each type may have another field for it.
+            with suppress(UsageError):
+                common = self._order(self._messages, key)
         names = [self._wanted.name]
         if self._are_several:
             names = [shape.value for shape in self._shapes]
@@ -268,13 +271,6 @@ class _Planner:
         shared = share(group)
         self._note_sharing(group, shared)
         return shared, group
-
-    def _common_version(self, key: TableKey) -> VersionField | None:
-        try:
-            return self._order(self._messages, key)
-        except UsageError:
-            # Each type has another field for it.
-            return None
 
     # Notes
 
