@@ -162,17 +162,19 @@ def _keys(old: DeployedVersion, new: DeployedVersion) -> Changes:
         if lost:
             yield ConfigChange(
                 KEY_LOST,
-                f"{what} has another KMS key, or none: its {content} are encrypted with the previous one",
+                f"{what} has another KMS key, or none: its {content} are encrypted with the "
+                "previous one",
                 _setting(path, "kms_key"),
                 _setting(old_path, "kms_key"),
-                suggestion=f"set kms_key_previous: {lost} until nothing is left that needs it; router deploy refuses "
-                f"it without ({KEY_CHANGED.id})",
+                suggestion=f"set kms_key_previous: {lost} until nothing is left that needs it; "
+                f"router deploy refuses it without ({KEY_CHANGED.id})",
             )
         removed = _removed_key(old, new, before, after)
         if removed:
             yield ConfigChange(
                 PREVIOUS_KEY_REMOVED,
-                f"{what} no longer names the previous KMS key {removed}: {content} encrypted with it cannot be read",
+                f"{what} no longer names the previous KMS key {removed}: {content} encrypted "
+                "with it cannot be read",
                 _setting(path, "kms_key_previous"),
                 _setting(old_path, "kms_key_previous"),
                 suggestion=f"remove it when no {content} need it any more",

@@ -46,7 +46,7 @@ def _losing(version: ConfigVersion) -> dict[tuple[str, str], str]:
         if losses:
             one, other, loss = meeting.one.name, meeting.other.name, losses[0]
             found[one, other] = (
-                f"routes '{one}' and '{other}' now lose data of one item: {loss.order}, {loss.sentence}; "
-                f"as for {example.first} and then {example.second}"
+                f"routes '{one}' and '{other}' now lose data of one item: {loss.order}, "
+                f"{loss.sentence}; as for {example.first} and then {example.second}"
             )
     return found
