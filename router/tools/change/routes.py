@@ -207,7 +207,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     }
 
 
-_NOT_PLAIN = (
+_WITH_A_PART = (
     "queue",
     "table",
     "when",
@@ -218,13 +218,10 @@ _NOT_PLAIN = (
     "merge",
     "write",
     "on_invalid",
-    # These have no effect.
-    "tests",
-    "owner",
-    "description",
-    "tags",
 )
-"""The keys of a route that parts name, or that are a part of one, and those without effect."""
+"""The keys of a route that parts name, or that are a part of one."""
+_WITHOUT_EFFECT = ("tests", "owner", "description", "tags")
+_NOT_PLAIN = (*_WITH_A_PART, *_WITHOUT_EFFECT)
 PLAIN_KEYS = tuple(name for name in spec.RouteSettings.__struct_fields__ if name not in _NOT_PLAIN)
 """All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 QUEUE_KEYS = ("atomic", "retry", "outlast", "redact")
