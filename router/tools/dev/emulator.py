@@ -302,20 +302,20 @@ def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, s
 
 def scan_table(client: "DynamoDBClient", name: str) -> list[Item]:
     """Return all items of a table, in Python's own types, in no particular order."""
-    pages = client.get_paginator("scan").paginate(TableName=table_name(name), ConsistentRead=True)
-    return [decode_item(dict[str, Any](item)) for page in pages for item in page["Items"]]
+    return [decode_item(item) for item in _stored_items(client, table_name(name))]
+
+
+def _stored_items(client: "DynamoDBClient", name: str) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
+        yield from page["Items"]
 
 
 def replace_items(client: "DynamoDBClient", table: Table, items: Iterable[dict[str, Any]]) -> None:
     """Delete all items of a table, and put others, which are in DynamoDB's JSON."""
     name = table_name(table.name)
-    keys = {attribute for attribute, _ in table.key}
-    for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
-        for item in page["Items"]:
-            client.delete_item(
-                TableName=name,
-                Key={key: value for key, value in item.items() if key in keys},
-            )
+    for item in _stored_items(client, name):
+        key = {attribute: item[attribute] for attribute, _ in table.key}
+        client.delete_item(TableName=name, Key=key)
     for item in items:
         client.put_item(TableName=name, Item=item)
 
@@ -358,12 +358,11 @@ def _statement(statement: dict[str, Any]) -> dict[str, Any]:
     actions = [each for action in statement["Action"] for each in in_batches(action)]
     resources = list(statement["Resource"])
     if all(action.startswith(_LOGS) for action in actions):
-        groups = [
-            each["Fn::GetAtt"][0]
+        resources += [
+            {"Fn::Sub": _GROUP % each["Fn::GetAtt"][0]}
             for each in resources
             if isinstance(each, dict) and "Fn::GetAtt" in each
         ]
-        resources += [{"Fn::Sub": _GROUP % group} for group in groups]
     changed = {**statement, "Action": actions, "Resource": resources}
     if _VIA_SERVICE in json.dumps(statement.get("Condition", {})):
         del changed["Condition"]

@@ -102,7 +102,7 @@ class Suite:
         """Run one test, by its route and index; `coverage` records which parts of the schemas its
         message reaches.
         """
-        test = self._test(self.program, route, index)
+        test = test_of(self.program, route, index)
         try:
             loaded = self._load(test.env)
             program = loaded.require()
@@ -111,11 +111,7 @@ class Suite:
             return Verdict(route, test_name(test, index), (fault,), index)
         trace = coverage.trace(loaded) if coverage else None
         # The same test of the config with its variables.
-        return run_test(program, route, self._test(program, route, index), index, trace)
-
-    @staticmethod
-    def _test(program: Program, route: str, index: int) -> spec.Test:
-        return program.config.routes[route].tests[index]
+        return run_test(program, route, test_of(program, route, index), index, trace)
 
     @property
     def loaded(self) -> Loaded:
@@ -127,6 +123,11 @@ class Suite:
         if key not in self._loaded:
             self._loaded[key] = load(self._path, {**self._env, **env}, unsaved=self._unsaved)
         return self._loaded[key]
+
+
+def test_of(program: Program, route: str, index: int) -> spec.Test:
+    """Return a test of a route."""
+    return program.config.routes[route].tests[index]
 
 
 def test_name(test: spec.Test, index: int) -> str:

@@ -1,6 +1,6 @@
 """Sample messages of a demo, and the outcome that the engine plans for each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -40,10 +40,10 @@ class Sample(Struct, frozen=True):
     attributes: Mapping[str, Any]
     """Its message attributes, as parameters of SendMessage."""
     outcome: str
-    items: tuple[Expected, ...]
+    items: Sequence[Expected]
     fault: str = ""
     """Why its test fails without AWS."""
-    identities: tuple[Identity, ...] = ()
+    identities: Sequence[Identity] = ()
     """What it writes if that depends on what is stored: items, and idempotency keys."""
     unexpected: bool = False
     """Whether no test expects its outcome, which is none that a message should have."""
@@ -129,8 +129,8 @@ def _sample(
         record.body,
         record.message_attributes,
         (planned.outcome or WRITTEN).kind,
-        tuple(items),
-        identities=tuple(identities),
+        items,
+        identities=identities,
         traceback="\n".join(raised),
     )
 
