@@ -22,7 +22,6 @@ from router.prover.inference import (
     longest_of,
     of_constant,
     of_path,
-    of_tree,
     of_type,
     text_length,
     weak,
@@ -156,27 +155,23 @@ def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
 def _source(route: AnalyzedRoute, values: Values) -> Value:
     match values:
         case Evaluated(text):
-            return _of_text(route, text)
+            return route.value_of(text)
         case Constant(value):
             return of_constant(value)
         case Joined(literals, expressions):
-            return _of_template(literals, [_of_text(route, text) for text in expressions])
+            return _of_template(literals, [route.value_of(text) for text in expressions])
         case _:
             return _computed(route, values)
 
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
-    parts = [_of_text(route, text) for text in values.expressions]
+    parts = [route.value_of(text) for text in values.expressions]
     own = Value(missing=_ANSWERS[values.missing])
     value = of_type(values.type, longest=values.longest) if values.type else Value()
     lacking = _first_lacking(parts)
     return structs.replace(
         value, missing=_any_missing([own, *parts]), lacking=lacking, gap=values.gap
     )
-
-
-def _of_text(route: AnalyzedRoute, text: str) -> Value:
-    return of_tree(route.mapped, route.scope, tree_of(text))
 
 
 def transforms_of(

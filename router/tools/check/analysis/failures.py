@@ -195,11 +195,9 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     """Yield why the source of an attribute is not proved to have a value, or none, for each
     message.
     """
-    messages = route.mapped
-    scope = route.scope
-    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
-    for use, value in values:
-        yield from of_expression(messages, scope, use.text)
+    for use in route.uses(attribute):
+        value = route.value_of(use.text)
+        yield from of_expression(route.mapped, route.scope, use.text)
         if use.takes is not None and (unfit := possible(value, use.takes)):
             yield f"'{use.text}' may be {in_words(unfit)}, which '{use.place[0]}' does not take"
         elif use.is_time:

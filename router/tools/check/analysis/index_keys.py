@@ -17,7 +17,6 @@ from router.prover.schema_prover import NO
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
-from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import InferredAttribute, stored
 from router.tools.check.analysis.failures import inferred_map, map_steps
 from router.tools.check.analysis.routes import AnalyzedRoute
@@ -79,7 +78,7 @@ def indexed_attributes(route: AnalyzedRoute) -> Sequence[IndexedAttribute]:
     too long for an index.
     """
     table = route.table
-    if table is None or not table.indexes or MODES[route.route.write.mode].stores == "nothing":
+    if table is None or not table.indexes or route.deletes:
         return ()
     parts: dict[str, list[IndexKeyPart]] = {}
     for part in key_parts(table):
@@ -108,12 +107,12 @@ def _type_in(part: IndexKeyPart, name: str) -> KeyType:
 
 def may_have(route: AnalyzedRoute, name: str) -> bool:
     """Whether an item may have an attribute: it is mapped or added, or comes with a message, a map or a plugin."""
-    settings = route.route
+    merge = route.route.merge
     return (
-        settings.item is None
+        route.is_whole
         or not route.final
         or name in route.attributes
-        or (settings.merge is not None and name.startswith(settings.merge.prefix))
+        or (merge is not None and name.startswith(merge.prefix))
     )
 
 
@@ -123,7 +122,7 @@ def index_doubts(route: AnalyzedRoute, indexed: IndexedAttribute) -> Iterator[st
     if name in route.route.write.append:
         yield "it is a list"
         return
-    if route.route.item is not None and name not in route.attributes:
+    if not route.is_whole and name not in route.attributes:
         yield from _of_merge(route, name)
         return
     inferred = stored(route, name)
@@ -177,8 +176,6 @@ def most_bytes(inferred: InferredAttribute, kind: KeyType) -> float:
 def _total_bytes(route: AnalyzedRoute, part: IndexKeyPart) -> float:
     """Return the most bytes of all attributes of a key together, which DynamoDB counts."""
     mapped = [
-        (name, kind)
-        for name, kind in part.attributes
-        if route.route.item is None or name in route.attributes
+        (name, kind) for name, kind in part.attributes if route.is_whole or name in route.attributes
     ]
     return sum(most_bytes(stored(route, name), kind) for name, kind in mapped)

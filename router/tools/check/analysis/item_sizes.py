@@ -34,7 +34,7 @@ from router.runtime.transforms.transform import (
 )
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
 from router.tools.check.analysis.values import holds, possible
@@ -81,12 +81,10 @@ _NO_NUMBER: Schema = {
 def of_size(route: AnalyzedRoute) -> Iterator[str]:
     """Yield why the items of a route are not proved to be small enough for DynamoDB."""
     total: float = 0
-    if not is_set(route.route.item):
-        steps = route.scope.steps(("element",)) if route.scope.each else ()
-        fixed = len(route.scope.element or ())
-        total = (
-            inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
-        )
+    if route.is_whole:
+        total = inf
+        if route.mapped is not None and route.input is not None:
+            total = route.mapped.most_bytes(route.input, route.fixed)
         if total == inf:
             yield f"the {'element' if route.scope.each else 'message'} is not bounded"
             return
@@ -192,7 +190,7 @@ def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
 
     Infinity if there is no bound, or none is known.
     """
-    size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
+    size = inf if tree is None else _value_bytes(route, route.value_of_tree(tree))
     if tree is None or size < inf:
         return size
     if _finds_none(route, tree) or _has_no_keys(route, tree):
@@ -322,7 +320,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     Infinity if there is no bound.
     """
     tree = tree_of(text)
-    value = of_tree(route.mapped, route.scope, tree)
+    value = route.value_of_tree(tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
     if value.given or value.can_be(["number"]) is NO:
@@ -340,12 +338,11 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    fixed = len(route.scope.element or ())
     kinds = ALL_TYPES if value.origin is None else possible(value)
-    size = messages.most_bytes(steps, fixed, kinds)
+    size = messages.most_bytes(steps, route.fixed, kinds)
     if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
-        size = route.few.most_bytes(steps, fixed, kinds)
-    if size == inf and is_set(route.route.when) and holds(messages, value, _NOT_TRUE):
+        size = route.few.most_bytes(steps, route.fixed, kinds)
+    if size == inf and route.route.when is not None and holds(messages, value, _NOT_TRUE):
         return LIST_BYTES
     return size
 
@@ -393,7 +390,7 @@ def _values_taken(
     None if it may take any.
     """
     for use in route.uses(attribute):
-        yield of_tree(route.mapped, route.scope, tree_of(use.text)), use.takes or ALL_TYPES
+        yield route.value_of(use.text), use.takes or ALL_TYPES
     for step in inferred.steps:
         yield step.before, step.takes
     yield inferred.raw, inferred.accepts
@@ -422,7 +419,7 @@ def _is_never_taken(route: AnalyzedRoute, types: Types, argument: Tree, *, or_em
         return False
     taken = {each for each in types if not each.startswith("array-")}
     of_elements = {each.removeprefix("array-") for each in types} - taken
-    value = of_tree(route.mapped, route.scope, argument)
+    value = route.value_of_tree(argument)
     may_be_empty = not or_empty and value.no_elements is not NO
     element = of_path(route.mapped, value.elements)
     if of_elements and (may_be_empty or of_elements.intersection(possible(element))):

@@ -21,7 +21,7 @@ from router.tools.check.analysis.key_separation import (
     keyed,
     why_apart,
 )
-from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
+from router.tools.check.analysis.key_shapes import KeyShape
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_messages import (
     MessageMaker,
@@ -328,7 +328,7 @@ def _search(
 def _is_id_of_sqs(one: _TableRoute, other: _TableRoute) -> bool:
     """Whether a part of the key is an id that SQS makes, in one of two routes only."""
     for name, _ in one.messages.key:
-        sources = [source_of(attribute_of(each.keyed.route, name)) for each in (one, other)]
+        sources = [source_of(each.keyed.route.attribute_of(name)) for each in (one, other)]
         ids = [source.key == "meta" and given in _IDS_OF_SQS for source, given in sources]
         if any(ids) and sources[0] != sources[1]:
             return True
@@ -362,7 +362,7 @@ def _wanted(
 def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
     """Return values of which both routes make a hash."""
     (source, mine), (other_source, theirs) = [
-        source_of(attribute_of(each.route, name)) for each in (one, other)
+        source_of(each.route.attribute_of(name)) for each in (one, other)
     ]
     if not source.key == other_source.key == "hash" or len(mine) != len(theirs):
         return ()

@@ -17,7 +17,6 @@ from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
     KeyShape,
-    attribute_of,
     leaves_at,
     shape_of,
     values_at,
@@ -144,7 +143,7 @@ def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
 
 def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:
     """Return whether an attribute is the id of the message, or a hash of other values."""
-    mine, theirs = attribute_of(one, name), attribute_of(other, name)
+    mine, theirs = one.attribute_of(name), other.attribute_of(name)
     if mine.transform or theirs.transform or not (one.final and other.final):
         return False
     source, given = source_of(mine)

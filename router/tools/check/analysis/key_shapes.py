@@ -12,7 +12,6 @@ from router.errors import Rejection
 from router.model import META_TIMES, KeyType, Message
 from router.prover.conditions import evaluated
 from router.prover.expressions import tree_of
-from router.prover.inference import of_tree
 from router.prover.patterns import escaped
 from router.prover.predicates import EACH, NO_VALUE, Schema, Steps, any_of
 from router.prover.schema_prover import NO, SchemaProver
@@ -84,7 +83,7 @@ def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     """Return what is known of a key attribute of a route, which `with_messages` has prepared."""
     if not route.final or kind == "B":
         return KeyShape()
-    attribute = attribute_of(route, name)
+    attribute = route.attribute_of(name)
     texts = None
     if has_only_built_ins(route, attribute):
         texts = _texts(route, name, attribute, kind)
@@ -97,15 +96,6 @@ def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     is_number = _is_text_of_number(route, attribute)
     origin = infer(route, attribute).raw.origin if is_number else origin
     return structs.replace(_text(route, attribute), origin=origin, of_number=is_number)
-
-
-def attribute_of(route: AnalyzedRoute, name: str) -> spec.Attribute:
-    """Return how an attribute is mapped; without `item` it is a property of the message."""
-    found = route.attributes.get(name)
-    if found is not None:
-        return found
-    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return spec.Attribute(from_=f"element.{quoted}" if route.scope.each else quoted)
 
 
 def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> Steps | None:
@@ -311,7 +301,7 @@ def _bodies(route: AnalyzedRoute, text: str, kinds: Sequence[str]) -> list[str]:
     messages = route.mapped
     if not steps or messages is None:
         return [ANY_TEXT]
-    value = of_tree(messages, route.scope, tree)
+    value = route.value_of_tree(tree)
     others = [
         _BODIES[kind] for kind in kinds if kind != "string" and value.can_be([kind]) is not NO
     ]

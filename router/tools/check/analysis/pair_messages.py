@@ -9,8 +9,8 @@ import yaml
 from msgspec import Struct, json, structs
 
 from router.model import KeyType
-from router.prover.expressions import paths_in, tree_of
-from router.prover.inference import of_path, of_tree
+from router.prover.expressions import paths_in
+from router.prover.inference import of_path
 from router.prover.predicates import DECODER, ENCODER, Steps
 from router.prover.schema_prover import NO
 from router.prover.value_generation import MISSING
@@ -19,7 +19,7 @@ from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.runtime.sources.template import split_template
-from router.tools.check.analysis.key_shapes import attribute_of, case_of, placed, values_at
+from router.tools.check.analysis.key_shapes import case_of, placed, values_at
 from router.tools.check.analysis.refutations import paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.memory.pairs import PairMessage, plan_alone
@@ -92,7 +92,7 @@ class RouteMessages:
         names = dict.fromkeys([*(name for name, _ in self.key), *self.route.attributes])
         found: dict[Steps, None] = {}
         for name in names:
-            found |= dict.fromkeys(paths_of(self.route, attribute_of(self.route, name)))
+            found |= dict.fromkeys(paths_of(self.route, self.route.attribute_of(name)))
         tested = tested_paths(self.route)
         bases: list[Any] = []
 
@@ -139,8 +139,8 @@ class MessageMaker:
         self._route = route
         self._key = messages.key
         self._number = number
-        is_whole = route.route.item is None
-        named = [name for name in (*versions, *concerned) if is_whole or name in route.attributes]
+        every = (*versions, *concerned)
+        named = [name for name in every if route.is_whole or name in route.attributes]
         self._versions = [name for name in named if name in versions]
         self._concerned = [name for name in named if name not in versions]
         self._ladders = list(_LADDERS)
@@ -151,19 +151,19 @@ class MessageMaker:
         found = dict.fromkeys(tested_paths(self._route))
         names = [name for name, _ in self._key]
         for name in (*names, *self._versions, *self._concerned):
-            found |= dict.fromkeys(paths_of(self._route, attribute_of(self._route, name)))
+            found |= dict.fromkeys(paths_of(self._route, self._route.attribute_of(name)))
         return [steps for steps in found if steps]
 
     @cached_property
     def _key_paths(self) -> frozenset[Steps]:
-        attributes = [attribute_of(self._route, name) for name, _ in self._key]
+        attributes = [self._route.attribute_of(name) for name, _ in self._key]
         return frozenset(
             steps for attribute in attributes for steps in paths_of(self._route, attribute)
         )
 
     @cached_property
     def _changes_case(self) -> bool:
-        attributes = [attribute_of(self._route, name) for name, _ in self._key]
+        attributes = [self._route.attribute_of(name) for name, _ in self._key]
         return any(case_of(self._route, attribute) for attribute in attributes)
 
     def made(self) -> Iterator[MadeMessage]:
@@ -217,7 +217,7 @@ class MessageMaker:
         draft: _Draft | None = _Draft(base, f"message-{self._number + 1}", system)
         for name, kind in self._key:
             if name in wanted and draft is not None:
-                draft = self._with_text(draft, attribute_of(self._route, name), kind, wanted[name])
+                draft = self._with_text(draft, self._route.attribute_of(name), kind, wanted[name])
         return draft
 
     def _with_text(
@@ -255,7 +255,7 @@ class MessageMaker:
 
     def _typed(self, text: str, value: Any, kind: KeyType) -> Any:
         """Return a text as the type that the value of an expression has: as text, if it may be one."""
-        known = of_tree(self._route.mapped, self._route.scope, tree_of(text))
+        known = self._route.value_of(text)
         kinds = ("number", "string") if kind == "N" else ("string", "number")
         first = next((each for each in (*kinds, "boolean") if known.can_be([each]) is not NO), "")
         if first == "string" or not isinstance(value, str):
@@ -268,7 +268,7 @@ class MessageMaker:
     def _with_versions(self, draft: _Draft, ladder: Sequence[Any], level: int) -> _Draft:
         data = draft.data
         for name in self._versions if ladder else ():
-            for steps in paths_of(self._route, attribute_of(self._route, name)):
+            for steps in paths_of(self._route, self._route.attribute_of(name)):
                 if steps not in self._key_paths:
                     data = placed(data, steps, ladder[level])
         return structs.replace(draft, data=data)
@@ -276,7 +276,7 @@ class MessageMaker:
     def _with_concerned(self, found: MadeMessage) -> MadeMessage:
         """Return a message in which attributes have values that differ from those of the other route."""
         for name in self._concerned:
-            attribute = attribute_of(self._route, name)
+            attribute = self._route.attribute_of(name)
             steps = next(paths_of(self._route, attribute), None)
             for value in self._values(attribute, steps) if steps else ():
                 data = placed(found.data, steps or (), value)

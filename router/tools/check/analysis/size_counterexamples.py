@@ -30,7 +30,7 @@ from router.tools.check.analysis.refutations import (
     paths_of,
     tested_paths,
 )
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
 """So many characters are too large, also if they are Base64."""
@@ -90,10 +90,10 @@ def measured_parts(route: AnalyzedRoute) -> Iterator[tuple[str, spec.Attribute |
     """Yield what is measured alone: each attribute, or the whole item, and with the name "" the map
     that `merge` finds.
     """
-    if is_set(route.route.item):
-        yield from route.attributes.items()
-    else:
+    if route.is_whole:
         yield "", None
+    else:
+        yield from route.attributes.items()
     if route.route.merge is not None:
         yield "", map_attribute(route.route.merge)
 

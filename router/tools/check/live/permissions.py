@@ -132,5 +132,9 @@ def check_permissions(deployment: DeployedConfig) -> Iterator[Found]:
     for decision in deployment.seen.decisions:
         if isinstance(decision, Decision) and decision.denied:
             actions = ", ".join(decision.denied)
-            sentence = f"{deployment.seen.principal} may not do {actions} on {decision.resource}"
-            yield Found(NOT_ALLOWED, sentence, (), f"allow {actions}")
+            yield Found(
+                NOT_ALLOWED,
+                f"{deployment.seen.principal} may not do {actions} on {decision.resource}",
+                (),
+                f"allow {actions}",
+            )

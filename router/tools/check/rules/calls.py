@@ -186,24 +186,32 @@ def _judge(placed: PlacedClaim, argument: _Argument) -> Found | None:
     accepts = f"{argument.function}() accepts {in_words(kinds)}"
     unfit = value.other_than(kinds)
     if value.types and value.can_be(kinds) is NO:
-        sentence = f"{accepts}, and its argument is {in_words(possible(value))}"
-        advice = "choose another function, or convert the argument first"
-        return placed.refuted(NEVER_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NEVER_ACCEPTED,
+            f"{accepts}, and its argument is {in_words(possible(value))}",
+            "choose another function, or convert the argument first",
+        )
     if unfit and not value.untyped:
-        sentence = f"{accepts}, and its argument may be {in_words(unfit)}"
-        advice = route.constrain(value, f"type: {kinds[0]}")
-        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NOT_ALWAYS_ACCEPTED,
+            f"{accepts}, and its argument may be {in_words(unfit)}",
+            route.constrain(value, f"type: {kinds[0]}"),
+        )
     if value.missing is YES:
-        sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
-        advice = route.require(value.lacking, placed.claim)
-        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NOT_ALWAYS_ACCEPTED,
+            f"{accepts}, and its argument may be missing: {why_missing(value)}",
+            route.require(value.lacking, placed.claim),
+        )
     found = _unfit_elements(argument, elements) if elements else ""
     if not found:
         return None
     plural = " or of ".join(_PLURALS[kind] for kind in elements)
-    sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
-    advice = route.constrain(of_path(argument.messages, value.elements), f"type: {elements[0]}")
-    return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+    return placed.refuted(
+        NOT_ALWAYS_ACCEPTED,
+        f"{argument.function}() accepts a list of {plural}, and its elements may be {found}",
+        route.constrain(of_path(argument.messages, value.elements), f"type: {elements[0]}"),
+    )
 
 
 def _unfit_elements(argument: _Argument, kinds: list[str]) -> str:

@@ -22,7 +22,7 @@ from router.runtime.program.expressions import Tree
 from router.runtime.sources import Constant, Evaluated, source_of
 from router.runtime.transforms.transform import MapEntry, Transform
 from router.tools.check.analysis.attributes import infer, transforms_of
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.transforms import arguments_of, bind, built_in
 from router.tools.check.rule import Found, Subject, place_claim, rule
 
@@ -60,10 +60,14 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
         known = built_in(route, transform)
         unfit = _unfit_by_hints(function, argument) if known is None else _unfit(known, argument)
         for parameter, value, takes in unfit:
-            sentence = f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}"
             # What a plugin does with another type than it declares is not known.
             claim = None if known is None else route.claim("mapping", name)
-            yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part), refutes=claim)
+            yield Found(
+                ARGUMENT_TYPE,
+                f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}",
+                route.place(name, *part),
+                refutes=claim,
+            )
 
 
 @rule(UNSTORABLE_CONSTANT)
@@ -84,19 +88,20 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
         constants[source_of(attribute)[0].key] = values.value
     for part, constant in _looked_up(route, attribute):
         if reason := _unstorable(constant, attribute.type):
-            sentence = f"'lookup' of attribute '{name}' has {reason}"
-            yield place_claim(route, "mapping", name, *part).refuted(UNSTORABLE_CONSTANT, sentence)
+            yield place_claim(route, "mapping", name, *part).refuted(
+                UNSTORABLE_CONSTANT, f"'lookup' of attribute '{name}' has {reason}"
+            )
     for key, constant in constants.items():
         if reason := _unstorable(constant, attribute.type):
-            sentence = f"'{key}' of attribute '{name}' has {reason}"
             placed = place_claim(route, "mapping", name, key)
-            yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
-    if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
+            yield placed.refuted(UNSTORABLE_CONSTANT, f"'{key}' of attribute '{name}' has {reason}")
+    if isinstance(values, Evaluated) and not attribute.transform and attribute.type is None:
         for constant in _results(tree_of(values.text)):
             if reason := _unstorable(constant, None):
-                sentence = f"'{values.text}' of attribute '{name}' has {reason}"
                 placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
-                yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
+                yield placed.refuted(
+                    UNSTORABLE_CONSTANT, f"'{values.text}' of attribute '{name}' has {reason}"
+                )
 
 
 def _looked_up(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tuple[Path, Any]]:

@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from router.codes import declare
 from router.prover.expressions import Scope, paths_in, tree_of
-from router.prover.inference import Value, of_tree
-from router.prover.predicates import NO_VALUE, Steps, text_of, there
+from router.prover.inference import Value
+from router.prover.predicates import EACH, NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
@@ -97,13 +97,16 @@ def check_lists(subject: Subject) -> Iterator[Found]:
             continue
         placed = place_claim(route, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
-        value = of_tree(messages, Scope(), tree_of(text))
+        value = route.value_in_message(text)
         if steps and messages.absent(steps) is YES:
             yield from checker.find(placed, steps, tuple)
         elif value.missing is YES:
             what = text if value.lacking is None else text_of(value.lacking)
-            advice = route.require(value.lacking, placed.claim)
-            yield placed.refuted(NO_LIST, f"the list '{what}' may be missing", advice)
+            yield placed.refuted(
+                NO_LIST,
+                f"the list '{what}' may be missing",
+                route.require(value.lacking, placed.claim),
+            )
         elif value.other_than(("array",)):
             advice = route.constrain(value, "type: array") if value.origin else ""
             yield placed.refuted(NO_LIST, f"'{text}' may not be a list", advice)
@@ -228,8 +231,7 @@ def _out_of_scope(placed: PlacedClaim, names: Steps, text: str) -> Found:
         advice = f"did you mean '{near}'?"
     else:
         advice = f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
-    sentence = f"'{text}' begins with neither 'element' nor 'message'"
-    return placed.refuted(NO_SCOPE, sentence, advice)
+    return placed.refuted(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", advice)
 
 
 REQUIRED = declare(
@@ -254,14 +256,18 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
                 continue
             if value is not None and value.missing is YES:
                 placed = place_claim(route, "mapping", name, key)
-                sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
-                advice = route.require(value.lacking, placed.claim)
-                yield placed.refuted(REQUIRED, sentence, advice)
+                yield placed.refuted(
+                    REQUIRED,
+                    f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}",
+                    route.require(value.lacking, placed.claim),
+                )
             elif attribute.null == "error" and _can_be_null(route, attribute):
-                sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
-                advice = "remove null from the types in the schema"
                 placed = place_claim(route, "mapping", name, "null")
-                yield placed.refuted(REQUIRED, sentence, advice)
+                yield placed.refuted(
+                    REQUIRED,
+                    f"'null' of attribute '{name}' rejects messages in which the schema allows a null",
+                    "remove null from the types in the schema",
+                )
 
 
 def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
@@ -281,11 +287,6 @@ def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     source = infer(route, attribute).source
     tree = tree_of(source.text) if isinstance(source, Evaluated) else None
     steps = route.scope.path(tree)
-    if (
-        route.mapped is None
-        or not steps
-        or None in steps
-        or of_tree(route.mapped, route.scope, tree).untyped
-    ):
+    if route.mapped is None or not steps or EACH in steps or route.value_of_tree(tree).untyped:
         return False
     return route.mapped.allows(there(steps, NO_VALUE)) is YES

@@ -16,7 +16,6 @@ from router.prover.predicates import Steps, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES
 from router.runtime.config.findings import did_you_mean
-from router.runtime.modes import MODES
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import (
     ASSERTED_SINCE,
@@ -29,7 +28,7 @@ from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
 from router.tools.check.analysis.failures import inferred_map, map_steps
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 from router.tools.check.typos import typo_of
 
@@ -137,9 +136,12 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
     """Report schemas that contradict themselves."""
     for route in subject.routes:
         if route.messages.impossible_schema:
-            sentence = f"no message can satisfy the schema of route '{route.name}'"
-            advice = "look for parts of it that contradict each other"
-            yield Found(IMPOSSIBLE_SCHEMA, sentence, (*route.path, "schema"), advice)
+            yield Found(
+                IMPOSSIBLE_SCHEMA,
+                f"no message can satisfy the schema of route '{route.name}'",
+                (*route.path, "schema"),
+                "look for parts of it that contradict each other",
+            )
 
 
 @rule(UNKNOWN_FORMAT)
@@ -159,10 +161,12 @@ def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*place, "format"))
-            sentence = (
-                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked"
+            yield Found(
+                UNKNOWN_FORMAT,
+                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked",
+                path,
+                did_you_mean(named, ASSERTED_SINCE),
             )
-            yield Found(UNKNOWN_FORMAT, sentence, path, did_you_mean(named, ASSERTED_SINCE))
 
 
 @rule(MISSPELT_KEYWORD)
@@ -181,8 +185,12 @@ def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
         for name in sorted(schema.keys() - _KNOWN):
             keyword = _keyword_like(name)
             if keyword:
-                sentence = f"'{name}' at {pointer(place)} of {document.name} is not a keyword"
-                yield Found(MISSPELT_KEYWORD, sentence, path, f"did you mean '{keyword}'?")
+                yield Found(
+                    MISSPELT_KEYWORD,
+                    f"'{name}' at {pointer(place)} of {document.name} is not a keyword",
+                    path,
+                    f"did you mean '{keyword}'?",
+                )
 
 
 @cache
@@ -210,9 +218,11 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
                 path[:end] in unused for end in range(1, len(path))
             ):
                 unused.add(path)
-                sentence = f"no reference leads to {escape(path)} of {root.name}"
                 yield Found(
-                    UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it"
+                    UNUSED_DEFINITION,
+                    f"no reference leads to {escape(path)} of {root.name}",
+                    validation.path,
+                    "reference it, or remove it",
                 )
 
 
@@ -301,10 +311,9 @@ def _check_parts(
             if error is not None:
                 of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
                 at = escape(list(error.instance_path)) or "the root"
-                sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
                 yield Found(
                     BAD_PART if path else BAD_EXAMPLE,
-                    sentence,
+                    f"example {index} {of} fails '{error.kind.name}' at {at}",
                     validation.path,
                     "fix the example or the schema",
                 )
@@ -363,22 +372,24 @@ def check_names(subject: Subject) -> Iterator[Found]:
         for steps, path in _whole_maps(route):
             if _allows_by_name(route.index, steps) and route.mapped.absent((*steps, "")) is not YES:
                 what = f"'{text_of(steps)}'" if steps else "the message"
-                sentence = f"{what} may have a property with an empty name, which no attribute has"
-                advice = "add 'propertyNames: {minLength: 1}' " + route.index.where(steps)
-                yield Found(EMPTY_NAME, sentence, path, advice, key=True)
+                yield Found(
+                    EMPTY_NAME,
+                    f"{what} may have a property with an empty name, which no attribute has",
+                    path,
+                    "add 'propertyNames: {minLength: 1}' " + route.index.where(steps),
+                    key=True,
+                )
 
 
 def _whole_maps(route: AnalyzedRoute) -> Iterator[tuple[Steps, Path]]:
     """Yield the maps whose names become those of attributes, and where the config says so."""
-    settings = route.route
-    if settings.merge is not None:
-        merged = map_steps(inferred_map(route, settings.merge))
-        if merged is not None and not settings.merge.prefix:
+    merge = route.route.merge
+    if merge is not None:
+        merged = map_steps(inferred_map(route, merge))
+        if merged is not None and not merge.prefix:
             yield merged, (*route.path, "merge")
-    elif not is_set(settings.item) and MODES[settings.write.mode].stores != "nothing":
-        whole = route.scope.steps(("element",)) if route.scope.each else ()
-        if whole is not None:
-            yield whole, (*route.path, "schema")
+    elif route.is_whole and not route.deletes and route.input is not None:
+        yield route.input, (*route.path, "schema")
 
 
 def _allows_by_name(index: SchemaIndex, steps: Steps) -> bool:

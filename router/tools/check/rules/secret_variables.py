@@ -47,12 +47,13 @@ def check_shown_secrets(subject: Subject) -> Iterator[Found]:
     for use in subject.secrets:
         if is_read_at_run_time(use.path):
             continue
-        sentence = (
+        yield Found(
+            SHOWN_SECRET,
             f"the variable {use.name} is named like a secret, and its value in {describe(use.path)} is not hidden in a "
-            "stack"
+            "stack",
+            use.path,
+            "give the variable another name if it is no secret; else use none here",
         )
-        advice = "give the variable another name if it is no secret; else use none here"
-        yield Found(SHOWN_SECRET, sentence, use.path, advice)
 
 
 @rule(UNRESOLVED)
