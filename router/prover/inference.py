@@ -109,13 +109,12 @@ def any_of(answers: Iterable[Answer]) -> Answer:
 
 def of_type(
     *kinds: str,
-    missing: Answer = NO,
     empty: Answer = NO,
     longest: int | None = None,
 ) -> Value:
     """Return a value of the type, or of one of the types."""
     can_be = YES if len(kinds) == 1 else UNKNOWN
-    return Value(missing, dict.fromkeys(kinds, can_be), empty, longest)
+    return Value(NO, dict.fromkeys(kinds, can_be), empty, longest)
 
 
 def of_constant(value: Any) -> Value:

@@ -48,18 +48,19 @@ MAX_STEPS = 500_000
 
 Some patterns have exponentially many sets of states.
 """
-_COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
-SIGNS: Mapping[str, tuple[int, int | None]] = {
+COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
+Times = tuple[int, int | None]
+"""The least and the most times that something occurs; None is without end."""
+# How often something occurs before each sign.
+_SIGNS: Mapping[str, Times] = {
     "?": (0, 1),
     "*": (0, None),
     "+": (1, None),
 }
-"""How often something occurs before each sign; None is without end."""
-
-
 _States = int
 """A set of states: the bits of a number, of which each stands for a state."""
 _EmptyEdges = list[list[tuple[int, str]]]
+_Moves = list[list[tuple[Ranges, int]]]
 _Ends = tuple[int, int]
 
 
@@ -76,7 +77,7 @@ class _Automaton(Struct, frozen=True, dict=True):
     """
 
     empty: _EmptyEdges
-    moves: list[list[tuple[Ranges, int]]]
+    moves: _Moves
     last: int
 
     @cached_property
@@ -157,6 +158,16 @@ def _reachable(edges: _EmptyEdges, state: int, passed: str) -> _States:
 def escaped(text: str) -> str:
     """Return a pattern that matches only this text."""
     return "".join(f"\\{char}" if char in _META else char for char in text)
+
+
+def times_of(count: re.Match[str]) -> Times:
+    """Return how often something occurs before a match of COUNT."""
+    sign, least, comma, most = count.groups()
+    if sign:
+        return _SIGNS[sign]
+    if comma:
+        return int(least), int(most) if most else None
+    return int(least), int(least)
 
 
 def is_readable(pattern: str) -> bool:
@@ -264,9 +275,9 @@ def _only(ranges: Ranges) -> _Ends:
     return ranges[0]
 
 
-def _inverse(ranges: Sequence[tuple[int, int]]) -> Ranges:
+def _inverse(ranges: Sequence[_Ends]) -> Ranges:
     """Return all other characters."""
-    found: list[tuple[int, int]] = []
+    found: list[_Ends] = []
     after = 0
     for low, high in [*sorted(ranges), (_LAST + 1, _LAST)]:
         if low > after:
@@ -284,8 +295,8 @@ class _Parser:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
-        self.empty: list[list[tuple[int, str]]] = [[]]
-        self.moves: list[list[tuple[Ranges, int]]] = [[]]
+        self.empty: _EmptyEdges = [[]]
+        self.moves: _Moves = [[]]
 
     def alternatives(self) -> _Ends:
         first = self._state()
@@ -301,8 +312,7 @@ class _Parser:
         first = last = self._state()
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
             began = self.at
-            part = self._atom()
-            last = self._repeat(began, part, last)
+            last = self._repeat(began, self._atom(), last)
         return first, last
 
     def _repeat(self, began: int, part: _Ends, last: int) -> int:
@@ -351,31 +361,23 @@ class _Parser:
             raise UndecidedPattern
         return part
 
-    def _count(self) -> tuple[int, int | None]:
-        """Read how often an atom may occur: once, if no count follows it.
-
-        The most is None without a limit.
-        """
-        count = _COUNT.match(self.pattern, self.at)
+    def _count(self) -> Times:
+        """Read how often an atom may occur: once, if no count follows it."""
+        count = COUNT.match(self.pattern, self.at)
         if count is None:
             return 1, 1
         self.at = count.end()
         # A count of a count is no pattern in some dialects.
         if self.pattern.startswith(("?", "*", "+", "{"), self.at):
             raise UndecidedPattern
-        sign, least, comma, most = count.groups()
-        if sign:
-            return SIGNS[sign]
-        if comma:
-            return int(least), int(most) if most else None
-        return int(least), int(least)
+        return times_of(count)
 
     def _class(self) -> Ranges:
         inverse = self._take("^")
         # Dialects differ in what an empty class is.
         if self._take("]"):
             raise UndecidedPattern
-        found: list[tuple[int, int]] = []
+        found: list[_Ends] = []
         while not self._take("]"):
             members = self._member()
             if self._at_range():

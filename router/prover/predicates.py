@@ -112,27 +112,26 @@ def is_plain(schema: Any) -> bool:
     return all(key in _PLAIN and _PLAIN[key](schema[key]) for key in schema)
 
 
-def _any_value(value: Any) -> bool:
-    return True
-
-
 def _all_plain(schemas: Sequence[Any]) -> bool:
     return all(map(is_plain, schemas))
 
 
+_OF_ANY_VALUE = (
+    "enum",
+    "required",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "minimum",
+    "maximum",
+    "pattern",
+)
 # The keywords that mean the same in every draft, with whether their value does.
 _PLAIN: Mapping[str, Callable[[Any], bool]] = {
-    "enum": _any_value,
-    "required": _any_value,
-    "minLength": _any_value,
-    "maxLength": _any_value,
-    "minItems": _any_value,
-    "maxItems": _any_value,
-    "minProperties": _any_value,
-    "maxProperties": _any_value,
-    "minimum": _any_value,
-    "maximum": _any_value,
-    "pattern": _any_value,
+    **dict.fromkeys(_OF_ANY_VALUE, lambda value: True),
     "not": is_plain,
     "items": is_plain,
     "allOf": _all_plain,

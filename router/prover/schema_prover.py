@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.prover.budget import ProofBudget
 from router.prover.canonical import parsed
-from router.prover.depthwise_prover import DepthwiseProver, Holds, Parse
+from router.prover.depthwise_prover import DepthwiseProver, Holds
 from router.prover.example_search import Growth
 from router.prover.predicates import (
     EACH,
@@ -78,20 +78,17 @@ class SchemaProver:
         schema: "CanonicalSchema",
         exact: bool = True,
         budget: ProofBudget | None = None,
-        parse: Parse | None = None,
         depthwise: DepthwiseProver | None = None,
         search: ProofBudget | None = None,
         parts: SplitSchema | None = None,
     ) -> None:
-        """`parse` makes the canonical schema of a predicate, as JSON, in a draft.
+        """`depthwise` decides what the library leaves open.
 
-        `depthwise` decides what the library leaves open. `search` is the time for
-        messages that refute claims, not for proofs. `parts` are those of the schema by
-        properties, if it has such.
+        `search` is the time for messages that refute claims, not for proofs. `parts`
+        are those of the schema by properties, if it has such.
         """
         self._schema = schema
         self._budget = budget or ProofBudget()
-        self._parse = parse or parsed
         self._proved: dict[bytes, Answer] = {}
         self._free: dict[Steps, bool] = {}
         self._types: dict[Steps, dict[str, Answer]] = {}
@@ -111,7 +108,7 @@ class SchemaProver:
         return int(self._schema.draft)
 
     def _canonical(self, text: bytes) -> "CanonicalSchema":
-        return self._parse(self._schema.draft, text)
+        return parsed(self._schema.draft, text)
 
     def narrow(
         self, predicate: Schema, exact: bool = True, holds: Holds | None = None
@@ -132,7 +129,6 @@ class SchemaProver:
             self._schema if narrowed is None else narrowed,
             narrowed is not None and self.exact and exact,
             self._budget,
-            self._parse,
             depthwise,
             self._search,
             parts,
@@ -194,7 +190,6 @@ class SchemaProver:
             self._schema,
             self.exact,
             self._budget,
-            self._parse,
             self._depthwise,
             parts=self.parts,
         )

@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from router.errors import Rejection
 from router.prover.predicates import EACH, Schema
 from router.prover.subschema_walker import (
+    ALL_TYPES,
     Every,
     Level,
     Some,
@@ -53,7 +54,7 @@ _FEW = {
     frozenset(("null",)): 1,
     frozenset(("boolean", "null")): 3,
 }
-_ALL_TYPES = frozenset(("string", "number", "boolean", "null", "array", "object"))
+_ALL_TYPES = frozenset(ALL_TYPES)
 
 
 class _ValueBounds(Struct, frozen=True):

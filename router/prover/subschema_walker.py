@@ -109,10 +109,7 @@ IMPOSSIBLE = Some()
 
 
 class SubschemaWalker:
-    """Follows subschemas to those of the next level.
-
-    It writes a level as a schema without references.
-    """
+    """Follows subschemas to those of the next level."""
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
@@ -170,7 +167,7 @@ class SubschemaWalker:
                 return some([self._combine(part, own, seen) for part in parts])
             case Own(place):
                 return own(place)
-        key = (level.document.uri, level.path)
+        key = level.key
         content = level.content
         self._left -= 1
         if key in seen or self._left < 0:
@@ -227,20 +224,6 @@ class SubschemaWalker:
             return others
         return some([*(place.below((first, index)) for index in range(count)), others])
 
-    def schema(
-        self,
-        level: Level,
-        depth: int,
-        without: Names = frozenset(),
-        names: Names | None = None,
-    ) -> Schema:
-        """Return a schema of draft 2020-12 that all values of a level satisfy.
-
-        It is so many levels deep. Keywords in `without` are left out. Of the properties
-        of the level itself only those in `names` are kept.
-        """
-        return _LevelWriter(self, depth, without, names).write(level, depth)
-
 
 def _keep(known: dict[_K, _T], key: _K, found: _T) -> _T:
     if len(known) >= _MOST_KEPT:
@@ -249,8 +232,8 @@ def _keep(known: dict[_K, _T], key: _K, found: _T) -> _T:
     return found
 
 
-class _LevelWriter:
-    """Writes levels as schemas, until they are too large."""
+class LevelWriter:
+    """Writes levels as schemas without references, until they are too large."""
 
     def __init__(
         self,
@@ -259,6 +242,10 @@ class _LevelWriter:
         without: Names,
         names: Names | None,
     ) -> None:
+        """Keywords in `without` are left out.
+
+        Of the properties of the level itself only those in `names` are kept.
+        """
         self._walker = walker
         self._without = without
         self._names = names
@@ -266,6 +253,10 @@ class _LevelWriter:
         self._left = MAX_PARTS
 
     def write(self, level: Level, depth: int) -> Schema:
+        """Return a schema of draft 2020-12 that all values of a level satisfy.
+
+        It is so many levels deep.
+        """
         return self._write(self._walker.parts(level), depth)
 
     def _write(self, level: Level, depth: int) -> Schema:
@@ -492,6 +483,5 @@ def matches(pattern: str, name: str | None) -> bool:
     """Whether the library finds a pattern in a name."""
     from jsonschema_rs import Draft202012Validator, RegexOptions
 
-    schema = {"pattern": pattern}
-    validator = Draft202012Validator(schema, pattern_options=RegexOptions())
+    validator = Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
     return validator.is_valid(name)
