@@ -57,8 +57,8 @@ _SIGNS: Mapping[str, Times] = {
     "*": (0, None),
     "+": (1, None),
 }
+# A set of states: the bits of a number, of which each stands for a state.
 _States = int
-"""A set of states: the bits of a number, of which each stands for a state."""
 _EmptyEdges = list[list[tuple[int, str]]]
 _Moves = list[list[tuple[Ranges, int]]]
 _Ends = tuple[int, int]

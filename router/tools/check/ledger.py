@@ -54,14 +54,13 @@ _BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "index", "version", "ttl", "size")
 _MAY_BE_REJECTED = "may be rejected"
+# What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
     "pair": "may lose data",
 }
-"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
-"""
 _TO_DECIDE: Mapping[ClaimKind, str] = {
     "when": "declare what it reads in the schema, with 'type' and 'required'",
     "for_each": "declare its list in the schema, with 'type: array', 'required' and 'maxItems'",

@@ -6,8 +6,8 @@ from router.runtime.config.findings import closest
 
 SIMILARITY = 0.8
 """The least similarity of names at which one is taken for a typo of the other."""
+# Shorter names often differ in one letter.
 _SHORTEST = 4
-"""Shorter names often differ in one letter."""
 
 
 def typo_of(word: str, known: Iterable[str]) -> str:

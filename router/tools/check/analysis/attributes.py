@@ -37,6 +37,7 @@ from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
 from router.tools.check.analysis.values import answer
 
+# The types of values that each `type` converts, and the type that it converts them to.
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
     "N": (("number", "string"), "number"),
@@ -49,7 +50,6 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "L": (("array",), "array"),
     "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
-"""The types of values that each `type` converts, and the type that it converts them to."""
 _ANSWERS = {True: YES, False: NO, None: UNKNOWN}
 MAX_VALUES = 100
 """More values are not counted."""

@@ -15,8 +15,8 @@ from router.runtime.program.route_expressions import expressions_of_route, metad
 from router.runtime.program.schemas.documents import subschemas
 from router.runtime.program.schemas.reasons import declared_names
 
+# Begins the names of metadata that is a message attribute.
 _CARRIED = "attribute."
-"""Begins the names of metadata that is a message attribute."""
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 

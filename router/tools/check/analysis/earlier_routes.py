@@ -57,8 +57,8 @@ class EarlierRoutes:
         return [*found]
 
 
+# The place of a condition, and whether it is false for a message.
 _Evaluation = tuple[int, Callable[[Any], bool]]
-"""The place of a condition, and whether it is false for a message."""
 
 
 class _Evaluations:

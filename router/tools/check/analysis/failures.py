@@ -37,10 +37,10 @@ TYPES_OF_ELEMENTS = {
 _SECONDS: Schema = {
     "anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]
 }
+# Texts that are no number: others may be one.
 _NO_NUMBER = "^$|[^-+.0-9eE]"
-"""Texts that are no number: others may be one."""
+# A message of 1 MiB has at most half a million numbers.
 _DIGITS_OF_A_COUNT = 6
-"""A message of 1 MiB has at most half a million numbers."""
 OF_A_PLUGIN = "is a plugin's"
 """The end of a doubt that no schema decides."""
 TOO_LONG = "may make a number of over 38 digits, or one that is out of range"

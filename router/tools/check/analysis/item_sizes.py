@@ -44,6 +44,7 @@ def _as_given(value: float) -> float:
     return value
 
 
+# The most bytes of the result of functions of JMESPath, of those of their arguments.
 _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "to_string": bytes_as_text,
     **dict.fromkeys(
@@ -54,28 +55,27 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "not_null": lambda *values: max(values),
     "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
-"""The most bytes of the result of functions of JMESPath, of those of their arguments."""
+# Expressions whose value is a part of their input.
 _PARTS = ("current", "field", "identity", "index", "slice")
-"""Expressions whose value is a part of their input."""
+# Expressions whose value has parts of that of the first expression in them.
 _OF_PARTS = (
     *("flatten", "index_expression", "pipe", "subexpression"),
     *("projection", "filter_projection", "value_projection"),
 )
-"""Expressions whose value has parts of that of the first expression in them."""
+# How many of the expressions in one are always evaluated with its input; None for all.
 _ALWAYS: Mapping[str, int | None] = {
     **dict.fromkeys(_OF_PARTS, 1),
     **dict.fromkeys(("and_expression", "or_expression", "not_expression"), 1),
     **dict.fromkeys(("function_expression", "multi_select_list", "multi_select_dict"), None),
     **dict.fromkeys(("key_val_pair", "comparator"), None),
 }
-"""How many of the expressions in one are always evaluated with its input; None for all."""
+# The work doubles with each expression in another one that is evaluated for each element.
 _MOST_NESTED = 5
-"""The work doubles with each expression in another one that is evaluated for each element."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
+# Values that are no number, and no text that converts to one.
 _NO_NUMBER: Schema = {
     "anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]
 }
-"""Values that are no number, and no text that converts to one."""
 
 
 def of_size(route: AnalyzedRoute) -> Iterator[str]:

@@ -24,8 +24,8 @@ from router.tools.check.analysis.key_shapes import (
 )
 from router.tools.check.analysis.routes import AnalyzedRoute
 
+# Ends a head that is a whole value, so that it is no beginning of another.
 _END = "\U0010ffff"
-"""Ends a head that is a whole value, so that it is no beginning of another."""
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_BOUNDS = 8
 _Group = TypeVar("_Group")

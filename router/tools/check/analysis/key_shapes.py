@@ -29,8 +29,8 @@ from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
 
+# How numbers and booleans are written as text.
 _BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
-"""How numbers and booleans are written as text."""
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _NOT_EMPTY = r"[\s\S]"
 _HASH = "^[0-9a-f]{64}$"

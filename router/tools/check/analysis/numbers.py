@@ -15,11 +15,11 @@ from router.tools.check.analysis.values import holds
 
 _WHOLE = (9, 18, 28, MAX_DIGITS)
 _DECIMALS = (2, 3, 6, 9, 18)
+# The bounds that are tried, in this order.
 _TEXTS = (Digits(18, 0), Digits(28, 0), Digits(MAX_DIGITS, 0), Digits(19, 19))
-"""The bounds that are tried, in this order."""
 _NOTHING = Digits(0, 0)
+# Longer numbers are not tried: nanoseconds since 1970 have 19 digits.
 _LONGEST = 20
-"""Longer numbers are not tried: nanoseconds since 1970 have 19 digits."""
 
 
 def digits_of(messages: SchemaProver | None, value: Value) -> Digits | None:

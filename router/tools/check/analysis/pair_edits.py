@@ -8,10 +8,10 @@ from msgspec import Struct, structs
 
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
+# What orders messages whose routes have no version in common.
 _SENT: Mapping[str, Any] = {"meta": "sent_at"}
-"""What orders messages whose routes have no version in common."""
+# When TTL deletes what is closed: no message is late for so long.
 _CLOSES_AFTER = "30d"
-"""When TTL deletes what is closed: no message is late for so long."""
 Attribute = str
 RouteName = str
 

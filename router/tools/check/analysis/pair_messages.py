@@ -26,6 +26,7 @@ from router.tools.memory.pairs import PairMessage, plan_alone
 
 MOST_BASES = 3
 _MOST_PATHS = 32
+# Values of an older and a newer version.
 _LADDERS: Sequence[Sequence[Any]] = (
     (1, 2),
     ("2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"),
@@ -35,8 +36,8 @@ _LADDERS: Sequence[Sequence[Any]] = (
     (1767323045, 1767323046),
     (1767323045000, 1767323046000),
 )
-"""Values of an older and a newer version."""
 _SENT = ("1767323045000", "1767323046000")
+# Values of attributes with a type; others are tried.
 _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "N": (1, 2),
     "BOOL": (True, False),
@@ -47,7 +48,6 @@ _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "L": (["a"], ["b"]),
     "M": ({"a": 1}, {"b": 1}),
 }
-"""Values of attributes with a type; others are tried."""
 _PLAIN: Sequence[Sequence[Any]] = (
     ("a", "b"),
     (1, 2),

@@ -11,8 +11,8 @@ from router.tools.check.analysis.pair_messages import MadeMessage, MessageMaker,
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 from router.tools.memory.pairs import OrderedRun, run_pair
 
+# Which of the two messages has the older version (0), and which the newer one.
 _LEVELS = ((0, 1), (1, 0), (0, 0))
-"""Which of the two messages has the older version (0), and which the newer one."""
 
 
 class Event(Struct, frozen=True):

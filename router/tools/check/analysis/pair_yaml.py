@@ -11,8 +11,8 @@ from router.runtime.config import spec
 from router.tools.check.analysis.pair_edits import RouteName, Surroundings, edited
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
+# The settings that a second route for the same messages has, too.
 _SAME_MESSAGES = ("queue", "table", "when", "schema", "plugins", "options", "for_each")
-"""The settings that a second route for the same messages has, too."""
 Sections = Mapping[str, Mapping[str, Any]]
 
 

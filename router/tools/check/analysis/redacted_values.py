@@ -14,6 +14,8 @@ from router.runtime.program.redacted_routes import find_needs
 from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 
+# Keywords that what replaces a value satisfies or not as the value did, and those that constrain
+# nothing.
 _TELLING_TYPE = frozenset(
     (
         "type",
@@ -28,7 +30,6 @@ _TELLING_TYPE = frozenset(
         "$ref",
     )
 )
-"""Keywords that what replaces a value satisfies or not as the value did, and those that constrain nothing."""
 
 
 class Need(Struct, frozen=True):

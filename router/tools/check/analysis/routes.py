@@ -54,6 +54,7 @@ MAX_CONDITIONS = 16
 take seconds.
 """
 
+# The paths in a route of what claims without an attribute are about.
 _SETTINGS: Mapping[ClaimKind, Path] = {
     "when": ("when",),
     "for_each": ("for_each",),
@@ -63,7 +64,6 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
     "size": ("item",),
     "pair": ("write",),
 }
-"""The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
 
 

@@ -32,26 +32,26 @@ from router.tools.check.analysis.refutations import (
 )
 from router.tools.check.analysis.routes import AnalyzedRoute
 
+# So many characters are too large, also if they are Base64.
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
-"""So many characters are too large, also if they are Base64."""
+# The bytes of a message for a larger value: it has others besides.
 _ROOM = MOST_BYTES - 16 * 1024
-"""The bytes of a message for a larger value: it has others besides."""
+# So many are too large: each takes a byte, and one more in its list.
 _ELEMENTS = MAX_ITEM_BYTES // 2
-"""So many are too large: each takes a byte, and one more in its list."""
+# The most items of `for_each` that are measured: each has a copy of what is in the message.
 _ITEMS = 3
-"""The most items of `for_each` that are measured: each has a copy of what is in the message."""
+# A character that names of hosts may have, and that does not count: a soft hyphen.
 _IGNORED = "\u00ad"
-"""A character that names of hosts may have, and that does not count: a soft hyphen."""
+# The lengths of texts in a list whose elements have some length, but not any.
 _LENGTHS = (4096, 1000, 250, 60)
-"""The lengths of texts in a list whose elements have some length, but not any."""
 _POSITIONS = 4
 _WAYS = 5
 _DEPTH = 3
+# Numbers from this on have eight digits, so that Base64 and a number are Base64.
 _FIRST_NUMBER = 10_000_000
-"""Numbers from this on have eight digits, so that Base64 and a number are Base64."""
 _NUMBER_STEPS = (1, -1, Decimal("1e-8"), Decimal("-1e-8"))
+# The most names of an object whose values are enlarged.
 _NAMES = 6
-"""The most names of an object whose values are enlarged."""
 
 
 def unbounded_part(route: AnalyzedRoute) -> str:

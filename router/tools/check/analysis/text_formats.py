@@ -17,6 +17,7 @@ from router.runtime.program.schemas.documents import list_of
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.values import answer
 
+# Texts of many formats, to find one that a schema allows and a conversion refuses.
 _SAMPLES = (
     "x",
     "abc",
@@ -37,9 +38,8 @@ _SAMPLES = (
     "2001:db8::1",
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 )
-"""Texts of many formats, to find one that a schema allows and a conversion refuses."""
+# The drafts in which `contentEncoding` is asserted.
 _ENCODING_ASSERTED = (6, 7)
-"""The drafts in which `contentEncoding` is asserted."""
 
 
 class Refusal(Struct, frozen=True):

@@ -18,8 +18,8 @@ from router.tools.check.analysis.routes import AnalyzedRoute
 
 Scale = Literal["", "text", "number", "seconds", "milliseconds", "nanoseconds"]
 """How a version counts; "" if that is not known, and `number` if only that is."""
+# Any time in one of them is less than any in the next, as a number.
 _RANKS: Sequence[Scale] = ("seconds", "milliseconds", "nanoseconds")
-"""Any time in one of them is less than any in the next, as a number."""
 _BY_TRANSFORM: dict[str, Scale] = {TO_EPOCH.name: "seconds", TO_EPOCH_NS.name: "nanoseconds"}
 _MOST_COMPARED = 4
 

@@ -31,10 +31,10 @@ NOT_ALWAYS_ACCEPTED = declare(
     "warning",
 )
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
+# Nodes whose first child is evaluated on the input, and each other one on the value before it.
 _THEN = ("subexpression", "pipe", "index_expression")
-"""Nodes whose first child is evaluated on the input, and each other one on the value before it."""
+# Nodes that are not evaluated on null.
 _NULL_ON_NULL = ("multi_select_list", "multi_select_dict")
-"""Nodes that are not evaluated on null."""
 _BY_KEY = ("sort_by", "max_by", "min_by")
 _KEYS = ("number", "string")
 _PLURALS = {"number": "numbers", "string": "texts"}

@@ -87,11 +87,11 @@ _ADVICE = (
     "use the ARN of an SNS topic, an EventBridge rule, an S3 bucket, or an IAM role or user, or an account, "
     "without a wildcard"
 )
+# By an envelope, the kind of sender that makes it, in words, and its service.
 _ENVELOPE_MAKERS = {
     "sns": ("topic", "an SNS topic", "sns.amazonaws.com"),
     "eventbridge": ("rule", "an EventBridge rule", "events.amazonaws.com"),
 }
-"""By an envelope, the kind of sender that makes it, in words, and its service."""
 
 
 @rule(NO_DEAD_LETTER_QUEUE)

@@ -62,6 +62,8 @@ IMPOSSIBLE_SCHEMA = declare(
 )
 
 _DEFINITIONS = ("$defs", "definitions")
+# The keywords of all drafts that decide about a value, but `if` and `not`, which are like many
+# words.
 _KEYWORDS = frozenset(
     (
         "$dynamicRef",
@@ -107,7 +109,7 @@ _KEYWORDS = frozenset(
         "uniqueItems",
     )
 )
-"""The keywords of all drafts that decide about a value, but `if` and `not`, which are like many words."""
+# Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword.
 _OTHER_WORDS = frozenset(
     (
         "$comment",
@@ -127,7 +129,6 @@ _OTHER_WORDS = frozenset(
         "when",
     )
 )
-"""Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword."""
 _KNOWN = _KEYWORDS | _OTHER_WORDS
 
 
@@ -274,10 +275,10 @@ BAD_PART = declare(
     "of a list.",
     "info",
 )
+# The part of the budget of a schema that its examples may take.
 _SHARE = 0.2
-"""The part of the budget of a schema that its examples may take."""
+# The most findings about one schema: more are seldom read, and each costs up to 10 ms.
 _MAX_FINDINGS = 20
-"""The most findings about one schema: more are seldom read, and each costs up to 10 ms."""
 
 
 @rule(BAD_EXAMPLE, BAD_PART)

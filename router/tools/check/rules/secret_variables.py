@@ -27,15 +27,14 @@ UNRESOLVED = declare(
 )
 _REFERENCE = re.compile(re.escape(DYNAMIC_REFERENCE) + r"[^}]*(?:\}\}|\}|\Z)")
 _PART = r"(?::[^:}]*)"
+# AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
+# …/dynamic-references-secretsmanager.html
 _VALID = re.compile(
     r"\{\{resolve:(?:"
     r"ssm:[A-Za-z0-9_.\-/]+(?::[0-9]+)?"
     rf"|secretsmanager:(?:arn:[^:}}]+{_PART}{{4}}:[^:}}]+|[^:}}]+)(?::SecretString{_PART}{{0,3}})?"
     r")\}\}"
 )
-"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
-…/dynamic-references-secretsmanager.html
-"""
 _FORMS = "{{resolve:secretsmanager:NAME:SecretString:KEY}} or {{resolve:ssm:NAME}}"
 
 

@@ -34,12 +34,12 @@ ITEM_TOO_LARGE = declare(
     "warning",
 )
 
+# Keywords that may exclude text of the maximum length, or of characters of four bytes.
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
-"""Keywords that may exclude text of the maximum length, or of characters of four bytes."""
 _MAX_DEPTH = 12
 _MAX_CHOICES = 4
+# The most parts of an item that are considered, the largest first.
 _MAX_PARTS = 24
-"""The most parts of an item that are considered, the largest first."""
 _LONG_NUMBER = 10**MAX_DIGITS - 1
 
 

@@ -65,8 +65,8 @@ NO_EXPRESSION = declare(
     "warning",
 )
 
+# The types of elements that each type of set accepts.
 _SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
-"""The types of elements that each type of set accepts."""
 
 
 @rule(NEVER_TRANSFORMED, NOT_ALWAYS_TRANSFORMED, NEVER_OF_TYPE, NOT_ALWAYS_OF_TYPE)
