@@ -121,8 +121,9 @@ class LedgerEntry(Struct, frozen=True):
         if self.by_message:
             code = UNBOUNDED if self.kind == "size" else REFUTED
             verdict = "does not hold for each message"
-        sentence = f"the {self.kind} of {what} {verdict}: {self.reason}"
-        return Finding(code, sentence, self.place, self.way_out)
+        return Finding(
+            code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place, self.way_out
+        )
 
     @property
     def way_out(self) -> str:

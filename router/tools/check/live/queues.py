@@ -341,13 +341,12 @@ def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
             continue
         seconds = deployed.max_receive_count * deployed.visibility
         if deployed.retention <= seconds:
-            path = deployment.queue_path(name)
             receives = f"{deployed.max_receive_count} receives with a visibility timeout of {deployed.visibility} s"
             kept = f"queue '{deployed.name}' keeps a message for {deployed.retention} s"
             yield Found(
                 EXPIRING,
                 f"{kept}, and {receives} take {seconds} s",
-                path,
+                deployment.queue_path(name),
                 "raise its retention, or lower its maxReceiveCount",
             )
 

@@ -75,8 +75,9 @@ def check_calls(subject: Subject) -> Iterator[Found]:
         for name, _, facts in route.with_facts:
             # Others call nothing.
             if any("(" in use.text for use in facts.uses):
-                find = partial(_of_attribute, route, name, facts.uses)
-                yield from facts.unless_nothing("calls", find)
+                yield from facts.unless_nothing(
+                    "calls", partial(_of_attribute, route, name, facts.uses)
+                )
 
 
 def _first_failure(placed: PlacedClaim, scope: Scope, text: str) -> Iterator[Found]:

@@ -48,8 +48,9 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
-                find = partial(_check_arguments, route, name, attribute)
-                yield from facts.unless_nothing("arguments", find, alone=True)
+                yield from facts.unless_nothing(
+                    "arguments", partial(_check_arguments, route, name, attribute), alone=True
+                )
 
 
 def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
@@ -77,8 +78,11 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
-            find = partial(_check_constants, route, name, attribute)
-            yield from facts.unless_nothing(("constants", route.fifo), find, alone=True)
+            yield from facts.unless_nothing(
+                ("constants", route.fifo),
+                partial(_check_constants, route, name, attribute),
+                alone=True,
+            )
 
 
 def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
@@ -93,13 +97,13 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
             )
     for key, constant in constants.items():
         if reason := _unstorable(constant, attribute.type):
-            placed = place_claim(route, "mapping", name, key)
-            yield placed.refuted(UNSTORABLE_CONSTANT, f"'{key}' of attribute '{name}' has {reason}")
+            yield place_claim(route, "mapping", name, key).refuted(
+                UNSTORABLE_CONSTANT, f"'{key}' of attribute '{name}' has {reason}"
+            )
     if isinstance(values, Evaluated) and not attribute.transform and attribute.type is None:
         for constant in _results(tree_of(values.text)):
             if reason := _unstorable(constant, None):
-                placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
-                yield placed.refuted(
+                yield place_claim(route, "mapping", name, source_of(attribute)[0].key).refuted(
                     UNSTORABLE_CONSTANT, f"'{values.text}' of attribute '{name}' has {reason}"
                 )
 

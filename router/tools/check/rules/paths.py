@@ -262,8 +262,7 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
                     route.require(value.lacking, placed.claim),
                 )
             elif attribute.null == "error" and _can_be_null(route, attribute):
-                placed = place_claim(route, "mapping", name, "null")
-                yield placed.refuted(
+                yield place_claim(route, "mapping", name, "null").refuted(
                     REQUIRED,
                     f"'null' of attribute '{name}' rejects messages in which the schema allows a null",
                     "remove null from the types in the schema",

@@ -63,9 +63,11 @@ def check_starts(subject: Subject) -> Iterator[Found]:
         for name, _, facts in route.with_facts:
             for use in facts.uses:
                 if use.is_time:
-                    value = route.value_of(use.text)
-                    placed = place_claim(route, "mapping", name, *use.place)
-                    yield from _check_start(placed, f"'{use.place[0]}' of '{name}'", value)
+                    yield from _check_start(
+                        place_claim(route, "mapping", name, *use.place),
+                        f"'{use.place[0]}' of '{name}'",
+                        route.value_of(use.text),
+                    )
 
 
 def _check_start(placed: PlacedClaim, what: str, value: Value) -> Iterator[Found]:

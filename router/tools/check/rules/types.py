@@ -78,8 +78,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
             if not attribute.transform and attribute.type is None:
                 continue
             of_type = attribute.type is not None and name not in keys
-            find = partial(_check_conversions, route, name, attribute, of_type)
-            yield from facts.unless_nothing(("types", of_type), find)
+            yield from facts.unless_nothing(
+                ("types", of_type), partial(_check_conversions, route, name, attribute, of_type)
+            )
 
 
 @rule(NO_EXPRESSION)

@@ -392,8 +392,9 @@ def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:
             route.constrain(value, f"type: {ordered[0]}"),
         )
     elif value.origin is not None and value.can_be(["string"]) is not NO and route.mapped:
-        pattern = route.constrain(value, "pattern")
-        yield from _check_texts(placed, route.mapped, value.origin, pattern)
+        yield from _check_texts(
+            placed, route.mapped, value.origin, route.constrain(value, "pattern")
+        )
 
 
 def _check_texts(
