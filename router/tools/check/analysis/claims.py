@@ -11,7 +11,7 @@ from router.prover.predicates import in_words
 from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES
 from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
@@ -19,7 +19,7 @@ from router.tools.check.analysis.attributes import counts_seconds, infer, stored
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, named
-from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, key_limits, possible
 from router.tools.check.analysis.verdicts import ClaimKind, RouteClaim
 
 _ORDERED = ("string", "number", "binary")
@@ -43,10 +43,11 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(route, "mapping", mapping_doubts(route, name, attribute, facts), name)
         if attribute.type is not None and name not in keys:
             yield _made(route, "type", _of_conversion(route, attribute), name)
-    for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
-        yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
-    if route.table is not None and route.table.indexes:
-        yield from _of_indexes(route)
+    if route.table is not None:
+        for name, limit in key_limits(route.table).items():
+            yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
+        if route.table.indexes:
+            yield from _of_indexes(route)
     merge = settings.merge
     if merge is not None:
         yield _made(route, "merge", failures.of_merge(route, merge))
@@ -174,7 +175,8 @@ def fits(value: Value, limit: int) -> bool:
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
     value = stored(route, name).value
     yield from _of_value(value, _ORDERED, more=", which has no order")
-    if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
+    kinds = [kind for kind in _ORDERED if value.can_be([kind]) is not NO]
+    if len(kinds) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 

@@ -26,7 +26,7 @@ from router.tools.check.analysis.numbers import are_storable, digits_of, if_numb
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import accepts_text, always_matches
 from router.tools.check.analysis.transforms import accepts_each, arguments_of, kinds_taken
-from router.tools.check.analysis.values import are_elements, holds, possible
+from router.tools.check.analysis.values import are_elements, holds, kinds_of, possible
 
 TYPES_OF_ELEMENTS = {
     "SS": ("string", "number"),
@@ -73,10 +73,8 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         if index == 0 and kind in ("and_expression", "or_expression"):
             inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
         if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
-            inside = (
-                None,
-                Scope(),
-            )  # the others are evaluated on values of which nothing is known
+            # The others are evaluated on values of which nothing is known.
+            inside = (None, Scope())
 
 
 def _guarded(
@@ -98,7 +96,7 @@ def _guarded(
 
 def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     name = tree["value"]
-    function = FUNCTIONS.get(tree["value"])
+    function = FUNCTIONS.get(name)
     for index, child in enumerate(tree["children"]):
         if child["type"] == "expref" and name == "map" and not any(_of_tree(None, Scope(), child)):
             continue
@@ -109,12 +107,14 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         value = of_tree(messages, scope, child)
         if takes and not _accepts(messages, takes, value):
             yield f"{name}() may be given a value that it does not take"
-    if name == "to_number" and not _is_short_number(
-        messages, of_tree(messages, scope, tree["children"][0])
-    ):
+    if name not in ("to_number", "sum"):
+        return
+    first = of_tree(messages, scope, tree["children"][0])
+    if name == "sum":
+        if not _is_short_sum(messages, first):
+            yield f"sum() {TOO_LONG}"
+    elif not _is_short_number(messages, first):
         yield "to_number() may be given a number that is too long or out of range"
-    if name == "sum" and not _is_short_sum(messages, of_tree(messages, scope, tree["children"][0])):
-        yield f"sum() {TOO_LONG}"
 
 
 def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
@@ -137,13 +137,12 @@ def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
 
 def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
     """Whether an argument of a function is proved to have one of the types that it takes."""
-    kinds = tuple(each for each in takes if not each.startswith("array-"))
-    lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
-    if value.missing is not NO or possible(value, (*kinds, "array") if lists else kinds):
+    kinds, elements = kinds_of(takes)
+    if value.missing is not NO or possible(value, kinds):
         return False
-    if not lists or value.can_be(["array"]) is NO:
+    if not elements or value.can_be(["array"]) is NO:
         return True
-    return any(are_elements(messages, value, (kind,)) for kind in lists)
+    return any(are_elements(messages, value, (kind,)) for kind in elements)
 
 
 def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
@@ -178,12 +177,10 @@ def of_number(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str
 def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
     """Whether it is proved that transforms make of each number of a message one that DynamoDB can store."""
     *others, last = steps
-    transform = last.transform
-    result = None if transform is None else transform.result
-    if transform is None or not isinstance(result, NumberResult):
+    if last.transform is None or not isinstance(last.result, NumberResult):
         return False
-    arguments = arguments_of(transform, last.argument)
-    keywords = None if arguments is None else result.stays_storable(arguments)
+    arguments = arguments_of(last.transform, last.argument)
+    keywords = None if arguments is None else last.result.stays_storable(arguments)
     before = last.before
     is_number = before.can_be(["string"]) is NO and before.given
     if keywords is None or not (is_number or (others and _stay_storable(route, others))):
@@ -277,10 +274,8 @@ def merged_names(
     for attribute in sorted(reserved_names(route.route, ttl)):
         if attribute.startswith(merge.prefix):
             at = (*steps, attribute.removeprefix(merge.prefix))
-            always, never = (
-                answer is YES for answer in (messages.present(at), messages.absent(at))
-            )
-            yield MergedName(attribute, at, always, never)
+            always = messages.present(at) is YES
+            yield MergedName(attribute, at, always, messages.absent(at) is YES)
 
 
 def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:

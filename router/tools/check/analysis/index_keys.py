@@ -20,7 +20,7 @@ from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_K
 from router.tools.check.analysis.attributes import InferredAttribute, stored
 from router.tools.check.analysis.failures import inferred_map, map_steps
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.values import KINDS_OF_KEYS, holds, possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, holds, key_limits, possible
 
 
 class IndexKeyPart(Struct, frozen=True):
@@ -84,25 +84,19 @@ def indexed_attributes(route: AnalyzedRoute) -> Sequence[IndexedAttribute]:
     for part in key_parts(table):
         for name, _ in part.attributes:
             parts.setdefault(name, []).append(part)
-    found = [
-        IndexedAttribute(name, _type_in(each[0], name), tuple(each)) for name, each in parts.items()
-    ]
-    own = dict(zip(table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
-    return [
-        each
-        for each in found
-        if may_have(route, each.name) and not _fits_as(own.get(each.name, inf), each)
-    ]
+    own = key_limits(table)
+    found: list[IndexedAttribute] = []
+    for name, each in parts.items():
+        indexed = IndexedAttribute(name, dict(each[0].attributes)[name], tuple(each))
+        if may_have(route, name) and not _fits_as(own.get(name, inf), indexed):
+            found.append(indexed)
+    return found
 
 
 def _fits_as(limit: float, indexed: IndexedAttribute) -> bool:
     """Whether an attribute with at most so many bytes fits, as that of the table's key."""
     is_alone = all(len(part.attributes) == 1 for part in indexed.parts)
     return is_alone and limit <= indexed.limit
-
-
-def _type_in(part: IndexKeyPart, name: str) -> KeyType:
-    return dict(part.attributes)[name]
 
 
 def may_have(route: AnalyzedRoute, name: str) -> bool:

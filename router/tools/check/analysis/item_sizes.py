@@ -17,8 +17,6 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_B
 from router.runtime.config import spec
 from router.runtime.engine.attributes import (
     MAX_ITEM_BYTES,
-    MAX_PARTITION_KEY_BYTES,
-    MAX_SORT_KEY_BYTES,
     text_bytes,
 )
 from router.runtime.engine.convert import TEXT_FORMATS
@@ -37,19 +35,14 @@ from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribut
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
-from router.tools.check.analysis.values import holds, possible
-
-
-def _as_given(value: float) -> float:
-    return value
-
+from router.tools.check.analysis.values import holds, key_limits, kinds_of, possible
 
 # The most bytes of the result of functions of JMESPath, of those of their arguments.
 _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "to_string": bytes_as_text,
     **dict.fromkeys(
         ("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"),
-        _as_given,
+        lambda value: value,
     ),
     "to_array": lambda value: LIST_BYTES + 1 + value,
     "not_null": lambda *values: max(values),
@@ -118,8 +111,7 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
     )
     if route.table is None or name not in route.table.key:
         return size
-    limits = dict(zip(route.table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
-    return min(limits.get(name, inf), size)
+    return min(key_limits(route.table)[name], size)
 
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
@@ -417,11 +409,11 @@ def _is_never_taken(route: AnalyzedRoute, types: Types, argument: Tree, *, or_em
     """Whether an argument of a function is of none of the types that it takes, or an empty list."""
     if argument["type"] == "expref":
         return False
-    taken = {each for each in types if not each.startswith("array-")}
-    of_elements = {each.removeprefix("array-") for each in types} - taken
+    kinds, elements = kinds_of(types)
+    taken = set(kinds)
     value = route.value_of_tree(argument)
     may_be_empty = not or_empty and value.no_elements is not NO
     element = of_path(route.mapped, value.elements)
-    if of_elements and (may_be_empty or of_elements.intersection(possible(element))):
-        taken.add("array")
+    if elements and not may_be_empty and not set(elements).intersection(possible(element)):
+        taken.remove("array")
     return "null" not in taken and not taken.intersection(possible(value))

@@ -24,10 +24,11 @@ from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, source_of
 from router.runtime.sources.template import split_template
 from router.runtime.transforms.text import LOWER, UPPER
-from router.tools.check.analysis.attributes import MAX_VALUES, infer, transforms_of
+from router.tools.check.analysis.attributes import MAX_VALUES, infer, lists_at, transforms_of
 from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
+from router.tools.check.analysis.values import possible
 
 # How numbers and booleans are written as text.
 _BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
@@ -59,7 +60,7 @@ def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
     """Return a route with what its `when` says of its messages, if it has no schema."""
     if route.mapped is not None or route.messages.unknown != NO_SCHEMA:
         return route
-    known = _objects()
+    known = _any_object().again()
     if route.route.when is not None:
         holds = evaluated(route.route.when, True)
         known = known.narrow(route.when.predicate, route.when.exact, holds)
@@ -75,26 +76,23 @@ def _any_object() -> SchemaProver:
     return found
 
 
-def _objects() -> SchemaProver:
-    return _any_object().again()
-
-
 def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     """Return what is known of a key attribute of a route, which `with_messages` has prepared."""
     if not route.final or kind == "B":
         return KeyShape()
     attribute = route.attribute_of(name)
     texts = None
+    origin = _origin(route, attribute, kind)
     if has_only_built_ins(route, attribute):
         texts = _texts(route, name, attribute, kind)
     if texts is not None:
         pattern = one_of([f"^{escaped(each)}$" for each in sorted(texts)])
-        return KeyShape(texts, patterns=(pattern,), origin=_origin(route, attribute, kind))
-    origin = _origin(route, attribute, kind)
+        return KeyShape(texts, patterns=(pattern,), origin=origin)
     if kind == "N":
         return KeyShape(origin=origin)
     is_number = _is_text_of_number(route, attribute)
-    origin = infer(route, attribute).raw.origin if is_number else origin
+    if is_number:
+        origin = infer(route, attribute).raw.origin
     return structs.replace(_text(route, attribute), origin=origin, of_number=is_number)
 
 
@@ -111,9 +109,8 @@ def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> S
 def _is_text_of_number(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     """Whether each value is the text of a number of the message: other numbers have other texts."""
     inferred = infer(route, attribute)
-    kinds = [kind for kind, answer in inferred.raw.types.items() if answer is not NO]
     is_plain = not inferred.steps and attribute.default is UNSET
-    return is_plain and attribute.type == "S" and kinds == ["number"]
+    return is_plain and attribute.type == "S" and possible(inferred.raw) == ["number"]
 
 
 def _texts(
@@ -141,9 +138,7 @@ def _every_message(route: AnalyzedRoute, source: Any) -> list[Any] | None:
     if route.scope.each:
         return None
     match source:
-        case Constant():
-            return [{}]
-        case Computed(fixed=True):
+        case Constant() | Computed(fixed=True):
             return [{}]
         case Evaluated(text):
             return _combinations(route, [text])
@@ -206,11 +201,8 @@ def values_at(route: AnalyzedRoute, steps: Steps) -> list[Any] | None:
 
 
 def _lists(route: AnalyzedRoute, steps: Steps) -> Iterator[list[Any]]:
-    for place in () if route.index is None else route.index.at(steps):
-        if isinstance(place.content.get("enum"), list):
-            yield place.content["enum"]
-        if "const" in place.content:
-            yield [place.content["const"]]
+    if route.index is not None:
+        yield from lists_at(route.index, steps)
     for leaf in leaves_at(route.when.predicate, steps):
         if "enum" in leaf:
             yield leaf["enum"]

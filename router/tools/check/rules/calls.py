@@ -14,7 +14,7 @@ from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.values import has_nulls, possible
+from router.tools.check.analysis.values import has_nulls, kinds_of, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_ACCEPTED = declare(
@@ -178,10 +178,7 @@ def _judge(placed: PlacedClaim, argument: _Argument) -> Found | None:
     """Return the finding about an argument, if there is one."""
     route = placed.route
     value = argument.value
-    kinds = [each for each in argument.takes if not each.startswith("array-")]
-    elements = [each.removeprefix("array-") for each in argument.takes if each.startswith("array-")]
-    if elements:
-        kinds.append("array")
+    kinds, elements = kinds_of(argument.takes)
     if not kinds:
         return None
     accepts = f"{argument.function}() accepts {in_words(kinds)}"

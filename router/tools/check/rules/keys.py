@@ -18,7 +18,6 @@ from router.prover.predicates import in_words
 from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import (
@@ -35,7 +34,7 @@ from router.tools.check.analysis.routes import (
     why_missing,
 )
 from router.tools.check.analysis.text_formats import refusal_of
-from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, key_limits, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 if TYPE_CHECKING:
@@ -119,10 +118,9 @@ def check_keys(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None:
             continue
-        limit = MAX_PARTITION_KEY_BYTES
+        limits = key_limits(route.table)
         for name, kind in route.table.key.items():
-            yield from _check_key(route, name, kind, limit)
-            limit = MAX_SORT_KEY_BYTES
+            yield from _check_key(route, name, kind, limits[name])
 
 
 def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
