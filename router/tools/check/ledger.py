@@ -251,8 +251,9 @@ def _judged(
     reason = ""
     example = ""
     if not codes:
-        unknown = "" if claim.kind == "pair" else found.unknown
-        reason = unknown or "; ".join(dict.fromkeys(doubts))
+        if claim.kind != "pair":
+            reason = found.unknown
+        reason = reason or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
     unbounded = claim.kind in ("key", "index") and any(code.severity == "info" for code in codes)
     refuted = None if unbounded else _refutation(route, claim, neighbours)
@@ -306,13 +307,11 @@ def close_ledger(
     entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]
 ) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
-    if not ignored:
-        return Ledger(tuple(entries.values()))
-    closed: list[LedgerEntry] = []
-    for key, entry in entries.items():
-        reason = ignored.get(key) if isinstance(key, Finding) else None
-        closed.append(entry if reason is None else structs.replace(entry, ignored=reason))
-    return Ledger(tuple(closed))
+    closed = dict(entries)
+    for finding, reason in ignored.items():
+        if finding in closed:
+            closed[finding] = structs.replace(closed[finding], ignored=reason)
+    return Ledger(tuple(closed.values()))
 
 
 def _claims_of_routes(
@@ -320,7 +319,8 @@ def _claims_of_routes(
 ) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue = subject.by_queue
     for route in subject.routes:
-        for each in claims_of(route, by_queue[route.route.queue]):
-            yield each, route, by_queue[route.route.queue]
+        neighbours = by_queue[route.route.queue]
+        for each in claims_of(route, neighbours):
+            yield each, route, neighbours
     for meeting in subject.meetings:
         yield meeting.in_ledger, meeting.other, ()

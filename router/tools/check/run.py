@@ -117,10 +117,13 @@ def examine_loaded(
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
-        whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
-        secrets = tuple(loaded.findings.secrets.uses)
         subject = Subject(
-            loaded.config, loaded.plugins, loaded.schemas, whole, secrets, loaded.program
+            loaded.config,
+            loaded.plugins,
+            loaded.schemas,
+            whole=not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping),
+            secrets=tuple(loaded.findings.secrets.uses),
+            program=loaded.program,
         )
         results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
         if not stopping:
@@ -277,13 +280,8 @@ def ignore_changes(settings: Sequence[spec.Ignore], findings: Findings) -> Mappi
 
 
 def _matched(ignore: spec.Ignore, where: Path, findings: Findings) -> list[Finding]:
-    return [finding for finding in findings if _matches(ignore, where, finding, findings)]
-
-
-def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findings) -> bool:
-    return finding.code.id == ignore.code and is_about(
-        ignore, where, findings.paths(finding), findings
-    )
+    of_code = [finding for finding in findings if finding.code.id == ignore.code]
+    return [each for each in of_code if is_about(ignore, where, findings.paths(each), findings)]
 
 
 def is_about(ignore: spec.Ignore, where: Path, paths: Collection[Path], findings: Findings) -> bool:

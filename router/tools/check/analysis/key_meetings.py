@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from router.model import KeyType, Severity
+from router.model import Severity
 from router.prover.text_patterns import likely_common_text
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
@@ -21,7 +21,7 @@ from router.tools.check.analysis.key_separation import (
     keyed,
     why_apart,
 )
-from router.tools.check.analysis.key_shapes import KeyShape
+from router.tools.check.analysis.key_shapes import Key, KeyShape
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_messages import (
     MessageMaker,
@@ -41,8 +41,6 @@ from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.verdicts import Claim, KeyVerdict, RouteClaim
 from router.tools.check.analysis.version_scales import scale_of
 from router.tools.memory.pairs import PairMessage
-
-Key = Sequence[tuple[str, KeyType]]
 
 _SEVERITIES: Sequence[Severity] = ("error", "warning", "info")
 MOST_FOUND = 2
@@ -310,9 +308,7 @@ def _search(
         for place, each in enumerate((one, other))
     ]
     for wanted in _wanted(one, other, first, second):
-        found = see_losses(
-            program, (first, second), (one.writes, other.writes), (wanted, wanted), lost
-        )
+        found = see_losses(program, (first, second), (one.writes, other.writes), wanted, lost)
         if found is None:
             continue
         if found.losses:

@@ -4,18 +4,18 @@ Whatever messages the routes take: a proof is by one key attribute, whose values
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from router.model import KeyType
 from router.prover.predicates import EACH, Schema, Steps, any_of, there
 from router.prover.schema_prover import NO, SchemaProver
 from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
+    Key,
     KeyShape,
     leaves_at,
     shape_of,
@@ -45,7 +45,7 @@ class KeyedRoute(Struct, frozen=True, eq=False):
         return [f"{text}{_END}" for text in shape.texts]
 
 
-def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRoute:
+def keyed(route: AnalyzedRoute, key: Key) -> KeyedRoute:
     """Return a route with what is known of its keys."""
     known = with_messages(route)
     return KeyedRoute(known, tuple(shape_of(known, name, kind) for name, kind in key))
@@ -69,7 +69,7 @@ def _plainly_differ(one: KeyShape, other: KeyShape) -> bool:
     return not (longer.startswith(shorter) and whole.endswith(ending))
 
 
-def why_apart(one: KeyedRoute, other: KeyedRoute, key: Sequence[tuple[str, KeyType]]) -> str:
+def why_apart(one: KeyedRoute, other: KeyedRoute, key: Key) -> str:
     """Return the key attribute whose values are proved to differ in all messages; "" if none is.
 
     The messages are two: what one message writes by both routes is not asked.

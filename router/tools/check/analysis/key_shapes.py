@@ -30,6 +30,8 @@ from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_o
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
 from router.tools.check.analysis.values import possible
 
+Key = Sequence[tuple[str, KeyType]]
+"""The key of a table: its attributes, each with its type."""
 # How numbers and booleans are written as text.
 _BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"

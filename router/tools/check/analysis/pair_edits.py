@@ -39,9 +39,11 @@ class _FreeNames:
 
     def new(self, name: str) -> str:
         """Return a name, or one like it that is free."""
-        number, found = 2, name
+        found = name
+        number = 2
         while found in self._taken:
-            found, number = f"{name}_{number}", number + 1
+            found = f"{name}_{number}"
+            number += 1
         self._taken.add(found)
         return found
 
@@ -188,11 +190,10 @@ def _order_of(
     """Return a version for what some routes have in common, and its source in each."""
     versions = {route.version for route in routes}
     sources = [route.mapped.get(route.version, route.version) for route in routes]
-    if "" in versions or len({route.scale for route in routes}) > 1:
-        return names.new("sent_at"), [_SENT for _ in routes]
-    if len(versions) == 1 and versions.isdisjoint(used):
+    has_one_scale = "" not in versions and len({route.scale for route in routes}) == 1
+    if has_one_scale and len(versions) == 1 and versions.isdisjoint(used):
         return versions.pop(), sources
-    if any(source != sources[0] for source in sources):
+    if not has_one_scale or any(source != sources[0] for source in sources):
         return names.new("sent_at"), [_SENT for _ in routes]
     last = re.search(r"[A-Za-z_]\w*$", sources[0]) if isinstance(sources[0], str) else None
     return names.new(last[0] if last else "common_at"), sources
@@ -201,14 +202,13 @@ def _order_of(
 def _part(
     route: RouteWrites, attributes: Sequence[Attribute], order: Attribute, source: Any
 ) -> RouteWrites:
-    mapped = {**route.mapped, order: source}
     return RouteWrites(
         name=route.name,
         mode="update",
         version=order,
         sets=frozenset([*attributes, order]),
         key=route.key,
-        mapped=mapped,
+        mapped={**route.mapped, order: source},
     )
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import yaml
-from msgspec import Struct, json, structs
+from msgspec import Struct, structs
 
 from router.model import KeyType
 from router.prover.expressions import paths_in
@@ -19,13 +18,15 @@ from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.runtime.sources.template import split_template
-from router.tools.check.analysis.key_shapes import case_of, placed, values_at
+from router.tools.check.analysis.key_shapes import Key, case_of, placed, values_at
+from router.tools.check.analysis.pair_yaml import flow
 from router.tools.check.analysis.refutations import paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.memory.pairs import PairMessage, plan_alone
 
 MOST_BASES = 3
 _MOST_PATHS = 32
+_MOST_SHOWN = 120
 # Values of an older and a newer version.
 _LADDERS: Sequence[Sequence[Any]] = (
     (1, 2),
@@ -80,7 +81,7 @@ class _Draft(Struct, frozen=True):
 class RouteMessages:
     """Messages that a route takes, most of them; they are made once for all its pairs."""
 
-    def __init__(self, route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> None:
+    def __init__(self, route: AnalyzedRoute, key: Key) -> None:
         self.route = route
         self.key = key
 
@@ -149,22 +150,22 @@ class MessageMaker:
     def paths(self) -> list[Steps]:
         """The paths of the message that matter: of the key, the versions, `when` and what is lost."""
         found = dict.fromkeys(tested_paths(self._route))
-        names = [name for name, _ in self._key]
-        for name in (*names, *self._versions, *self._concerned):
-            found |= dict.fromkeys(paths_of(self._route, self._route.attribute_of(name)))
+        key = [name for name, _ in self._key]
+        for name in (*key, *self._versions, *self._concerned):
+            found |= dict.fromkeys(self._paths_of(name))
         return [steps for steps in found if steps]
+
+    def _paths_of(self, name: str) -> Iterator[Steps]:
+        """Return the paths of the message that an attribute is made of."""
+        return paths_of(self._route, self._route.attribute_of(name))
 
     @cached_property
     def _key_paths(self) -> frozenset[Steps]:
-        attributes = [self._route.attribute_of(name) for name, _ in self._key]
-        return frozenset(
-            steps for attribute in attributes for steps in paths_of(self._route, attribute)
-        )
+        return frozenset(steps for name, _ in self._key for steps in self._paths_of(name))
 
     @cached_property
     def _changes_case(self) -> bool:
-        attributes = [self._route.attribute_of(name) for name, _ in self._key]
-        return any(case_of(self._route, attribute) for attribute in attributes)
+        return any(case_of(self._route, self._route.attribute_of(name)) for name, _ in self._key)
 
     def made(self) -> Iterator[MadeMessage]:
         """Yield messages with any keys."""
@@ -203,7 +204,7 @@ class MessageMaker:
                 if ladder in self._ladders:
                     self._ladders = [ladder]
                 return found
-        return None if not self._versions else self._planned(draft)
+        return self._planned(draft) if self._versions else None
 
     def _draft(self, base: Any, wanted: Wanted, level: int) -> _Draft | None:
         system = {
@@ -268,7 +269,7 @@ class MessageMaker:
     def _with_versions(self, draft: _Draft, ladder: Sequence[Any], level: int) -> _Draft:
         data = draft.data
         for name in self._versions if ladder else ():
-            for steps in paths_of(self._route, self._route.attribute_of(name)):
+            for steps in self._paths_of(name):
                 if steps not in self._key_paths:
                     data = placed(data, steps, ladder[level])
         return structs.replace(draft, data=data)
@@ -278,9 +279,13 @@ class MessageMaker:
         for name in self._concerned:
             attribute = self._route.attribute_of(name)
             steps = next(paths_of(self._route, attribute), None)
-            for value in self._values(attribute, steps) if steps else ():
-                data = placed(found.data, steps or (), value)
-                changed = self._planned(_Draft(data, *_about(found.message)))
+            if not steps:
+                continue
+            sent = found.message
+            for value in self._values(attribute, steps):
+                data = placed(found.data, steps, value)
+                draft = _Draft(data, sent.message_id, sent.system, sent.attributes)
+                changed = self._planned(draft)
                 if changed is None or name not in changed.write.item:
                     continue
                 if changed.write.identity == found.write.identity:
@@ -309,10 +314,6 @@ class MessageMaker:
         return MadeMessage(message, draft.data, writes[0]) if writes else None
 
 
-def _about(message: PairMessage) -> tuple[str, Mapping[str, str], Mapping[str, Mapping[str, Any]]]:
-    return message.message_id, message.system, message.attributes
-
-
 def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
     """Return a draft with metadata; what SQS makes itself stays as it is."""
     if name in _META_FIELDS:
@@ -324,28 +325,18 @@ def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
     return draft
 
 
-def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
-    """Return a message as YAML in one line; of a long one its parts at some paths, cut after so many
-    characters.
-    """
-    whole = _flow(made.data)
-    if len(whole) <= most:
+def short(made: MadeMessage, paths: Sequence[Steps]) -> str:
+    """Return a message as YAML in one line; of a long one its parts at some paths, cut if long."""
+    whole = flow(made.data)
+    if len(whole) <= _MOST_SHOWN:
         return whole
     data: Any = {}
     for steps in paths:
         value = _at(made.data, steps)
         if value is not MISSING:
             data = placed(data, steps, value)
-    text = _flow(data)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _flow(data: Any) -> str:
-    plain = json.decode(ENCODER.encode(data))
-    text: str = yaml.safe_dump(
-        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    )
-    return text.removesuffix("...\n").strip()
+    text = flow(data)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 
 
 def _at(data: Any, steps: Steps) -> Any:

@@ -130,10 +130,10 @@ def _with_kind(route: RouteWrites, kind: str) -> Mapping[str, Any]:
 
 
 def _lines(settings: Mapping[str, Any]) -> Sequence[str]:
-    return [f"    {name}: {_flow(value)}" for name, value in settings.items()]
+    return [f"    {name}: {flow(value)}" for name, value in settings.items()]
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """Return a value as YAML in one line."""
     plain = json.decode(ENCODER.encode(value))
     text: str = yaml.safe_dump(

@@ -5,7 +5,6 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from router.model import KeyType
 from router.prover.schema_prover import NO, YES
 from router.runtime.transforms.times import TO_EPOCH, TO_EPOCH_NS
 from router.tools.check.analysis.attributes import (
@@ -90,8 +89,9 @@ def _conflict(one: Scale, other: Scale) -> bool:
 def _may_meet(one: AnalyzedRoute, other: AnalyzedRoute) -> bool:
     """Whether it is not proved that the keys of two routes are apart."""
     assert one.table is not None
-    key: Sequence[tuple[str, KeyType]] = tuple(one.table.key.items())
-    mine, theirs = keyed(one, key), keyed(other, key)
+    key = tuple(one.table.key.items())
+    mine = keyed(one, key)
+    theirs = keyed(other, key)
     return not are_plainly_apart(mine, theirs) and not why_apart(mine, theirs, key)
 
 
