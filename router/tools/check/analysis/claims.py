@@ -110,7 +110,8 @@ def _of_value(
 ) -> Iterator[str]:
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
-    if unfit := possible(value, wanted):
+    unfit = possible(value, wanted)
+    if unfit:
         yield f"{subject} may be {in_words(unfit)}{more}"
 
 

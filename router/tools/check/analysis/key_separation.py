@@ -3,10 +3,8 @@
 Whatever messages the routes take: a proof is by one key attribute, whose values differ.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -28,7 +26,6 @@ from router.tools.check.analysis.routes import AnalyzedRoute
 _END = "\U0010ffff"
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_BOUNDS = 8
-_Group = TypeVar("_Group")
 
 
 class KeyedRoute(Struct, frozen=True, eq=False):
@@ -53,9 +50,9 @@ def keyed(route: AnalyzedRoute, key: Key) -> KeyedRoute:
 
 def are_plainly_apart(one: KeyedRoute, other: KeyedRoute) -> bool:
     """Return whether what is known of their texts shows at once that two routes write no key both."""
-    sets = [each.route.messages for each in (one, other)]
-    if any(each.unreachable or each.no_elements for each in sets):
-        return True
+    for each in (one.route.messages, other.route.messages):
+        if each.unreachable or each.no_elements:
+            return True
     return any(map(_plainly_differ, one.shapes, other.shapes))
 
 
@@ -134,16 +131,14 @@ def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
     for schema in schemas:
         for part in (schema, schema.get("not")):
             if isinstance(part, dict):
-                yield from [
-                    part[each]
-                    for each in _BOUNDS
-                    if type(part.get(each)) is not bool and each in part
-                ]
+                bounds = (part[each] for each in _BOUNDS if each in part)
+                yield from (bound for bound in bounds if type(bound) is not bool)
 
 
 def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:
     """Return whether an attribute is the id of the message, or a hash of other values."""
-    mine, theirs = one.attribute_of(name), other.attribute_of(name)
+    mine = one.attribute_of(name)
+    theirs = other.attribute_of(name)
     if mine.transform or theirs.transform or not (one.final and other.final):
         return False
     source, given = source_of(mine)
@@ -155,30 +150,3 @@ def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool
         return bool(given == their_given == "message_id")
     # Only equal lists have one hash.
     return source.key == "hash" and len(given) != len(their_given)
-
-
-class KeyGroups(Generic[_Group]):
-    """Groups of the routes of a table, by what the values of one key attribute begin with."""
-
-    def __init__(self, heads: Iterable[str], make: Callable[[], _Group]) -> None:
-        self._make = make
-        self._sorted = sorted(set(heads))
-        self._groups: dict[str, _Group] = {}
-
-    def at(self, head: str) -> _Group:
-        """Return the group of a head, which is one of the heads."""
-        if head not in self._groups:
-            self._groups[head] = self._make()
-        return self._groups[head]
-
-    def near(self, heads: Iterable[str]) -> Iterator[_Group]:
-        """Yield the groups, as far as there are some, whose values may begin with one of some heads."""
-        for head in heads:
-            for end in range(len(head)):
-                if head[:end] in self._groups:
-                    yield self._groups[head[:end]]
-            at = bisect_left(self._sorted, head)
-            while at < len(self._sorted) and self._sorted[at].startswith(head):
-                if self._sorted[at] in self._groups:
-                    yield self._groups[self._sorted[at]]
-                at += 1

@@ -130,30 +130,20 @@ def _renamed(route: RouteWrites, attributes: Sequence[Attribute], names: _FreeNa
     )
 
 
-def _writers(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
-    """Return the attributes that several routes set, with these."""
+def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
+    """Return the attributes that several routes set and could lose, with these routes."""
     found: dict[Attribute, list[RouteWrites]] = {}
     for route in routes:
         for name in route.sets - {OTHERS}:
             found.setdefault(name, []).append(route)
-    return {name: writers for name, writers in found.items() if len(writers) > 1}
+    return {name: writers for name, writers in found.items() if _may_lose(name, writers)}
 
 
-def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
-    """Return what several routes set, but as the version of each or always to one value."""
-    return {
-        name: writers
-        for name, writers in _writers(routes).items()
-        if not _is_version(name, writers) and not _is_constant(name, writers)
-    }
-
-
-def _is_version(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
-    return all(route.version == name for route in writers)
-
-
-def _is_constant(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
-    return all(route.has_same_constant(name, writers[0]) for route in writers)
+def _may_lose(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
+    """Whether several routes set an attribute: not as the version of each, nor to one value."""
+    if len(writers) == 1 or all(route.version == name for route in writers):
+        return False
+    return not all(route.has_same_constant(name, writers[0]) for route in writers)
 
 
 def _divided(
@@ -172,16 +162,15 @@ def _divided(
         used.add(order)
         for route, source in zip(sharing, sources, strict=True):
             parts[route.name].append(_part(route, attributes, order, source))
-    keepers: set[Attribute] = set()
     found = {}
     for route in updates:
         own = structs.replace(route, sets=route.sets - common.keys())
         version = route.version
-        if version and (version in used or version in keepers):
+        if version and version in used:
             own = _renamed(structs.replace(own, sets=own.sets | {version}), [version], names)
-        keepers.add(version)
-        found[route.name] = own
-    return {route.name: _named(found[route.name], parts[route.name]) for route in updates}
+        used.add(version)
+        found[route.name] = _named(own, parts[route.name])
+    return found
 
 
 def _order_of(
@@ -214,10 +203,8 @@ def _part(
 
 def _named(own: RouteWrites, parts: Sequence[RouteWrites]) -> Sequence[RouteWrites]:
     """Return the routes that one becomes, of which the first has its name."""
-    routes = [own, *parts] if own.attributes - {own.version} or not parts else parts
-    first, *others = routes
-    common = [
-        structs.replace(each, name=f"{own.name}_common{'' if number == 1 else number}")
-        for number, each in enumerate(others, 1)
-    ]
-    return [first, *common]
+    routes = [own, *parts] if own.attributes - {own.version} or not parts else [*parts]
+    for number, each in enumerate(routes[1:], 1):
+        suffix = "" if number == 1 else number
+        routes[number] = structs.replace(each, name=f"{own.name}_common{suffix}")
+    return routes

@@ -189,9 +189,11 @@ class MessageMaker:
 
     def _has_key(self, found: MadeMessage, wanted: Wanted) -> bool:
         """Return whether the key of a message is as wanted, as far as that is known."""
-        parts = zip(self._key, found.write.identity[1:], strict=True)
-        texts = [(wanted.get(name), part) for (name, _), part in parts]
-        return all(text == part or not isinstance(text, str) for text, part in texts)
+        for (name, _), part in zip(self._key, found.write.identity[1:], strict=True):
+            text = wanted.get(name)
+            if isinstance(text, str) and text != part:
+                return False
+        return True
 
     def _first_of(self, base: Any, wanted: Wanted, level: int) -> MadeMessage | None:
         draft = self._draft(base, wanted, level)
