@@ -79,6 +79,10 @@ class Value(Struct, frozen=True):
         """Whether it can have one of the types."""
         return any_of([self.types.get(kind, NO) for kind in kinds])
 
+    def may_be(self, kind: str) -> bool:
+        """Whether it is not proved that it never has a type."""
+        return self.types.get(kind, NO) is not NO
+
     def other_than(self, kinds: Iterable[str]) -> list[str]:
         """Return the other types that it provably can have."""
         others = self.types.keys() - set(kinds)
@@ -262,7 +266,7 @@ def _of_projection(messages: Messages, scope: Scope, tree: Tree) -> Value:
     elements = scope.steps(steps) if steps else None
     listed = of_tree(messages, scope, base)
     inner = of_path(messages, listed.elements)
-    if is_flat and inner.can_be(_LIST) is not NO:
+    if is_flat and inner.may_be("array"):
         nested = listed.elements if inner.types.keys() == {"array"} else None
         if elements is not None:
             elements = nested and (*nested, EACH, *elements[len(nested) :])
@@ -325,7 +329,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
             return left
     types = {**dict.fromkeys(right.types, UNKNOWN), **types}
     longest = right.longest
-    if left.can_be(["string"]) is not NO:
+    if left.may_be("string"):
         longest = longest_of((left.longest, right.longest))
     # An empty text is not true.
     if wanted is TRUTHY:
@@ -425,11 +429,11 @@ def text_length(value: Value) -> int | None:
     if value.can_be(["array", "object", "binary", "set"]) is not NO:
         return None
     lengths: list[int | None] = []
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         lengths.append(value.longest)
-    if value.can_be(["number"]) is not NO:
+    if value.may_be("number"):
         lengths.append(MOST_DIGITS if value.given else None)
-    if value.can_be(["boolean"]) is not NO:
+    if value.may_be("boolean"):
         lengths.append(len("false"))
     return longest_of(lengths)
 

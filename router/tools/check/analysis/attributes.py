@@ -217,7 +217,7 @@ def _with_default(value: Value, default: Any) -> Value:
         if types.get(kind) is not YES:
             types[kind] = value.missing
     longest = other.longest
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         longest = longest_of((value.longest, other.longest))
     empty = any_of(
         [value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)]
@@ -331,7 +331,7 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
         return _counted_by(source.value) is NO
     if isinstance(source, Computed):
         return source.milliseconds
-    if inferred.raw.can_be(["number"]) is NO:
+    if not inferred.raw.may_be("number"):
         return False
     return answer(route.mapped, inferred.value, MILLISECONDS) is YES
 
@@ -347,7 +347,7 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     if isinstance(source, Computed):
         return NO if source.milliseconds else YES
     number = answer(messages, raw, _SECONDS)
-    is_text = raw.can_be(["string"]) is not NO
+    is_text = raw.may_be("string")
     if number is not YES or not is_text or route.index is None:
         return number
     # With `type: N` it may be text.

@@ -176,7 +176,7 @@ def fits(value: Value, limit: int) -> bool:
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
     value = stored(route, name).value
     yield from _of_value(value, _ORDERED, more=", which has no order")
-    kinds = [kind for kind in _ORDERED if value.can_be([kind]) is not NO]
+    kinds = [kind for kind in _ORDERED if value.may_be(kind)]
     if len(kinds) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 

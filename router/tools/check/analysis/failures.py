@@ -61,7 +61,7 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
     elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
         left, right = (of_tree(messages, scope, child) for child in children)
         if any(
-            one.can_be(["string"]) is not NO and other.can_be(["number"]) is not NO
+            one.may_be("string") and other.may_be("number")
             for one, other in ((left, right), (right, left))
         ):
             yield "a comparison may be of text with a number"
@@ -127,7 +127,7 @@ def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
 
 def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return True
     short = value.longest is not None and value.longest <= MAX_EXPONENT
     if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
@@ -140,7 +140,7 @@ def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
     kinds, elements = kinds_of(takes)
     if value.missing is not NO or possible(value, kinds):
         return False
-    if not elements or value.can_be(["array"]) is NO:
+    if not elements or not value.may_be("array"):
         return True
     return any(are_elements(messages, value, (kind,)) for kind in elements)
 
@@ -182,7 +182,7 @@ def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
     arguments = arguments_of(last.transform, last.argument)
     keywords = None if arguments is None else last.result.stays_storable(arguments)
     before = last.before
-    is_number = before.can_be(["string"]) is NO and before.given
+    is_number = not before.may_be("string") and before.given
     if keywords is None or not (is_number or (others and _stay_storable(route, others))):
         return False
     return not keywords or holds(route.mapped, before, if_number(dict(keywords)))
@@ -204,7 +204,7 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
 def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
     if not accepts_text(route, value, DATE_TIME, epoch_seconds):
         yield f"'{text}' may be text that is no time"
-    elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
+    elif value.may_be("number") and not holds(route.mapped, value, _SECONDS):
         yield f"'{text}' may be a number that is no time in seconds"
 
 
@@ -226,7 +226,7 @@ def of_conversion(
         and not accepts_text(route, value, form, CONVERTERS[kind])
     ):
         yield f"its value may be text that does not convert to {kind}"
-    elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
+    elif kind in TYPES_OF_ELEMENTS and value.may_be("array"):
         element = of_path(messages, value.elements)
         unfit = possible(element, TYPES_OF_ELEMENTS[kind])
         nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)

@@ -156,7 +156,7 @@ def may_be_null(route: AnalyzedRoute, inferred: InferredAttribute, name: str) ->
 
 def most_bytes(inferred: InferredAttribute, kind: KeyType) -> float:
     """Return the most bytes of a value in a key; infinite if that is not known."""
-    if inferred.value.can_be((KINDS_OF_KEYS[kind],)) is NO:
+    if not inferred.value.may_be(KINDS_OF_KEYS[kind]):
         return 0
     if kind == "N":
         return NUMBER_BYTES

@@ -84,7 +84,7 @@ def of_size(route: AnalyzedRoute) -> Iterator[str]:
     merge = route.route.merge
     if merge is not None:
         found = map_attribute(merge)
-        is_object = infer(route, found).value.can_be(["object"]) is not NO
+        is_object = infer(route, found).value.may_be("object")
         size = _most_bytes(route, "", found) if is_object else 0
         if size == inf:
             yield "the size of what 'merge' finds is not bounded"
@@ -288,7 +288,7 @@ def _scalar_bytes(value: Value) -> float:
     length = text_length(value)
     if possible(value, ("string", "number", "boolean")):
         return inf
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return NUMBER_BYTES
     return inf if length is None else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
 
@@ -315,7 +315,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     value = route.value_of_tree(tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    if value.given or value.can_be(["number"]) is NO:
+    if value.given or not value.may_be("number"):
         return max(size, MOST_DIGITS)
     return bytes_as_text(size)
 

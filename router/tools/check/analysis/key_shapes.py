@@ -14,7 +14,7 @@ from router.prover.conditions import evaluated
 from router.prover.expressions import tree_of
 from router.prover.patterns import escaped
 from router.prover.predicates import EACH, NO_VALUE, Schema, Steps, any_of
-from router.prover.schema_prover import NO, SchemaProver
+from router.prover.schema_prover import SchemaProver
 from router.prover.splitting import PropertySchema
 from router.prover.text_patterns import ANY_TEXT, body_of, one_of
 from router.runtime.config import spec
@@ -101,8 +101,8 @@ def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
 def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> Steps | None:
     """Return the path at which each value is as it is stored."""
     inferred = infer(route, attribute)
-    is_other = attribute.type == "N" and inferred.raw.can_be(["string"]) is not NO
-    is_text = kind == "S" and attribute.type == "S" and inferred.raw.can_be(["number"]) is not NO
+    is_other = attribute.type == "N" and inferred.raw.may_be("string")
+    is_text = kind == "S" and attribute.type == "S" and inferred.raw.may_be("number")
     if inferred.steps or is_other or is_text or attribute.default is not UNSET:
         return None
     return inferred.raw.origin
@@ -296,11 +296,9 @@ def _bodies(route: AnalyzedRoute, text: str, kinds: Sequence[str]) -> list[str]:
     if not steps or messages is None:
         return [ANY_TEXT]
     value = route.value_of_tree(tree)
-    others = [
-        _BODIES[kind] for kind in kinds if kind != "string" and value.can_be([kind]) is not NO
-    ]
+    others = [_BODIES[kind] for kind in kinds if kind != "string" and value.may_be(kind)]
     texts: list[str] = []
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         texts = [body_of(each) for each in messages.text_patterns(steps) or ()]
         if value.longest is not None and value.longest <= _SHORT:
             texts.append(rf"[\s\S]{{0,{value.longest}}}")

@@ -11,7 +11,6 @@ from router.model import KeyType
 from router.prover.expressions import paths_in
 from router.prover.inference import of_path
 from router.prover.predicates import DECODER, ENCODER, Steps
-from router.prover.schema_prover import NO
 from router.prover.value_generation import MISSING
 from router.runtime.config import spec
 from router.runtime.engine.writes import Write
@@ -260,7 +259,7 @@ class MessageMaker:
         """Return a text as the type that the value of an expression has: as text, if it may be one."""
         known = self._route.value_of(text)
         kinds = ("number", "string") if kind == "N" else ("string", "number")
-        first = next((each for each in (*kinds, "boolean") if known.can_be([each]) is not NO), "")
+        first = next((each for each in (*kinds, "boolean") if known.may_be(each)), "")
         if first == "string" or not isinstance(value, str):
             return value
         try:

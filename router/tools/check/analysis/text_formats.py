@@ -89,7 +89,7 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can
     store the result.
     """
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return True
     if refusal_of(route, value, form, convert).possible is not NO:
         return False
@@ -109,7 +109,7 @@ def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> b
 
 def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
     """Whether a conversion refuses a number that a value can be."""
-    if form.numbers is None or value.can_be(["number"]) is NO:
+    if form.numbers is None or not value.may_be("number"):
         return NO
     accepted = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
     return answer(route.mapped, value, accepted).opposite()

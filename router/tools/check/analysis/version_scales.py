@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from router.prover.schema_prover import NO, YES
+from router.prover.schema_prover import YES
 from router.runtime.transforms.times import TO_EPOCH, TO_EPOCH_NS
 from router.tools.check.analysis.attributes import (
     counts_milliseconds,
@@ -38,7 +38,7 @@ def scale_of(route: AnalyzedRoute) -> Scale:
         return ""
     inferred = stored(route, version)
     value = inferred.value
-    ordered = [kind for kind in ("string", "number", "binary") if value.can_be([kind]) is not NO]
+    ordered = [kind for kind in ("string", "number", "binary") if value.may_be(kind)]
     if ordered == ["string"]:
         return "text"
     if ordered != ["number"]:

@@ -330,7 +330,7 @@ def _found(route: AnalyzedRoute, name: str, value: Value) -> Found:
 
 def _is_unbounded(route: AnalyzedRoute, value: Value) -> bool:
     """Whether a value is a number of the message of which no most digits are proved."""
-    if value.can_be(["string"]) is not NO or not value.given:
+    if value.may_be("string") or not value.given:
         return False
     digits = digits_of(route.mapped, value)
     return digits is None or digits.decimals == inf

@@ -154,7 +154,7 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
             )
         elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:
             sentence = f"attribute '{name}' may be in milliseconds, and {table} is in seconds"
-            if inferred.raw.can_be(["string"]) is NO:
+            if not inferred.raw.may_be("string"):
                 advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
             yield placed.refuted(TTL_UNIT, sentence, advice)
 

@@ -291,7 +291,7 @@ def _fault(placed: PlacedClaim, value: Value) -> tuple[str, str]:
     unfit = value.other_than(("string",))
     if value.missing is YES:
         return f"may be missing: {why_missing(value)}", route.require(value.lacking, placed.claim)
-    if value.types and value.can_be(["string"]) is NO:
+    if value.types and not value.may_be("string"):
         return f"is {in_words(possible(value))}, not text", "convert it with to_string()"
     if unfit and not value.untyped:
         return f"may be {in_words(unfit)}, not text", route.constrain(value, "type: string")
@@ -391,7 +391,7 @@ def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:
             f"version '{version}' may be {in_words(ordered)}, which are not ordered among each other",
             route.constrain(value, f"type: {ordered[0]}"),
         )
-    elif value.origin is not None and value.can_be(["string"]) is not NO and route.mapped:
+    elif value.origin is not None and value.may_be("string") and route.mapped:
         yield from _check_texts(
             placed, route.mapped, value.origin, route.constrain(value, "pattern")
         )
