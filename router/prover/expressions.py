@@ -76,6 +76,13 @@ def tree_of(text: str) -> Tree | None:
         return None
 
 
+def valid_tree_of(text: str) -> Tree:
+    """Return the tree of an expression of a config without errors."""
+    tree = tree_of(text)
+    assert tree is not None
+    return tree
+
+
 def list_of(text: str) -> Steps | None:
     """Return the path to the elements of the list at a plain path.
 

@@ -181,7 +181,7 @@ def of_tree(messages: Messages, scope: Scope, tree: Tree | None) -> Value:
     """Infer the value of an expression, if it does not raise an error."""
     if tree is None:
         return _NOTHING_KNOWN
-    names: Names | None = path_of(tree)
+    names = path_of(tree)
     if names is not None:
         if scope.each and not names:
             return of_type("object")
@@ -472,7 +472,6 @@ _RESULTS: Mapping[str, Value] = {
     "values": _ARRAY,
     "sort": _ARRAY,
     "sort_by": _ARRAY,
-    "map": _ARRAY,
     "to_array": _ARRAY,
 }
 

@@ -21,6 +21,7 @@ from router.prover.predicates import (
     is_plain,
     keywords_of,
 )
+from router.prover.scalars import validator_of
 from router.prover.text_patterns import has_no_text, longest_match, shortest_match
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.schemas.references import Location, Locations
@@ -481,7 +482,4 @@ def _translate_bound(written: Schema, limit: str, exclusive: str) -> None:
 @lru_cache(maxsize=4096)
 def matches(pattern: str, name: str | None) -> bool:
     """Whether the library finds a pattern in a name."""
-    from jsonschema_rs import Draft202012Validator, RegexOptions
-
-    validator = Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
-    return validator.is_valid(name)
+    return validator_of({"pattern": pattern})(name)

@@ -19,7 +19,7 @@ from router.tools.check.analysis.refutations import Refutation, refutation
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.size_counterexamples import unbounded_part
 from router.tools.check.analysis.verdicts import Claim, ClaimKind, RouteClaim, Undecided
-from router.tools.check.rule import Found, Subject
+from router.tools.check.rule import RuleResult, Subject
 
 Verdict = Literal["proved", "refuted", "not decided"]
 
@@ -188,7 +188,7 @@ NO_LEDGER = Ledger()
 
 
 def make_ledger(
-    subject: Subject, results: Iterable[Found | Undecided], findings: Findings
+    subject: Subject, results: Iterable[RuleResult], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
     """Return the entries of all claims.
 

@@ -32,6 +32,7 @@ from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.runtime.transforms.transform import (
+    Accepts,
     EpochSeconds,
     Result,
     SameNames,
@@ -90,10 +91,14 @@ class Step(Struct, frozen=True):
         return None if self.transform is None else self.transform.takes
 
     @property
+    def accepts(self) -> Accepts | None:
+        """Which values it accepts; None if nothing is known of that."""
+        return None if self.transform is None else self.transform.accepts
+
+    @property
     def form(self) -> TextFormat | None:
         """The format of the texts that it accepts; None if it has none."""
-        accepts = None if self.transform is None else self.transform.accepts
-        return accepts if isinstance(accepts, TextFormat) else None
+        return self.accepts if isinstance(self.accepts, TextFormat) else None
 
     @property
     def can_keep_length(self) -> bool:

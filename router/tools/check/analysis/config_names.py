@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from router.prover.expressions import tree_of
+from router.prover.expressions import valid_tree_of
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
@@ -72,9 +72,7 @@ class ConfigNames:
         for document in validation.documents.values() if validation else ():
             self.add_schema(document.content)
         for each in expressions_of_route(settings):
-            tree = tree_of(each.text)
-            assert tree is not None  # the config is valid
-            self.add_expression(tree)
+            self.add_expression(valid_tree_of(each.text))
         for read in metadata_of_route(settings).values():
             carried = (each for each in read if each.startswith(_CARRIED))
             self.names.update(each.removeprefix(_CARRIED) for each in carried)

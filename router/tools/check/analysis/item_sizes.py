@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router.prover.conditions import translate
-from router.prover.expressions import BY_KEY, Scope, tree_of
+from router.prover.expressions import BY_KEY, Scope, valid_tree_of
 from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import EACH, TRUTHY, Schema
 from router.prover.schema_prover import NO, YES
@@ -143,7 +143,7 @@ def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
             parts = [_text_bytes(route, text) for text in texts]
             return sum(map(text_bytes, literals)) + sum(parts)
         case Evaluated(text):
-            return _tree_bytes(route, tree_of(text))
+            return _tree_bytes(route, valid_tree_of(text))
     return inf
 
 
@@ -177,13 +177,13 @@ def _converted(
     return max(size, MOST_DIGITS) if kind == "S" else size
 
 
-def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
+def _tree_bytes(route: AnalyzedRoute, tree: Tree) -> float:
     """Return the most bytes of the value of an expression.
 
     Infinity if there is no bound, or none is known.
     """
-    size = inf if tree is None else _value_bytes(route, route.value_of_tree(tree))
-    if tree is None or size < inf:
+    size = _value_bytes(route, route.value_of_tree(tree))
+    if size < inf:
         return size
     if _finds_none(route, tree) or _has_no_keys(route, tree):
         return LIST_BYTES
@@ -311,7 +311,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
 
     Infinity if there is no bound.
     """
-    tree = tree_of(text)
+    tree = valid_tree_of(text)
     value = route.value_of_tree(tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
@@ -349,7 +349,7 @@ def _is_refused(
     """
     # Of an empty list the result is small, where nothing is made of it.
     is_whole = isinstance(inferred.source, Evaluated) and not inferred.steps
-    trees = (tree_of(use.text) for use in route.uses(attribute))
+    trees = (valid_tree_of(use.text) for use in route.uses(attribute))
     if any(_fails(route, tree, or_empty=is_whole) for tree in trees):
         return True
     for value, takes in _values_taken(route, name, attribute, inferred):
@@ -363,7 +363,7 @@ def _is_refused(
     if attribute.type in TYPES_OF_ELEMENTS:
         lists.append((inferred.raw, TYPES_OF_ELEMENTS[attribute.type]))
     for step in inferred.steps:
-        accepts = None if step.transform is None else step.transform.accepts
+        accepts = step.accepts
         if isinstance(accepts, ListsOf):
             lists.append((step.before, tuple(chain.from_iterable(accepts.groups))))
     for listed, kinds in lists:
@@ -390,14 +390,14 @@ def _values_taken(
         yield inferred.value, ("number", "set")
 
 
-def _fails(route: AnalyzedRoute, tree: Tree | None, *, or_empty: bool) -> bool:
+def _fails(route: AnalyzedRoute, tree: Tree, *, or_empty: bool) -> bool:
     """Whether the evaluation of an expression always calls a function that takes no value that its
     argument can be. If `or_empty`, it may take an empty list, of which the result is small.
     """
-    always = [] if tree is None else tree["children"][: _ALWAYS.get(tree["type"], 0)]
+    always = tree["children"][: _ALWAYS.get(tree["type"], 0)]
     if any(child["type"] != "expref" and _fails(route, child, or_empty=False) for child in always):
         return True
-    if tree is None or tree["type"] != "function_expression":
+    if tree["type"] != "function_expression":
         return False
     arguments = zip(FUNCTIONS[tree["value"]].takes, tree["children"], strict=False)
     return any(

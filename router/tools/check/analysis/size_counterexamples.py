@@ -2,7 +2,7 @@
 part of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import chain, count, islice
@@ -13,7 +13,7 @@ from msgspec import structs
 from router.errors import Rejection
 from router.model import Message
 from router.prover.example_search import Growth
-from router.prover.expressions import tree_of
+from router.prover.expressions import valid_tree_of
 from router.prover.predicates import ENCODER, Steps, text_of
 from router.prover.scalars import MOST_BYTES
 from router.prover.value_generation import MISSING
@@ -161,8 +161,8 @@ def _parts_by_expressions(
     # Of most attributes a long value is found without it.
     from router.prover.expression_inputs import parts_with
 
-    for tree in filter(None, (tree_of(use.text) for use in uses)):
-        yield from parts_with(tree, route.scope, text)
+    for use in uses:
+        yield from parts_with(valid_tree_of(use.text), route.scope, text)
 
 
 def _with_part(part: Any, message: Any) -> Iterator[Any]:
@@ -239,9 +239,7 @@ def _longer(element: Any) -> Iterator[Any]:
         case str():
             yield from (element.ljust(length, element[-1:] or "x") for length in _LENGTHS)
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][
-                :_NAMES
-            ]:
+            for name in _names_of_texts(element):
                 yield from ({**element, name: each} for each in _longer(element[name]))
 
 
@@ -260,10 +258,13 @@ def _distinct(element: Any) -> Iterator[list[Any]]:
                 start = element + step * _FIRST_NUMBER
                 yield [*islice(count(start, step), _count(start, ","))]
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][
-                :_NAMES
-            ]:
+            for name in _names_of_texts(element):
                 yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
+
+
+def _names_of_texts(element: Mapping[str, Any]) -> list[str]:
+    """Return the names of the first texts of an object."""
+    return [name for name, value in element.items() if isinstance(value, str)][:_NAMES]
 
 
 def _count(value: Any, more: str) -> int:

@@ -47,6 +47,8 @@ NO_LIST = declare(
 )
 
 _ROOTS = ("element", "message")
+Used = Callable[[], Collection[Steps | None]]
+"""Returns the paths of a route."""
 
 
 @rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
@@ -72,7 +74,7 @@ def _find_in_attribute(
     checker: "PathChecker | None",
     name: str,
     attribute: spec.Attribute,
-    used: Callable[[], Collection[Steps | None]],
+    used: Used,
 ) -> Iterator[Found]:
     for use in route.uses(attribute):
         placed = place_claim(route, "mapping", name, *use.place)
@@ -130,14 +132,12 @@ class PathChecker:
         )
 
     def _takes(self, use: ExpressionUse) -> bool:
-        found = paths_in(use.text)
         return not any(
-            self._undeclared(steps)[1] or self.messages.absent(steps) is YES for steps in found
+            self._undeclared(steps)[1] or self.messages.absent(steps) is YES
+            for steps in paths_in(use.text)
         )
 
-    def find(
-        self, placed: PlacedClaim, steps: Steps, used: Callable[[], Collection[Steps | None]]
-    ) -> Iterator[Found]:
+    def find(self, placed: PlacedClaim, steps: Steps, used: Used) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the
         route.
         """
@@ -155,9 +155,7 @@ class PathChecker:
         elif typo is not None:
             yield Found(UNDECLARED_PATH, typo[0], placed.path, typo[1])
 
-    def typo(
-        self, steps: Steps, used: Callable[[], Collection[Steps | None]]
-    ) -> tuple[str, str] | None:
+    def typo(self, steps: Steps, used: Used) -> tuple[str, str] | None:
         """Return a sentence and a suggestion for a path that looks like a typo of one that is not
         used.
         """
@@ -177,18 +175,13 @@ class PathChecker:
         return self._known[steps]
 
     def _sought(self, steps: Steps) -> tuple[Steps, str, Steps]:
-        unknown = next(
-            (end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None
-        )
-        if unknown is None:
-            return steps[:-1], "", ()
-        level = steps[: unknown - 1]
-        return level, self._near(level, str(steps[unknown - 1])), steps[:unknown]
-
-    def _near(self, level: Steps, name: str) -> str:
-        """Return a declared name that is similar; "" if there is none."""
-        known = self.index.names(level) if self.index.complete else ()
-        return _closest(name, known)
+        for end, name in enumerate(steps):
+            level = steps[:end]
+            unknown = (*level, name)
+            if not self.index.at(unknown):
+                known = self.index.names(level) if self.index.complete else ()
+                return level, _closest(str(name), known), unknown
+        return steps[:-1], "", ()
 
 
 @lru_cache(maxsize=1024)
