@@ -27,6 +27,41 @@ NO_VALUE: Schema = {"enum": [None]}
 SOME_VALUE: Schema = {"not": NO_VALUE}
 TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 """The values that JMESPath takes as true."""
+ASSERTIONS = frozenset(
+    (
+        "type",
+        "enum",
+        "const",
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "not",
+        "propertyNames",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "required",
+        "dependentRequired",
+        "dependencies",
+        "minProperties",
+        "maxProperties",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "additionalItems",
+        "unevaluatedItems",
+        "additionalProperties",
+        "unevaluatedProperties",
+    )
+)
+"""The keywords of schemas that can refuse a value by themselves."""
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 """JSON with exact numbers."""

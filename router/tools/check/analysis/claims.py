@@ -19,10 +19,8 @@ from router.tools.check.analysis.attributes import counts_seconds, infer, stored
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, named
-from router.tools.check.analysis.values import KINDS_OF_KEYS, key_limits, possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, ORDERED, key_limits, possible
 from router.tools.check.analysis.verdicts import ClaimKind, RouteClaim
-
-_ORDERED = ("string", "number", "binary")
 
 
 def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
@@ -175,8 +173,8 @@ def fits(value: Value, limit: int) -> bool:
 
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
     value = stored(route, name).value
-    yield from _of_value(value, _ORDERED, more=", which has no order")
-    kinds = [kind for kind in _ORDERED if value.may_be(kind)]
+    yield from _of_value(value, ORDERED, more=", which has no order")
+    kinds = [kind for kind in ORDERED if value.may_be(kind)]
     if len(kinds) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeGuard
 
 from router.prover.expressions import valid_tree_of
+from router.prover.predicates import BOUNDS
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
@@ -17,7 +18,6 @@ from router.runtime.program.schemas.reasons import declared_names
 
 # Begins the names of metadata that is a message attribute.
 _CARRIED = "attribute."
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 class ConfigNames:
@@ -40,7 +40,7 @@ class ConfigNames:
         self.names |= declared_names(content)
         for _, part in subschemas(content):
             self.add_constant([part.get("enum"), part.get("const")])
-            self.numbers.update(filter(_is_number, map(part.get, _BOUNDS)))
+            self.numbers.update(filter(_is_number, map(part.get, BOUNDS)))
             self.factors.update(filter(_is_number, [part.get("multipleOf")]))
 
     def add_expression(self, tree: Tree) -> None:

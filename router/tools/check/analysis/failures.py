@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from router.prover.conditions import translate
-from router.prover.expressions import Scope, tree_of
+from router.prover.expressions import OF_FIRST_CHILD, Scope, tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
@@ -44,7 +44,6 @@ _DIGITS_OF_A_COUNT = 6
 OF_A_PLUGIN = "is a plugin's"
 """The end of a doubt that no schema decides."""
 TOO_LONG = "may make a number of over 38 digits, or one that is out of range"
-_ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
 def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Iterator[str]:
@@ -72,7 +71,7 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
             yield from _of_tree(*inside, child)
         if index == 0 and kind in ("and_expression", "or_expression"):
             inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
-        if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
+        if index == 0 and kind in OF_FIRST_CHILD:
             # The others are evaluated on values of which nothing is known.
             inside = (None, Scope())
 

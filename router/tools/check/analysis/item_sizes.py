@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router.prover.conditions import translate
-from router.prover.expressions import BY_KEY, Scope, valid_tree_of
+from router.prover.expressions import BY_KEY, OF_FIRST_CHILD, Scope, valid_tree_of
 from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import EACH, TRUTHY, Schema
 from router.prover.schema_prover import NO, YES
@@ -51,10 +51,7 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
 # Expressions whose value is a part of their input.
 _PARTS = ("current", "field", "identity", "index", "slice")
 # Expressions whose value has parts of that of the first expression in them.
-_OF_PARTS = (
-    *("flatten", "index_expression", "pipe", "subexpression"),
-    *("projection", "filter_projection", "value_projection"),
-)
+_OF_PARTS = OF_FIRST_CHILD | {"flatten"}
 # How many of the expressions in one are always evaluated with its input; None for all.
 _ALWAYS: Mapping[str, int | None] = {
     **dict.fromkeys(_OF_PARTS, 1),

@@ -8,7 +8,7 @@ from itertools import product
 
 from msgspec import Struct
 
-from router.prover.predicates import EACH, Schema, Steps, any_of, there
+from router.prover.predicates import BOUNDS, EACH, Schema, Steps, any_of, there
 from router.prover.schema_prover import NO, SchemaProver
 from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
@@ -24,7 +24,6 @@ from router.tools.check.analysis.routes import AnalyzedRoute
 
 # Ends a head that is a whole value, so that it is no beginning of another.
 _END = "\U0010ffff"
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_BOUNDS = 8
 
 
@@ -131,7 +130,7 @@ def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
     for schema in schemas:
         for part in (schema, schema.get("not")):
             if isinstance(part, dict):
-                bounds = (part[each] for each in _BOUNDS if each in part)
+                bounds = (part[each] for each in BOUNDS if each in part)
                 yield from (bound for bound in bounds if type(bound) is not bool)
 
 

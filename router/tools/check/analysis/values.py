@@ -16,6 +16,10 @@ KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "bina
 """The types of values that the types of key attributes take."""
 
 
+ORDERED = ("string", "number", "binary")
+"""The types of values that DynamoDB compares with others of their type."""
+
+
 def key_limits(table: spec.TableSettings) -> dict[str, int]:
     """Return the most bytes of each key attribute of a table."""
     return dict(zip(table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))

@@ -14,6 +14,7 @@ from router.tools.check.analysis.attributes import (
 )
 from router.tools.check.analysis.key_separation import are_plainly_apart, keyed, why_apart
 from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.values import ORDERED
 
 Scale = Literal["", "text", "number", "seconds", "milliseconds", "nanoseconds"]
 """How a version counts; "" if that is not known, and `number` if only that is."""
@@ -38,7 +39,7 @@ def scale_of(route: AnalyzedRoute) -> Scale:
         return ""
     inferred = stored(route, version)
     value = inferred.value
-    ordered = [kind for kind in ("string", "number", "binary") if value.may_be(kind)]
+    ordered = [kind for kind in ORDERED if value.may_be(kind)]
     if ordered == ["string"]:
         return "text"
     if ordered != ["number"]:

@@ -6,7 +6,7 @@ from functools import partial
 from msgspec import Struct
 
 from router.codes import declare
-from router.prover.expressions import Scope, tree_of
+from router.prover.expressions import BY_KEY, CHAINS, OF_FIRST_CHILD, Scope, tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
@@ -30,12 +30,8 @@ NOT_ALWAYS_ACCEPTED = declare(
     "can be rejected nevertheless.",
     "warning",
 )
-_PROJECTIONS = ("projection", "filter_projection", "value_projection")
-# Nodes whose first child is evaluated on the input, and each other one on the value before it.
-_THEN = ("subexpression", "pipe", "index_expression")
 # Nodes that are not evaluated on null.
 _NULL_ON_NULL = ("multi_select_list", "multi_select_dict")
-_BY_KEY = ("sort_by", "max_by", "min_by")
 _KEYS = ("number", "string")
 _PLURALS = {"number": "numbers", "string": "texts"}
 
@@ -108,7 +104,7 @@ def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
     if kind in ("and_expression", "or_expression"):
         yield from _guarded(messages, scope, tree)
         return
-    if kind in (*_PROJECTIONS, *_THEN):
+    if kind in OF_FIRST_CHILD:
         yield from _arguments(messages, scope, children[0])
         yield from _on_result(messages, scope, tree)
         return
@@ -136,7 +132,7 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
     base = scope.path(first)
     if base is None or tree["type"] == "value_projection":
         return
-    if tree["type"] in _THEN:
+    if tree["type"] in CHAINS:
         while others and others[0]["type"] == "field":
             base = (*base, others.pop(0)["value"])
         others = others[:1]
@@ -170,7 +166,7 @@ def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argu
             inside = _Elements(base=elements)
             body = child["children"][0]
             yield from _arguments(messages, inside, body)
-            if name in _BY_KEY:
+            if name in BY_KEY:
                 yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from router.codes import declare
 from router.model import Path
 from router.prover.budget import ProofBudget
-from router.prover.predicates import Steps, text_of
+from router.prover.predicates import ASSERTIONS, Steps, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES
 from router.runtime.config.findings import did_you_mean
@@ -26,7 +26,7 @@ from router.runtime.program.schemas.documents import (
 )
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
-from router.runtime.program.schemas.references import own_base, references_of
+from router.runtime.program.schemas.references import KEYWORDS, own_base, references_of
 from router.tools.check.analysis.failures import inferred_map, map_steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
@@ -64,50 +64,20 @@ IMPOSSIBLE_SCHEMA = declare(
 _DEFINITIONS = ("$defs", "definitions")
 # The keywords of all drafts that decide about a value, but `if` and `not`, which are like many
 # words.
-_KEYWORDS = frozenset(
+_KEYWORDS = (ASSERTIONS - {"not"}).union(
+    KEYWORDS,
     (
-        "$dynamicRef",
-        "$recursiveRef",
-        "$ref",
-        "additionalItems",
-        "additionalProperties",
         "allOf",
         "anyOf",
-        "const",
-        "contains",
-        "dependencies",
-        "dependentRequired",
         "dependentSchemas",
         "else",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
         "items",
-        "maxContains",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "maximum",
-        "minContains",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "minimum",
-        "multipleOf",
         "oneOf",
-        "pattern",
         "patternProperties",
         "prefixItems",
         "properties",
-        "propertyNames",
-        "required",
         "then",
-        "type",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-        "uniqueItems",
-    )
+    ),
 )
 # Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword.
 _OTHER_WORDS = frozenset(

@@ -103,7 +103,6 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
         return 0
-    total = 0
     taken: list[Size] = []
     for choices in parts:
         for choice in choices[:_MAX_CHOICES]:
@@ -114,10 +113,9 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
                 messages.allows(all_of(shapes)) is YES
                 and messages.allows(all_of(predicates)) is not NO
             ):
-                total = total + choice.bytes
                 taken = both
                 break
-    return total
+    return sum(each.bytes for each in taken)
 
 
 def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:

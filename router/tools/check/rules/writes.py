@@ -27,7 +27,7 @@ from router.tools.check.analysis.routes import (
     AnalyzedRoute,
     why_missing,
 )
-from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.values import ORDERED, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
 
@@ -313,7 +313,6 @@ VERSION_UNORDERED = declare(
     "or fractions, and numbers as text, sort in another order than their own, so that an older message can win.",
     "warning",
 )
-_ORDERED = ("string", "number", "binary")
 _TIMES = ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+05:30")
 
 
@@ -377,8 +376,8 @@ def _without_order(conflict: "ScaleConflict") -> Found:
 def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:
     route = placed.route
     version = placed.claim.subject
-    unordered = [] if value.untyped else value.other_than(_ORDERED)
-    ordered = [kind for kind in _ORDERED if value.types.get(kind) is YES]
+    unordered = [] if value.untyped else value.other_than(ORDERED)
+    ordered = [kind for kind in ORDERED if value.types.get(kind) is YES]
     if unordered:
         yield placed.refuted(
             VERSION_UNORDERED,
