@@ -5,6 +5,7 @@ The proofs are those of canonical schemas of jsonschema-rs.
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
+from copy import copy
 from enum import Enum
 from functools import cached_property, partial
 from math import inf
@@ -186,18 +187,10 @@ class SchemaProver:
 
         It has all that is proved already, and time of its own to search.
         """
-        same = SchemaProver(
-            self._schema,
-            self.exact,
-            self._budget,
-            self._depthwise,
-            parts=self.parts,
-        )
-        same._proved = self._proved
-        same._free = self._free
-        same._types = self._types
-        same.inferred = self.inferred
-        same.not_shared = self.not_shared
+        same = copy(self)
+        same._search = ProofBudget(MAX_SEARCH_SECONDS)
+        same._growing = ProofBudget(MAX_SEARCH_SECONDS)
+        same._about = {}
         return same
 
     def _decide(

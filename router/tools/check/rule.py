@@ -159,14 +159,14 @@ RuleResult = Found | Undecided
 
 SubjectT = TypeVar("SubjectT")
 Find = Callable[[SubjectT], Iterable[RuleResult]]
-"""The function of a rule."""
+"""The function of a rule. It is quoted in annotations: to fill it in takes time at each import."""
 
 
 class Rule(Struct, Generic[SubjectT], frozen=True):
     """A function that yields findings about a subject, and the codes of these findings."""
 
     codes: tuple[Code, ...]
-    find: Find[SubjectT]
+    find: "Find[SubjectT]"
 
     @property
     def name(self) -> str:
@@ -181,13 +181,13 @@ class RuleSet(Generic[SubjectT]):
         self._package = package
         self._rules: dict[str, Rule[SubjectT]] = {}
 
-    def register(self, *reported: Code) -> Callable[[Find[SubjectT]], Find[SubjectT]]:
+    def register(self, *reported: Code) -> "Callable[[Find[SubjectT]], Find[SubjectT]]":
         """Decorate the function of a rule.
 
         Raises ValueError if another rule reports one of its codes.
         """
 
-        def decorate(find: Find[SubjectT]) -> Find[SubjectT]:
+        def decorate(find: "Find[SubjectT]") -> "Find[SubjectT]":
             for code in reported:
                 if code.id in self._rules:
                     raise ValueError(f"two rules report {code.id}")

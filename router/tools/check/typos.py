@@ -26,10 +26,9 @@ def typo_of(word: str, known: Iterable[str]) -> str:
 def _is_slip(word: str, name: str) -> bool:
     if len(word) != len(name) or len(word) < _SHORTEST:
         return False
-    wrong = [at for at in range(len(word)) if word[at] != name[at]]
-    if len(wrong) == 1:
-        return True
-    if len(wrong) != 2:
-        return False
-    one, other = wrong
-    return other == one + 1 and word[one] + word[other] == name[other] + name[one]
+    match [at for at, char in enumerate(word) if char != name[at]]:
+        case [_]:
+            return True
+        case [one, other]:
+            return other == one + 1 and word[one] + word[other] == name[other] + name[one]
+    return False

@@ -66,14 +66,10 @@ live_rule = LIVE_RULES.register
 
 def duration(seconds: int) -> str:
     """Return seconds in the largest unit of which they are a whole number greater than one."""
-    return next(
-        (
-            f"{seconds // unit} {name}"
-            for unit, name in _UNITS
-            if seconds % unit == 0 and seconds > unit
-        ),
-        f"{seconds} s",
-    )
+    for unit, name in _UNITS:
+        if seconds % unit == 0 and seconds > unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 NOT_PERMITTED = declare(

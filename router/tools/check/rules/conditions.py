@@ -10,7 +10,7 @@ from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.program.expressions import Tree, nodes, path_of
 from router.tools.check.analysis.proof_cache import prover_without_schema
 from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 FIELD_COMPARISON = declare(
     "RT402",
@@ -73,12 +73,10 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
                 _parentheses(str(route.route.when))
                 or "compare it with what the schema allows there"
             )
-            yield Found(
+            yield place_claim(route, "when").refuted(
                 NEVER_TAKEN,
                 f"no message that satisfies the schema satisfies '{route.route.when}'",
-                (*route.path, "when"),
                 advice,
-                refutes=route.claim("when"),
             )
 
 

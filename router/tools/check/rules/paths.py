@@ -8,13 +8,12 @@ from functools import lru_cache, partial
 from msgspec import UNSET
 
 from router.codes import declare
-from router.prover.expressions import Scope, paths_in, tree_of
+from router.prover.expressions import Scope, list_of, paths_in, tree_of
 from router.prover.inference import Value
 from router.prover.predicates import EACH, NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.program.expressions import path_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
@@ -201,9 +200,8 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     if checker is None:
         return
     for each in route.settings:
-        tree = tree_of(each.text)
         # `check_lists` reports a path to the list.
-        if each.setting == "for_each" and tree is not None and path_of(tree) is not None:
+        if each.setting == "for_each" and list_of(each.text) is not None:
             continue
         scope = Scope() if each.reads_message else route.scope
         paths = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(each.text)))))

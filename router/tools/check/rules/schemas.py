@@ -118,13 +118,20 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
 @rule(UNKNOWN_FORMAT)
 def check_formats(subject: Subject) -> Iterator[Found]:
     """Report formats that no draft defines."""
-    checked: set[str] = set()
+    for document, path in _documents(subject):
+        # Most schemas name no format.
+        if b'"format"' in document.text:
+            yield from _unknown_formats(document, path)
+
+
+def _documents(subject: Subject) -> Iterator[tuple[SchemaDocument, Path]]:
+    """Yield each document once, with the path in the config of the first schema that has it."""
+    seen: set[str] = set()
     for validation in subject.schemas.validations.values():
         for document in validation.documents.values():
-            # Most schemas name no format.
-            if document.uri not in checked and b'"format"' in document.text:
-                checked.add(document.uri)
-                yield from _unknown_formats(document, validation.path)
+            if document.uri not in seen:
+                seen.add(document.uri)
+                yield document, validation.path
 
 
 def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
@@ -143,12 +150,8 @@ def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
 @rule(MISSPELT_KEYWORD)
 def check_keywords(subject: Subject) -> Iterator[Found]:
     """Report names that are like a keyword and stand where one would."""
-    checked: set[str] = set()
-    for validation in subject.schemas.validations.values():
-        for document in validation.documents.values():
-            if document.uri not in checked:
-                checked.add(document.uri)
-                yield from islice(_misspelt(document, validation.path), _MAX_FINDINGS)
+    for document, path in _documents(subject):
+        yield from islice(_misspelt(document, path), _MAX_FINDINGS)
 
 
 def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:

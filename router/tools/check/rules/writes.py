@@ -15,7 +15,6 @@ from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES
-from router.runtime.program.expressions import path_of
 from router.runtime.sources import Evaluated, Joined, source_of, values_of
 from router.runtime.transforms.values import TO_TEXT
 from router.tools.check.analysis.attributes import count_of_expression, infer
@@ -156,10 +155,9 @@ def _identity(attribute: spec.Attribute) -> object:
     if not isinstance(values, Evaluated):
         return None, attribute
     tree = tree_of(values.text)
-    names = None if tree is None else path_of(tree)
-    return tree if names is None else names, structs.replace(
-        attribute, **{source_of(attribute)[0].field: UNSET}
-    )
+    names = Scope().path(tree)
+    others = structs.replace(attribute, **{source_of(attribute)[0].field: UNSET})
+    return tree if names is None else names, others
 
 
 REPEATED_EFFECT = declare(
