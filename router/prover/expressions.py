@@ -9,13 +9,13 @@ from router.prover.predicates import EACH, Steps
 from router.runtime.program.expressions import Names, Tree, path_of
 from router.runtime.program.expressions.syntax import SyntaxFault, parse
 
-PROJECTIONS = ("projection", "filter_projection", "value_projection")
-"""Nodes whose first child is evaluated on the input, the others on each element of its value."""
+# Nodes whose first child is evaluated on the input, the others on each element of its value.
+_PROJECTIONS = ("projection", "filter_projection", "value_projection")
 CHAINS = ("subexpression", "pipe", "index_expression")
 """Nodes whose first child is evaluated on the input, each other one on the value before it."""
 BY_KEY = ("sort_by", "max_by", "min_by")
 """Functions that compare elements of a list by what an expression finds in each."""
-OF_FIRST_CHILD = frozenset((*CHAINS, *PROJECTIONS))
+OF_FIRST_CHILD = frozenset((*CHAINS, *_PROJECTIONS))
 """Nodes of which only the first child is evaluated on the input."""
 # Nodes whose value depends on nothing but those of their children, and a field.
 _OF_CHILDREN = frozenset(
@@ -232,7 +232,7 @@ def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | N
         return base
     if kind == "index":
         return None if base is None else (*base, EACH)
-    if kind in PROJECTIONS:
+    if kind in _PROJECTIONS:
         listed, *others = children
         place = _walk(listed, base, found)
         # The values of an object have names that are not known.

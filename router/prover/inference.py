@@ -35,8 +35,8 @@ Messages = SchemaProver | None
 """What is known of the messages; None if nothing is."""
 _LIST = ("array",)
 _TEXT_OR_NUMBER = ("string", "number")
-MOST_CHARACTERS = 2048
-"""Greater bounds are not searched for: no key has more bytes."""
+# Greater bounds are not searched for: no key has more bytes.
+_MOST_CHARACTERS = 2048
 MOST_DIGITS = 170
 """The most characters of a number as text, without exponent.
 
@@ -163,7 +163,7 @@ def _at(messages: SchemaProver, steps: Steps) -> Value:
         no_elements = messages.holds_at(steps, {"minItems": 1}).opposite()
     if "string" in types:
         empty = messages.holds_at(steps, {"minLength": 1}).opposite()
-        longest = messages.longest(steps, MOST_CHARACTERS)
+        longest = messages.longest(steps, _MOST_CHARACTERS)
     return Value(
         missing=present.opposite(),
         types=types,

@@ -43,11 +43,9 @@ _OF_SETS = ("&&", "~~", "--")
 # Characters of an example, the most readable first.
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
 _MAX_STATES = 3000
-MAX_STEPS = 500_000
-"""The most steps from a state by a character.
-
-Some patterns have exponentially many sets of states.
-"""
+# The most steps from a state by a character. Some patterns have exponentially many sets of
+# states.
+_MAX_STEPS = 500_000
 COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
 Times = tuple[int, int | None]
 """The least and the most times that something occurs; None is without end."""
@@ -179,7 +177,9 @@ def is_readable(pattern: str) -> bool:
     return True
 
 
-def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
+def find_outside(
+    patterns: Sequence[str], accepted: str, most_steps: int = _MAX_STEPS
+) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None.
 
     Raises UndecidedPattern.

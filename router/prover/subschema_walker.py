@@ -26,8 +26,8 @@ from router.prover.text_patterns import has_no_text, longest_match, shortest_mat
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.schemas.references import Location, Locations
 
-MAX_PARTS = 1000
-"""The most subschemas that one level is made of. What is over that is left out."""
+# The most subschemas that one level is made of. What is over that is left out.
+_MAX_PARTS = 1000
 # The most levels that are kept to be used again.
 _MOST_KEPT = 1000
 # The keywords about a value itself. They mean the same in each draft, but for what
@@ -114,7 +114,7 @@ class SubschemaWalker:
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
         # By the identity of a level, which is kept beside its result. To compare levels
         # would take longer than to make both.
         self._below: dict[tuple[int, str | None], tuple[Level, Level]] = {}
@@ -156,7 +156,7 @@ class SubschemaWalker:
         return self._together.get(key) or _keep(self._together, key, Every(parts))
 
     def _start(self, level: Level, own: _FromPlace) -> Level:
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
         return self._combine(level, own, frozenset())
 
     def _combine(self, level: Level, own: _FromPlace, seen: frozenset[Any]) -> Level:
@@ -251,7 +251,7 @@ class LevelWriter:
         self._without = without
         self._names = names
         self._inside = depth - 1
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
 
     def write(self, level: Level, depth: int) -> Schema:
         """Return a schema of draft 2020-12 that all values of a level satisfy.

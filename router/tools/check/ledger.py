@@ -112,8 +112,8 @@ class LedgerEntry(Struct, frozen=True):
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
         what = f"route '{self.route}'"
-        if self.kind == "pair":
-            what = f"routes '{self.subject}' and '{self.route}'" if self.subject else what
+        if self.subject and self.kind == "pair":
+            what = f"routes '{self.subject}' and '{self.route}'"
         elif self.subject:
             what = f"'{self.subject}' of {what}"
         code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
@@ -147,7 +147,7 @@ class LedgerEntry(Struct, frozen=True):
         """Whether it is not proved, and no finding says so: it is not decided, or a message refutes
         it.
         """
-        return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
+        return self.verdict == "not decided" or self.by_message
 
     @property
     def open(self) -> bool:

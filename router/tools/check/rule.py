@@ -35,9 +35,11 @@ LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
 CHANGE = "RT9"
 """The prefix of the codes that only `router diff` reports."""
-CHANGE_CODES = "router.tools.change.change_codes"
-"""The module that declares them. `ignore` and `--explain` need its codes; it is of a package above this one."""
-DECLARING = (
+# The module that declares them. `ignore` and `--explain` need its codes; it is of a package above
+# this one.
+_CHANGE_CODES = "router.tools.change.change_codes"
+# The packages of `router` whose modules declare codes, besides `router.codes`.
+_DECLARING = (
     "runtime.config",
     "runtime.modes",
     "runtime.sources",
@@ -46,7 +48,6 @@ DECLARING = (
     "runtime.program",
     "tools.check",
 )
-"""The packages of `router` whose modules declare codes, besides `router.codes`."""
 
 
 class Subject(Struct, frozen=True, dict=True):
@@ -227,9 +228,9 @@ def _import_all(package: str) -> None:
 
 def known_codes() -> Mapping[str, Code]:
     """Return every code by id, in order; import all modules that declare codes."""
-    for package in DECLARING:
+    for package in _DECLARING:
         _import_all(f"router.{package}")
-    import_module(CHANGE_CODES)
+    import_module(_CHANGE_CODES)
     return codes.declared()
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from router.runtime.config.findings import closest
 
-SIMILARITY = 0.8
-"""The least similarity of names at which one is taken for a typo of the other."""
+# The least similarity of names at which one is taken for a typo of the other.
+_SIMILARITY = 0.8
 # Shorter names often differ in one letter.
 _SHORTEST = 4
 
@@ -17,7 +17,7 @@ def typo_of(word: str, known: Iterable[str]) -> str:
     neighbours exchanged.
     """
     names = tuple(known)
-    alike = closest(word, names, SIMILARITY)
+    alike = closest(word, names, _SIMILARITY)
     if alike is not None:
         return alike
     return next((name for name in names if _is_slip(word, name)), "")

@@ -75,8 +75,7 @@ class _Evaluations:
 
     def all_false(self, number: int, message: Any) -> bool:
         """Whether the first conditions are false for a message, so many of them."""
-        if self._index is None:
-            selected: Sequence[_Evaluation] = self._are_false[:number]
-        else:
-            selected = self._index.select(self._are_false, message)
+        selected = self._are_false
+        if self._index is not None:
+            selected = self._index.select(selected, message)
         return all(is_false(message) for place, is_false in selected if place < number)

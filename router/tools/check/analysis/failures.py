@@ -162,14 +162,15 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 def of_number(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
     """Yield why DynamoDB may not store the number that the transforms of an attribute make."""
-    steps = inferred.steps
-    last = steps[-1].transform if steps else None
-    if last is None or not isinstance(last.result, NumberResult):
+    if not inferred.steps:
+        return
+    last = inferred.steps[-1]
+    if not isinstance(last.result, NumberResult):
         return
     is_same = last.result.digits is None
-    if are_storable(route.mapped, steps[-1].before if is_same else inferred.raw):
+    if are_storable(route.mapped, last.before if is_same else inferred.raw):
         return
-    if not _stay_storable(route, steps):
+    if not _stay_storable(route, inferred.steps):
         yield f"transform '{last.name}' {TOO_LONG}"
 
 

@@ -45,8 +45,8 @@ from router.tools.check.analysis.version_scales import scale_of
 from router.tools.memory.pairs import PairMessage
 
 _SEVERITIES: Sequence[Severity] = ("error", "warning", "info")
-MOST_FOUND = 2
-"""The most other routes with which a route is reported: who ends these losses sees the next."""
+# The most other routes with which a route is reported: who ends these losses sees the next.
+_MOST_FOUND = 2
 _MOST_KEYS = 6
 _IDS_OF_SQS = ("message_id", "sequence_number")
 MEET = "two messages with one key lose data"
@@ -294,7 +294,7 @@ def _of_route(
     """Yield what is known of a route and earlier ones of its table."""
     seen = 0
     for other in others:
-        if work.is_done or seen == MOST_FOUND:
+        if work.is_done or seen == _MOST_FOUND:
             yield Meeting(None, route.route, "not decided", TOO_MANY)
             return
         work.looks -= 1

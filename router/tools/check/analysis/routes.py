@@ -101,8 +101,8 @@ class MessageSets(Struct, frozen=True, eq=False):
         return self.impossible_schema or self.impossible_when or self.shadowed
 
 
-NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
-"""Those of a route without a schema."""
+# Those of a route without a schema.
+_NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
 
 
 class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
@@ -401,7 +401,7 @@ def _message_sets(
     `changes` is why nothing is known of the messages that are mapped, "" if they are those.
     """
     if by_schema is None:
-        return NO_MESSAGES
+        return _NO_MESSAGES
     accepted = _narrow(by_schema, own)
     # A message that satisfies `when` besides satisfies the schema.
     is_possible = accepted.exact and accepted.satisfiability == "yes"

@@ -80,10 +80,13 @@ def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments |
 
     None if the transform does not take them, which loading reports.
     """
-    named = argument if isinstance(argument, dict) else {}
-    given = argument if isinstance(argument, list) else [argument]
+    given = [argument]
+    named = {}
     if isinstance(argument, dict):
         given = []
+        named = argument
+    elif isinstance(argument, list):
+        given = argument
     try:
         return _signature(function).bind(None, *given, **named)
     except (TypeError, ValueError):  # other arguments, or a function without a signature

@@ -79,8 +79,8 @@ BUILDING_INDEX = declare(
     "Until DynamoDB has built it, queries of it fail, and no other index of the table can be created or deleted.",
     severity="warning",
 )
-WRITABLE = ("ACTIVE", "UPDATING")
-"""The states in which a table accepts writes; UPDATING is that of a new index or capacity."""
+# The states in which a table accepts writes; UPDATING is that of a new index or capacity.
+_WRITABLE = ("ACTIVE", "UPDATING")
 
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
@@ -108,7 +108,7 @@ def _check_state(
     name: str, reference: str, deployed: DeployedTable, wanted: bool
 ) -> Iterator[Found]:
     path = ("tables", name)
-    if deployed.status not in WRITABLE:
+    if deployed.status not in _WRITABLE:
         yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
     if deployed.provisioned and not wanted:
         units = f"{deployed.write_units} write units, {deployed.read_units} read"

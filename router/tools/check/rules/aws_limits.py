@@ -111,7 +111,8 @@ RESERVED_NAMES = frozenset(
 VARIABLE = r"[A-Za-z][A-Za-z0-9_]+"
 """The names of variables that Lambda accepts."""
 _GB = 1024
-SIZES = {
+# The sizes of memory, in MB, of each `cpu`.
+_SIZES = {
     256: (512, 1024, 2048),
     512: tuple(range(_GB, 4 * _GB + 1, _GB)),
     1024: tuple(range(2 * _GB, 8 * _GB + 1, _GB)),
@@ -120,7 +121,6 @@ SIZES = {
     8192: tuple(range(16 * _GB, 60 * _GB + 1, 4 * _GB)),
     16384: tuple(range(32 * _GB, 120 * _GB + 1, 8 * _GB)),
 }
-"""The sizes of memory, in MB, of each `cpu`."""
 
 
 @rule(BATCHES)
@@ -286,7 +286,7 @@ def check_environment(subject: Subject) -> Iterator[Found]:
 def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
     """Report task sizes that Fargate does not have."""
     worker = subject.config.worker
-    sizes = SIZES[worker.cpu]
+    sizes = _SIZES[worker.cpu]
     if worker.memory not in sizes:
         near = min(sizes, key=lambda size: abs(size - worker.memory))
         yield Found(
@@ -352,8 +352,8 @@ UNFIT = declare(
     "write units than are provisioned, DynamoDB throttles it.",
     "warning",
 )
-TABLE_QUOTA = 40_000
-"""Read or write capacity units of a table, by default, in each region."""
+# Read or write capacity units of a table, by default, in each region.
+_TABLE_QUOTA = 40_000
 
 
 @rule(EMPTY_RANGE, UNFIT)
@@ -384,11 +384,11 @@ def _check_range(units: spec.CapacityRange, what: str, path: Path) -> Iterator[F
             (*path, "max"),
             "exchange the two, or leave 'max' out",
         )
-    elif units.most > TABLE_QUOTA:
+    elif units.most > _TABLE_QUOTA:
         key = "min" if units.max is None else "max"
         yield Found(
             UNFIT,
-            f"{units.most} {path[-1]} units are over the quota of a table, {TABLE_QUOTA}",
+            f"{units.most} {path[-1]} units are over the quota of a table, {_TABLE_QUOTA}",
             (*path, key),
             "lower it, or ask AWS for more, and then ignore this",
         )

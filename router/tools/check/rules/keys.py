@@ -75,10 +75,10 @@ KEY_UNSURE = declare(
 
 MAX_INDEXES = 20
 """Global secondary indexes of a table, by default; the quota can be raised."""
-MAX_KEY_ATTRIBUTES = 4
-"""Of a partition key, or of a sort key."""
-MAX_PROJECTED = 100
-"""Attributes that the lists of all indexes of a table name."""
+# Of a partition key, or of a sort key.
+_MAX_KEY_ATTRIBUTES = 4
+# Attributes that the lists of all indexes of a table name.
+_MAX_PROJECTED = 100
 NO_INDEX = declare(
     "RT636",
     "an index that DynamoDB refuses",
@@ -361,10 +361,10 @@ def check_indexes(subject: Subject) -> Iterator[Found]:
                 "leave some out, or have AWS raise the quota",
             )
         projected = [each for index in table.indexes.values() for each in listed(index)]
-        if len(projected) > MAX_PROJECTED:
+        if len(projected) > _MAX_PROJECTED:
             yield Found(
                 NO_INDEX,
-                f"the indexes of table '{name}' list {len(projected)} attributes, of at most {MAX_PROJECTED}",
+                f"the indexes of table '{name}' list {len(projected)} attributes, of at most {_MAX_PROJECTED}",
                 path,
                 "write 'projection: all' for some of them",
             )
@@ -400,9 +400,9 @@ def _faults(index: spec.TableIndex) -> Iterator[tuple[str, str, str]]:
             "partition",
             f"write 'partition: {count}' or less",
         )
-    if len(index.sort_key) > MAX_KEY_ATTRIBUTES:
+    if len(index.sort_key) > _MAX_KEY_ATTRIBUTES:
         yield (
-            f"has a sort key of {len(index.sort_key)} attributes, and DynamoDB takes {MAX_KEY_ATTRIBUTES}",
+            f"has a sort key of {len(index.sort_key)} attributes, and DynamoDB takes {_MAX_KEY_ATTRIBUTES}",
             "key",
             "write 'partition', which says how many attributes are the partition key, or leave some out",
         )

@@ -53,13 +53,13 @@ SHORT_RETENTION = declare(
 )
 MAX_RETENTION = 1_209_600
 """The longest retention of a queue, in seconds: 14 days."""
-DEFAULT_RETENTION = 345_600
-"""The retention that SQS applies by default, in seconds: 4 days."""
+# The retention that SQS applies by default, in seconds: 4 days.
+_DEFAULT_RETENTION = 345_600
 VISIBILITY_PER_TIMEOUT = 6
 """How many times a function's timeout the visibility timeout of its queues is:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-DEFAULT_BATCH = 100
-"""The batch size of a standard queue."""
+# The batch size of a standard queue.
+_DEFAULT_BATCH = 100
 MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 """A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
@@ -258,7 +258,7 @@ def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
     """Return the retention, in seconds, of a queue that `router template` creates."""
     if isinstance(queue.retention, str):
         return parse_duration(queue.retention)
-    return MAX_RETENTION if is_dead_letter else DEFAULT_RETENTION
+    return MAX_RETENTION if is_dead_letter else _DEFAULT_RETENTION
 
 
 def receives_of(queue: spec.Queue) -> int:
@@ -273,7 +273,7 @@ def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
     mapping = queue.lambda_
     size = mapping.batch_size
     if not isinstance(size, int):
-        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else DEFAULT_BATCH
+        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else _DEFAULT_BATCH
     if isinstance(mapping.window, str):
         window = parse_duration(mapping.window)
     else:

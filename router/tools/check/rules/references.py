@@ -125,9 +125,9 @@ def check_needed(subject: Subject) -> Iterator[Found]:
 
         redacted = read_redact(redacting[name])
         for route in routes if redacted.paths or redacted.attributes else ():
-            named = None if route.route.plugins is None else route.route.plugins
-            plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
-                named
+            names = route.route.plugins
+            plugins = subject.plugins.message_pipeline(names) or subject.plugins.item_pipeline(
+                names
             )
             for need in needs_of(route, redacted, plugins=bool(plugins)):
                 yield Found(NEEDED, need.sentence, need.path, need.advice, key=need.key)
