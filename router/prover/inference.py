@@ -3,7 +3,7 @@
 Values are those of expressions, constants and templates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -83,18 +83,17 @@ class Value(Struct, frozen=True):
         """Whether it is not proved that it never has a type."""
         return self.types.get(kind, NO) is not NO
 
-    def other_than(self, kinds: Iterable[str]) -> list[str]:
+    def other_than(self, kinds: Collection[str]) -> list[str]:
         """Return the other types that it provably can have."""
-        others = self.types.keys() - set(kinds)
-        return [kind for kind in self.types if kind in others and self._surely(kind)]
-
-    def _surely(self, kind: str) -> bool:
-        return self.types.get(kind) is YES
+        return [kind for kind, answer in self.types.items() if answer is YES and kind not in kinds]
 
     @property
     def untyped(self) -> bool:
         """Whether it can have every type, as without a schema for it."""
-        return all(map(self._surely, TYPES))
+        for kind in TYPES:
+            if self.types.get(kind) is not YES:
+                return False
+        return True
 
 
 _NOTHING_KNOWN = Value()

@@ -8,7 +8,7 @@ here than for a validator, so that a text that is found is to be tried on it, to
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from itertools import chain, pairwise
 from operator import or_
 
@@ -84,12 +84,7 @@ class _Automaton(Struct, frozen=True, dict=True):
 
         The text names the requirements of edges that are met: `^`, `$`, both or none.
         """
-
-        @cache
-        def closure(state: int, passed: str) -> _States:
-            return _reachable(self.empty, state, passed)
-
-        return closure
+        return cache(partial(_reachable, self.empty))
 
     @cached_property
     def accepting(self) -> Callable[[str], _States]:
@@ -100,12 +95,7 @@ class _Automaton(Struct, frozen=True, dict=True):
         for state, edges in enumerate(self.empty):
             for target, needs in edges:
                 backwards[target].append((state, needs))
-
-        @cache
-        def accepting(passed: str) -> _States:
-            return _reachable(backwards, self.last, passed)
-
-        return accepting
+        return cache(partial(_reachable, backwards, self.last))
 
     def stepper(self, chars: Sequence[int]) -> Callable[[_States], list[_States]]:
         """Return what returns the states after each of some characters, and keeps them.
