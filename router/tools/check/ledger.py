@@ -147,7 +147,7 @@ class LedgerEntry(Struct, frozen=True):
         """Whether it is not proved, and no finding says so: it is not decided, or a message refutes
         it.
         """
-        return self.verdict == "not decided" or self.by_message
+        return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
 
     @property
     def open(self) -> bool:
