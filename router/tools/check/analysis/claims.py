@@ -41,11 +41,10 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(route, "mapping", mapping_doubts(route, name, attribute, facts), name)
         if attribute.type is not None and name not in keys:
             yield _made(route, "type", _of_conversion(route, attribute), name)
-    if route.table is not None:
-        for name, limit in key_limits(route.table).items():
-            yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
-        if route.table.indexes:
-            yield from _of_indexes(route)
+    for name, limit in key_limits(keys).items():
+        yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
+    if route.table is not None and route.table.indexes:
+        yield from _of_indexes(route)
     merge = settings.merge
     if merge is not None:
         yield _made(route, "merge", failures.of_merge(route, merge))

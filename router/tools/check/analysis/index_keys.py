@@ -84,7 +84,7 @@ def indexed_attributes(route: AnalyzedRoute) -> Sequence[IndexedAttribute]:
     for part in key_parts(table):
         for name, _ in part.attributes:
             parts.setdefault(name, []).append(part)
-    own = key_limits(table)
+    own = key_limits(table.key)
     found: list[IndexedAttribute] = []
     for name, each in parts.items():
         indexed = IndexedAttribute(name, dict(each[0].attributes)[name], tuple(each))

@@ -108,7 +108,7 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
     )
     if route.table is None or name not in route.table.key:
         return size
-    return min(key_limits(route.table)[name], size)
+    return min(key_limits(route.table.key)[name], size)
 
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:

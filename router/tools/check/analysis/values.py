@@ -1,6 +1,6 @@
 """Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -8,7 +8,6 @@ from router.model import KeyType
 from router.prover.inference import ALL_TYPES, Value, of_path
 from router.prover.predicates import EACH, SOME_VALUE, Schema, in_words
 from router.prover.schema_prover import NO, UNKNOWN, Answer, SchemaProver
-from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.functions import Types
 
@@ -20,9 +19,9 @@ ORDERED = ("string", "number", "binary")
 """The types of values that DynamoDB compares with others of their type."""
 
 
-def key_limits(table: spec.TableSettings) -> dict[str, int]:
+def key_limits(key: Iterable[str]) -> dict[str, int]:
     """Return the most bytes of each key attribute of a table."""
-    return dict(zip(table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
+    return dict(zip(key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
 
 
 def possible(value: Value, except_: Sequence[str] = ()) -> list[str]:

@@ -118,7 +118,7 @@ def check_keys(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None:
             continue
-        limits = key_limits(route.table)
+        limits = key_limits(route.table.key)
         for name, kind in route.table.key.items():
             yield from _check_key(route, name, kind, limits[name])
 
