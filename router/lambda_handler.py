@@ -20,6 +20,7 @@ import_stubs.import_libraries()
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
 from math import inf
@@ -34,7 +35,13 @@ from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
 from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
-from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault, QueueAttributes
+from router.runtime.aws.protocols import (
+    UNREADABLE_ERRORS,
+    Aws,
+    AwsFault,
+    NonBlockingTables,
+    QueueAttributes,
+)
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
@@ -75,6 +82,9 @@ ANSWER_SECONDS = 0.2
 """Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
 ANSWER_SECONDS_EACH = 0.0002
 """… and for each message so much more."""
+INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
+CONNECT_SECONDS = 0.5
+"""The longest wait for the first connection while the function is loaded."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -354,6 +364,20 @@ def _delivery() -> Delivery:
     return Delivery(PROGRAM, aws, writer=writer, options=options)
 
 
+def _connect_early(kind: str) -> None:
+    """Make the client of DynamoDB, and open its first connection, before the first invocation.
+
+    `kind` is AWS_LAMBDA_INITIALIZATION_TYPE. An invocation by a provisioned environment comes long after, and a
+    restored one has no connections:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    # What is wrong with the settings is the error of the first invocation, which tries again.
+    with suppress(UsageError):
+        tables = _aws().tables
+        if kind == "on-demand" and isinstance(tables, NonBlockingTables):
+            tables.open_early(CONNECT_SECONDS)
+
+
 def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -371,6 +395,8 @@ import_clients(fetches=PROGRAM.fetches)
 if PROGRAM.fetches:
     import_module("router.runtime.deliver.payloads")
 TRACER = _make_tracer(os.environ)
+if INITIALIZATION in os.environ:
+    _connect_early(os.environ[INITIALIZATION])
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

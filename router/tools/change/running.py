@@ -16,7 +16,6 @@ from msgspec import Struct, UnsetType
 from router import codes
 from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.tools.change.recording import RecordedMessage, Recording, outcome_of
@@ -26,6 +25,7 @@ from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
 from router.tools.dev.requests import show_request
 from router.tools.dev.starting import start_plugins_if_possible
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.indexes import index_fault
 
 WHEN_FAILS = "'when' does not hold"

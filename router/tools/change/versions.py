@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 
+import msgspec
 from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
@@ -21,7 +22,7 @@ from router.model import Finding, Path, Place, names_file, plugin_name
 from router.runtime.config import spec
 from router.runtime.filesystem import read_regular
 from router.runtime.program.load import Loaded, Program, load_any, without_garbage_collector
-from router.runtime.program.precompiled import COMPILED_NAME, REVISION, revision_of
+from router.runtime.program.precompiled import COMPILED_NAME, REVISION, Head, is_precompiled
 from router.runtime.program.schemas.compile import SchemaStore
 
 GIT = "git:"
@@ -204,8 +205,15 @@ def _load(
         env,
         root,
         shown,
-        revision_of(path),
+        _revision_of(path),
     )
+
+
+def _revision_of(path: FilePath) -> int:
+    """Return the revision of what the router that compiled a config writes; that of this one for another file."""
+    if not is_precompiled(path):
+        return REVISION
+    return msgspec.json.decode(read_regular(path).partition(b"\n")[0], type=Head).revision
 
 
 class Blob(Struct, frozen=True):

@@ -11,11 +11,11 @@ from typing import Any
 from msgspec import Struct, structs
 from rich.table import Column
 
-from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of

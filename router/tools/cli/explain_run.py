@@ -12,7 +12,6 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import refusing_file
 from router.model import Record
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_lines
@@ -29,6 +28,7 @@ from router.tools.dev.explain import (
 )
 from router.tools.dev.explain_page import as_page
 from router.tools.dev.stored_effect import ItemChange, StoredEffect, show_stored
+from router.tools.memory.decoding import decode_item
 
 _LONG = 100
 """The most characters of an item that is shown on one line."""

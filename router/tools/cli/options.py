@@ -10,7 +10,6 @@ import click
 
 from router.errors import UsageError, refusing_file
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.filesystem import replace_file
 
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -195,5 +194,8 @@ def write_text_file(path: Path, text: str) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write the whole file that programs read, or leave it as it is; raises UsageError."""
+    # Most runs write no file, and start without the module.
+    from router.tools.deploy.file_writing import replace_file
+
     with refusing_file(f"write {path}"):
         replace_file(path, content)

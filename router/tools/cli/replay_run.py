@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.connect import connect
-from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_any
@@ -36,6 +35,7 @@ from router.tools.cli.json_output import print_json
 from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
 from router.tools.dlq.rehearse import Rehearser

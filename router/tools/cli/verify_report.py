@@ -9,7 +9,6 @@ from msgspec import Struct
 from rich.table import Column
 
 from router.model import Table
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Program
 from router.tools.cli.dlq_report import count
@@ -17,6 +16,7 @@ from router.tools.cli.terminal import literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
+from router.tools.memory.decoding import decode_item
 from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
 from router.tools.verify.reasons import BY_OTHERS
 from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, worst

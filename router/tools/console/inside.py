@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from router.runtime.config.merge import resolve_inside
 from router.runtime.config.source import MAX_BYTES
-from router.runtime.filesystem import open_regular, read_descriptor, replace_in
+from router.runtime.filesystem import open_regular, read_descriptor
+from router.tools.deploy.file_writing import replace_in
 
 _OUT = "it leads out of the folder of the config"
 _LINKED = "a link has taken its place"

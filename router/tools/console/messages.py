@@ -11,7 +11,6 @@ from router.errors import UsageError
 from router.model import Outcome
 from router.model import Path as ConfigPath
 from router.runtime.config import spec
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.decode import JSON
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
@@ -33,6 +32,7 @@ from router.tools.dev.run_tests import Suite, Verdict, observe
 from router.tools.dev.stateful import StoredTable
 from router.tools.dev.update import as_yaml, changes_of
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile
+from router.tools.memory.decoding import decode_item
 
 
 class MessageOfDraft(Draft, frozen=True):

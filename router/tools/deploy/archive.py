@@ -13,7 +13,8 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
-from router.runtime.filesystem import NOT_REGULAR, read_regular, replace_file
+from router.runtime.filesystem import NOT_REGULAR, read_regular
+from router.tools.deploy.file_writing import replace_file
 from router.tools.deploy.packages import Wheel, sha256_of
 from router.tools.deploy.requirements import FOLDER, run_time_modules
 from router.tools.deploy.secret_files import SecretFiles

@@ -21,7 +21,7 @@ from router.tools.dev.emulator import replace_items, scan_table
 from router.tools.dev.records import records_of
 from router.tools.dev.run_tests import observe_records, run_test
 from router.tools.dev.samples import Sample, fault_of
-from router.tools.dev.stateful import StoredTable, tables_of
+from router.tools.dev.stateful import StoredTable, is_stateful, tables_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -77,7 +77,7 @@ def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
     tests = []
     for name, route in program.config.routes.items():
         for index, test in enumerate(route.tests):
-            if test.is_stateful and test.env == env:
+            if is_stateful(test) and test.env == env:
                 tests.append(_sample_test(program, name, test, index))
     return tests
 

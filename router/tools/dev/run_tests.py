@@ -9,7 +9,6 @@ from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.runtime.config import spec
 from router.runtime.config.merge import NO_UNSAVED, Unsaved
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import Trace, plan
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
@@ -19,7 +18,8 @@ from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.starting import start_plugins
-from router.tools.dev.stateful import StoredTable, given_tables
+from router.tools.dev.stateful import StoredTable, given_tables, is_stateful
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 
 
@@ -180,7 +180,7 @@ def observe_records(
     """
     start_plugins(program)
     queue = program.engine.queues[program.config.routes[route].queue]
-    if not test.is_stateful:
+    if not is_stateful(test):
         return observe_planned(program, route, [plan(queue, record, trace) for record in records])
     tables = given_tables(program, test.given)
     planned = []

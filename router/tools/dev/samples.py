@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.model import WRITTEN, Item, Record
-from router.runtime.engine.attributes import decode_item, identify
+from router.runtime.engine.attributes import identify
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
@@ -15,6 +15,8 @@ from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import META, records_of, wrapped_record
 from router.tools.dev.run_tests import Verdict, run_test
 from router.tools.dev.starting import start_plugins
+from router.tools.dev.stateful import is_stateful
+from router.tools.memory.decoding import decode_item
 
 _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.items()}
 
@@ -58,7 +60,7 @@ def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[S
     samples = []
     for name, route in program.config.routes.items():
         for index, test in enumerate(route.tests):
-            if test.env != (env or {}) or test.is_stateful:
+            if test.env != (env or {}) or is_stateful(test):
                 continue
             verdict = run_test(program, name, test, index)
             record = records_of(program, name, test)[0]

@@ -15,6 +15,15 @@ from router.tools.dev.compare import NO_ITEM, Difference, compare_item
 from router.tools.memory.tables import MemoryTables
 
 
+def is_stateful(test: spec.Test) -> bool:
+    """Whether what the tables hold decides about a test."""
+    return (
+        bool(test.given or test.messages)
+        or test.table is not None
+        or test.outcome in ("duplicate", "stale")
+    )
+
+
 class StoredTable:
     """The table of a route, as its tests see it: items by what identifies them."""
 

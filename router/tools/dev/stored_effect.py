@@ -6,12 +6,12 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from router.model import Item, Outcome, Record
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import PlannedMessage, Write, same_value
 from router.runtime.program.load import Program
 from router.tools.dev.compare import to_json
 from router.tools.dev.records import numbered
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables, StoredItem
 

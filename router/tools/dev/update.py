@@ -14,7 +14,7 @@ from router.runtime.config import secret_values, spec
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.compare import Observed, same, says_of_items
 from router.tools.dev.run_tests import Suite, Verdict
-from router.tools.dev.stateful import StoredTable, expected_items
+from router.tools.dev.stateful import StoredTable, expected_items, is_stateful
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile
 
 DELETE: Any = object()
@@ -201,7 +201,7 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
     expectation = next((name for name in _OF_ITEMS if getattr(test, name) is not None), "")
     expected: Any = getattr(test, expectation, None)
     says_of_outcome = not written.keys().isdisjoint(_OF_OUTCOME)
-    says_more = says_of_outcome or test.is_stateful or test.write is not None
+    says_more = says_of_outcome or is_stateful(test) or test.write is not None
     if expectation == "items":
         found["items"] = merge(written.get("items"), list(test.items or ()), items)
     elif expectation and len(items) != 1:

@@ -19,11 +19,11 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.model import iso_ms
 from router.runtime.aws.calls import Clock, boottime
-from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws, AwsFault, Queues, Receipt
 from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import BATCH_ENTRIES, max_receive_count, redrive_target
 from router.runtime.program.load import Program
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dlq.messages import DlqMessage, Selection
 from router.tools.dlq.spool import Spool
 

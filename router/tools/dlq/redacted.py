@@ -13,7 +13,7 @@ from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.load import Program
 from router.runtime.program.redacted_routes import find_needs
-from router.runtime.program.redaction import Redaction, ValueRedactor, content_of
+from router.runtime.program.redaction import IDENTITY, Redaction, ValueRedactor, content_of
 from router.tools.dlq.messages import SOURCE_ARN, DlqMessage
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,7 +36,7 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     if redaction is None:
         return message
     record = (
-        redaction.redact_all(message.record)
+        redact_all(redaction.values, message.record)
         if queue is None
         else redaction.redact(message.record)[0]
     )
@@ -57,6 +57,28 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         }
         record = structs.replace(record, message_attributes=attributes)
     return structs.replace(message, record=record, failed=failed)
+
+
+def redact_all(values: ValueRedactor, record: Record) -> Record:
+    """Return a record whose body, ids and message attributes are redacted.
+
+    The attribute of the router stays.
+    """
+    system = {**record.attributes}
+    for key in IDENTITY.values():
+        if key in system:
+            system[key] = values.redact(system[key])
+    attributes = {**record.message_attributes}
+    for name, attribute in attributes.items():
+        if name != ATTRIBUTE:
+            attributes[name] = values.redact_attribute(attribute)
+    return structs.replace(
+        record,
+        body=values.redact_body(record.body),
+        attributes=system,
+        message_attributes=attributes,
+        fetched=None,
+    )
 
 
 def _verified(
@@ -119,7 +141,12 @@ class RedactedTable(Struct, frozen=True):
 
     def redact(self, item: Item) -> Item:
         """Return an item of the table without redacted values."""
-        return self.values.redact_item(item, self.names)
+        redacted = {**item}
+        for name, value in item.items():
+            if self.names is None or name in self.names:
+                is_set = isinstance(value, set | frozenset)
+                redacted[name] = self.values.redact(sorted(value) if is_set else value)
+        return redacted
 
 
 def redacted_tables(program: Program) -> Mapping[str, RedactedTable]:
@@ -135,5 +162,6 @@ def redacted_tables(program: Program) -> Mapping[str, RedactedTable]:
             needs = find_needs(settings, redaction.redacted, NO_TREES, plugins=plugins)
             name = route.write.table.name
             table = found.get(name) or RedactedTable(redaction.values)
-            found[name] = table.joined(needs.derived)
+            # What `merge` reads may be in any attribute.
+            found[name] = table.joined(None if needs.paths.get("merge") else needs.mapped)
     return found

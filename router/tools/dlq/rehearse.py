@@ -15,7 +15,7 @@ from router import codes
 from router.model import Item, Outcome, Table
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.engine.attributes import decode_item, identify
+from router.runtime.engine.attributes import identify
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
@@ -26,6 +26,7 @@ from router.tools.dlq.planning import Planner
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables
 

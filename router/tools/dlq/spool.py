@@ -18,8 +18,8 @@ import msgspec
 from router.errors import UsageError, refusing_file
 from router.model import Record
 from router.runtime.aws.protocols import AwsFault, Receipt
-from router.runtime.filesystem import sync_folder
 from router.runtime.program.route_tests import Identity
+from router.tools.deploy.file_writing import sync_folder
 from router.tools.dlq.messages import DlqMessage
 
 _RECORDS_AT_A_TIME = 16

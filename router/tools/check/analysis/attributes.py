@@ -30,7 +30,7 @@ from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.config import spec
-from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
+from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, source_of
 from router.runtime.transforms.transform import (
     Accepts,
     EpochSeconds,
@@ -152,6 +152,12 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
             )
     accepts = None if attribute.type is None else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
+
+
+def values_of(attribute: Any, fifo: bool = False) -> Values:
+    """What can be inferred of the values of an attribute's source."""
+    source, given = source_of(attribute)
+    return source.values(given, fifo, attribute.type or "")
 
 
 def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:

@@ -13,7 +13,7 @@ from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.runtime.program.mapping import reserved_names
@@ -24,7 +24,7 @@ from router.runtime.transforms.transform import NumberResult
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.numbers import are_storable, digits_of, if_number
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.text_formats import accepts_text, always_matches
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, accepts_text, always_matches
 from router.tools.check.analysis.transforms import accepts_each, arguments_of, kinds_taken
 from router.tools.check.analysis.values import are_elements, holds, kinds_of, possible
 

@@ -19,7 +19,6 @@ from router.runtime.engine.attributes import (
     MAX_ITEM_BYTES,
     text_bytes,
 )
-from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
@@ -33,7 +32,7 @@ from router.runtime.transforms.transform import (
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.text_formats import is_never_accepted
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
 from router.tools.check.analysis.values import holds, key_limits, kinds_of, possible
 

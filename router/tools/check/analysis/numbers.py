@@ -8,9 +8,8 @@ from router.prover.inference import Value
 from router.prover.predicates import Schema
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.engine.attributes import MAX_DIGITS
-from router.runtime.engine.convert import NUMBER_TEXT
 from router.runtime.transforms.transform import Digits
-from router.tools.check.analysis.text_formats import always_matches
+from router.tools.check.analysis.text_formats import NUMBER_TEXT, always_matches
 from router.tools.check.analysis.values import holds
 
 _WHOLE = (9, 18, 28, MAX_DIGITS)

@@ -13,10 +13,25 @@ from router.prover.predicates import Steps, wherever
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
+from router.runtime.conversions import BASE64_TEXT
 from router.runtime.program.schemas.documents import list_of
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.values import answer
 
+NUMBER_TEXT = TextFormat(
+    "a number",
+    "pattern: ^[0-9]{1,38}$",
+    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
+    exact=True,
+    stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
+)
+TEXT_FORMATS: dict[str, TextFormat] = {
+    "N": NUMBER_TEXT,
+    "NS": NUMBER_TEXT,
+    "B": BASE64_TEXT,
+    "BS": BASE64_TEXT,
+}
+"""The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
 # Texts of many formats, to find one that a schema allows and a conversion refuses.
 _SAMPLES = (
     "x",

@@ -20,7 +20,7 @@ from router.runtime.engine.engine import CompiledQueue
 from router.tools.check.live.deployed import DeployedConfig, duration, live_rule
 from router.tools.check.rule import Found
 from router.tools.check.rules import queues
-from router.tools.check.rules.queues import MAX_RETENTION, rough_duration
+from router.tools.check.rules.queues import MAX_RETENTION, rough_duration, survived_seconds
 from router.tools.control_plane.deployed import DeployedQueue
 
 NO_QUEUE = declare("RT721", "no such queue", "No messages can be read from it or sent to it.")
@@ -326,7 +326,7 @@ def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> Out
         crashes = (deployed.max_receive_count - 1) * deployed.visibility
     else:
         crashes = deployed.retention
-    survives = min(backoff.survives(), deployed.retention)
+    survives = min(survived_seconds(backoff), deployed.retention)
     return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
 
 

@@ -11,7 +11,8 @@ from router.codes import declare
 from router.model import Path
 from router.runtime.config import spec
 from router.runtime.modes import MODES
-from router.runtime.sources import Computed, Constant, Joined, values_of
+from router.runtime.sources import Computed, Constant, Joined
+from router.tools.check.analysis.attributes import values_of
 from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found

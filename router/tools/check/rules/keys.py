@@ -18,7 +18,7 @@ from router.prover.predicates import in_words
 from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import (
     MAX_VALUES,
@@ -33,7 +33,7 @@ from router.tools.check.analysis.routes import (
     named,
     why_missing,
 )
-from router.tools.check.analysis.text_formats import refusal_of
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, refusal_of
 from router.tools.check.analysis.values import KINDS_OF_KEYS, key_limits, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 

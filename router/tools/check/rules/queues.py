@@ -10,7 +10,7 @@ from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config.environment import stands_for_unset
 from router.runtime.config_types import parse_duration
-from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
+from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, outage_waits, receives_for
 from router.tools.check.rule import Found, Subject, rule
 from router.tools.check.typos import typo_of
 
@@ -338,13 +338,23 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
             )
 
 
+def survived_seconds(backoff: OutageBackoff) -> int:
+    """Return the seconds from the first receive of a message to the last one, at least, if all of them fail."""
+    if backoff.max_receive_count == 0:
+        return MAX_OUTLAST
+    waits = outage_waits(backoff.outlast, backoff.max_receive_count)
+    # SQS moves the message instead of delivering it once more: the wait after its last receive cannot save it.
+    between = backoff.max_receive_count - 1
+    return sum(waits[:between]) + max(0, between - len(waits)) * waits[-1]
+
+
 @rule(SHORT_LIVED)
 def check_outlast(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention or receives do not last for an outage of `outlast`."""
     for name, queue, is_dead_letter in _created(subject):
         outlast = parse_duration(queue.outlast)
         receives = receives_of(queue)
-        survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
+        survived = survived_seconds(OutageBackoff(min(outlast, MAX_OUTLAST), receives))
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= outlast:
             yield Found(

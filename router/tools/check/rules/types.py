@@ -12,13 +12,13 @@ from router.prover.predicates import TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.sources import SCALARS, Constant
 from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer, with_braces
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute, why_absent
-from router.tools.check.analysis.text_formats import refusal_of, refuses_number
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, refusal_of, refuses_number
 from router.tools.check.analysis.values import has_nulls, misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 

@@ -15,9 +15,9 @@ from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES
-from router.runtime.sources import Evaluated, Joined, source_of, values_of
+from router.runtime.sources import Evaluated, Joined, source_of
 from router.runtime.transforms.values import TO_TEXT
-from router.tools.check.analysis.attributes import count_of_expression, infer
+from router.tools.check.analysis.attributes import count_of_expression, infer, values_of
 from router.tools.check.analysis.claims import longest_idempotency_key
 from router.tools.check.analysis.numbers import has_one_length
 from router.tools.check.analysis.proof_cache import prover_without_schema

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
 from router.model import Finding
-from router.runtime.filesystem import replace_file
 from router.tools.check.run import examine
+from router.tools.deploy.file_writing import replace_file
 from router.tools.dev.new.fields import values_at
 from router.tools.dev.new.placeholders import replace_values
 from router.tools.dev.new.plan import NewRoute, Plan
