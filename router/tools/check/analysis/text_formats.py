@@ -32,7 +32,7 @@ TEXT_FORMATS: dict[str, TextFormat] = {
     "BS": BASE64_TEXT,
 }
 """The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
-
+# Texts of many formats, to find one that a schema allows and a conversion refuses.
 _SAMPLES = (
     "x",
     "abc",
@@ -53,9 +53,8 @@ _SAMPLES = (
     "2001:db8::1",
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 )
-"""Texts of many formats, to find one that a schema allows and a conversion refuses."""
+# The drafts in which `contentEncoding` is asserted.
 _ENCODING_ASSERTED = (6, 7)
-"""The drafts in which `contentEncoding` is asserted."""
 
 
 class Refusal(Struct, frozen=True):
@@ -105,7 +104,7 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can
     store the result.
     """
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return True
     if refusal_of(route, value, form, convert).possible is not NO:
         return False
@@ -125,7 +124,7 @@ def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> b
 
 def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
     """Whether a conversion refuses a number that a value can be."""
-    if form.numbers is None or value.can_be(["number"]) is NO:
+    if form.numbers is None or not value.may_be("number"):
         return NO
     accepted = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
     return answer(route.mapped, value, accepted).opposite()
