@@ -61,6 +61,16 @@ class TemporaryDatabase:
         with self._using() as database:
             return database.execute(statement, values).fetchall()
 
+    def _pages(
+        self, statement: str, values: Sequence[Any], after: Sequence[Any], most: int
+    ) -> Iterator[list[Any]]:
+        """Yield rows, at most so many at a time; each time those whose first columns are greater than `after`."""
+        while rows := self._query(statement, (*values, *after, most)):
+            yield rows
+            if len(rows) < most:
+                return
+            after = rows[-1][: len(after)]
+
     def _change_all(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row."""
         with self._using() as database:
@@ -107,16 +117,12 @@ class Spool(TemporaryDatabase):
 
     def selected(self) -> Iterator[DlqMessage]:
         """Yield the selected messages that are stored; some may be removed in the meantime."""
-        sent, last = "", 0
-        while True:
-            rows = self._query(
-                "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
-                "ORDER BY sent, position LIMIT ?",
-                (sent, last, _RECORDS_AT_A_TIME),
-            )
-            if not rows:
-                return
-            for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
+        query = (
+            "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
+            "ORDER BY sent, position LIMIT ?"
+        )
+        for rows in self._pages(query, (), ("", 0), _RECORDS_AT_A_TIME):
+            for _, _, handle, record in rows:
                 yield _decode(handle, record)
 
     def assign(self, message_id: str, batch: int) -> None:
@@ -137,15 +143,8 @@ class Spool(TemporaryDatabase):
 
     def receipts(self, now: float) -> Iterator[list[Receipt]]:
         """Yield the ids and receipt handles of the stored messages that are leased at `now`, some at a time."""
-        last = 0
-        while True:
-            rows = self._query(
-                "SELECT position, id, handle FROM messages WHERE position > ? AND until > ? ORDER BY position LIMIT ?",
-                (last, now, _RECEIPTS_AT_A_TIME),
-            )
-            if not rows:
-                return
-            last = rows[-1][0]
+        query = "SELECT position, id, handle FROM messages WHERE until > ? AND position > ? ORDER BY position LIMIT ?"
+        for rows in self._pages(query, (now,), (0,), _RECEIPTS_AT_A_TIME):
             yield [(id_, handle) for _, id_, handle in rows]
 
     def extend(self, receipts: Iterable[Receipt], until: float) -> None:

@@ -32,6 +32,7 @@ from router.tools.verify.verdicts import (
     STORED,
     SUPERSEDED,
     MessageVerdict,
+    different,
     undecided,
     worst,
 )
@@ -97,21 +98,20 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
     elif order < history.last_store:
         return SUPERSEDED
     if not history.stores and not history.writers.partial:
-        return MessageVerdict(
-            "different", "there is an item, which no message of the source stores"
-        )
+        return different("there is an item, which no message of the source stores")
     return undecided(reasons.AGAIN)
 
 
 def _absent(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
 ) -> MessageVerdict:
+    replaced = DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if _is_older(history, write):
-        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+        return replaced
     if outcome.kind in ("duplicate", "stale"):
-        if history.first_unsure is not None and history.first_unsure < order:
+        if history.first_unsure < order:
             return _gone(history, order, write, undecided(reasons.UNSURE))
-        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+        return replaced
     if not stores_something(write):
         return STORED
     if not write.mode.relies_on and order < history.last_put:
@@ -184,10 +184,10 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
 
 def _put(history: History, order: int, write: Write) -> MessageVerdict:
     differing = history.differing(write)
-    last = history.last_match.get(rule_of(write))
+    last = history.last_match.get(rule_of(write), -1)
     if not differing:
         return _whole(history, write) if order == last else SUPERSEDED
-    if order < max(history.last_put, -1 if last is None else last):
+    if order < max(history.last_put, last):
         return SUPERSEDED
     if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
         return undecided(reasons.ORDER)
@@ -198,10 +198,11 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
     write = kept.write
     first = history.first_match.get(rule_of(write))
     other = history.writers.other(write.route)
-    if first is not None and _is_overtaken(order, kept, first):
-        return undecided(reasons.ONE_MESSAGE)
-    if first is not None and (kept.is_sure or not other):
-        return _whole(history, write) if order == first[0] else DUPLICATE
+    if first is not None:
+        if _is_overtaken(order, kept, first):
+            return undecided(reasons.ONE_MESSAGE)
+        if kept.is_sure or not other:
+            return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other:
@@ -211,7 +212,7 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
 
 def _whole(history: History, write: Write) -> MessageVerdict:
     """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
-    more = (history.stored or {}).keys() - write.item.keys() - history.updated
+    more = history.there.keys() - write.item.keys() - history.updated
     if more and not history.writers.partial:
         return undecided(_by(history.writers.rival(write.route, min(more))))
     return STORED
@@ -224,10 +225,8 @@ def _others(history: History, order: int, write: Write, other: str) -> MessageVe
         return undecided(_by(rival))
     if history.writers.partial:
         return undecided(other)
-    different = MessageVerdict(
-        "different", "the stored item has other content than any message", own
-    )
-    return _gone(history, order, write, different)
+    found = different("the stored item has other content than any message", *own)
+    return _gone(history, order, write, found)
 
 
 def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
@@ -270,7 +269,7 @@ def _is_cut(history: History, write: Write) -> bool:
     ):
         return False
     key = {name for name, _ in write.table.key}
-    names = write.item.keys() & (history.stored or {}).keys() - key
+    names = write.item.keys() & history.there.keys() - key
     return any(not history.writers.rival(write.route, name) for name in names)
 
 
@@ -284,16 +283,14 @@ def _other_content(
         is_overtaken = _is_overtaken(order, kept, match)
         return undecided(reasons.ONE_MESSAGE) if is_overtaken else SUPERSEDED
     if own:
-        return MessageVerdict(
-            "different", "the stored item has its version, and other content", own
-        )
+        return different("the stored item has its version, and other content", *own)
     return undecided(_by(rival))
 
 
 def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
     """Return the verdict that the stored version decides; None if it is the version of the write."""
     writers, name = history.writers, write.version_name
-    mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
+    mine, theirs = write.version_order, value_order(history.there.get(name, {}))
     rival = writers.rival(write.route, name)
     is_newer = _is_less(mine, theirs)
     if mine == theirs:
@@ -305,9 +302,7 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if rival:
         return undecided(_by(rival))
     if is_newer:
-        return MessageVerdict(
-            "different", "the stored version is greater than that of any message", (name,)
-        )
+        return different("the stored version is greater than that of any message", name)
     missing = MessageVerdict("missing", OLDER, (name,))
     if not theirs[0] and not writers.other(write.route):
         # No message makes such an item.
@@ -322,7 +317,7 @@ def _update(
     if not write.version_name:
         found = [*_settings(history, order, write, config), *_special(history, order, kept, config)]
         return worst(found) if found else STORED
-    stored = history.stored or {}
+    stored = history.there
     differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
     differing += [name for name in removed_by(write) if name in stored]
     decided = _by_version(history, order, write)
@@ -337,17 +332,14 @@ def _update(
     if outcome.kind == "duplicate" and kept.applied is False:
         return DUPLICATE
     # It may have been written before the newer one, or been stale: what it alone sets tells.
-    alone = [name for name in differing if _sets_last(history, write, name)]
-    if _is_older(history, write) and alone:
-        return undecided(reasons.ORDER)
+    if _is_older(history, write):
+        for name in differing:
+            # No update of the source with a greater version sets it.
+            if history.greatest_setting[write.version_name, name] == write.version_order:
+                return undecided(reasons.ORDER)
     verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
-
-
-def _sets_last(history: History, write: Write, name: str) -> bool:
-    """Return whether no update of the source with a greater version sets an attribute."""
-    return history.greatest_setting[write.version_name, name] == write.version_order
 
 
 def _settings(
@@ -369,7 +361,7 @@ def _settings(
 def _setting(
     history: History, order: int, write: Write, name: str, value: AttributeValue | None
 ) -> MessageVerdict:
-    writers, there = history.writers, (history.stored or {}).get(name)
+    writers, there = history.writers, history.there.get(name)
     if same(there, value):
         return STORED
     if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
@@ -381,13 +373,9 @@ def _setting(
     if writers.partial and (there is not None or writers.removes(name)):
         return undecided(reasons.OTHER_MESSAGE)
     if there is None:
-        return _gone(
-            history,
-            order,
-            write,
-            MessageVerdict("different", "the item lacks an attribute", (name,)),
-        )
-    return MessageVerdict("different", "the stored value is that of no message", (name,))
+        found = different("the item lacks an attribute", name)
+        return _gone(history, order, write, found)
+    return different("the stored value is that of no message", name)
 
 
 def _special(
@@ -416,23 +404,19 @@ def _special(
 
 def _may_be_late(history: History, write: Write) -> bool:
     """Return whether the condition of an update may have failed, as its version or a newer one is stored."""
-    theirs = value_order((history.stored or {}).get(write.version_name, {}))
+    theirs = value_order(history.there.get(write.version_name, {}))
     return bool(write.version_name) and not _is_less(theirs, write.version_order)
 
 
 def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     write = kept.write
-    value, there = write.item[name], (history.stored or {}).get(name)
+    value, there = write.item[name], history.there.get(name)
     kind = next(iter(value))
     if there is None or kind not in there:
-        return MessageVerdict("different", "the item lacks what it adds", (name,))
+        return different("the item lacks what it adds", name)
     if kind in SETS:
         (_, wanted), (_, found) = canonical(value), canonical(there)
-        return (
-            STORED
-            if wanted <= found
-            else MessageVerdict("different", "the set lacks what it adds", (name,))
-        )
+        return STORED if wanted <= found else different("the set lacks what it adds", name)
     writers = history.writers
     if writers.partial:
         return undecided(reasons.SUM)
@@ -457,7 +441,7 @@ def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVe
         return undecided(reasons.REPEATED)
     if name in sums.refused:
         return undecided(reasons.SUM_REFUSED)
-    return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
+    return different("the sum is another one than that of its messages", name)
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
@@ -466,15 +450,15 @@ def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
         return undecided(reasons.VERSIONED_SUM)
     if history.lists.take(kept, name):
         return STORED
-    return MessageVerdict("different", "the list lacks what it appends", (name,))
+    return different("the list lacks what it appends", name)
 
 
 def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
-    there = (history.stored or {}).get(name)
+    there = history.there.get(name)
     if same(there, kept.write.item[name]):
         return STORED
     if there is None:
-        return MessageVerdict("different", "the item lacks an attribute", (name,))
+        return different("the item lacks an attribute", name)
     if name in history.keep_match:
         least = history.keep_match[name]
         if kept.applied and least and _is_less(kept.write.version_order, least):
@@ -483,4 +467,4 @@ def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict
         return SUPERSEDED
     if history.writers.partial:
         return undecided(reasons.FIRST)
-    return MessageVerdict("different", "the stored value is that of no message", (name,))
+    return different("the stored value is that of no message", name)

@@ -48,6 +48,11 @@ def undecided(reason: str) -> MessageVerdict:
     return MessageVerdict("not decidable", reason)
 
 
+def different(reason: str, *attributes: str) -> MessageVerdict:
+    """Return the verdict where these attributes are not as any message makes them."""
+    return MessageVerdict("different", reason, attributes)
+
+
 def worst(verdicts: Iterable[MessageVerdict]) -> MessageVerdict:
     """Return the verdict of several together: the worst one, of equal ones the first."""
     return min(verdicts, key=lambda each: WORST_FIRST.index(each.fate))

@@ -112,13 +112,15 @@ class Verifier:
             done += len(keys)
             progress(done)
         tables = {each.table.name: each.table for each in self._configs.values()}
-        found_ends = {name: self._reader.end(name) for name in tables}
-        ends = {name: end for name, end in found_ends.items() if end is not None}
+        ends = {name: self._reader.end(name) for name in tables}
         writers = writers_by_table(self._program, self.queues, ends, complete=self._complete)
         for table, identities in _by_table(self._kept.identities(), tables):
-            stored = self._reader.read(table, [self._kept.key(each, table) for each in identities])
-            for identity, item in zip(identities, stored, strict=True):
-                history = History(writers[table.name], self._configs, item, self._clock())
+            item_keys = [self._kept.key(each, table) for each in identities]
+            stored = self._reader.read(table, item_keys)
+            for identity, key, item in zip(identities, item_keys, stored, strict=True):
+                history = History(
+                    writers[table.name], self._configs, table, key, item, self._clock()
+                )
                 self._kept.decide(self._judge(identity, history))
             done += len(identities)
             progress(done)
@@ -143,7 +145,7 @@ class Verifier:
             digest = hashlib.sha256(message.record.body.encode()).digest()[:16]
             if self._kept.add(kept, digest) and message.has_own_id:
                 decided = MessageVerdict("duplicate", "the source has the message before")
-            elif other is not None and not _alike(planned, other):
+            elif other and (planned.outcome, planned.writes) != (other.outcome, other.writes):
                 decided = undecided(_CHANGING)
             elif planned.outcome is None:
                 self._kept.add_writes(kept, self._new_writes(queue, message, planned.writes))
@@ -227,10 +229,6 @@ def _says(message: SourceMessage, name: str) -> bool:
 
 def _is_conditional(write: Write) -> bool:
     return write.idempotency_key is not None or bool((write.call or {}).get("ConditionExpression"))
-
-
-def _alike(one: PlannedMessage, other: PlannedMessage) -> bool:
-    return one.outcome == other.outcome and one.writes == other.writes
 
 
 def _together(decided: Decided) -> Decided:
