@@ -56,8 +56,7 @@ class _QueueCount(Struct, frozen=True):
 def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -> _QueueCount:
     queue, elsewhere = opened.queue, opened.elsewhere
     if property_:
-        redacted = (session.redacted(queue, message) for message in opened.spool.selected())
-        counts = count_by(property_, redacted)
+        counts = count_by(property_, _redacted(session, opened))
         report = counts_as_json(opened, property_, counts)
         return _QueueCount(report, elsewhere, lambda: print_counts(opened, property_, counts))
     causes = count_causes(
@@ -98,7 +97,7 @@ def run_export(options: DlqOptions, path: Path, *, as_json: bool) -> bool:
         nonlocal elsewhere
         for opened in each_opened:
             elsewhere += opened.elsewhere
-            yield from _exported(session, opened)
+            yield from _redacted(session, opened)
 
     with session.each_opened() as each_opened:
         number = write_messages(path, exported(each_opened))
@@ -117,7 +116,7 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
     with session.each_opened() as each_opened:
         for position, opened in enumerate(each_opened):
             file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
-            number = write_messages(file, _exported(session, opened))
+            number = write_messages(file, _redacted(session, opened))
             left += opened.elsewhere
             if not number:
                 file.unlink()
@@ -139,7 +138,7 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
     return left > 0
 
 
-def _exported(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
+def _redacted(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
     return (session.redacted(opened.queue, message) for message in opened.spool.selected())
 
 

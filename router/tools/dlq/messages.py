@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct, structs
 
@@ -142,15 +142,11 @@ class Selection(Struct, frozen=True):
         ):
             if wanted and wanted.isdisjoint(found):
                 return False
-        if self.since is not None and not _is_since(message, self.since):
-            return False
+        if self.since is not None:
+            failed_at = message.failed_at
+            if not failed_at or datetime.fromisoformat(failed_at) < self.since:
+                return False
         return self.where is None or holds(self.where, message, queue)
-
-
-def _is_since(message: DlqMessage, since: datetime) -> bool:
-    if not message.failed_at:
-        return False
-    return datetime.fromisoformat(message.failed_at) >= since
 
 
 def holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
@@ -224,57 +220,47 @@ class Cause(Struct, frozen=True):
     reason: str
 
 
-class CauseCount(Struct):
-    """The messages of one cause: how many, when the first and the last failed (ISO 8601), and the id of one."""
+Value = TypeVar("Value")
 
-    cause: Cause
+
+class MessageCount(Struct, Generic[Value]):
+    """The messages with one value: how many, when the first and the last failed (ISO 8601), and the id of one."""
+
+    value: Value
     count: int
     oldest: str
     newest: str
     example: str
 
 
-def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]:
-    """Return the causes of messages, each with the name of its queue; the most frequent first."""
-    found: dict[Cause, CauseCount] = {}
-    for message, queue in messages:
-        cause = cause_of(message, queue)
-        entry = found.setdefault(
-            cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id)
-        )
+def _count(valued: Iterable[tuple[Value, DlqMessage]]) -> Iterable[MessageCount[Value]]:
+    found: dict[Value, MessageCount[Value]] = {}
+    for value, message in valued:
+        moment = message.failed_at
+        entry = found.setdefault(value, MessageCount(value, 0, moment, moment, message.shown_id))
         entry.count += 1
-        entry.oldest = min(entry.oldest, message.failed_at)
-        entry.newest = max(entry.newest, message.failed_at)
-    return sorted(
-        found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason)
-    )
+        entry.oldest = min(entry.oldest, moment)
+        entry.newest = max(entry.newest, moment)
+    return found.values()
+
+
+def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[MessageCount[Cause]]:
+    """Return the causes of messages, each with the name of its queue; the most frequent first."""
+    counts = _count((cause_of(message, queue), message) for message, queue in messages)
+    return sorted(counts, key=lambda each: (-each.count, each.value.code, each.value.reason))
 
 
 Property = Literal["sender", "route", "code", "config"]
 """What messages can be counted by."""
 
 
-class PropertyCount(Struct):
-    """The messages with one value of a property, as `CauseCount` counts those of a cause; "" is not known."""
+def count_by(property_: Property, messages: Iterable[DlqMessage]) -> list[MessageCount[str]]:
+    """Return the messages by the sender, route, code, or hash of the config, "" if it is not known.
 
-    value: str
-    count: int
-    oldest: str
-    newest: str
-    example: str
-
-
-def count_by(property_: Property, messages: Iterable[DlqMessage]) -> list[PropertyCount]:
-    """Return the messages by the sender, route, code, or hash of the config; the most frequent first."""
-    found: dict[str, PropertyCount] = {}
-    for message in messages:
-        value = _property_of(property_, message)
-        moment = message.failed_at
-        entry = found.setdefault(value, PropertyCount(value, 0, moment, moment, message.shown_id))
-        entry.count += 1
-        entry.oldest = min(entry.oldest, moment)
-        entry.newest = max(entry.newest, moment)
-    return sorted(found.values(), key=lambda each: (-each.count, each.value))
+    The most frequent value stands first.
+    """
+    counts = _count((_property_of(property_, message), message) for message in messages)
+    return sorted(counts, key=lambda each: (-each.count, each.value))
 
 
 def _property_of(property_: Property, message: DlqMessage) -> str:

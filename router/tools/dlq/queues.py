@@ -148,11 +148,9 @@ class DlqLease:
             received = self._queues.receive(self._url, count, WAIT_SECONDS, self._visibility)
             if isinstance(received, AwsFault):
                 raise UsageError(self._explain(received))
-            expected, last, empty = (
-                expected - len(received),
-                len(received),
-                0 if received else empty + 1,
-            )
+            last = len(received)
+            expected -= last
+            empty = 0 if received else empty + 1
             for record in received:
                 message = DlqMessage.of(record)
                 chosen = selects(message) and (limit is None or new < limit)

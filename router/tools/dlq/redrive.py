@@ -176,7 +176,7 @@ class Redriver:
         for wave in waves if queue.fifo else [new]:
             results = self._send(url, queue, wave, until - self._clock())
             self.unfinished += results
-            sent.update({each.id: each for each in results})
+            sent |= {each.id: each for each in results}
             self._confirm({each.id: SENT for each in results if each.result == SENT})
             if self._fault:
                 break
@@ -214,18 +214,16 @@ class Redriver:
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
         over, with the rest of their groups.
         """
-        confirmed: dict[str, str] = {}
-        for message in messages:
-            result = self._journal.result(message.id)
-            if result is not None:
-                confirmed[message.id] = result
-        left = [Redriven(id_, result) for id_, result in confirmed.items()]
+        confirmed: list[Redriven] = []
+        left: list[Redriven] = []
         ends = self._source.leased_until([each.id for each in messages])
         new, now = [], self._clock()
         until = now + DELIVERY_SECONDS
         over: set[str | None] = set()
         for message in messages:
-            if message.id in confirmed:
+            result = self._journal.result(message.id)
+            if result is not None:
+                confirmed.append(Redriven(message.id, result))
                 continue
             end = ends.get(message.id, now)
             if end > now + LEAST_LEASE_SECONDS and message.record.group_id not in over:
@@ -237,7 +235,7 @@ class Redriver:
             left.append(
                 Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again")
             )
-        return left, new, until
+        return confirmed + left, new, until
 
     def _finish(self, groups: Mapping[str, str | None]) -> list[Redriven]:
         """Delete what is confirmed, now or by an earlier run, and return the results; `groups` are by id, in order."""

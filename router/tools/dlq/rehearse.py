@@ -182,15 +182,12 @@ class Rehearser:
             self.blocked |= {
                 each.message.record.group_id for each in left.values() if not each.behind
             }
-        after = {
-            identity: tables.get(image.table.name, image.key) for identity, image in images.items()
-        }
-        changed = {
-            identity: item for identity, item in after.items() if item != images[identity].item
-        }
-        self._written.store(
-            {identity: (item, writers.get(identity, "")) for identity, item in changed.items()}
-        )
+        changed = {}
+        for identity, image in images.items():
+            item = tables.get(image.table.name, image.key)
+            if item != image.item:
+                changed[identity] = item, writers.get(identity, "")
+        self._written.store(changed)
         self._batches += 1
         return [
             left.get(id_) or structs.replace(each, batch=self._batches)
@@ -225,23 +222,21 @@ class Rehearser:
         """Return the results of messages that are delivered together, by id, the tables then, and which wrote what."""
         shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
         tables, sequential = self._tables(images), self._tables(images)
+        found = {}
         if queue is None:
-            names = {each.id: each.failed.queue if each.failed else "" for each in messages}
-            return (
-                {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()},
-                tables,
-                {},
-            )
+            for each in messages:
+                name = each.failed.queue if each.failed else ""
+                found[each.id] = Rehearsal(shown[each.id], name, None)
+            return found, tables, {}
         planned = [plans[id_] for id_ in shown]
         waves = group_waves(planned, lambda each: each.record.group_id, lambda each: True)
         outcomes: dict[PlannedMessage, Outcome] = {}
         for wave in waves if queue.fifo else [planned]:
             outcomes |= write_together(wave, tables, queue.atomic)
         writers = {identity: "" for identity, image in images.items() if image.written}
-        found = {}
-        for each, (id_, message) in zip(planned, shown.items(), strict=True):
-            outcome = outcomes[each]
-            changes = self._change_all(each, outcome, sequential, writers, queue.atomic)
+        for plan, (id_, message) in zip(planned, shown.items(), strict=True):
+            outcome = outcomes[plan]
+            changes = self._change_all(plan, outcome, sequential, writers, queue.atomic)
             found[id_] = Rehearsal(message, queue.name, outcome, changes)
         return found, tables, writers
 
@@ -254,32 +249,31 @@ class Rehearser:
         atomic: bool,
     ) -> tuple[Change, ...]:
         """Return what a message changes after those before it, and apply it, unless the message is to stay."""
-        writes = {write.identity: write for write in planned.writes}
-        keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
+        # The last write of an item counts: the earlier ones have the same table and key.
+        places = {
+            write.identity: (write, _key(write.table, write.item)) for write in planned.writes
+        }
         before = {
-            identity: tables.get(write.table.name, keys[identity])
-            for identity, write in writes.items()
+            identity: tables.get(write.table.name, key) for identity, (write, key) in places.items()
         }
         if outcome.kind == "written":
             write_together([planned], tables, atomic)
-        after = {
-            identity: tables.get(write.table.name, keys[identity])
-            for identity, write in writes.items()
-        }
         changes = []
-        for identity, write in writes.items():
-            old, new = before[identity], after[identity]
+        changed = []
+        for identity, (write, key) in places.items():
+            table, old = write.table, before[identity]
+            new = tables.get(table.name, key)
+            if old != new:
+                changed.append(identity)
             may_be_newer = old is not None and identity not in writers and not write.version_name
             newer = may_be_newer and _replaces(write, old or {}, new or {})
-            key, old_shown, new_shown = (
-                self._shown(write.table, each) for each in (keys[identity], old, new)
-            )
-            changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
+            key_shown = self._shown(table, key) or {}
+            shown = self._shown(table, old), self._shown(table, new)
+            changes.append(Change(table.name, key_shown, *shown, newer))
         if self._keep_newer and any(change.newer for change in changes):
-            for identity, write in writes.items():
-                _set(tables, write.table, keys[identity], before[identity])
+            for identity, (write, key) in places.items():
+                _set(tables, write.table, key, before[identity])
         else:
-            changed = [identity for identity in writes if before[identity] != after[identity]]
             writers.update(dict.fromkeys(changed, planned.record.message_id))
         return tuple(changes)
 
@@ -302,8 +296,8 @@ class Rehearser:
 
         Those that earlier batches would have written are as they leave them.
         """
-        touched = {id(each): dict(_touched_by(each)) for each in plans}
-        wanted = {identity: place for each in touched.values() for identity, place in each.items()}
+        touched = [(each, dict(_touched_by(each))) for each in plans]
+        wanted = {identity: place for _, places in touched for identity, place in places.items()}
         written, delivered = self._written.load(wanted)
         images = {
             identity: _Image(*wanted[identity], item, written=True)
@@ -319,11 +313,10 @@ class Rehearser:
                 if isinstance(found, AwsFault):
                     faults[identity] = found
         unreadable: dict[str, PlannedMessage] = {}
-        for each in plans:
-            if fault := next(
-                (faults[identity] for identity in touched[id(each)] if identity in faults), None
-            ):
-                reason = f"the stored item cannot be read: {fault.code}"
+        for each, places in touched:
+            codes_of_faults = [faults[identity].code for identity in places if identity in faults]
+            if codes_of_faults:
+                reason = f"the stored item cannot be read: {codes_of_faults[0]}"
                 outcome = Outcome("retry", codes.RETRY_LATER.id, reason)
                 unreadable[each.record.message_id] = PlannedMessage(each.record, outcome)
         return images, unreadable
