@@ -132,19 +132,16 @@ class Commands(click.Group):
         What it prints has no value of a variable that holds a secret.
         """
         with masking():
-            return self._invoke(ctx)
-
-    def _invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _naming_extras(ctx):
-                return super().invoke(ctx)
-        except ConfigError as error:
-            for finding in error.findings:
-                click.echo(printable(str(finding)), err=True)
-            ctx.exit(2)
-        except RouterError as error:
-            click.echo(f"router: {printable_lines(str(error))}", err=True)
-            ctx.exit(2)
+            try:
+                with _naming_extras(ctx):
+                    return super().invoke(ctx)
+            except ConfigError as error:
+                for finding in error.findings:
+                    click.echo(printable(str(finding)), err=True)
+                ctx.exit(2)
+            except RouterError as error:
+                click.echo(f"router: {printable_lines(str(error))}", err=True)
+                ctx.exit(2)
 
 
 @click.command(

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -163,12 +163,10 @@ def _format(
                 show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            text = as_json(findings, ignored, report.ledger)
+            more: dict[str, Any] = {}
             if comparison:
-                from router.tools.cli.check_report import with_seen
-
-                text = with_seen(text, comparison.seen, comparison.survivals)
-            return text
+                more = {"live": comparison.seen, "outages": comparison.survivals}
+            return as_json(findings, ignored, report.ledger, more)
         case "sarif":
             return as_sarif(findings, ignored, report.ledger)
         case _:
@@ -180,10 +178,11 @@ def _explain(name: str) -> None:
     from router.tools.check.rule import Example, known_codes, shipped_examples, shipped_runbooks
     from router.tools.cli.code_pages import page_of
 
-    code = known_codes().get(name.upper())
-    if name.upper() in RETIRED:
-        click.echo(f"{name.upper()} is retired: {RETIRED[name.upper()]}")
+    id_ = name.upper()
+    if id_ in RETIRED:
+        click.echo(f"{id_} is retired: {RETIRED[id_]}")
         return
+    code = known_codes().get(id_)
     if code is None:
         raise click.UsageError(f"there is no code {name}; see docs/checks.md")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")

@@ -87,14 +87,14 @@ def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
 
 def _known_parameters(parameters: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Return the values of parameters, but for those that may be secrets, or that CloudFormation hides."""
-    return {name: _known_values(name, both) for name, both in parameters.items()}
-
-
-def _known_values(name: str, both: tuple[str, str]) -> tuple[str, str]:
-    before, after = both
-    if before == HIDDEN:
-        return NOT_SHOWN, ANOTHER_NOT_SHOWN if after == ANOTHER else _NOT_COMPARED
-    return PropertyDifference(f"Environment.{name}", before, after).without_secrets.values
+    known = {}
+    for name, (before, after) in parameters.items():
+        if before == HIDDEN:
+            known[name] = NOT_SHOWN, ANOTHER_NOT_SHOWN if after == ANOTHER else _NOT_COMPARED
+        else:
+            difference = PropertyDifference(f"Environment.{name}", before, after)
+            known[name] = difference.without_secrets.values
+    return known
 
 
 def breaking_changes(report: DiffReport) -> list[ConfigChange]:
@@ -103,8 +103,11 @@ def breaking_changes(report: DiffReport) -> list[ConfigChange]:
 
 
 def _changes(report: DiffReport, risk: Risk) -> list[ConfigChange]:
-    found = [each.change for each in report.findings if each.risk == risk]
-    return [each for each in found if each.code not in _LOSSES]
+    return [
+        each.change
+        for each in report.findings
+        if each.risk == risk and each.change.code not in _LOSSES
+    ]
 
 
 def breaking_sentence(change: ConfigChange) -> str:
@@ -155,19 +158,21 @@ def show_result(
         (each for each in resources if each.type in _SHOWN),
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
     )
-    places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
-    rows = [
-        (kind_of(each.type), literal(short_name(each.physical_id)), literal(where))
-        for each, where in places
-    ]
+    rows = []
+    for each in shown:
+        place = each.physical_id
+        where = place if "/" in place else ""
+        rows.append((kind_of(each.type), literal(short_name(place)), literal(where)))
     print_table(("resource", "name", "where"), rows)
     console = output()
     stores = {f"{each.logical_id}Arn" for each in resources if each.type in (QUEUE, TABLE)}
-    for name in [name for name in result.outputs if name not in stores]:
-        value = result.outputs[name]
-        console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
-    for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
-        console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
+    for name, value in result.outputs.items():
+        if name not in stores:
+            console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
+    for each in resources:
+        if each.type == _DASHBOARD:
+            link = dashboard_link(each.physical_id, region, partition)
+            console.print(f"dashboard: {link}", soft_wrap=True)
     console.print(f"the stack '{literal(stack)}' is {result.status}")
 
 
@@ -208,7 +213,7 @@ def as_record(
     parameters: Mapping[str, tuple[str, str]],
     result: DeploymentResult | None,
     now: Stack | None,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed.
 
     `now` is the stack as it is, None if there is none: then its status is None.
@@ -236,13 +241,11 @@ def as_record(
 
 
 def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
-    found = [
-        each
-        for value in planned.values
-        for each in differences(value.before, value.after, value.name)
-    ]
-    shown = [each.without_secrets for each in found]
-    values = [{"name": each.path, "before": each.before, "after": each.after} for each in shown]
+    values = []
+    for value in planned.values:
+        for each in differences(value.before, value.after, value.name):
+            shown = each.without_secrets
+            values.append({"name": shown.path, "before": shown.before, "after": shown.after})
     return {**msgspec.to_builtins(planned), "values": values}
 
 

@@ -36,6 +36,7 @@ from router.tools.dlq.queues import (
     opened,
 )
 from router.tools.dlq.redacted import as_redacted
+from router.tools.dlq.rehearse import ReadItem
 
 if TYPE_CHECKING:
     from router.tools.control_plane.clients import ServiceClient
@@ -100,19 +101,18 @@ class DlqSession(Struct, frozen=True):
     aws: Aws
     services: "Mapping[str, ServiceClient]"
     attributes: Attributes
+    read_item: ReadItem
     queues: tuple[DeadLetterQueue, ...]
     selection: Selection
     limit: int | None
     unknown: UnknownNames
 
-    @contextmanager
-    def each_opened(self) -> Iterator[Iterator[OpenQueue]]:
+    def each_opened(self) -> AbstractContextManager[Iterator[OpenQueue]]:
         """Enter with an iterator over the dead-letter queues, each with its messages leased until the next one.
 
         At the end they are released, also if the iteration stops before its end.
         """
-        with closing(self._each_opened()) as found:
-            yield found
+        return closing(self._each_opened())
 
     def _each_opened(self) -> Generator[OpenQueue, None, None]:
         limited = False
@@ -212,12 +212,6 @@ class DlqSession(Struct, frozen=True):
             return found.name
         return message.failed.queue if message.failed else ""
 
-    def read_item(
-        self, table: Table, key: Mapping[str, AttributeValue]
-    ) -> Mapping[str, AttributeValue] | AwsFault | None:
-        """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
-        return read_item(self.services["dynamodb"], table, key)
-
 
 def read_item(
     dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
@@ -268,9 +262,17 @@ def open_session(options: DlqOptions) -> DlqSession:
     attributes = partial(read_attributes, services["sqs"])
     sources, place = frozenset(options.queues), services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
-    unknown = UnknownNames(selection, program)
     return DlqSession(
-        loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
+        loaded,
+        program,
+        aws,
+        services,
+        attributes,
+        partial(read_item, services["dynamodb"]),
+        tuple(queues),
+        selection,
+        options.limit,
+        UnknownNames(selection, program),
     )
 
 

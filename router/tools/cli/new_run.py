@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,6 @@ from router.tools.dev.new.tables import NewTable, Wanted
 from router.tools.dev.new.trial import losses_of
 
 if TYPE_CHECKING:
-    from router.tools.cli.new_queue import LiveSamples
     from router.tools.dev.new.fields import KeyCandidate
 
 _QUEUE = re.compile(r"sqs:(?P<name>.+)|(?P<arn>arn:[\w-]+:sqs:.+)|(?P<url>https?://.+)")
@@ -68,12 +67,8 @@ def run_new(names: Sequence[str], options: NewOptions) -> int:
 
         reference = live[0]["name"] or names[0]
         received = sample_queue(reference, options.count)
-        return _make(
-            received.samples,
-            _wanted(options, received.name, received),
-            options,
-            masked=not options.values,
-        )
+        wanted = _wanted(options, received.name, received.settings)
+        return _make(received.samples, wanted, options, masked=not options.values)
     bodies = [
         body
         for name in names
@@ -93,12 +88,11 @@ def _stem(name: str) -> str:
     return "" if name == "-" else re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-_")
 
 
-def _wanted(options: NewOptions, default: str, received: "LiveSamples | None" = None) -> Wanted:
+def _wanted(options: NewOptions, default: str, settings: Mapping[str, Any] = {}) -> Wanted:
     queue = options.queue or default
     if not queue:
         raise UsageError("give the name of the queue with --queue")
     stem = queue.removesuffix(".fifo")
-    settings = received.settings if received else {}
     return Wanted(
         options.name or stem,
         queue,
@@ -186,11 +180,11 @@ def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
 
 def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
     console = output()
-    for note in (
-        *plan.notes,
-        *(f"table {table.name}: {note}" for table in plan.tables for note in table.notes),
-    ):
+    for note in plan.notes:
         console.print(literal(note))
+    for table in plan.tables:
+        for note in table.notes:
+            console.print(literal(f"table {table.name}: {note}"))
     for route in plan.routes:
         count = len(route.shape.messages)
         what = "1 sample" if count == 1 else f"{count} samples"
@@ -214,22 +208,23 @@ def _report(
     plan: Plan, files: Sequence[NewFile], options: NewOptions, undecided: Sequence[str]
 ) -> None:
     if options.as_json:
-        report = {
-            "files": [{"path": str(each.path), "new": each.before is None} for each in files],
-            "routes": [
-                {
-                    "name": each.name,
-                    **each.settings,
-                    "samples": len(each.shape.messages),
-                    "rejects": rejections(each.schema),
-                }
-                for each in plan.routes
-            ],
-            "tables": [_table_as_json(table) for table in plan.tables],
-            "notes": plan.notes,
-            "undecided": undecided,
-        }
-        print_json(report)
+        print_json(
+            {
+                "files": [{"path": str(each.path), "new": each.before is None} for each in files],
+                "routes": [
+                    {
+                        "name": each.name,
+                        **each.settings,
+                        "samples": len(each.shape.messages),
+                        "rejects": rejections(each.schema),
+                    }
+                    for each in plan.routes
+                ],
+                "tables": [_table_as_json(table) for table in plan.tables],
+                "notes": plan.notes,
+                "undecided": undecided,
+            }
+        )
         return
     names = ", ".join(route.name for route in plan.routes)
     if any(WORKFLOW in each.path.parts for each in files):

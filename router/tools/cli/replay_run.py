@@ -83,7 +83,7 @@ class ReplayOptions(Struct, frozen=True):
         more = f"-and-{len(others)}-more" if others else ""
         return name[-_SOURCE_NAME:] + more
 
-    def what(self, rejected: Path, now: datetime) -> dict[str, Any]:
+    def what(self, rejected: Path, started: str) -> dict[str, Any]:
         """Return what decides about the messages that a run does, to be the same in the next one."""
         return {
             "sources": [*self.sources],
@@ -95,7 +95,7 @@ class ReplayOptions(Struct, frozen=True):
             "--sent-at": self.sent_at,
             "--message-id": self.message_id,
             "--rejected": str(rejected),
-            "started": now.isoformat(),
+            "started": started,
         }
 
 
@@ -115,11 +115,11 @@ class _Run:
         self.journal = ReplayJournal(path, again=options.again)
         self.begun = bool(self.journal.what)
         self.rejected = options.rejected or Path(f"router-replay-{options.name}.rejected.jsonl")
-        self.what = options.what(self.rejected, datetime.now(UTC))
         # Times such as 2h are counted from the first run.
-        self.what["started"] = self.journal.what.get("started", self.what["started"])
+        started = self.journal.what.get("started", datetime.now(UTC).isoformat())
+        self.what = options.what(self.rejected, started)
         self.journal.require(self.what)
-        self.selection = self._selection(datetime.fromisoformat(self.what["started"]))
+        self.selection = self._selection(datetime.fromisoformat(started))
         reading = SourceOptions(
             options.queue,
             parse_expression(options.sent_at, "--sent-at"),
@@ -142,9 +142,11 @@ class _Run:
 
     def _is_empty(self, table: str) -> bool:
         """Return whether a table had no items before the replay; one that may not be read may have some."""
+        if table in self.journal.empty:
+            return True
         if table not in self._found:
-            self._found[table] = table in self.journal.empty or self._has_no_items(table)
-            if self._found[table] and table not in self.journal.empty and not self.options.dry_run:
+            self._found[table] = self._has_no_items(table)
+            if self._found[table] and not self.options.dry_run:
                 self.journal.found_empty(table)
         return self._found[table]
 
@@ -211,13 +213,11 @@ def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> None:
 
 
 def _question(run: _Run) -> str:
-    routes = [
-        route
-        for route in run.program.routes
-        if not run.options.routes or route.name in run.options.routes
-    ]
-    if run.options.queue:
-        routes = [route for route in routes if route.queue == run.options.queue]
+    options, routes = run.options, [*run.program.routes]
+    if options.routes:
+        routes = [route for route in routes if route.name in options.routes]
+    if options.queue:
+        routes = [route for route in routes if route.queue == options.queue]
     tables = ", ".join(dict.fromkeys(route.table for route in routes))
     done = run.journal.position
     after = f", after the first {count(done)}," if done else ""
@@ -228,21 +228,22 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
     """Print what became of the messages, in all runs."""
     journal, options = run.journal, run.options
     tally = Tally()
-    tally.results = Counter(journal.results)
+    tally.results = journal.results
     rejected = str(run.rejected) if journal.rejected else None
     if options.as_json:
         found = tally_as_json(tally)
-        report = {
-            "sources": options.sources,
-            "messages": journal.results.total(),
-            "before": before,
-            "results": found["redriven"],
-            "reasons": found["reasons"],
-            "rejected": rejected,
-            "stopped": delivery.stopped.reason if delivery.stopped else None,
-            "complete": complete,
-        }
-        print_json(report)
+        print_json(
+            {
+                "sources": options.sources,
+                "messages": journal.results.total(),
+                "before": before,
+                "results": found["redriven"],
+                "reasons": found["reasons"],
+                "rejected": rejected,
+                "stopped": delivery.stopped.reason if delivery.stopped else None,
+                "complete": complete,
+            }
+        )
         return
     print_tally(run.sources, tally, "nothing was replayed")
     console = output()
@@ -283,8 +284,7 @@ def _rehearse(run: _Run) -> int:
     if run.options.as_json:
         found = plan_as_json(run.sources, plan, 0)
         del found["dead_letter"], found["not_received"]
-        report = {"sources": run.options.sources, **found, "refused": refused}
-        print_json(report)
+        print_json({"sources": run.options.sources, **found, "refused": refused})
     else:
         print_plan(run.sources, plan, 0)
         for each in refused:

@@ -92,9 +92,7 @@ def sum_up(ledger: Ledger) -> str:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)
         without = sum(not entry.has_schema and entry.open for entry in undecided)
-        parts = []
-        if ignored:
-            parts.append(f"{ignored} ignored")
+        parts = [f"{ignored} ignored"] if ignored else []
         if without:
             parts.append(f"{without} without a schema")
         more = f" ({', '.join(parts)})" if parts else ""
@@ -166,12 +164,18 @@ def _printable(char: str) -> str:
 
 
 def as_json(
-    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER
+    findings: Sequence[Finding],
+    ignored: Sequence[Ignored] = (),
+    ledger: Ledger = NO_LEDGER,
+    more: Mapping[str, Any] = {},
 ) -> str:
-    """Return a JSON object of `findings` and `claims`; ignored findings follow and have the reason as `ignored`."""
+    """Return a JSON object of `findings`, `claims` and what more there is.
+
+    Ignored findings follow the others, and have the reason as `ignored`.
+    """
     listed = [finding_record(finding) for finding in findings]
     listed += [{**finding_record(each.finding), "ignored": each.reason} for each in ignored]
-    return _format({"findings": listed, "claims": list(map(_claim, ledger.entries))})
+    return _format({"findings": listed, "claims": list(map(_claim, ledger.entries)), **more})
 
 
 def _claim(entry: LedgerEntry) -> dict[str, Any]:
@@ -234,20 +238,15 @@ def as_sarif(
     # Imported here for start-up time.
     from importlib.metadata import version
 
-    claims = [(entry.finding, entry) for entry in ledger.unreported]
-    all_ = (*findings, *(each.finding for each in ignored), *(finding for finding, _ in claims))
-    codes = {finding.code.id: finding.code for finding in all_}
+    # What a result has besides its finding.
+    shown: list[tuple[Finding, dict[str, Any]]] = [(finding, {}) for finding in findings]
+    shown += [(each.finding, _suppressed(each.reason)) for each in ignored]
+    for entry in ledger.unreported:
+        kind = {} if entry.by_message else _OPEN
+        shown.append((entry.finding, kind | _suppressed(entry.ignored)))
+    codes = {finding.code.id: finding.code for finding, _ in shown}
     index = {id_: number for number, id_ in enumerate(codes)}
-    results = [_result(finding, index) for finding in findings]
-    results += [{**_result(each.finding, index), **_suppressed(each.reason)} for each in ignored]
-    results += [
-        {
-            **_result(finding, index),
-            **({} if entry.by_message else _OPEN),
-            **_suppressed(entry.ignored),
-        }
-        for finding, entry in claims
-    ]
+    results = [_result(finding, index) | more for finding, more in shown]
     driver = {
         "name": "router",
         "version": version("message-router"),

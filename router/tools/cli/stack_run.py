@@ -28,7 +28,7 @@ from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.json_output import print_json
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.steps_before import StepsBefore
-from router.tools.cli.terminal import confirm, confirm_by_typing, output
+from router.tools.cli.terminal import Answers, output
 from router.tools.cli.version_probe import VersionProbe
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import (
@@ -377,15 +377,11 @@ class StackRun(ABC):
 
     def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
         """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
-        words = confirmation_words(lost)
-        warning = "" if self._options.yes else self._warning()
-        more = ["--allow-breaking"] if warning else []
-        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
-        missing = [word for word in words if word not in self._options.confirmed]
-        question = f"{warning}Change the stack '{self._options.stack}'?"
-        if not self._options.yes and (warning or not missing) and not confirm(question, instead):
-            return False
-        return all(confirm_by_typing(word, f"{words[word]}.", instead) for word in missing)
+        options = self._options
+        words = {word: f"{loss}." for word, loss in confirmation_words(lost).items()}
+        warning = "" if options.yes else self._warning()
+        answers = Answers(options.yes, options.confirmed)
+        return answers.are_yes(f"Change the stack '{options.stack}'?", words, warning)
 
     def _warning(self) -> str:
         """Return what the question begins with."""
@@ -465,8 +461,9 @@ class StackRun(ABC):
             )
             raise
         result = read_result(self._stacks, prepared, seen)
-        failure = probe.result.failure if probe and probe.result else ""
-        return with_reason(result, failure) if failure else result
+        if probe and probe.result and probe.result.failure:
+            return with_reason(result, probe.result.failure)
+        return result
 
     def _report(
         self,
@@ -480,16 +477,16 @@ class StackRun(ABC):
             record = as_record(
                 self._options.stack, self._stacks.region, planned, deployment.changes, result, stack
             )
-            findings = None if self._findings is None else list(map(finding_record, self._findings))
-            diff = self._diff and as_diff_record(self._diff)
-            more: dict[str, Any] = {
+            findings = self._findings
+            record |= {
                 "account": self._account,
-                "diff": diff,
+                "diff": self._diff and as_diff_record(self._diff),
                 "not_compared": self._unread,
-                "findings": findings,
+                "findings": None if findings is None else list(map(finding_record, findings)),
             }
-            more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
-            print_json({**record, **more})
+            if self._not_restored:
+                record["not_restored"] = self._not_restored
+            print_json(record)
         return code
 
     def _log(self, sentence: str) -> None:

@@ -103,17 +103,19 @@ def read_status(
         reader = StatusReader(aws, connect_live(), connect_services(("cloudwatch", "sqs")))
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
-        kind = "function" if any(name.partition(":")[0] == stack for name in names) else "stack"
+        # The names may have an alias.
+        found = dict.fromkeys(name.partition(":")[0] for name in names)
+        kind = "function" if stack in found else "stack"
         own = [RunningConfig(f"{kind} {stack}", (program.hash,))] if stack else []
-        others = (each for each in names if each.partition(":")[0] != stack)
+        others = [name for name in found if name != stack]
         running = (*own, *_of_functions(others), *map(_of_worker, pages))
         functions = tuple(reader.functions(names, probed=probed))
         return StatusReport(program.hash, queues, tuple(reader.tables(program)), functions, running)
 
 
 def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
-    """Yield what functions run; the names may have an alias. Only those of the router's stacks can be read."""
-    for name in dict.fromkeys(each.partition(":")[0] for each in names):
+    """Yield what functions run. Only those of the router's stacks can be read."""
+    for name in names:
         with ExitStack() as stack:
             try:
                 # A function has the name of its stack.

@@ -1,10 +1,11 @@
 """The consoles and prompts of the commands."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -164,6 +165,26 @@ def confirm_by_typing(word: str, sentence: str, options: str = "--yes") -> bool:
     """
     _require_terminal(options)
     return bool(click.prompt(f"{sentence} Type '{word}' to continue", err=True) == word)
+
+
+class Answers(Struct, frozen=True):
+    """What the options answer: whether there is a question at all, and the words that need not be typed."""
+
+    yes: bool
+    confirmed: tuple[str, ...]
+
+    def are_yes(self, question: str, words: Mapping[str, str], warning: str = "") -> bool:
+        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names.
+
+        A question that begins with a warning is asked also where words are to be typed.
+        """
+        missing = [word for word in words if word not in self.confirmed]
+        more = ["--allow-breaking"] if warning else []
+        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
+        is_asked = not self.yes and (warning or not missing)
+        if is_asked and not confirm(f"{warning}{question}", instead):
+            return False
+        return all(confirm_by_typing(word, words[word], instead) for word in missing)
 
 
 def _require_terminal(options: str) -> None:

@@ -46,6 +46,7 @@ def command(
       router undeploy --stack flows --yes --confirm orders-dlq --json
     """
     # boto3 is optional and takes 0.2 s to import.
-    from router.tools.cli.undeploy_run import Answers, run_undeploy
+    from router.tools.cli.terminal import Answers
+    from router.tools.cli.undeploy_run import run_undeploy
 
     sys.exit(run_undeploy(name, delete_tables, Answers(yes, confirmed), as_json))

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from msgspec import Struct
 from rich.console import Console
 
 from router.errors import UsageError
 from router.tools.cli.deploy_report import watch
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
+from router.tools.cli.terminal import Answers, literal, output, print_table
 from router.tools.control_plane.clients import (
     ServiceClient,
     caller_account,
@@ -29,21 +28,6 @@ from router.tools.deploy.stack import (
     plan_removal,
     require_own,
 )
-
-
-class Answers(Struct, frozen=True):
-    """What the options answer: whether there is a question at all, and the words that need not be typed."""
-
-    yes: bool
-    confirmed: tuple[str, ...]
-
-    def are_yes(self, question: str, words: Mapping[str, str]) -> bool:
-        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names."""
-        missing = [word for word in words if word not in self.confirmed]
-        instead = " ".join(["--yes", *(f"--confirm {word}" for word in words)])
-        if not self.yes and not missing and not confirm(question, instead):
-            return False
-        return all(confirm_by_typing(word, words[word], instead) for word in missing)
 
 
 def run_undeploy(name: str, delete_tables: bool, answers: Answers, as_json: bool) -> int:
