@@ -71,7 +71,8 @@ def _check(config: Path) -> None:
 
 
 def _show(built: BuildResult) -> None:
-    archive, contents = built.archive, built.contents
+    archive = built.archive
+    contents = built.contents
     table = Table("part", "files", "zipped", "unzipped")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -107,7 +108,9 @@ def _show(built: BuildResult) -> None:
 
 def _as_record(built: BuildResult) -> dict[str, Any]:
     """Return the result for JSON; sizes are in bytes."""
-    test, archive, contents = built.smoke_test, built.archive, built.contents
+    test = built.smoke_test
+    archive = built.archive
+    contents = built.contents
     return {
         "path": None if archive.over else str(archive.path),
         "handler": HANDLER,

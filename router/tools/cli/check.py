@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -163,7 +163,7 @@ def _format(
                 show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            more: dict[str, Any] = {}
+            more = {}
             if comparison:
                 more = {"live": comparison.seen, "outages": comparison.survivals}
             return as_json(findings, ignored, report.ledger, more)

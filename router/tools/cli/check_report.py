@@ -63,7 +63,7 @@ def show_seen(seen: DeployedState | None, survivals: Sequence[OutageSurvival] = 
     """Print a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
-    outlasted: list[Row] = [
+    outlasted = [
         (each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes)))
         for each in survivals
     ]

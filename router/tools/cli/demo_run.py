@@ -102,7 +102,8 @@ def _print(demo: DemoResult) -> None:
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
-        queue, name = literal(result.sample.queue), literal(result.sample.name)
+        queue = literal(result.sample.queue)
+        name = literal(result.sample.name)
         rows.append((mark, queue, name, outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
     for result in demo.results:

@@ -25,7 +25,8 @@ class DeployedFolder:
 
     def is_confirmed(self) -> bool:
         """Ask about a stack that was deployed to another place, or is new in this folder; raises UsageError."""
-        options, place = self._options, self._place
+        options = self._options
+        place = self._place
         name = options.stack
         places = read_places(self._folder)
         before = moved_from(places, name, place)

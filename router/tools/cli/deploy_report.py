@@ -37,7 +37,8 @@ from router.tools.deploy.deleted_queues import is_deleted_lately
 from router.tools.deploy.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
-_COLOUR, _LOSS_COLOUR = "yellow", "bold red"
+_COLOUR = "yellow"
+_LOSS_COLOUR = "bold red"
 _LONGEST = 250
 """Characters of what is shown of the changes of a property."""
 _LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
@@ -122,7 +123,8 @@ def show_routes(report: DiffReport, stack: str) -> None:
     The verdict is about the messages that a route takes: one that takes all of them can still break something. The way
     out is beside a risk: it breaks nothing, but what may happen then is better known before.
     """
-    console, breaking = output(), breaking_changes(report)
+    console = output()
+    breaking = breaking_changes(report)
     shown = breaking + _changes(report, "risky")
     for route, _ in grouped(report, show_ignored=False):
         lines = []
@@ -253,7 +255,7 @@ def watch(
     console: Console, events: Iterator[StackEvent], stack_id: str, what: str
 ) -> list[StackEvent]:
     """Print a line for each event; return the events."""
-    seen: list[StackEvent] = []
+    seen = []
     latest: dict[str, tuple[str, str]] = {}
     with console.status(what):
         for event in events:

@@ -214,7 +214,8 @@ class DeployRun(StackRun):
 
         Raises UsageError for the image that runs, named by its digest, with another config: it has the one of before.
         """
-        image, kept = old.values.get(IMAGE, ""), old.values.get(CODE_KEY, "")
+        image = old.values.get(IMAGE, "")
+        kept = old.values.get(CODE_KEY, "")
         new = deployment.values
         same_config = new[CODE_KEY] == kept
         if kept and not same_config and _DIGEST in image and new[IMAGE] == image:
@@ -284,7 +285,8 @@ class DeployRun(StackRun):
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
         else:
             package = self._package(folder)
-        stack, bucket = self._options.stack, self._artifacts.bucket
+        stack = self._options.stack
+        bucket = self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
         )

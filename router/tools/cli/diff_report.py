@@ -19,7 +19,8 @@ from router.tools.dev.compare import to_json
 COLOURS: Mapping[str, str] = {
     "breaking": "red", "risky": "yellow", "info": "blue", "compatible": "green", "unknown": "yellow",
 }  # fmt: skip
-_NARROW, _WIDE = 80, 110
+_NARROW = 80
+_WIDE = 110
 _INDENT = " " * 9
 _MOST_LINES = 40
 """Lines of a message that the text shows."""
@@ -86,7 +87,8 @@ def _heading(route: RouteReport | None) -> str:
 
 
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
-    change, colour = found.change, COLOURS[found.risk]
+    change = found.change
+    colour = COLOURS[found.risk]
     kind = f"{found.risk} {change.code.id}"
     first, *rest = _wrapped(_advised(found), width, f"  {kind}  ", _INDENT)
     yield first.replace(kind, click.style(kind, fg=colour), 1)
@@ -207,7 +209,7 @@ def _route_record(route: RouteReport) -> dict[str, Any]:
 
 def _finding_record(found: ChangeFinding) -> dict[str, Any]:
     change = found.change
-    record: dict[str, Any] = {
+    record = {
         "code": change.code.id,
         "severity": found.risk,
         "sentence": change.sentence,

@@ -129,7 +129,8 @@ class _Redrive:
 
     def run(self) -> bool:
         """Rehearse, ask and deliver; return whether all messages are done, or would be. Raises RouterError."""
-        choice, own = self._choice, self._own
+        choice = self._choice
+        own = self._own
         self._rehearse()
         if not own.as_json:
             if self._plan.total or not choice.confirmed:
@@ -189,7 +190,8 @@ class _Redrive:
         choice.blocked = rehearser.blocked
 
     def _question(self) -> str:
-        chosen, name = self._choice.chosen, self._work.name
+        chosen = self._choice.chosen
+        name = self._work.name
         if not chosen:
             return f"Delete {count(len(self._choice.confirmed))} from {name}?"
         what = f"Deliver {count(chosen)}"
@@ -201,8 +203,11 @@ class _Redrive:
 
     def _deliver(self) -> None:
         """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
-        session, work, choice = self._session, self._work, self._choice
-        rate, place = self._own.rate, session.services["sqs"].place
+        session = self._session
+        work = self._work
+        choice = self._choice
+        rate = self._own.rate
+        place = session.services["sqs"].place
         redriver = Redriver(
             session.program, session.aws, work.source, self._journal, rate, place=place
         )
@@ -277,7 +282,7 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
             "--again is for --from FILE: what is on a dead-letter queue was not redriven"
         )
     session = open_session(options)
-    reports: list[dict[str, object]] = []
+    reports = []
     codes = {0}
     works = _from_file(session, own.file) if own.file else _from_queues(session)
     try:

@@ -235,7 +235,8 @@ def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, 
 
 def _differences(change: Change, names: Collection[str] | None) -> Iterable[tuple[str, str, str]]:
     """Yield the attributes that differ, each with its stored and its new value as text."""
-    before, after = change.before or {}, change.after or {}
+    before = change.before or {}
+    after = change.after or {}
     found = sorted(before.keys() | after.keys())
     names_shown = shown_names(found, names)
     for name in found:
@@ -285,7 +286,7 @@ def _rehearse(
     as_json: bool,
 ) -> list[dict[str, Any]]:
     """Rehearse the messages of a queue into a plan; print that and the messages, or return them for JSON."""
-    found: list[dict[str, Any]] = []
+    found = []
     # The messages are printed after the plan, so they wait in a file.
     with TemporaryFile("w+", encoding="utf-8") as details:
 

@@ -43,7 +43,8 @@ _FIRST = (
 
 def describe_unseen(opened: OpenQueue) -> Iterator[str]:
     """Yield sentences about the messages of a queue that were not received."""
-    queue, received = opened.queue, len(opened.spool)
+    queue = opened.queue
+    received = len(opened.spool)
     if opened.unseen is None:
         yield f"not known: how many messages of {queue.name} were not received; that needs sqs:GetQueueAttributes"
         return
@@ -220,7 +221,8 @@ def print_message(
     """Print one message: the failure, then the message with the place of the failure."""
     shown = message_as_json(message, queue, names)
     failure = shown.pop("failure")
-    data, attributes = shown.pop("message"), shown.pop("attributes")
+    data = shown.pop("message")
+    attributes = shown.pop("attributes")
     fields = {**shown, **failure}
     # The same under two names.
     fields.pop("message_id", None)

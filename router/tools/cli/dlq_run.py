@@ -54,7 +54,8 @@ class _QueueCount(Struct, frozen=True):
 
 
 def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -> _QueueCount:
-    queue, elsewhere = opened.queue, opened.elsewhere
+    queue = opened.queue
+    elsewhere = opened.elsewhere
     if property_:
         counts = count_by(property_, _redacted(session, opened))
         report = counts_as_json(opened, property_, counts)

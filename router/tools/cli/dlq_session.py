@@ -258,9 +258,11 @@ def open_session(options: DlqOptions) -> DlqSession:
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
     write_no_log()
-    aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
+    aws = connect(_CONNECTIONS)
+    services = connect_services(("sqs", "dynamodb"))
     attributes = partial(read_attributes, services["sqs"])
-    sources, place = frozenset(options.queues), services["sqs"].place
+    sources = frozenset(options.queues)
+    place = services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
     return DlqSession(
         loaded,
@@ -298,7 +300,7 @@ def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
 def finished_first() -> Iterator[None]:
     """Finish the block before Ctrl-C or SIGTERM ends the command; a second one ends it at once."""
     signals = (signal.SIGINT, signal.SIGTERM)
-    received: list[int] = []
+    received = []
 
     def receive(number: int, frame: object) -> None:
         received.append(number)

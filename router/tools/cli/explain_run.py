@@ -49,7 +49,8 @@ class ExplainOptions(Struct, frozen=True):
 
 def run_explain(message: bytes, options: ExplainOptions) -> bool:
     """Show what becomes of a message; return whether it would be rejected or retried."""
-    queue, route = options.queue, options.route
+    queue = options.queue
+    route = options.route
     loaded = load(options.config, os.environ)
     program = loaded.require()
     require_names(program, queue, route)
@@ -74,7 +75,8 @@ def _read_earlier(program: Program, queue: str, given: str, raw: bool) -> tuple[
     """Return the queue and the record of a message: a file, or JSON; raises UsageError."""
     name, mark, rest = given.partition("=")
     if mark and name in program.engine.queues:
-        queue, given = name, rest
+        queue = name
+        given = rest
     if is_json(given):
         content = given.encode(errors="surrogateescape")
     else:

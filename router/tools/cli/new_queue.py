@@ -34,7 +34,8 @@ class LiveSamples(Struct, frozen=True):
 
 def sample_queue(reference: str, count: int) -> LiveSamples:
     """Receive up to `count` messages of a queue, given by name, ARN or URL, and release them; raises UsageError."""
-    aws, name = connect(_CONNECTIONS), queue_name(reference)
+    aws = connect(_CONNECTIONS)
+    name = queue_name(reference)
     records, attributes = receive_records(aws, reference, count)
     bodies = []
     for record in records:
@@ -54,7 +55,8 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
     from router.tools.control_plane.clients import connect_services
 
     stop_on_sigterm()
-    name, url = queue_name(reference), aws.queues.url(reference, CALL_SECONDS)
+    name = queue_name(reference)
+    url = aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"the queue '{reference}' cannot be opened: {url.cause}")
     attributes = read_attributes(connect_services(("sqs",))["sqs"], url) or {}

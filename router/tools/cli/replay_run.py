@@ -133,7 +133,8 @@ class _Run:
         self._found: dict[str, bool] = {}
 
     def _selection(self, started: datetime) -> SourceSelection:
-        since, until = self.options.since, self.options.until
+        since = self.options.since
+        until = self.options.until
         return SourceSelection(
             parse_time(since, started) if since else None,
             parse_time(until, started, "--until") if until else None,
@@ -213,7 +214,8 @@ def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> None:
 
 
 def _question(run: _Run) -> str:
-    options, routes = run.options, [*run.program.routes]
+    options = run.options
+    routes = [*run.program.routes]
     if options.routes:
         routes = [route for route in routes if route.name in options.routes]
     if options.queue:
@@ -226,7 +228,8 @@ def _question(run: _Run) -> str:
 
 def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool) -> None:
     """Print what became of the messages, in all runs."""
-    journal, options = run.journal, run.options
+    journal = run.journal
+    options = run.options
     tally = Tally()
     tally.results = journal.results
     rejected = str(run.rejected) if journal.rejected else None

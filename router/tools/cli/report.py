@@ -137,7 +137,8 @@ def _excerpt(place: Place, colour: str) -> Iterator[str]:
     lines = _lines(place.file)
     if not 0 < place.line <= len(lines):
         return
-    line, column = lines[place.line - 1], place.column - 1
+    line = lines[place.line - 1]
+    column = place.column - 1
     start = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = "".join(map(_printable, line[start : start + _WIDTH]))
     before = cell_len(shown[: column - start])

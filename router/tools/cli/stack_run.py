@@ -398,7 +398,8 @@ class StackRun(ABC):
         self, planned: tuple[PlannedChange, ...], deployment: Deployment, old: TemplateVersion
     ) -> tuple[PlannedChange, ...]:
         """Return the changes with what they take away of the policies that queues have now."""
-        sqs, new = self._services["sqs"], deployment.template
+        sqs = self._services["sqs"]
+        new = deployment.template
         return in_order(with_lost_grants(planned, old, new, sqs, self._account))
 
     def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:

@@ -98,7 +98,7 @@ def as_record(
 
 
 def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
-    test: dict[str, Any] = {
+    test = {
         "route": verdict.route,
         "name": verdict.name,
         "passed": verdict.passed,
@@ -156,8 +156,9 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
 def run_tests(config: Path, options: TestOptions) -> int:
     """Run the tests of the routes; return whether some failed, or there are none."""
     matches = select_tests(options.expression)
-    suite, reached = Suite(config, os.environ), SchemaCoverage()
-    described: list[Described] = []
+    suite = Suite(config, os.environ)
+    reached = SchemaCoverage()
+    described = []
     for route, name, index in suite.names():
         if matches(route, name):
             started = time.perf_counter()

@@ -65,9 +65,11 @@ def _undeploy(
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
-    name, console = stack.name, output(stderr=True)
+    name = stack.name
+    console = output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)
-    tables, queues = left_by(planned, TABLE), left_by(planned, QUEUE)
+    tables = left_by(planned, TABLE)
+    queues = left_by(planned, QUEUE)
     if not as_json:
         _show(planned, delete_tables)
     words = _words(name, planned, bool(tables) and delete_tables)

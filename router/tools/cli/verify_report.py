@@ -193,7 +193,7 @@ class _Keys:
         if self.names is not None or evidence is None:
             return {}
         table = example.identity[0]
-        found: dict[str, Any] = {"stored": self._item(table, evidence.stored)}
+        found = {"stored": self._item(table, evidence.stored)}
         if evidence.expected != {}:
             found["expected"] = self._item(table, evidence.expected)
         if evidence.adds:
@@ -216,7 +216,8 @@ class _Keys:
     def _item(self, table: str, item: StoredItem | None) -> Any:
         if item is None:
             return None
-        values, redaction = decode_item(item), self._redacted.get(table)
+        values = decode_item(item)
+        redaction = self._redacted.get(table)
         return redaction.redact(values) if redaction else values
 
     def show_names(self, attributes: Iterable[str]) -> list[str]:
@@ -226,7 +227,7 @@ class _Keys:
 
 def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
     message = example.message
-    found: dict[str, Any] = {
+    found = {
         "place": message.place,
         "queue": message.queue,
         "message_id": message.id,

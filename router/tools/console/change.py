@@ -141,10 +141,12 @@ def _hunks(
 def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[dict[str, Any]]:
     hunks: list[dict[str, Any]] = []
     for name in {**old, **new}:
-        before, after = old.get(name, ()), new.get(name, ())
+        before = old.get(name, ())
+        after = new.get(name, ())
         shown = name
         if any(len(line) > LONG for line in (*before, *after)):
-            before, after = _formatted(before), _formatted(after)
+            before = _formatted(before)
+            after = _formatted(after)
             shown = f"{name}, formatted"
         rows = _compare_lines(before, after)
         near: set[int] = set()
@@ -188,7 +190,7 @@ def _compare_lines(old: Lines, new: Lines) -> Rows:
     middle = old[start : len(old) - end], new[start : len(new) - end]
     is_long = max(map(len, middle)) > EXACT_LINES
     numbered = list(enumerate(old, 1)), list(enumerate(new, 1))
-    rows: list[Row] = []
+    rows = []
     rows += _side_by_side("equal", numbered[0][:start], numbered[1][:start])
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, *middle, autojunk=is_long).get_opcodes():
         left = numbered[0][start + i1 : start + i2]

@@ -124,7 +124,8 @@ class Outline(Struct, frozen=True):
 def outline(given: Draft) -> Outline | None:
     """Return the outline of a draft; None if it cannot be read."""
     loaded = given.load()
-    config, plugins = loaded.config, loaded.plugins
+    config = loaded.config
+    plugins = loaded.plugins
     if config is None or plugins is None:
         return None
     queues: dict[str, list[str]] = {}

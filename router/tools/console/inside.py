@@ -56,7 +56,8 @@ class FileInside(Struct, frozen=True):
 @contextmanager
 def open_inside(path: Path, folder: Path) -> Iterator[FileInside]:
     """Enter with a file of a folder; a link must lead to one in the folder, too. Raises OSError."""
-    root, real = folder.resolve(), resolve_inside(folder, path.absolute())
+    root = folder.resolve()
+    real = resolve_inside(folder, path.absolute())
     if real is None or not real.is_relative_to(root):
         raise OSError(errno.EACCES, _OUT)
     *folders, name = real.relative_to(root).parts or (".",)

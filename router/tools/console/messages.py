@@ -9,7 +9,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from router.errors import UsageError
 from router.model import Outcome
-from router.model import Path as ConfigPath
 from router.runtime.config import spec
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.decode import JSON
@@ -191,7 +190,7 @@ def _append(
     observed = observe(program, asked.route, test)
     found = changes_of(test, source, observed, StoredTable(program, asked.route), outcomes=True)
     entry = {"name": asked.name, **as_yaml(source), **{each.key: each.new for each in found}}
-    path: ConfigPath = ("routes", asked.route)
+    path = ("routes", asked.route)
     before = file.data(path)
     if before.get("tests"):
         file.change((*path, "tests"), [*before["tests"], entry])

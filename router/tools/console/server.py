@@ -4,7 +4,7 @@ It is used by requests with its token, of its own page, to its own address.
 """
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
 from socket import socket
@@ -126,7 +126,8 @@ class Guard:
 
     def _admit(self, scope: Scope, headers: Headers) -> tuple[bool, str]:
         """Return whether a request brings a token in its URL, and why it is refused, or ""."""
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host = headers.get("host", "")
+        origin = headers.get("origin")
         if host not in self._hosts:
             return False, "this is not the address of the console\n"
         foreign = origin is not None and origin != f"http://{host}"
@@ -173,7 +174,7 @@ CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS, *f
 
 def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
     """Return the ASGI application of a console that listens on a port."""
-    files: Mapping[str, Path] = {
+    files = {
         path.relative_to(STATIC).as_posix(): path
         for path in STATIC.rglob("*")
         if path.suffix in _TYPES

@@ -110,7 +110,8 @@ class JobProcess:
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process:
             process.kill()
             process.communicate()
@@ -133,7 +134,7 @@ class JobProcess:
         process = self._process = self._process or _start(self._env)
         assert process.stdin
         assert process.stdout
-        expired: list[bool] = []
+        expired = []
 
         def expire() -> None:
             expired.append(True)

@@ -127,7 +127,7 @@ class Selection(Struct, frozen=True):
     def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
         """Return whether a message is selected; `queue` is the one that it failed on."""
         failed = message.failed
-        names: set[str] = set()
+        names = set()
         if queue:
             names.add(queue.name)
         if failed:

@@ -66,7 +66,8 @@ def _verified(
 
     That is what is of a closed vocabulary, has a form that leaves no room for other text, or is what SQS reports.
     """
-    engine, reported = program.engine, record.attributes
+    engine = program.engine
+    reported = record.attributes
 
     def keep(text: str, *known: str | None) -> str:
         verified = not text or text in known

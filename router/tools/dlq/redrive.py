@@ -214,12 +214,13 @@ class Redriver:
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
         over, with the rest of their groups.
         """
-        confirmed: list[Redriven] = []
-        left: list[Redriven] = []
+        confirmed = []
+        left = []
         ends = self._source.leased_until([each.id for each in messages])
-        new, now = [], self._clock()
+        new = []
+        now = self._clock()
         until = now + DELIVERY_SECONDS
-        over: set[str | None] = set()
+        over = set()
         for message in messages:
             result = self._journal.result(message.id)
             if result is not None:
@@ -255,7 +256,8 @@ class Redriver:
             raise self._fault
         if not self._source.lasting:
             self._journal.delete(done)
-        results, self.unfinished = self.unfinished, []
+        results = self.unfinished
+        self.unfinished = []
         return results
 
 

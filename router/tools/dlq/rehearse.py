@@ -198,7 +198,8 @@ class Rehearser:
         self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]
     ) -> dict[str, Rehearsal]:
         """Return the messages of a batch that are to stay, by id."""
-        blocked, left = set(self.blocked), {}
+        blocked = set(self.blocked)
+        left = {}
         for id_, each in found.items():
             group = each.message.record.group_id
             if not each.passes or (self._keep_newer and each.overwrites):
@@ -221,7 +222,8 @@ class Rehearser:
     ) -> tuple[dict[str, Rehearsal], MemoryTables, dict[Identity, str]]:
         """Return the results of messages that are delivered together, by id, the tables then, and which wrote what."""
         shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
-        tables, sequential = self._tables(images), self._tables(images)
+        tables = self._tables(images)
+        sequential = self._tables(images)
         found = {}
         if queue is None:
             for each in messages:
@@ -261,7 +263,8 @@ class Rehearser:
         changes = []
         changed = []
         for identity, (write, key) in places.items():
-            table, old = write.table, before[identity]
+            table = write.table
+            old = before[identity]
             new = tables.get(table.name, key)
             if old != new:
                 changed.append(identity)
@@ -304,7 +307,7 @@ class Rehearser:
             for identity, item in written.items()
         }
         missing = [identity for identity in wanted if identity not in images]
-        faults: dict[Identity, AwsFault] = {}
+        faults = {}
         with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
             stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
             for identity, found in zip(missing, stored, strict=True):
@@ -312,7 +315,7 @@ class Rehearser:
                 images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
                 if isinstance(found, AwsFault):
                     faults[identity] = found
-        unreadable: dict[str, PlannedMessage] = {}
+        unreadable = {}
         for each, places in touched:
             codes_of_faults = [faults[identity].code for identity in places if identity in faults]
             if codes_of_faults:
@@ -327,7 +330,8 @@ def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table
     for write in planned.writes:
         yield write.identity, (write.table, _key(write.table, write.item))
         if write.idempotency_key is not None:
-            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            table = write.idempotency_key.table
+            item = write.idempotency_key.call["Item"]
             yield identify(table.name, table.key, item), (table, _key(table, item))
 
 

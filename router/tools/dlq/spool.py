@@ -201,7 +201,8 @@ class WrittenItems(TemporaryDatabase):
         self, identities: Iterable[Identity]
     ) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
         """Return those of the items that are stored, and which are delivered, so that the tables have them."""
-        found, delivered = {}, set()
+        found = {}
+        delivered = set()
         for identity in identities:
             query = "SELECT item, delivered FROM items WHERE identity = ?"
             for item, is_delivered in self._query(query, (_encode(identity),)):

@@ -108,7 +108,7 @@ class OrderedDelivery:
         self, queue: CompiledQueue, messages: Sequence[SourceMessage], left: Sequence[int]
     ) -> dict[int, PlannedMessage]:
         """Return the plans of the next messages by their places, until one is to be planned again later."""
-        planned: dict[int, PlannedMessage] = {}
+        planned = {}
         size = 0
         records = [messages[place].to_deliver() for place in left]
         for place, each in zip(left, self._planner.plan_all(queue, records), strict=False):

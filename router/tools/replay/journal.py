@@ -63,7 +63,8 @@ class ReplayJournal(JournalFile):
                 self.done.update(entry["messages"])
                 self._count(entry)
             case "until":
-                self.position, self.digest = entry["message"], entry["digest"]
+                self.position = entry["message"]
+                self.digest = entry["digest"]
                 self.done = set()
                 self._count(entry)
             case other:
@@ -103,7 +104,8 @@ class ReplayJournal(JournalFile):
 
     def finish(self, position: int, digest: int) -> None:
         """Note that all messages up to a position are done, and wait until that is on the disk; raises UsageError."""
-        self.position, self.digest = position, digest
+        self.position = position
+        self.digest = digest
         self.done = set()
         entry = {"replay": "until", "message": position, "digest": digest}
         self._append({**entry, "results": [], "rejected": self.rejected}, sync=True)

@@ -98,7 +98,8 @@ class Refusals:
                 )
 
     def _find_of_route(self, config: WriteConfig) -> Iterator[ReplayRefusal]:
-        route, table = config.route, config.table.name
+        route = config.route
+        table = config.table.name
         deleter = self._deleters.get(table)
         if deleter:
             yield ReplayRefusal(

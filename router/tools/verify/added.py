@@ -92,7 +92,8 @@ class Lists:
         if name not in self._left:
             there = self._stored.get(name, {})
             self._left[name] = Counter(map(canonical, there.get("L", ())))
-        left, wanted = self._left[name], _elements(kept.write.item[name])
+        left = self._left[name]
+        wanted = _elements(kept.write.item[name])
         reserved = self._reserved.get(name, Counter())
         if kept.applied:
             reserved.subtract(wanted)

@@ -13,8 +13,11 @@ def evidence_of(history: History, kept: KeptWrite, config: WriteConfig) -> Evide
     If other messages may have written it, these are only those that the write sets: what sums, lists and first values
     should be is not known then.
     """
-    stored, after = history.stored, history.after
-    there, wanted, item = history.there, after or {}, kept.write.item
+    stored = history.stored
+    after = history.after
+    there = history.there
+    wanted = after or {}
+    item = kept.write.item
     names = [name for name in {**wanted, **there} if not same(there.get(name), wanted.get(name))]
     adds = {name: item[name] for name in sorted((config.add | config.append) & item.keys())}
     names_stored = names

@@ -168,7 +168,8 @@ class History:
 
         An attribute that the item does not have is none if an update of another route sets it.
         """
-        stored, item = self.there, write.item
+        stored = self.there
+        item = write.item
         found = [name for name, value in item.items() if not same(value, stored.get(name))]
         found += [
             name for name in stored if name not in item and not self._is_of_update(write, name)
@@ -196,7 +197,8 @@ class History:
         self.deletes[name] = _greater(known, version), order
 
     def _see_item(self, place: Place, write: Write, is_sure: bool) -> None:
-        rule, order = rule_of(write), place[0]
+        rule = rule_of(write)
+        order = place[0]
         self.first_of.setdefault(rule, order)
         if is_sure and not write.mode.relies_on:
             self.last_put = order
@@ -213,8 +215,10 @@ class History:
     def _see_update(
         self, place: Place, kept: KeptWrite, version: Order | None, is_sure: bool
     ) -> None:
-        write, order = kept.write, place[0]
-        stored, item = self.there, write.item
+        write = kept.write
+        order = place[0]
+        stored = self.there
+        item = write.item
         config = self._configs[write.route]
         self.updated |= item.keys()
         removed = removed_by(write)

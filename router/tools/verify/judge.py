@@ -92,7 +92,8 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
     if stored is None:
         return STORED
     if write.version_name:
-        mine, theirs = write.version_order, value_order(stored.get(write.version_name, {}))
+        mine = write.version_order
+        theirs = value_order(stored.get(write.version_name, {}))
         if mine[0] == theirs[0] and theirs[1] >= mine[1]:
             return SUPERSEDED
     elif order < history.last_store:
@@ -289,8 +290,10 @@ def _other_content(
 
 def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
     """Return the verdict that the stored version decides; None if it is the version of the write."""
-    writers, name = history.writers, write.version_name
-    mine, theirs = write.version_order, value_order(history.there.get(name, {}))
+    writers = history.writers
+    name = write.version_name
+    mine = write.version_order
+    theirs = value_order(history.there.get(name, {}))
     rival = writers.rival(write.route, name)
     is_newer = _is_less(mine, theirs)
     if mine == theirs:
@@ -361,7 +364,8 @@ def _settings(
 def _setting(
     history: History, order: int, write: Write, name: str, value: AttributeValue | None
 ) -> MessageVerdict:
-    writers, there = history.writers, history.there.get(name)
+    writers = history.writers
+    there = history.there.get(name)
     if same(there, value):
         return STORED
     if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
@@ -410,12 +414,14 @@ def _may_be_late(history: History, write: Write) -> bool:
 
 def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     write = kept.write
-    value, there = write.item[name], history.there.get(name)
+    value = write.item[name]
+    there = history.there.get(name)
     kind = next(iter(value))
     if there is None or kind not in there:
         return different("the item lacks what it adds", name)
     if kind in SETS:
-        (_, wanted), (_, found) = canonical(value), canonical(there)
+        (_, wanted) = canonical(value)
+        (_, found) = canonical(there)
         return STORED if wanted <= found else different("the set lacks what it adds", name)
     writers = history.writers
     if writers.partial:

@@ -59,7 +59,8 @@ class NewWrite(Struct, frozen=True):
         data = _Data(write.route, write.item, write.call, write.version, write.sets)
         once = None
         if write.idempotency_key is not None:
-            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            table = write.idempotency_key.table
+            item = write.idempotency_key.call["Item"]
             name = table.key[0][0]
             once = _encode((table.name, item[name]["S"]))
         return (

@@ -197,7 +197,7 @@ class Verifier:
 
     def _judge(self, identity: Identity, history: History) -> Iterator[tuple[int, RouteVerdict]]:
         known: dict[Outcome, Outcome] = {}
-        outcomes: list[Outcome] = []
+        outcomes = []
         for order, kept in enumerate(self._kept.writes(identity, self._configs)):
             outcome = WRITTEN if kept.is_repeated else history.see(order, kept)
             outcomes.append(known.setdefault(outcome, outcome))

@@ -109,7 +109,7 @@ def _writers(
         if route.transform_item
     }
     routes = {}
-    removable: set[str] = set()
+    removable = set()
     ttls = set()
     for name in names:
         settings = config.routes[name]
