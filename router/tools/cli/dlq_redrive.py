@@ -37,15 +37,15 @@ from router.tools.replay.source import read_export
 class RedriveOptions(Struct, frozen=True):
     """The options of `router dlq redrive`, besides those that select messages; `rate` is in messages a second."""
 
-    to_queue: bool = False
-    keep_newer: bool = False
-    rate: float | None = None
-    dry_run: bool = False
-    file: Path | None = None
-    again: bool = False
-    journal: Path | None = None
-    yes: bool = False
-    as_json: bool = False
+    to_queue: bool
+    keep_newer: bool
+    rate: float | None
+    dry_run: bool
+    file: Path | None
+    again: bool
+    journal: Path | None
+    yes: bool
+    as_json: bool
 
 
 class _Work(Struct, frozen=True):

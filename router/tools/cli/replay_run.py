@@ -57,21 +57,21 @@ class ReplayOptions(Struct, frozen=True):
 
     config: Path
     sources: tuple[str, ...]
-    queue: str = ""
-    routes: tuple[str, ...] = ()
-    since: str | None = None
-    until: str | None = None
-    where: str | None = None
-    sent_at: str | None = None
-    message_id: str | None = None
-    rate: float | None = None
-    allowed: tuple[str, ...] = ()
-    dry_run: bool = False
-    journal: Path | None = None
-    rejected: Path | None = None
-    again: bool = False
-    yes: bool = False
-    as_json: bool = False
+    queue: str
+    routes: tuple[str, ...]
+    since: str | None
+    until: str | None
+    where: str | None
+    sent_at: str | None
+    message_id: str | None
+    rate: float | None
+    allowed: tuple[str, ...]
+    dry_run: bool
+    journal: Path | None
+    rejected: Path | None
+    again: bool
+    yes: bool
+    as_json: bool
 
     @property
     def name(self) -> str:

@@ -31,14 +31,14 @@ class VerifyOptions(Struct, frozen=True):
 
     config: Path
     sources: tuple[str, ...]
-    queue: str = ""
-    sent_at: str | None = None
-    message_id: str | None = None
-    complete: bool = False
-    rate: float = 0.0
-    examples: int = 0
-    show_values: bool = False
-    as_json: bool = False
+    queue: str
+    sent_at: str | None
+    message_id: str | None
+    complete: bool
+    rate: float
+    examples: int
+    show_values: bool
+    as_json: bool
 
 
 def run_verify(options: VerifyOptions) -> int:

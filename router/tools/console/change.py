@@ -187,16 +187,16 @@ def _compare_lines(old: Lines, new: Lines) -> Rows:
     # The matcher is slow: it gets only what is between the same lines at both ends.
     start = _same_at_start(old, new)
     end = _same_at_start(old[start:][::-1], new[start:][::-1])
-    middle = old[start : len(old) - end], new[start : len(new) - end]
+    old_end = len(old) - end
+    new_end = len(new) - end
+    middle = old[start:old_end], new[start:new_end]
     is_long = max(map(len, middle)) > EXACT_LINES
-    numbered = list(enumerate(old, 1)), list(enumerate(new, 1))
-    rows = []
-    rows += _side_by_side("equal", numbered[0][:start], numbered[1][:start])
+    left = list(enumerate(old, 1))
+    right = list(enumerate(new, 1))
+    rows = _side_by_side("equal", left[:start], right[:start])
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, *middle, autojunk=is_long).get_opcodes():
-        left = numbered[0][start + i1 : start + i2]
-        right = numbered[1][start + j1 : start + j2]
-        rows += _side_by_side(tag, left, right)
-    rows += _side_by_side("equal", numbered[0][len(old) - end :], numbered[1][len(new) - end :])
+        rows += _side_by_side(tag, left[start + i1 : start + i2], right[start + j1 : start + j2])
+    rows += _side_by_side("equal", left[old_end:], right[new_end:])
     return tuple(rows)
 
 

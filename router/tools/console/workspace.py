@@ -201,9 +201,9 @@ def _answer(line: bytes) -> JobAnswer:
         function = getattr(importlib.import_module(job.module), job.function)
         given = msgspec.convert(job.given, function.__annotations__["given"])
         answer = msgspec.json.encode(function(given), enc_hook=repr)
-        return JobAnswer(
-            msgspec.Raw(answer if job.function in _EXACT else _without_secrets(answer))
-        )
+        if WRITTEN and job.function not in _EXACT:
+            answer = WRITTEN.mask(answer.decode()).encode()
+        return JobAnswer(msgspec.Raw(answer))
     except RouterError as error:
         refusal = as_refusal(error)
         return JobAnswer(
@@ -218,10 +218,6 @@ def _answer(line: bytes) -> JobAnswer:
             message=f"{job.function} failed with {type(error).__name__}",
             status=500,
         )
-
-
-def _without_secrets(answer: bytes) -> bytes:
-    return WRITTEN.mask(answer.decode()).encode() if WRITTEN else answer
 
 
 class Workspace(Struct, frozen=True):

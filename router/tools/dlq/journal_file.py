@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from router.errors import UsageError
+from router.errors import UsageError, reason_of
 from router.runtime.filesystem import open_regular, read_regular, sync_folder
 
 if sys.platform != "win32":
@@ -47,7 +47,7 @@ class JournalFile(ABC):
             content = b""
         except OSError as error:
             raise UsageError(
-                f"cannot read the journal {path}: {_reason(error)}; {_OTHER}"
+                f"cannot read the journal {path}: {reason_of(error)}; {_OTHER}"
             ) from None
         self._load(content)
 
@@ -112,7 +112,7 @@ class JournalFile(ABC):
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UsageError(
-                f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}"
+                f"cannot write the journal {self.path}: {reason_of(error)}; {_OTHER}"
             ) from None
         if not _lock(descriptor):
             os.close(descriptor)
@@ -152,7 +152,7 @@ class JournalFile(ABC):
             yield
         except OSError as error:
             advice = "make room there, and" if error.errno in _FULL else "when it can be written,"
-            sentence = f"cannot write the journal {self.path}: {_reason(error)}; {advice} run the same command again"
+            sentence = f"cannot write the journal {self.path}: {reason_of(error)}; {advice} run the same command again"
             raise UsageError(sentence) from None
 
 
@@ -180,10 +180,6 @@ def _write(descriptor: int, start: int, content: bytes) -> None:
     while left:
         # On a disk that gets full, a part is written first.
         left = left[os.write(descriptor, left) :]
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 def _lock(descriptor: int) -> bool:

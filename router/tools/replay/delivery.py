@@ -95,8 +95,8 @@ class OrderedDelivery:
             confirmed = _confirmed(planned, outcomes)
             for place, _ in confirmed:
                 del planned[place]
-            done = {place for place, _ in confirmed}
-            left[:] = [place for place in left if place not in done]
+                # Nearly always the first one.
+                left.remove(place)
             if confirmed:
                 self._notify(queue, messages, confirmed, self._clock() - started)
                 yield confirmed

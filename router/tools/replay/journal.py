@@ -98,7 +98,8 @@ class ReplayJournal(JournalFile):
     def confirm(self, messages: Sequence[int], results: Iterable[Result], rejected: int) -> None:
         """Note messages that are done, by their numbers from 1; raises UsageError."""
         self.done.update(messages)
-        entry = {"replay": "done", "messages": messages, **_counted(results), "rejected": rejected}
+        counted = [[*result, number] for result, number in Counter(results).items()]
+        entry = {"replay": "done", "messages": messages, "results": counted, "rejected": rejected}
         self._count(entry)
         self._append(entry, sync=False)
 
@@ -108,7 +109,7 @@ class ReplayJournal(JournalFile):
         self.digest = digest
         self.done = set()
         entry = {"replay": "until", "message": position, "digest": digest}
-        self._append({**entry, "results": [], "rejected": self.rejected}, sync=True)
+        self._append(entry | {"results": [], "rejected": self.rejected}, sync=True)
 
     def _count(self, entry: Mapping[str, Any]) -> None:
         for kind, code, reason, number in entry["results"]:
@@ -117,7 +118,3 @@ class ReplayJournal(JournalFile):
 
     def _append(self, entry: Mapping[str, Any], *, sync: bool) -> None:
         self.append([line(entry)], sync=sync)
-
-
-def _counted(results: Iterable[Result]) -> dict[str, Any]:
-    return {"results": [[*result, number] for result, number in Counter(results).items()]}

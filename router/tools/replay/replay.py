@@ -98,10 +98,11 @@ class Replay:
         messages: Sequence[SourceMessage],
         confirmed: Confirmed,
     ) -> None:
-        lines = []
-        for place, outcome in confirmed:
-            if outcome.kind == "rejected":
-                lines.append(rejected_line(queue, messages[place], outcome, self._hash))
+        lines = [
+            rejected_line(queue, messages[place], outcome, self._hash)
+            for place, outcome in confirmed
+            if outcome.kind == "rejected"
+        ]
         fault = None
         try:
             self._rejected.add(lines)
@@ -110,7 +111,7 @@ class Replay:
             fault = error
             confirmed = [each for each in confirmed if each[1].kind != "rejected"]
         done = [numbers[place] for place, _ in confirmed]
-        results = [result_of(outcome) for _, outcome in confirmed]
+        results = (result_of(outcome) for _, outcome in confirmed)
         self._journal.confirm(done, results, self._rejected.size)
         if fault:
             raise fault
