@@ -4,7 +4,6 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -12,6 +11,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from router.model import JsonObject
 from router.runtime.config.environment import RT005
 from router.runtime.printable import printable
 from router.tools.check.run import examine
@@ -106,7 +106,7 @@ def _show(built: BuildResult) -> None:
         click.echo(f"built {archive.path}, handler {HANDLER}, sha256 {archive.sha256}")
 
 
-def _as_record(built: BuildResult) -> dict[str, Any]:
+def _as_record(built: BuildResult) -> JsonObject:
     """Return the result for JSON; sizes are in bytes."""
     test = built.smoke_test
     archive = built.archive

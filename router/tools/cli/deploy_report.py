@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from router.model import JsonObject
 from router.tools.change.change_codes import (
     KEY_LOST,
     SHORTER_RETENTION,
@@ -215,7 +216,7 @@ def as_record(
     parameters: Mapping[str, tuple[str, str]],
     result: DeploymentResult | None,
     now: Stack | None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed.
 
     `now` is the stack as it is, None if there is none: then its status is None.

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from msgspec import UnsetType, structs
 
-from router.model import Finding
+from router.model import Finding, JsonObject
 from router.runtime.printable import printable
 from router.tools.change.report import ChangeFinding, DiffReport, RouteReport, grouped, summary
 from router.tools.check.run import Ignored
@@ -181,7 +181,7 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#@" else char for char in printable(text))
 
 
-def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, Any]:
+def as_diff_record(report: DiffReport, show_ignored: bool = False) -> JsonObject:
     """Return a report for JSON."""
     shown = [*report.findings, *(report.ignored if show_ignored else ())]
     return {
@@ -195,7 +195,7 @@ def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, 
     }
 
 
-def _route_record(route: RouteReport) -> dict[str, Any]:
+def _route_record(route: RouteReport) -> JsonObject:
     found = None if isinstance(route.counterexample, UnsetType) else route.counterexample
     return {
         "route": route.route,
@@ -207,7 +207,7 @@ def _route_record(route: RouteReport) -> dict[str, Any]:
     }
 
 
-def _finding_record(found: ChangeFinding) -> dict[str, Any]:
+def _finding_record(found: ChangeFinding) -> JsonObject:
     change = found.change
     record = {
         "code": change.code.id,

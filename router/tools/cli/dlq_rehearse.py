@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import compress
 from shutil import copyfileobj
 from tempfile import TemporaryFile
@@ -11,13 +11,14 @@ from typing import Any
 from msgspec import Struct, structs
 from rich.table import Column
 
+from router.model import JsonObject
 from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.json_output import print_json
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_names
+from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
 from router.tools.dlq.queues import OpenQueue, explain_code
 from router.tools.dlq.redrive import SENT, Redriven
@@ -112,7 +113,7 @@ def print_tally(name: str, tally: Tally, nothing: str = "nothing was redriven") 
         console.print("  Stopped: further messages would have the same result.")
 
 
-def tally_as_json(tally: Tally) -> dict[str, Any]:
+def tally_as_json(tally: Tally) -> JsonObject:
     """Return the results of a redrive."""
     reasons = [
         {"messages": number, "result": result, "code": code, "reason": reason}
@@ -163,7 +164,7 @@ def _now(cause: Cause, result: str) -> str:
     return "rejected, as before" if result == f"rejected {cause.code} {cause.reason}" else result
 
 
-def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, Any]:
+def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> JsonObject:
     """Return the counts of a rehearsal, and about how many messages could not be looked at."""
     results = [
         {"messages": number, "before": structs.asdict(cause), "now": result}
@@ -179,7 +180,7 @@ def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, 
     }
 
 
-def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> str:
+def rehearsal_as_text(rehearsal: Rehearsal, names: Names) -> str:
     """Return one rehearsed message for standard output, with each item beside the stored one.
 
     Of names and values, only these names are shown; all with None.
@@ -208,7 +209,7 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> st
     return captured.get()
 
 
-def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> dict[str, Any]:
+def rehearsal_as_json(rehearsal: Rehearsal, names: Names) -> JsonObject:
     """Return one rehearsed message, with these names only, or with all names and values."""
     outcome = rehearsal.outcome
     return {
@@ -220,7 +221,7 @@ def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> di
     }
 
 
-def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, Any]:
+def _change_as_json(change: Change, names: Names) -> JsonObject:
     return {
         "table": change.table,
         "key": shown(change.key, names),
@@ -233,7 +234,7 @@ def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, 
     }
 
 
-def _differences(change: Change, names: Collection[str] | None) -> Iterable[tuple[str, str, str]]:
+def _differences(change: Change, names: Names) -> Iterable[tuple[str, str, str]]:
     """Yield the attributes that differ, each with its stored and its new value as text."""
     before = change.before or {}
     after = change.after or {}
@@ -244,7 +245,7 @@ def _differences(change: Change, names: Collection[str] | None) -> Iterable[tupl
             yield names_shown[name], _shown(before, name, names), _shown(after, name, names)
 
 
-def _shown(item: Mapping[str, Any], name: str, names: Collection[str] | None) -> str:
+def _shown(item: Mapping[str, Any], name: str, names: Names) -> str:
     if name not in item:
         return _NONE
     return to_json(shown(item[name], names))
@@ -280,11 +281,11 @@ def _rehearse(
     rehearser: Rehearser,
     opened: OpenQueue,
     plan: RedrivePlan,
-    names: Collection[str] | None,
+    names: Names,
     *,
     diff: bool,
     as_json: bool,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Rehearse the messages of a queue into a plan; print that and the messages, or return them for JSON."""
     found = []
     # The messages are printed after the plan, so they wait in a file.

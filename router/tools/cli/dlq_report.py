@@ -1,6 +1,6 @@
 """What the commands of `router dlq` print: tables for people, and the objects of `--json`."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -9,13 +9,14 @@ from msgspec import structs
 from rich.table import Column, Table
 
 from router.errors import Rejection
+from router.model import JsonObject
 from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_failure
+from router.tools.dlq.hidden_values import Names, shown, shown_failure
 from router.tools.dlq.messages import Cause, DlqMessage, MessageCount
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
@@ -143,12 +144,12 @@ def _print_end(opened: OpenQueue) -> None:
 
 def counts_as_json(
     opened: OpenQueue, property_: str, counts: Sequence[MessageCount[str]]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the messages on a dead-letter queue by a property, and about how many could not be looked at."""
     return _as_json(opened, "by", counts, lambda value: {property_: value})
 
 
-def causes_as_json(opened: OpenQueue, causes: Sequence[MessageCount[Cause]]) -> dict[str, Any]:
+def causes_as_json(opened: OpenQueue, causes: Sequence[MessageCount[Cause]]) -> JsonObject:
     """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
     return _as_json(opened, "causes", causes, structs.asdict)
 
@@ -157,8 +158,8 @@ def _as_json(
     opened: OpenQueue,
     name: str,
     counts: Sequence[MessageCount[Any]],
-    value_as_json: Callable[[Any], dict[str, Any]],
-) -> dict[str, Any]:
+    value_as_json: Callable[[Any], JsonObject],
+) -> JsonObject:
     entries = []
     for each in counts:
         times = {"oldest": each.oldest, "newest": each.newest, "example": each.example}
@@ -186,9 +187,7 @@ def _to_second(moment: str) -> str:
     return moment[:19].replace("T", " ")
 
 
-def message_as_json(
-    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
-) -> dict[str, Any]:
+def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Names) -> JsonObject:
     """Return everything that is known about one message; of names and values only these names, all with None."""
     failed = msgspec.to_builtins(message.failed) if message.failed else {}
     attributes = dict(read_attributes(message.record.message_attributes))
@@ -215,9 +214,7 @@ def _decoded(message: DlqMessage, queue: CompiledQueue | None) -> Any:
         return message.record.body
 
 
-def print_message(
-    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
-) -> None:
+def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Names) -> None:
     """Print one message: the failure, then the message with the place of the failure."""
     shown = message_as_json(message, queue, names)
     failure = shown.pop("failure")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import Struct
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.tools.cli.dlq_report import (
     causes_as_json,
     count,
@@ -48,7 +48,7 @@ def run_list(options: DlqOptions, property_: Property | None, *, as_json: bool) 
 class _QueueCount(Struct, frozen=True):
     """The messages of a dead-letter queue by cause or property, as JSON and in print."""
 
-    report: dict[str, Any]
+    report: JsonObject
     elsewhere: int
     show: Callable[[], None]
 

@@ -4,13 +4,12 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import UNSET, Struct, structs
 
 from router.errors import refusing_file
-from router.model import Record
+from router.model import JsonObject, Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
@@ -108,7 +107,7 @@ def _of_route(explained: Explanation, route: str | None) -> Explanation:
     )
 
 
-def _as_record(explained: Explanation) -> dict[str, Any]:
+def _as_record(explained: Explanation) -> JsonObject:
     record = {
         "queue": explained.queue,
         "conditions": explained.conditions,
@@ -135,11 +134,11 @@ def _as_record(explained: Explanation) -> dict[str, Any]:
     return record
 
 
-def _item(changed: ItemChange) -> dict[str, Any]:
+def _item(changed: ItemChange) -> JsonObject:
     return {**structs.asdict(changed), "changes": [*map(_known, changed.changes)]}
 
 
-def _known(change: Struct) -> dict[str, Any]:
+def _known(change: Struct) -> JsonObject:
     fields = structs.asdict(change)
     return {name: value for name, value in fields.items() if value is not UNSET}
 

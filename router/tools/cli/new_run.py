@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError, refusing_file
+from router.model import JsonObject
 from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
@@ -197,7 +198,7 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
 
-def _table_as_json(table: NewTable) -> dict[str, Any]:
+def _table_as_json(table: NewTable) -> JsonObject:
     candidates = [
         {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
     ]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import Struct
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws
@@ -83,7 +83,7 @@ class ReplayOptions(Struct, frozen=True):
         more = f"-and-{len(others)}-more" if others else ""
         return name[-_SOURCE_NAME:] + more
 
-    def what(self, rejected: Path, started: str) -> dict[str, Any]:
+    def what(self, rejected: Path, started: str) -> JsonObject:
         """Return what decides about the messages that a run does, to be the same in the next one."""
         return {
             "sources": [*self.sources],

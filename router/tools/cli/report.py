@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from router.errors import ConfigError
-from router.model import Code, Finding, Place, Severity
+from router.model import Code, Finding, JsonObject, Place, Severity
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_json
@@ -179,7 +179,7 @@ def as_json(
     return _format({"findings": listed, "claims": list(map(_claim, ledger.entries)), **more})
 
 
-def _claim(entry: LedgerEntry) -> dict[str, Any]:
+def _claim(entry: LedgerEntry) -> JsonObject:
     record = {
         name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")
     }
@@ -240,7 +240,7 @@ def as_sarif(
     from importlib.metadata import version
 
     # What a result has besides its finding.
-    shown: list[tuple[Finding, dict[str, Any]]] = [(finding, {}) for finding in findings]
+    shown: list[tuple[Finding, JsonObject]] = [(finding, {}) for finding in findings]
     shown += [(each.finding, _suppressed(each.reason)) for each in ignored]
     for entry in ledger.unreported:
         kind = {} if entry.by_message else _OPEN
@@ -260,11 +260,11 @@ def as_sarif(
 _OPEN = {"kind": "open", "level": "none"}
 
 
-def _suppressed(reason: str) -> dict[str, Any]:
+def _suppressed(reason: str) -> JsonObject:
     return {"suppressions": [{"kind": "inSource", "justification": reason}]} if reason else {}
 
 
-def _rule(code: Code) -> dict[str, Any]:
+def _rule(code: Code) -> JsonObject:
     # Imported here for start-up time.
     from router.tools.cli.code_pages import page_of
 
@@ -279,9 +279,9 @@ def _rule(code: Code) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, index: Mapping[str, int]) -> JsonObject:
     file = Path(finding.place.file)
-    location: dict[str, Any] = {
+    location: JsonObject = {
         "artifactLocation": {"uri": file.as_uri() if file.is_absolute() else quote(file.as_posix())}
     }
     if finding.place.line:

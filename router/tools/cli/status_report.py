@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 from msgspec import Struct, structs, to_builtins
 
 from router.errors import ConfigError, RouterError, UsageError
+from router.model import JsonObject
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws
 from router.runtime.aws.references import is_fifo
@@ -80,7 +80,7 @@ class StatusReport(Struct, frozen=True):
                 )
         return tuple(found)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Return all of it for JSON."""
         queues = [{**to_builtins(each), "paused": each.paused} for each in self.queues]
         tables = [

@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.runtime.printable import printable, printable_lines
 from router.tools.cli.json_output import print_json
 from router.tools.cli.options import write_text_file
@@ -85,7 +85,7 @@ def as_record(
     updates: Mapping[TestPlace, Updated],
     suite: Suite,
     reached: SchemaCoverage,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
     return {
         "tests": [
@@ -97,7 +97,7 @@ def as_record(
     }
 
 
-def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
+def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> JsonObject:
     test = {
         "route": verdict.route,
         "name": verdict.name,

@@ -1,21 +1,21 @@
 """What `router verify` prints: the messages by route and fate, and those that are lost or not decidable."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from rich.table import Column
 
-from router.model import Table
+from router.model import JsonObject, Table
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Program
 from router.tools.cli.dlq_report import count
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_names
+from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
 from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
 from router.tools.verify.reasons import BY_OTHERS
@@ -97,9 +97,7 @@ class FateReport:
         )
 
 
-def print_report(
-    report: FateReport, program: Program, names: Collection[str] | None, *, complete: bool
-) -> None:
+def print_report(report: FateReport, program: Program, names: Names, *, complete: bool) -> None:
     """Print a report; of keys and attributes, only these names are shown, all with None, and then values, too."""
     console = output()
     total = report.fates.total()
@@ -133,9 +131,7 @@ def print_report(
         )
 
 
-def report_as_json(
-    report: FateReport, program: Program, names: Collection[str] | None
-) -> dict[str, Any]:
+def report_as_json(report: FateReport, program: Program, names: Names) -> JsonObject:
     """Return a report; of keys and attributes with these names only, with all and with values for None."""
     keys = _Keys(program, names)
     return {
@@ -152,7 +148,7 @@ def report_as_json(
     }
 
 
-def _findings_as_json(report: FateReport, keys: "_Keys") -> Iterator[dict[str, Any]]:
+def _findings_as_json(report: FateReport, keys: "_Keys") -> Iterator[JsonObject]:
     for (fate, route, reason), finding in report.sorted_findings():
         yield {
             "fate": fate,
@@ -170,7 +166,7 @@ def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:
 class _Keys:
     """How the keys of items are shown: without what is redacted, and of names and values only these names."""
 
-    def __init__(self, program: Program, names: Collection[str] | None) -> None:
+    def __init__(self, program: Program, names: Names) -> None:
         self.names = names
         self._redacted = redacted_tables(program)
         self._tables: dict[str, Table] = {
@@ -187,7 +183,7 @@ class _Keys:
         redaction = self._redacted.get(table)
         return shown(redaction.redact(values) if redaction else values, self.names)
 
-    def show_values(self, example: MessageExample) -> dict[str, Any]:
+    def show_values(self, example: MessageExample) -> JsonObject:
         """Return what is stored and expected, and what was to be added; nothing if values are hidden."""
         evidence = example.evidence
         if self.names is not None or evidence is None:
@@ -225,7 +221,7 @@ class _Keys:
         return [*shown_names(attributes, self.names).values()]
 
 
-def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
+def _as_json(example: MessageExample, keys: _Keys) -> JsonObject:
     message = example.message
     found = {
         "place": message.place,

@@ -10,12 +10,11 @@ from functools import lru_cache
 from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 
-from router.model import Place
+from router.model import JsonObject, Place
 from router.runtime.filesystem import read_regular
 from router.runtime.program.schemas.links import uri_of
 from router.tools.change.compare import compare_versions
@@ -57,7 +56,7 @@ class CompareVersions(Struct, frozen=True):
     config: str = ""
 
 
-def compare_for_page(given: CompareVersions) -> dict[str, Any]:
+def compare_for_page(given: CompareVersions) -> JsonObject:
     """Return the report of a comparison for the page; a job. Raises RouterError."""
     config = Path(given.config)
     with ExitStack() as stack:
@@ -84,7 +83,7 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
         }
 
 
-def _route(route: RouteReport | None) -> dict[str, Any]:
+def _route(route: RouteReport | None) -> JsonObject:
     if route is None:
         return {"route": "", "verdict": "", "was": "", "unknown": []}
     return {
@@ -95,7 +94,7 @@ def _route(route: RouteReport | None) -> dict[str, Any]:
     }
 
 
-def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> dict[str, Any]:
+def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> JsonObject:
     change = found.change
     example = None
     if change.has_example:
@@ -120,7 +119,7 @@ def _hunks(
     found: ChangeFinding,
     before: ConfigVersion,
     after: ConfigVersion,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Return the differing lines at the places of a change; for a change of schemas, those of the
     schema files.
     """
@@ -138,8 +137,8 @@ def _hunks(
     return list(_cut(rows, [str(place) for place in places], shown))
 
 
-def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[dict[str, Any]]:
-    hunks: list[dict[str, Any]] = []
+def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[JsonObject]:
+    hunks: list[JsonObject] = []
     for name in {**old, **new}:
         before = old.get(name, ())
         after = new.get(name, ())
@@ -224,7 +223,7 @@ def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
     return False
 
 
-def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[dict[str, Any]]:
+def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[JsonObject]:
     """Yield the parts that are shown and differ; both columns have as many lines, some of them
     empty.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from router.model import META_NAMES
+from router.model import META_NAMES, JsonObject
 from router.prover.budget import ProofBudget
 from router.prover.predicates import text_of
 from router.prover.schema_index import SchemaIndex
@@ -64,7 +64,7 @@ class PageClaim(Struct, frozen=True):
 class Checked(Struct, frozen=True):
     """What `router check` says."""
 
-    findings: list[dict[str, Any]]
+    findings: list[JsonObject]
     claims: list[PageClaim]
     ignored: int
 

@@ -2,13 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from router.errors import UsageError
-from router.model import Outcome
+from router.model import JsonObject, Outcome
 from router.runtime.config import spec
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.decode import JSON
@@ -184,7 +183,7 @@ def _append(
     file: YamlFile,
     program: Program,
     asked: MessageOfDraft,
-    source: dict[str, Any],
+    source: JsonObject,
 ) -> None:
     test = msgspec.convert(source, spec.Test)
     observed = observe(program, asked.route, test)
@@ -198,7 +197,7 @@ def _append(
         file.change(path, {**before, "tests": [entry]})
 
 
-def _message(asked: MessageOfDraft) -> dict[str, Any]:
+def _message(asked: MessageOfDraft) -> JsonObject:
     """Return what a test has of a message."""
     try:
         value = JSON.decode(asked.message.strip())

@@ -1,9 +1,9 @@
 """The journal of a redrive: the messages whose outcome is confirmed, and which of them are deleted."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
-from router.model import OutcomeKind
+from router.model import JsonObject, OutcomeKind
 from router.tools.dlq.journal_file import JournalFile, line
 
 _LONGEST = max(get_args(OutcomeKind), key=len)
@@ -30,7 +30,7 @@ class Journal(JournalFile):
         """Forget all messages."""
         self._undeleted = {}
 
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line."""
         if entry.get("deleted"):
             self._undeleted.pop(entry["id"], None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from router.errors import UsageError, reason_of
+from router.model import JsonObject
 from router.runtime.filesystem import open_regular, read_regular, sync_folder
 
 if sys.platform != "win32":
@@ -87,7 +88,7 @@ class JournalFile(ABC):
         """Forget all lines."""
 
     @abstractmethod
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line; raises KeyError, TypeError, or ValueError for one that is none of this journal."""
 
     def make_room(self, size: int) -> None:

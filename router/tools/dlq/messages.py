@@ -16,6 +16,8 @@ from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malforme
 from router.runtime.program.load import Program
 from router.runtime.program.redaction import is_redacted
 
+Expression = Callable[[Any], Any]
+"""An expression over the decoded message."""
 _MOST_NAMES = 1000
 _MOST_LISTED = 20
 MOVED_BY_SQS = "-"
@@ -122,7 +124,7 @@ class Selection(Struct, frozen=True):
     pointers: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     since: datetime | None = None
-    where: Callable[[Any], Any] | None = None
+    where: Expression | None = None
 
     def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
         """Return whether a message is selected; `queue` is the one that it failed on."""
@@ -149,7 +151,7 @@ class Selection(Struct, frozen=True):
         return self.where is None or holds(self.where, message, queue)
 
 
-def holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
+def holds(where: Expression, message: DlqMessage, queue: CompiledQueue | None) -> bool:
     """Whether an expression is true for a message; False if it cannot be decoded or evaluated."""
     if queue is None:
         return False

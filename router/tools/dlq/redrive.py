@@ -9,14 +9,14 @@ received again by the same run.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.model import Outcome
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.runtime.deliver.dead_letters import describe_failure, trace_header, with_failure
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
@@ -67,9 +67,7 @@ def batch_size(rate: float | None, most: int = BATCH) -> int:
 class RateLimit:
     """Keeps messages to a rate, in messages a second; None is no limit."""
 
-    def __init__(
-        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, rate: float | None, clock: Clock, sleep: Sleep) -> None:
         self._rate = rate
         self._clock = clock
         self._sleep = sleep
@@ -116,8 +114,8 @@ class Redriver:
         source: RedriveSource,
         journal: Journal,
         rate: float | None = None,
-        clock: Callable[[], float] = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = boottime,
+        sleep: Sleep = time.sleep,
         place: str = "",
     ) -> None:
         """`place` is what errors say of where the queues are."""

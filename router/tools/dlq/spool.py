@@ -18,6 +18,7 @@ import msgspec
 from router.errors import UsageError, refusing_file
 from router.model import Record
 from router.runtime.aws.protocols import AwsFault, Receipt
+from router.runtime.engine.writes import StoredItem
 from router.runtime.filesystem import sync_folder
 from router.runtime.program.route_tests import Identity
 from router.tools.dlq.messages import DlqMessage
@@ -199,7 +200,7 @@ class WrittenItems(TemporaryDatabase):
 
     def load(
         self, identities: Iterable[Identity]
-    ) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
+    ) -> tuple[dict[Identity, StoredItem | None], set[Identity]]:
         """Return those of the items that are stored, and which are delivered, so that the tables have them."""
         found = {}
         delivered = set()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 from router.model import Outcome, Result, Summary
-from router.runtime.aws.calls import MOST_CALLS, Clock, boottime
+from router.runtime.aws.calls import MOST_CALLS, Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
@@ -49,7 +49,7 @@ class OrderedDelivery:
         planner: Planner,
         check: Check,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
     ) -> None:
         start_plugins(program)
         self.stopped: Outcome | None = None

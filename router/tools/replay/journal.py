@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from router.errors import UsageError
-from router.model import Outcome
+from router.model import JsonObject, Outcome
 from router.tools.dlq.journal_file import JournalFile, line
 
 Result = tuple[str, str, str]
@@ -31,7 +31,7 @@ class ReplayJournal(JournalFile):
 
     command = "router replay"
     begin = b'{"replay": '
-    what: dict[str, Any]
+    what: JsonObject
     position: int
     digest: int
     done: set[int]
@@ -52,7 +52,7 @@ class ReplayJournal(JournalFile):
         self.results = Counter()
         self.empty = set()
 
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line."""
         match entry["replay"]:
             case "begin":
@@ -80,7 +80,7 @@ class ReplayJournal(JournalFile):
                     "before, name another journal with --journal, or begin a new one with --again"
                 )
 
-    def start(self, what: dict[str, Any]) -> None:
+    def start(self, what: JsonObject) -> None:
         """Note what the command is called with; raises UsageError."""
         if not self.what:
             self.what = what

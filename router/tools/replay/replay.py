@@ -1,12 +1,12 @@
 """Replays a source: reads it in order, some messages at a time, delivers them, and keeps what is done in a journal."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, Sleep, boottime
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
 from router.tools.dlq.redrive import RateLimit
@@ -65,8 +65,8 @@ class Replay:
         journal: ReplayJournal,
         rejected: RejectedFile,
         rate: float | None = None,
-        clock: Callable[[], float] = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = boottime,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._hash = program.hash
         self._parts = separate_queues(program)

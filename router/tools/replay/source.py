@@ -29,10 +29,9 @@ from router.runtime.transforms.times import to_epoch_ns
 from router.tools.change.recording import FORMAT, RecordedMessage, RecordingHead
 from router.tools.control_plane.clients import ServiceClient, connect_services
 from router.tools.dev.records import make_body
-from router.tools.dlq.messages import DlqMessage, holds
+from router.tools.dlq.messages import DlqMessage, Expression, holds
 from router.tools.replay.lines import Line, Lines, find_file, find_inputs
 
-Expression = Callable[[Any], Any]
 _HEAD = b'{"recording":'
 """What the first line of a recording begins with."""
 _NO_DEAD_LETTER = "\0"

@@ -3,12 +3,13 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import random
 from typing import Any
 
 from router.errors import UsageError
 from router.model import Table
+from router.runtime.aws.calls import Clock, Sleep
 from router.runtime.aws.faults import translate
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import StoredItem
@@ -28,8 +29,8 @@ class ItemReader:
         self,
         dynamodb: ServiceClient,
         rate: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
         self.units = 0.0
         """The read units that were consumed."""

@@ -13,6 +13,7 @@ import msgspec
 
 from router.codes import REDACTED
 from router.model import META_TIMES, WRITTEN, Outcome, Table
+from router.runtime.aws.calls import Clock
 from router.runtime.aws.protocols import Aws
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
@@ -68,7 +69,7 @@ class Verifier:
         aws: Aws,
         reader: ReadItems,
         kept: KeptSource,
-        clock: Callable[[], float],
+        clock: Clock,
         *,
         complete: bool,
     ) -> None:
