@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 
 from router.errors import ConfigError, MissingExtra, RouterError
 from router.runtime.printable import printable, printable_lines
-from router.tools.cli.masked_output import masking
+from router.tools.cli.masked_output import masking, tell
 
 _FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
 _EXTRAS = {
@@ -137,10 +137,10 @@ class Commands(click.Group):
                     return super().invoke(ctx)
             except ConfigError as error:
                 for finding in error.findings:
-                    click.echo(printable(str(finding)), err=True)
+                    tell(printable(str(finding)))
                 ctx.exit(2)
             except RouterError as error:
-                click.echo(f"router: {printable_lines(str(error))}", err=True)
+                tell(f"router: {printable_lines(str(error))}")
                 ctx.exit(2)
 
 

@@ -15,6 +15,7 @@ from router.model import JsonObject
 from router.runtime.config.environment import RT005
 from router.runtime.printable import printable
 from router.tools.check.run import examine
+from router.tools.cli.masked_output import tell
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.terminal import output as stdout
 from router.tools.deploy.archive import as_megabytes
@@ -52,7 +53,7 @@ def run_build(options: BuildOptions) -> bool:
     else:
         _show(built)
     if built.archive.over:
-        click.echo(f"router: {built.archive.over}; nothing was written", err=True)
+        tell(f"router: {built.archive.over}; nothing was written")
     return bool(built.archive.over)
 
 
@@ -66,7 +67,7 @@ def _check(config: Path) -> None:
     ]
     show_findings(findings, err=True)
     if any(finding.code.severity == "error" for finding in findings):
-        click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+        tell(count_findings(report.findings, report.ignored, report.ledger))
         sys.exit(1)
 
 

@@ -10,6 +10,7 @@ import click
 
 from router.runtime.import_stubs import import_without_patterns, postpone
 from router.runtime.printable import printable
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def command(
     )
     _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
     if no_plugins and report.left_out:
-        click.echo(_without(report.left_out), err=True)
+        tell(_without(report.left_out))
     sys.exit(_fails(report, strict))
 
 
@@ -116,7 +117,7 @@ def _show(
         from router.tools.cli.check_report import show_claims
 
         show_claims([entry for entry in report.ledger.entries if entry.verdict != "proved"])
-    click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+    tell(count_findings(report.findings, report.ignored, report.ledger))
 
 
 def _without(plugins: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def command(
         )
         access = Access()
         url = f"http://{ADDRESS}:{listener.getsockname()[1]}/?token="
-        click.echo("Ctrl-C ends the console", err=True)
+        tell("Ctrl-C ends the console")
         click.echo(f"{url}{access.token}")
         if not no_browser:
             webbrowser.open(f"{url}{access.launch}")

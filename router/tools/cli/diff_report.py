@@ -52,26 +52,23 @@ def _finding(found: ChangeFinding) -> Finding:
         parts.append(
             f"for example {_short(change.example)} (before: {change.before}; after: {change.after})"
         )
-    return Finding(
-        change.code,
-        change.with_route,
-        found.place,
-        "; ".join([*parts, f"was at {found.old_place}"]),
-    )
+    parts.append(f"was at {found.old_place}")
+    return Finding(change.code, change.with_route, found.place, "; ".join(parts))
 
 
 def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
-    width = (
-        min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE)
-        if sys.stdout.isatty()
-        else _NARROW
-    )
+    width = _NARROW
+    if sys.stdout.isatty():
+        width = min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE)
     yield f"{printable(report.old)} → {printable(report.new)}"
     for route, findings in grouped(report, show_ignored):
         yield ""
-        yield _heading(route)
-        for why in route.unproved if route else ():
-            yield from _wrapped(f"not known: {why}", width, "  ", "  ")
+        if route is None:
+            yield click.style("other changes", bold=True)
+        else:
+            yield _heading(route)
+            for why in route.unproved:
+                yield from _wrapped(f"not known: {why}", width, "  ", "  ")
         for found in findings:
             yield from _entry(found, width)
     if report.routes or report.findings:
@@ -79,9 +76,7 @@ def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield summary(report)
 
 
-def _heading(route: RouteReport | None) -> str:
-    if route is None:
-        return click.style("other changes", bold=True)
+def _heading(route: RouteReport) -> str:
     was = f" (was {route.was})" if route.was else ""
     return f"{click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)}  {printable(route.route)}{was}"
 
@@ -93,11 +88,9 @@ def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
     first, *rest = _wrapped(_advised(found), width, f"  {kind}  ", _INDENT)
     yield first.replace(kind, click.style(kind, fg=colour), 1)
     yield from rest
-    places = (
-        f"{found.place}, was at {found.old_place}"
-        if found.place != found.old_place
-        else str(found.place)
-    )
+    places = str(found.place)
+    if found.place != found.old_place:
+        places += f", was at {found.old_place}"
     for line in _wrapped(places, width, _INDENT, _INDENT):
         yield click.style(line, dim=True)
     if found.ignored:
@@ -146,14 +139,14 @@ def _markdown(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield f"### Changes of the routes: {_code(report.old)} → {_code(report.new)}"
     yield f"\n{_escaped(summary(report))}"
     for route, findings in grouped(report, show_ignored):
-        yield (
-            "\n#### Other changes"
-            if route is None
-            else f"\n#### {_code(route.route)}: {route.verdict}"
-        )
-        if route and route.was:
-            yield f"\nIt was named {_code(route.was)}."
-        yield from (f"\nNot known: {_escaped(why)}." for why in (route.unproved if route else ()))
+        if route is None:
+            yield "\n#### Other changes"
+        else:
+            yield f"\n#### {_code(route.route)}: {route.verdict}"
+            if route.was:
+                yield f"\nIt was named {_code(route.was)}."
+            for why in route.unproved:
+                yield f"\nNot known: {_escaped(why)}."
         yield ""
         for found in findings:
             yield from _item(found)

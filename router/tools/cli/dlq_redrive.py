@@ -6,7 +6,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -24,6 +23,7 @@ from router.tools.cli.dlq_rehearse import (
 from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import confirm, output, progress_bar
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
@@ -149,11 +149,11 @@ class _Redrive:
                 )
         idle = not choice.chosen and (own.file or not choice.confirmed)
         if idle:
-            click.echo(f"{printable(self._work.name)}: nothing to redrive", err=True)
+            tell(f"{printable(self._work.name)}: nothing to redrive")
         if own.dry_run or idle:
             return choice.chosen == self._plan.total and not self._work.elsewhere
         if not own.yes and not confirm(self._question()):
-            click.echo(f"{printable(self._work.name)}: nothing was redriven", err=True)
+            tell(f"{printable(self._work.name)}: nothing was redriven")
             return False
         with self._journal:
             self._deliver()

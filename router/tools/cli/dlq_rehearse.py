@@ -8,7 +8,7 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from rich.table import Column
 
 from router.model import JsonObject
@@ -84,7 +84,7 @@ class Tally:
     @property
     def done(self) -> int:
         """The messages that are delivered or sent."""
-        return sum(number for (result, _, _), number in self.results.items() if result in _DONE)
+        return sum(number for result, number in self.by_result().items() if result in _DONE)
 
     def by_result(self) -> dict[str, int]:
         """Return the number of messages of each result."""
@@ -167,7 +167,7 @@ def _now(cause: Cause, result: str) -> str:
 def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> JsonObject:
     """Return the counts of a rehearsal, and about how many messages could not be looked at."""
     results = [
-        {"messages": number, "before": structs.asdict(cause), "now": result}
+        {"messages": number, "before": cause, "now": result}
         for (cause, result), number in plan.results.most_common()
     ]
     return {
@@ -211,12 +211,11 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Names) -> str:
 
 def rehearsal_as_json(rehearsal: Rehearsal, names: Names) -> JsonObject:
     """Return one rehearsed message, with these names only, or with all names and values."""
-    outcome = rehearsal.outcome
     return {
         "id": rehearsal.message.id,
         "original_id": rehearsal.message.shown_id,
-        "before": structs.asdict(cause_of(rehearsal.message, rehearsal.queue)),
-        "now": structs.asdict(outcome) if outcome else None,
+        "before": cause_of(rehearsal.message, rehearsal.queue),
+        "now": rehearsal.outcome,
         "changes": [_change_as_json(change, names) for change in rehearsal.changes],
     }
 
@@ -238,11 +237,10 @@ def _differences(change: Change, names: Names) -> Iterable[tuple[str, str, str]]
     """Yield the attributes that differ, each with its stored and its new value as text."""
     before = change.before or {}
     after = change.after or {}
-    found = sorted(before.keys() | after.keys())
-    names_shown = shown_names(found, names)
-    for name in found:
+    found = shown_names(sorted(before.keys() | after.keys()), names)
+    for name, name_shown in found.items():
         if before.get(name, _ABSENT) != after.get(name, _ABSENT):
-            yield names_shown[name], _shown(before, name, names), _shown(after, name, names)
+            yield name_shown, _shown(before, name, names), _shown(after, name, names)
 
 
 def _shown(item: Mapping[str, Any], name: str, names: Names) -> str:

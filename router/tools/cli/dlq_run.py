@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -27,6 +26,7 @@ from router.tools.cli.dlq_session import (
     open_session,
 )
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import confirm_by_typing
 from router.tools.dlq.messages import DlqMessage, Property, count_by, count_causes
 from router.tools.dlq.queues import OpenQueue, explain_code
@@ -102,7 +102,7 @@ def run_export(options: DlqOptions, path: Path, *, as_json: bool) -> bool:
 
     with session.each_opened() as each_opened:
         number = write_messages(path, exported(each_opened))
-    click.echo(f"exported {count(number)} to {path}", err=True)
+    tell(f"exported {count(number)} to {path}")
     if as_json:
         print_json({"file": str(path), "messages": number})
     return elsewhere > 0
@@ -121,15 +121,15 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
             left += opened.elsewhere
             if not number:
                 file.unlink()
-                click.echo(none_selected(opened.queue.name, opened.elsewhere), err=True)
+                tell(none_selected(opened.queue.name, opened.elsewhere))
                 continue
             what = f"{count(number)} of {opened.queue.name}"
-            click.echo(f"exported {what} to {file}", err=True)
+            tell(f"exported {what} to {file}")
             if not yes and not confirm_by_typing(str(number), f"This deletes {what}."):
-                click.echo("nothing was deleted", err=True)
+                tell("nothing was deleted")
                 return True
             undeleted = _delete(opened)
-            click.echo(f"deleted {count(number - undeleted)} of {opened.queue.name}", err=True)
+            tell(f"deleted {count(number - undeleted)} of {opened.queue.name}")
             left += undeleted
             dropped.append(
                 {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
@@ -151,5 +151,5 @@ def _delete(opened: OpenQueue) -> int:
         failed.update(fault.code for fault in opened.lease.delete(batch).values())
     for code, number in failed.items():
         why = explain_code(code, "sqs:DeleteMessage")
-        click.echo(f"{count(number)} could not be deleted: {why}", err=True)
+        tell(f"{count(number)} could not be deleted: {why}")
     return failed.total()

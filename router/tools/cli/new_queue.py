@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -15,6 +14,7 @@ from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import max_receive_count, redrive_target
 from router.tools.cli.dlq_options import stop_on_sigterm
 from router.tools.cli.dlq_session import read_attributes
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.new.samples import Body, Fetch, SampleSet, open_samples, parse_body
 from router.tools.dlq.queues import CALL_SECONDS, DlqLease
@@ -62,7 +62,7 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
     attributes = read_attributes(connect_services(("sqs",))["sqs"], url) or {}
     receives = max_receive_count(attributes)
     if receives:
-        click.echo(f"note: this counts as one of {receives} receives of each message", err=True)
+        tell(f"note: this counts as one of {receives} receives of each message")
     with Spool(is_fifo(name)) as spool, DlqLease(aws.queues, name, url, spool) as lease:
         with progress_bar(f"receiving from {name}", count) as progress:
             lease.receive(lambda message: True, count, progress)

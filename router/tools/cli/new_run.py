@@ -17,6 +17,7 @@ from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
@@ -124,7 +125,7 @@ def _make(samples: SampleSet, wanted: Wanted, options: NewOptions, masked: bool)
     if not options.as_json:
         _show_plan(plan, files)
     if not options.yes and not confirm("Write these files?"):
-        click.echo("nothing was written", err=True)
+        tell("nothing was written")
         return 1
     write_files(files)
     undecided = _verify(plan, files, options, before)

@@ -11,6 +11,7 @@ import click
 from router.errors import UsageError
 from router.runtime.printable import printable
 from router.tools.cli.completion import complete_queue
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import config_option, output_option, require_writable, write_file
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def command(
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
     for note in _notes(recorder.left_out, recorder.unused, len(messages)):
-        click.echo(note, err=True)
+        tell(note)
     if not messages:
         sys.exit(1)
     head = recorder.head()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -33,6 +32,7 @@ from router.tools.cli.dlq_session import (
     write_no_log,
 )
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import confirm, literal, output, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
@@ -178,7 +178,7 @@ def run_replay(options: ReplayOptions) -> int:
 def _replay(run: _Run) -> int:
     options = run.options
     if not options.yes and not confirm(_question(run)):
-        click.echo(f"{run.sources}: nothing was replayed", err=True)
+        tell(f"{run.sources}: nothing was replayed")
         return 1
     before = run.journal.results.total()
     delivery = OrderedDelivery(run.program, run.aws, run.planner, run.refusals.check)

@@ -20,6 +20,7 @@ from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_json
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry
 from router.tools.check.run import Ignored, finding_record
+from router.tools.cli.masked_output import tell
 
 SARIF_SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -108,7 +109,7 @@ def exit_on_findings(err: bool) -> Iterator[None]:
         yield
     except ConfigError as error:
         show_findings(error.findings, err)
-        click.echo(count_findings(error.findings), err=True)
+        tell(count_findings(error.findings))
         sys.exit(1)
 
 

@@ -17,6 +17,7 @@ from router.runtime.config import spec
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_program
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.emulator import LocalAws
@@ -106,7 +107,7 @@ def _report(
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
         for id_, fault in [*failed.items()][:_LISTED]:
             unknown = " (it may have been sent)" if fault.kind == "retry" else ""
-            click.echo(f"line {id_}: {printable(fault.code)}{unknown}", err=True)
+            tell(f"line {id_}: {printable(fault.code)}{unknown}")
         if len(failed) > _LISTED:
-            click.echo(f"and {len(failed) - _LISTED} more; --json lists them", err=True)
+            tell(f"and {len(failed) - _LISTED} more; --json lists them")
     return int(bool(failed))

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
 
-import click
 from msgspec import Struct, structs
 
 from router.model import Finding
@@ -26,6 +25,7 @@ from router.tools.cli.deploy_report import (
 )
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.steps_before import StepsBefore
 from router.tools.cli.terminal import Answers, output
@@ -491,4 +491,4 @@ class StackRun(ABC):
         return code
 
     def _log(self, sentence: str) -> None:
-        click.echo(printable_lines(sentence), err=True)
+        tell(printable_lines(sentence))

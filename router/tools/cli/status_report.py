@@ -86,7 +86,7 @@ class StatusReport(Struct, frozen=True):
         tables = [
             {**to_builtins(each), "dollars_an_hour": each.dollars_an_hour} for each in self.tables
         ]
-        changed = {"queues": queues, "tables": tables, "attention": list(self.attention)}
+        changed = {"queues": queues, "tables": tables, "attention": self.attention}
         return {**to_builtins(self), **changed}
 
 

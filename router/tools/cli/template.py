@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.errors import UsageError
-from router.tools.cli.masked_output import write_exactly
+from router.tools.cli.masked_output import tell, write_exactly
 from router.tools.cli.options import (
     FILE,
     allow_file_option,
@@ -173,10 +173,9 @@ def _write(text: str, form: str, path: Path | None) -> None:
         write_exactly(text)
     size = len(text.encode())
     if form in ("yaml", "json") and size > MAX_INLINE_BYTES:
-        click.echo(
+        tell(
             f"router: {size:,} bytes; CloudFormation reads a template over {MAX_INLINE_BYTES:,} bytes from S3 only, "
-            "where router deploy puts it",
-            err=True,
+            "where router deploy puts it"
         )
 
 
@@ -202,7 +201,7 @@ def _worker_file(
         text = dockerfile(config, program, secrets, left_out)
         program.place(folder)
         for each in left_out:
-            click.echo(f"left out: {each.name}: {each.reason}", err=True)
+            tell(f"left out: {each.name}: {each.reason}")
         return text
 
     return make

@@ -23,6 +23,7 @@ from rich.table import Column, Table
 from router.errors import UsageError
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.printable import printable
+from router.tools.cli.masked_output import tell
 
 WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
@@ -143,7 +144,7 @@ class _ProgressLines:
         text = self._number(done)
         if self._total:
             text += f" of {self._number(max(self._total, done))}"
-        click.echo(f"{self._description}: {text}, {now - self._start:.0f} s", err=True)
+        tell(f"{self._description}: {text}, {now - self._start:.0f} s")
 
     def _number(self, count: int) -> str:
         return str(count) if self._unit == 1 else f"{count / self._unit:.1f} MB"

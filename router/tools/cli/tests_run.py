@@ -12,6 +12,7 @@ from router.errors import UsageError
 from router.model import JsonObject
 from router.runtime.printable import printable, printable_lines
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import write_text_file
 from router.tools.dev.compare import cell, table, to_json
 from router.tools.dev.junit import Described, as_junit
@@ -186,7 +187,7 @@ def run_tests(config: Path, options: TestOptions) -> int:
         text = "no route has tests; add some under 'tests:'"
         if options.expression:
             text = f"no test matches '{options.expression}'"
-        click.echo(text, err=True)
+        tell(text)
     return int(bool(failed) or not verdicts)
 
 

@@ -4,7 +4,6 @@ It is used by requests with its token, of its own page, to its own address.
 """
 
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
 from socket import socket
@@ -89,19 +88,13 @@ class Guard:
     Origin and Sec-Fetch-Site are its own, and there is a token: in the URL once, then in a cookie.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        access: Access,
-        port: int,
-        names: Iterable[str],
-    ) -> None:
+    def __init__(self, app: ASGIApp, access: Access, port: int) -> None:
         self._app = app
         self._access = access
         self._cookie = f"router-console-{port}"
-        self._hosts = frozenset(f"{name}:{port}" for name in names) | (
-            frozenset(names) if port == 80 else frozenset()
-        )
+        self._hosts = {f"{name}:{port}" for name in NAMES}
+        if port == 80:
+            self._hosts.update(NAMES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -193,7 +186,7 @@ def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
         return Response(found.read_bytes(), media_type=_TYPES[found.suffix])
 
     own = [Route("/", page), Route("/static/{name:path}", file)]
-    return Guard(Starlette(routes=[*own, *api_routes(workspace, CALLS)]), access, port, NAMES)
+    return Guard(Starlette(routes=[*own, *api_routes(workspace, CALLS)]), access, port)
 
 
 def serve(workspace: Workspace, access: Access, listener: socket) -> None:

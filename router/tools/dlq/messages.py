@@ -185,11 +185,8 @@ class UnknownNames:
         """Note what a message has, selected or not."""
         failed = message.failed
         if failed and any(self._left.values()):
-            for kind, name in (
-                ("queue", failed.queue),
-                ("route", failed.route),
-                ("code", failed.code),
-            ):
+            found = {"queue": failed.queue, "route": failed.route, "code": failed.code}
+            for kind, name in found.items():
                 self._left[kind].discard(name)
                 if len(self._known[kind]) < _MOST_NAMES:
                     self._known[kind].add(name)
@@ -200,8 +197,7 @@ class UnknownNames:
             for name in sorted(names):
                 owner = "the router" if kind == "code" else "the config"
                 text = f"no message that could be looked at has the {kind} '{name}', and {owner} has no such {kind}"
-                advice = self._advice(kind, name)
-                raise UsageError(f"{text}; {advice}" if advice else text)
+                raise UsageError("; ".join(filter(None, (text, self._advice(kind, name)))))
 
     def _advice(self, kind: str, name: str) -> str:
         if kind == "queue" and name in self._dead_letters:

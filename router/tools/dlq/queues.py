@@ -179,7 +179,8 @@ class DlqLease:
             until = self._clock() + self._visibility
             changes = [(id_, handle, self._visibility) for id_, handle in receipts]
             failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
-            self._spool.extend([receipt for receipt in receipts if receipt[0] not in failed], until)
+            extended = [receipt for receipt in receipts if receipt[0] not in failed]
+            self._spool.extend(extended, until)
 
     def _renew(self) -> None:
         # Without renewals the leases end, and then nothing of them is delivered.
@@ -194,12 +195,9 @@ class DlqLease:
                 f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
                 "its other consumers, or select fewer with --limit"
             )
-        needs = (
-            "; the command needs sqs:ReceiveMessage"
-            if fault.kind == "configuration"
-            else "; try again"
-        )
-        return f"cannot receive from '{self._name}': {fault.code}{needs}"
+        is_denied = fault.kind == "configuration"
+        advice = "the command needs sqs:ReceiveMessage" if is_denied else "try again"
+        return f"cannot receive from '{self._name}': {fault.code}; {advice}"
 
 
 class DeadLetterQueue(Struct, frozen=True):

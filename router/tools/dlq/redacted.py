@@ -30,16 +30,14 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     If its queue is not known, and any queue has `redact`, its body and attributes are redacted as a whole.
     """
     queues = (queue,) if queue else program.engine.queues.values()
-    redaction = next(
-        (each.redaction for each in queues if isinstance(each.redaction, Redaction)), None
-    )
-    if redaction is None:
+    redactions = [each.redaction for each in queues if isinstance(each.redaction, Redaction)]
+    if not redactions:
         return message
-    record = (
-        redaction.redact_all(message.record)
-        if queue is None
-        else redaction.redact(message.record)[0]
-    )
+    redaction = redactions[0]
+    if queue:
+        record, _ = redaction.redact(message.record)
+    else:
+        record = redaction.redact_all(message.record)
     failed = message.failed
     if failed and message.moved_by_sqs:
         failed = _verified(program, redaction, message.record, failed)
@@ -51,10 +49,8 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])
         text = msgspec.json.encode(failed).decode() if failed else redaction.values.redact(own)
-        attributes = {
-            **record.message_attributes,
-            ATTRIBUTE: {"DataType": "String", "StringValue": text},
-        }
+        shown = {"DataType": "String", "StringValue": text}
+        attributes = {**record.message_attributes, ATTRIBUTE: shown}
         record = structs.replace(record, message_attributes=attributes)
     return structs.replace(message, record=record, failed=failed)
 

@@ -144,7 +144,6 @@ class Redriver:
 
     def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
         """Deliver messages that failed on one queue, and delete those that are acknowledged; raises UsageError."""
-        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         records = [message.to_deliver() for message in new]
         delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
@@ -165,7 +164,6 @@ class Redriver:
             raise UsageError(
                 f"cannot send to the queue '{queue.reference}'{self._place}: {url.cause}"
             )
-        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
         waves = group_waves(
@@ -210,11 +208,13 @@ class Redriver:
         """Return the results of messages that are not to be delivered, the others, and the deadline of those.
 
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
-        over, with the rest of their groups.
+        over, with the rest of their groups. The journal has room for all of them then; raises UsageError.
         """
+        ids = [message.id for message in messages]
+        self._journal.reserve(ids)
         confirmed = []
         left = []
-        ends = self._source.leased_until([each.id for each in messages])
+        ends = self._source.leased_until(ids)
         new = []
         now = self._clock()
         until = now + DELIVERY_SECONDS

@@ -169,9 +169,8 @@ class Rehearser:
         plans |= unreadable
         left: dict[str, Rehearsal] = {}
         while True:
-            run, tables, writers = self._run(
-                queue, [each for each in messages if each.id not in left], plans, images
-            )
+            remaining = [each for each in messages if each.id not in left]
+            run, tables, writers = self._run(queue, remaining, plans, images)
             found = {each.id: left.get(each.id) or run[each.id] for each in messages}
             more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
             left |= more

@@ -181,13 +181,11 @@ class Verifier:
         text = f"{outcome.code} {outcome.reason}".strip()
         if outcome.kind == "dropped":
             return MessageVerdict("dropped", text)
-        unknown = next(
-            filter(None, (self._unknown(each.route.name, message) for each in queue.routes)), ""
-        )
-        if unknown:
-            return undecided(
-                f"it is {outcome.kind} without {unknown}, which the source does not say"
-            )
+        for each in queue.routes:
+            if unknown := self._unknown(each.route.name, message):
+                return undecided(
+                    f"it is {outcome.kind} without {unknown}, which the source does not say"
+                )
         if outcome.kind == "rejected" and outcome.code != REDACTED.id:
             return MessageVerdict("rejected", text)
         return undecided(f"it cannot be planned: {text}")
@@ -235,8 +233,7 @@ def _is_conditional(write: Write) -> bool:
 def _together(decided: Decided) -> Decided:
     """Return a message whose writes are one transaction: without a trace of one, none may have been made."""
     found = [each.verdict for each in decided.verdicts]
-    has_doubt = any(each == SHARED or each.fate in WITHOUT_TRACE for each in found)
-    if not has_doubt or all(each.fate not in LOST for each in found):
+    if not any(each == SHARED or each.fate in WITHOUT_TRACE for each in found):
         return decided
     verdicts = [
         msgspec.structs.replace(each, verdict=undecided(_REFUSED))
