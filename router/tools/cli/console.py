@@ -3,7 +3,6 @@
 import os
 import socket
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +73,8 @@ def command(
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((ADDRESS, port)))
-        report = partial(click.echo, err=True)
         local = (
-            stack.enter_context(local_target(chosen, os.environ, report))
+            stack.enter_context(local_target(chosen, os.environ, tell))
             if target == "local"
             else None
         )

@@ -21,7 +21,7 @@ from router.tools.change.properties import (
 )
 from router.tools.change.report import ConfigChange, DiffReport, Risk, grouped, summary
 from router.tools.cli.diff_report import COLOURS as VERDICT_COLOURS
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, output, print_line, print_table
 from router.tools.control_plane.stacks import Stack, StackEvent, StackResource
 from router.tools.deploy.changes import (
     ANOTHER,
@@ -140,10 +140,8 @@ def show_routes(report: DiffReport, stack: str) -> None:
         elif lines:
             console.print("[bold]other changes[/]")
         for line in lines:
-            console.print(f"  {literal(line)}", soft_wrap=True)
-    console.print(
-        f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True
-    )
+            print_line(f"  {line}", soft_wrap=True)
+    print_line(f"{summary(report)}; 'router diff stack:{stack}' shows all", soft_wrap=True)
 
 
 def show_result(
@@ -167,16 +165,15 @@ def show_result(
         where = place if "/" in place else ""
         rows.append((kind_of(each.type), literal(short_name(place)), literal(where)))
     print_table(("resource", "name", "where"), rows)
-    console = output()
     stores = {f"{each.logical_id}Arn" for each in resources if each.type in (QUEUE, TABLE)}
     for name, value in result.outputs.items():
         if name not in stores:
-            console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
+            print_line(f"{name}: {value}", soft_wrap=True)
     for each in resources:
         if each.type == _DASHBOARD:
             link = dashboard_link(each.physical_id, region, partition)
-            console.print(f"dashboard: {link}", soft_wrap=True)
-    console.print(f"the stack '{literal(stack)}' is {result.status}")
+            print_line(f"dashboard: {link}", soft_wrap=True)
+    print_line(f"the stack '{stack}' is {result.status}")
 
 
 def dashboard_link(name: str, region: str, partition: str) -> str:

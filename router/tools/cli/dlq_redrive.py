@@ -24,7 +24,7 @@ from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
-from router.tools.cli.terminal import confirm, output, progress_bar
+from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
@@ -71,7 +71,7 @@ class _Choice:
     messages that an earlier run delivered: whatever the config does with them now, they are only to be deleted.
     """
 
-    def __init__(self, spool: Spool, journal: Journal, *, ordered: bool) -> None:
+    def __init__(self, spool: Spool, journal: Journal) -> None:
         self.chosen = 0
         self.waiting = 0
         self.batches = 0
@@ -80,7 +80,6 @@ class _Choice:
         self.confirmed: list[str] = []
         self._spool = spool
         self._journal = journal
-        self._ordered = ordered
 
     def is_confirmed(self, message: DlqMessage) -> bool:
         """Return whether an earlier run delivered a message, and deselect it then."""
@@ -100,12 +99,6 @@ class _Choice:
         else:
             self._spool.deselect(rehearsal.message.id)
 
-    def undeliver(self, queue: CompiledQueue, message: DlqMessage) -> None:
-        """Keep what follows a chosen message in its group."""
-        # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
-        if self._ordered or queue.fifo:
-            self.undelivered.add(message.record.group_id)
-
 
 class _Redrive:
     """The redrive of the messages of one dead-letter queue."""
@@ -124,7 +117,7 @@ class _Redrive:
             # The journal of a file is of use where the file is.
             path = own.file.with_name(f"{own.file.name}.journal")
         self._journal = Journal(own.journal or path, again=own.again)
-        self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
+        self._choice = _Choice(work.spool, self._journal)
         self._plan = RedrivePlan(Counter())
 
     def run(self) -> bool:
@@ -136,15 +129,15 @@ class _Redrive:
             if self._plan.total or not choice.confirmed:
                 print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
-                output().print(
+                print_line(
                     f"{count(choice.waiting)} of these stay behind one of their group that is not redriven"
                 )
             if choice.confirmed and own.file:
-                output().print(
+                print_line(
                     f"already redriven: {count(len(choice.confirmed))}; --again delivers them again"
                 )
             elif choice.confirmed:
-                output().print(
+                print_line(
                     f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}"
                 )
         idle = not choice.chosen and (own.file or not choice.confirmed)
@@ -271,8 +264,9 @@ class _Redrive:
         by_id = {message.id: message for message in batch}
         for each in results:
             self.tally.add(each)
-            if not each.deleted:
-                self._choice.undeliver(queue, by_id[each.id])
+            # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
+            if not each.deleted and (self._work.queue.fifo or queue.fifo):
+                self._choice.undelivered.add(by_id[each.id].record.group_id)
 
 
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:

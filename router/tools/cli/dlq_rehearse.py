@@ -16,7 +16,7 @@ from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import literal, output, print_table, progress_bar
+from router.tools.cli.terminal import literal, output, print_line, print_table, progress_bar
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
@@ -96,21 +96,20 @@ class Tally:
 
 def print_tally(name: str, tally: Tally, nothing: str = "nothing was redriven") -> None:
     """Print the results of a redrive: for messages that stay, why."""
-    console = output()
     text = ", ".join(f"{result} {number}" for result, number in tally.by_result().items())
-    console.print(f"{literal(name)}: {literal(text or nothing)}")
+    print_line(f"{name}: {text or nothing}")
     for (result, code, reason), number in tally.results.most_common():
         if reason:
-            console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
+            print_line(f"  {number} {result}: {code} {reason}".replace(":  ", ": "))
     for code, number in tally.undeleted.items():
         why = explain_code(code, "sqs:DeleteMessage")
-        console.print(literal(f"  {number} delivered, but not deleted: {why}"))
+        print_line(f"  {number} delivered, but not deleted: {why}")
     if tally.undeleted:
-        console.print("  Run the same command again: what was delivered is only deleted.")
+        print_line("  Run the same command again: what was delivered is only deleted.")
     if DENIED & tally.undeleted.keys():
-        console.print("  Stopped: further messages could not be deleted either.")
+        print_line("  Stopped: further messages could not be deleted either.")
     if tally.stopped:
-        console.print("  Stopped: further messages would have the same result.")
+        print_line("  Stopped: further messages would have the same result.")
 
 
 def tally_as_json(tally: Tally) -> JsonObject:
@@ -156,7 +155,7 @@ def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
     if rows:
         shown = [map(literal, compress(row, filled)) for row in rows]
         print_table(compress(columns, filled), shown, literal(name))
-    output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
+    print_line(plan.sentence() if rows else none_selected(name, elsewhere))
 
 
 def _now(cause: Cause, result: str) -> str:

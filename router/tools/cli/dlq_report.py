@@ -14,7 +14,7 @@ from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
-from router.tools.cli.terminal import literal, output
+from router.tools.cli.terminal import literal, output, print_line
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import Names, shown, shown_failure
 from router.tools.dlq.messages import Cause, DlqMessage, MessageCount
@@ -113,12 +113,11 @@ def _print_counts(
     what: str,
     rows: Iterable[tuple[str, ...]],
 ) -> None:
-    console = output()
     name = opened.queue.name
     if not counts:
-        console.print(literal(none_selected(name, opened.elsewhere)))
+        print_line(none_selected(name, opened.elsewhere))
         return
-    console.print(f"{literal(name)}: {count(_total(counts))} {what}")
+    print_line(f"{name}: {count(_total(counts))} {what}")
     _print_end(opened)
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
     for row in rows:
@@ -139,7 +138,7 @@ def _print_end(opened: OpenQueue) -> None:
     if opened.first_end:
         # SQS may not say how many were not received.
         before = "" if opened.unseen == 0 else ", or before"
-        output().print(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
+        print_line(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
 
 
 def counts_as_json(
@@ -235,15 +234,14 @@ def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Names
             table.add_row(name, literal(text))
     if attributes:
         table.add_row("attributes", literal(to_json(attributes)))
-    console = output()
     _print_grid(table)
     for line in to_json(data, indent=2).split("\n"):
-        console.print(literal(line), soft_wrap=True)
+        print_line(line, soft_wrap=True)
     pointer = failure.get("pointer", "")
     if pointer:
         found = value_at(data, steps_of(pointer))
         place = "it is not there" if found is NOWHERE else to_json(found)
-        console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
+        output().print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
 
 
 def _field_as_text(value: Any) -> str:

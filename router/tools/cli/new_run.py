@@ -18,7 +18,7 @@ from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
-from router.tools.cli.terminal import confirm, literal, output, print_table
+from router.tools.cli.terminal import confirm, literal, print_line, print_table
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
@@ -76,7 +76,8 @@ def run_new(names: Sequence[str], options: NewOptions) -> int:
         for name in names
         for body in read_bodies(_read(name), "standard input" if name == "-" else name)
     ]
-    return _make(open_samples(bodies), _wanted(options, _stem(names[0])), options, masked=False)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(names[0]).stem).strip("-_")
+    return _make(open_samples(bodies), _wanted(options, stem), options, masked=False)
 
 
 def _read(name: str) -> bytes:
@@ -84,10 +85,6 @@ def _read(name: str) -> bytes:
         return sys.stdin.buffer.read()
     with refusing_file(f"read {name}"):
         return Path(name).read_bytes()
-
-
-def _stem(name: str) -> str:
-    return "" if name == "-" else re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-_")
 
 
 def _wanted(options: NewOptions, default: str, settings: Mapping[str, Any] = {}) -> Wanted:
@@ -181,22 +178,19 @@ def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
 
 
 def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
-    console = output()
     for note in plan.notes:
-        console.print(literal(note))
+        print_line(note)
     for table in plan.tables:
         for note in table.notes:
-            console.print(literal(f"table {table.name}: {note}"))
+            print_line(f"table {table.name}: {note}")
     for route in plan.routes:
         count = len(route.shape.messages)
         what = "1 sample" if count == 1 else f"{count} samples"
-        console.print(
-            literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
-        )
+        print_line(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         for sentence in rejections(route.schema):
-            console.print(literal(f"  rejects a message in which {sentence}"))
+            print_line(f"  rejects a message in which {sentence}")
     for file in files:
-        console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
+        print_line(f"{'new ' if file.before is None else 'edit'}  {file.path}")
 
 
 def _table_as_json(table: NewTable) -> JsonObject:

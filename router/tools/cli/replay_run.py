@@ -34,7 +34,7 @@ from router.tools.cli.dlq_session import (
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
 from router.tools.cli.options import parse_expression
-from router.tools.cli.terminal import confirm, literal, output, progress_bar
+from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
@@ -249,18 +249,15 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
         )
         return
     print_tally(run.sources, tally, "nothing was replayed")
-    console = output()
     if complete and before and before == journal.results.total():
-        console.print("  All were replayed by an earlier run; --again replays them again.")
+        print_line("  All were replayed by an earlier run; --again replays them again.")
     elif before:
-        console.print(f"  Of these, {count(before)} by an earlier run.")
+        print_line(f"  Of these, {count(before)} by an earlier run.")
     if rejected:
-        console.print(literal(f"  Rejected messages are in {rejected}, which is a source again."))
+        print_line(f"  Rejected messages are in {rejected}, which is a source again.")
     if delivery.stopped:
         why = f"{delivery.stopped.code} {delivery.stopped.reason}"
-        console.print(
-            literal(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
-        )
+        print_line(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
 
 
 def _rehearse(run: _Run) -> int:
@@ -291,7 +288,7 @@ def _rehearse(run: _Run) -> int:
     else:
         print_plan(run.sources, plan, 0)
         for each in refused:
-            output().print(literal(f"refused: {each}"), soft_wrap=True)
+            print_line(f"refused: {each}", soft_wrap=True)
     return int(bool(refused) or plan.passing < plan.total)
 
 

@@ -18,7 +18,7 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.program.load import Program, load_program
 from router.tools.change.versions import STACK, open_stack
 from router.tools.cli.options import choose_config
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, print_line, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
 from router.tools.deploy.concerns import concerns
@@ -216,7 +216,7 @@ def show_status(status: StatusReport) -> None:
             lines.append(f"dead letters of {queue.queue} by sender{part}: {counts}")
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
-        output().print(literal(line), soft_wrap=True)
+        print_line(line, soft_wrap=True)
 
 
 def _row(queue: QueueStatus) -> tuple[str, ...]:

@@ -49,6 +49,11 @@ def _one_line(text: str) -> str:
     return printable(WRITTEN.mask(text))
 
 
+def print_line(text: str, *, soft_wrap: bool = False) -> None:
+    """Print any text to standard output; a long one is wrapped between its words, unless the terminal is to wrap it."""
+    output().print(literal(text), soft_wrap=soft_wrap)
+
+
 def print_table(
     columns: Iterable[str | Column], rows: Iterable[Iterable[str]], title: str = ""
 ) -> None:

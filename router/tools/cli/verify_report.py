@@ -13,7 +13,7 @@ from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Program
 from router.tools.cli.dlq_report import count
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, print_line, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
@@ -99,10 +99,9 @@ class FateReport:
 
 def print_report(report: FateReport, program: Program, names: Names, *, complete: bool) -> None:
     """Print a report; of keys and attributes, only these names are shown, all with None, and then values, too."""
-    console = output()
     total = report.fates.total()
     right = total - report.lost - report.undecided
-    console.print(
+    print_line(
         f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
     )
     occurring = Counter[Fate]()
@@ -118,13 +117,13 @@ def print_report(report: FateReport, program: Program, names: Names, *, complete
     keys = _Keys(program, names)
     for (fate, route, reason), finding in report.sorted_findings():
         text = f"{finding.messages} {fate} in '{route}': {reason}"
-        console.print(literal(text.replace(f" in '{_NO_ROUTE}'", "")), soft_wrap=True)
+        print_line(text.replace(f" in '{_NO_ROUTE}'", ""), soft_wrap=True)
         for example in finding.examples:
-            console.print(literal(f"  {_as_text(example, keys)}"), soft_wrap=True)
+            print_line(f"  {_as_text(example, keys)}", soft_wrap=True)
             for line in keys.lines(example):
-                console.print(literal(f"    {line}"), soft_wrap=True)
+                print_line(f"    {line}", soft_wrap=True)
     if report.by_others and not complete:
-        console.print(
+        print_line(
             f"--complete may decide {report.by_others} of those that are not decidable, "
             "if the source has every message that its tables were ever written by",
             soft_wrap=True,

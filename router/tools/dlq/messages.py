@@ -279,17 +279,13 @@ def cause_of(message: DlqMessage, queue: str) -> Cause:
     failed = message.failed
     if failed is None and not message.was_dead:
         return Cause("", queue, "", "", "")
-    if failed is None:
-        return Cause(message.code, queue, "", "", _why_without_reason(message))
-    return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
-
-
-def _why_without_reason(message: DlqMessage) -> str:
+    if failed:
+        return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
     if is_malformed(message.record):
-        return f"its attribute '{ATTRIBUTE}' is not one of the router"
-    # SQS names the source of each message that it moved.
-    return (
-        "moved by the redrive policy of the queue"
-        if message.moved_by_sqs
-        else "moved by SQS, or of another program"
-    )
+        reason = f"its attribute '{ATTRIBUTE}' is not one of the router"
+    elif message.moved_by_sqs:
+        reason = "moved by the redrive policy of the queue"
+    else:
+        # SQS names the source of each message that it moved.
+        reason = "moved by SQS, or of another program"
+    return Cause(message.code, queue, "", "", reason)

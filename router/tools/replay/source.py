@@ -173,12 +173,15 @@ class Source:
         if queue is None and message.failed:
             queue = self._known(line, message.failed.queue)
         queue = queue or self._required(line)
+        # As in a file of rejected messages: the ids of SQS have another version.
+        id_ = message.original_id
+        is_made = len(id_) == _ID_LENGTH and id_[_VERSION_AT] == _MADE
         return SourceMessage(
             record,
             message.failed,
             queue=queue,
             place=line.place,
-            has_own_id=not _is_made(message.original_id),
+            has_own_id=not is_made,
         )
 
     def _recorded_message(self, line: Line, queue: CompiledQueue) -> SourceMessage:
@@ -235,11 +238,6 @@ def _make_id(line: Line) -> str:
     """Return an id in the form of SQS for a line: of its input, its number, and what it says."""
     where = f"{line.input.identity}\n{line.number}\n".encode()
     return str(uuid.UUID(bytes=hashlib.sha256(where + line.text).digest()[:16], version=5))
-
-
-def _is_made(id_: str) -> bool:
-    """Return whether an id is of `_make_id`, as in a file of rejected messages: those of SQS have another version."""
-    return len(id_) == _ID_LENGTH and id_[_VERSION_AT] == _MADE
 
 
 def _decode(queue: CompiledQueue, record: Record) -> Any:

@@ -55,17 +55,10 @@ class TableWriters(Struct, frozen=True):
         """
         own = self.routes[name]
         for other in self.routes.values():
-            if (
-                not other.deletes
-                and _touches(other, attribute)
-                and not _alike(own, other, attribute)
-            ):
+            touches = other.replaces or not other.attributes.isdisjoint((attribute, OTHERS))
+            if not other.deletes and touches and not _alike(own, other, attribute):
                 return other.name
         return ""
-
-
-def _touches(route: RouteWrites, attribute: str) -> bool:
-    return route.replaces or not route.attributes.isdisjoint((attribute, OTHERS))
 
 
 def _alike(one: RouteWrites, other: RouteWrites, attribute: str) -> bool:
