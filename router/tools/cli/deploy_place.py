@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import Struct
+
 from router.errors import UsageError
 from router.tools.cli.stack_run import ChangeOptions
 from router.tools.cli.terminal import confirm, confirm_by_typing
@@ -15,25 +17,25 @@ from router.tools.deploy.deployed_places import (
 )
 
 
-class DeployedFolder:
+class DeployedFolder(Struct, frozen=True):
     """The stacks that were deployed from a folder, and the one that is to be."""
 
-    def __init__(
-        self, folder: Path, options: ChangeOptions, place: AccountRegion, log: Callable[[str], None]
-    ) -> None:
-        self._folder, self._options, self._place, self._log = folder, options, place, log
+    folder: Path
+    options: ChangeOptions
+    place: AccountRegion
+    log: Callable[[str], None]
 
     def is_confirmed(self) -> bool:
         """Ask about a stack that was deployed to another place, or is new in this folder; raises UsageError."""
-        options = self._options
-        place = self._place
+        options = self.options
+        place = self.place
         name = options.stack
-        places = read_places(self._folder)
+        places = read_places(self.folder)
         before = moved_from(places, name, place)
         # What the sentence says is logged before the question, which may have nobody to answer it.
         if before:
             word = str(place)
-            self._log(
+            self.log(
                 f"From this folder the stack '{name}' was deployed to {before}; this is {word}."
             )
             if options.dry_run or word in options.confirmed:
@@ -41,7 +43,7 @@ class DeployedFolder:
             return confirm_by_typing(word, f"Deploy '{name}' there?", f"--yes --confirm {word}")
         if not places or name in places:
             return True
-        self._log(
+        self.log(
             f"The stack '{name}' was not deployed from this folder before, from which there are "
             f"{describe_places(places)}."
         )
@@ -52,6 +54,6 @@ class DeployedFolder:
     def remember(self) -> None:
         """Note where the stack is; a folder that cannot be written to is no reason to fail after a deployment."""
         try:
-            remember_place(self._folder, self._options.stack, self._place)
+            remember_place(self.folder, self.options.stack, self.place)
         except UsageError as error:
-            self._log(f"where the stack was deployed to is not remembered: {error}")
+            self.log(f"where the stack was deployed to is not remembered: {error}")

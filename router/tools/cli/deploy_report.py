@@ -56,6 +56,10 @@ _SHOWN = (
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
+ChangedParameters = Mapping[str, tuple[str, str]]
+"""The values of parameters before and after, by their names."""
+
+
 def show_changes(planned: Sequence[PlannedChange]) -> None:
     """Print a table of the changes; those that lose messages or items are red and have a warning."""
     rows = []
@@ -78,7 +82,7 @@ def _short(changed: PropertyChange) -> str:
     return text if len(text) <= _LONGEST else changed.name
 
 
-def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+def show_parameters(parameters: ChangedParameters) -> Iterator[str]:
     """Yield a line for each parameter that changes."""
     for name, (before, after) in _known_parameters(parameters).items():
         if after == _NOT_COMPARED:
@@ -87,7 +91,7 @@ def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
             yield f"parameter {name}: {before or 'empty'} → {after or 'empty'}"
 
 
-def _known_parameters(parameters: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def _known_parameters(parameters: ChangedParameters) -> dict[str, tuple[str, str]]:
     """Return the values of parameters, but for those that may be secrets, or that CloudFormation hides."""
     known = {}
     for name, (before, after) in parameters.items():
@@ -210,7 +214,7 @@ def as_record(
     stack: str,
     region: str,
     planned: Sequence[PlannedChange],
-    parameters: Mapping[str, tuple[str, str]],
+    parameters: ChangedParameters,
     result: DeploymentResult | None,
     now: Stack | None,
 ) -> JsonObject:

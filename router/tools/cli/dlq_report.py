@@ -91,8 +91,10 @@ def _rows_of_causes(causes: Sequence[MessageCount[Cause]]) -> Iterator[tuple[str
     for each in causes:
         cause = each.value
         place = [f"queue {cause.queue or 'unknown'}"]
-        place += [f"route {cause.route}"] if cause.route else []
-        place += [f"at {cause.pointer}"] if cause.pointer else []
+        if cause.route:
+            place.append(f"route {cause.route}")
+        if cause.pointer:
+            place.append(f"at {cause.pointer}")
         lines = (cause.reason, ", ".join(place), _times(each), f"example {each.example}")
         yield ("",)
         yield f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines))

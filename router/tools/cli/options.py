@@ -109,7 +109,6 @@ confirm_option = click.option(
 )
 _tag_option = click.option(
     "--tag",
-    "tag",
     multiple=True,
     metavar="NAME=VALUE",
     help="A tag of all resources that can have tags; may be repeated. Those of the config stay.",
@@ -123,7 +122,6 @@ _boundary_option = click.option(
 )
 _patch_option = click.option(
     "--patch",
-    "patch",
     type=FILE,
     multiple=True,
     help="A YAML file that is merged into the template; may be repeated.",

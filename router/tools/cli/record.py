@@ -34,7 +34,6 @@ _LONG = 10_000
 )
 @click.option(
     "--keep",
-    "keep",
     multiple=True,
     metavar="PATH",
     help="Keep these values: customer.country, lines[].sku.",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -72,13 +73,14 @@ def _read(file: TextIO) -> str:
 
 
 def _wrapping(program: Program, queue: str, options: SendOptions) -> Wrapping:
-    pairs = [text.partition("=") for text in options.attributes]
-    for name, sign, _ in pairs:
+    attributes = {}
+    for text in options.attributes:
+        name, sign, value = text.partition("=")
         if not (name and sign):
             raise UsageError(f"--attribute {name} must be NAME=TEXT")
+        attributes[name] = value
     group = parse_expression(options.group_from, "--group-from")
     settings = program.config.queues.get(queue) or spec.Queue()
-    attributes = {name: value for name, _, value in pairs}
     return Wrapping(settings, program.plugins.envelopes, options.raw, attributes, group)
 
 
@@ -105,7 +107,7 @@ def _report(
         print_json({"queue": queue, "url": url, "sent": count, "failed": lines})
     else:
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
-        for id_, fault in [*failed.items()][:_LISTED]:
+        for id_, fault in islice(failed.items(), _LISTED):
             unknown = " (it may have been sent)" if fault.kind == "retry" else ""
             tell(f"line {id_}: {printable(fault.code)}{unknown}")
         if len(failed) > _LISTED:

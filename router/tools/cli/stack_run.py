@@ -81,6 +81,8 @@ from router.tools.deploy.template.worker import (
     with_rolling,
 )
 
+PlannedChanges = tuple[PlannedChange, ...]
+
 
 class ChangeOptions(Struct, frozen=True, kw_only=True):
     """The options of each command that changes a stack."""
@@ -345,7 +347,7 @@ class StackRun(ABC):
             )
 
     def _decide(
-        self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion
+        self, deployment: Deployment, planned: PlannedChanges, old: TemplateVersion
     ) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
         options = self._options
@@ -387,7 +389,7 @@ class StackRun(ABC):
         """Return what the question begins with."""
         return ""
 
-    def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+    def _count(self, planned: PlannedChanges) -> PlannedChanges:
         """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
         return tuple(
             structs.replace(each, stored=self._stored(each)) if each.is_counted else each
@@ -395,14 +397,14 @@ class StackRun(ABC):
         )
 
     def _with_policies(
-        self, planned: tuple[PlannedChange, ...], deployment: Deployment, old: TemplateVersion
-    ) -> tuple[PlannedChange, ...]:
+        self, planned: PlannedChanges, deployment: Deployment, old: TemplateVersion
+    ) -> PlannedChanges:
         """Return the changes with what they take away of the policies that queues have now."""
         sqs = self._services["sqs"]
         new = deployment.template
         return in_order(with_lost_grants(planned, old, new, sqs, self._account))
 
-    def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+    def _with_left(self, planned: PlannedChanges) -> PlannedChanges:
         """Return the changes with the queues that are left with messages which nothing reads any more."""
         if self._versions is None:
             return planned
@@ -469,7 +471,7 @@ class StackRun(ABC):
     def _report(
         self,
         deployment: Deployment,
-        planned: tuple[PlannedChange, ...],
+        planned: PlannedChanges,
         code: int,
         result: DeploymentResult | None = None,
     ) -> int:

@@ -19,11 +19,11 @@ from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
 from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
 from router.tools.verify.reasons import BY_OTHERS
-from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, worst
+from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, Fates, worst
 
-_SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")
+_SHOWN: Fates = (*LOST, "not decidable", "dropped", "rejected")
 """The fates that are shown with their reasons."""
-_WITH_EXAMPLES: tuple[Fate, ...] = (*LOST, "not decidable")
+_WITH_EXAMPLES: Fates = (*LOST, "not decidable")
 _NO_ROUTE = "-"
 """Instead of a route: no route takes the message, or it cannot be read."""
 
@@ -35,6 +35,10 @@ class MessageExample(Struct, frozen=True):
     identity: Identity
     attributes: tuple[str, ...]
     evidence: Evidence | None
+
+
+FindingKey = tuple[Fate, str, str]
+"""A fate, a route, and a reason."""
 
 
 class FateGroup(Struct):
@@ -50,7 +54,7 @@ class FateReport:
     def __init__(self, examples: int) -> None:
         self.fates: Counter[Fate] = Counter()
         self.routes: dict[str, Counter[Fate]] = {}
-        self.findings: dict[tuple[Fate, str, str], FateGroup] = {}
+        self.findings: dict[FindingKey, FateGroup] = {}
         self.by_others = 0
         """The messages of which nothing can be said, as the source may lack others."""
         self._examples = examples
@@ -89,7 +93,7 @@ class FateReport:
             example = MessageExample(message, found.identity, verdict.attributes, evidence)
             finding.examples.append(example)
 
-    def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], FateGroup]]:
+    def sorted_findings(self) -> list[tuple[FindingKey, FateGroup]]:
         """Return the findings, the worst first."""
         return sorted(
             self.findings.items(),

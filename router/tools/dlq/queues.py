@@ -54,6 +54,8 @@ Progress = Callable[[int], None]
 """Called with the number of messages done so far."""
 _VISIBLE = "ApproximateNumberOfMessages"
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+Selects = Callable[[DlqMessage], bool]
+"""Returns whether a command works on a message."""
 Attributes = Callable[[str], Mapping[str, str] | None]
 """Returns the attributes of a queue by its URL; None if they cannot be read."""
 
@@ -120,7 +122,7 @@ class DlqLease:
 
     def receive(
         self,
-        selects: Callable[[DlqMessage], bool],
+        selects: Selects,
         limit: int | None = None,
         progress: Progress = lambda done: None,
         expected: int = 0,
@@ -135,7 +137,7 @@ class DlqLease:
 
     def _receive(
         self,
-        selects: Callable[[DlqMessage], bool],
+        selects: Selects,
         limit: int | None,
         progress: Progress,
         expected: int,
@@ -233,7 +235,7 @@ class OpenQueue(Struct, frozen=True):
     queue: DeadLetterQueue
     spool: Spool
     lease: DlqLease
-    selects: Callable[[DlqMessage], bool]
+    selects: Selects
     unseen: int | None
     elsewhere: int = 0
     limited: bool = False

@@ -22,6 +22,8 @@ from router.tools.verify.writers import TableWriters
 SETS = ("SS", "NS", "BS")
 _REFUSED = Outcome("rejected")
 Order = tuple[str, Any]
+Rule = tuple[str, str]
+"""By what a write replaces an item: its mode, and the name of its version."""
 Place = tuple[int, int]
 """The first of some writes: its place in the order, and its message, 0 if others are of another message."""
 
@@ -41,7 +43,7 @@ def removed_by(write: Write) -> list[str]:
     return [name for place, name in names.items() if place.startswith("#r")]
 
 
-def rule_of(write: Write) -> tuple[str, str]:
+def rule_of(write: Write) -> Rule:
     """Return by what rule a write replaces an item: its mode and the name of its version."""
     return write.mode.name, write.version_name
 
@@ -79,10 +81,10 @@ class History:
         """The last write that stores something in order, and the first one whose transaction may have been refused."""
         self.last_put = -1
         """The last write of a whole item, whatever is stored."""
-        self.first_match: dict[tuple[str, str], Place] = {}
-        self.last_match: dict[tuple[str, str], int] = {}
+        self.first_match: dict[Rule, Place] = {}
+        self.last_match: dict[Rule, int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
-        self.own_match: set[tuple[str, str]] = set()
+        self.own_match: set[Rule] = set()
         """Modes and versions of which some write's item is stored, apart from what other routes write, too."""
         self.greatest: dict[str, Order] = {}
         """The greatest version by the name of its attribute."""
@@ -94,7 +96,7 @@ class History:
         """Where some write has the stored version and content, by the name of the version."""
         self.equal_items: set[str] = set()
         """The names of versions of which some write of a whole item has the stored version."""
-        self.first_of: dict[tuple[str, str], int] = {}
+        self.first_of: dict[Rule, int] = {}
         """The first write of a whole item of a mode and version."""
         self.updated: set[str] = set()
         self.removed: set[str] = set()

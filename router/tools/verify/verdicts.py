@@ -17,10 +17,11 @@ Fate = Literal[
     "dropped",
     "rejected",
 ]
-WORST_FIRST: tuple[Fate, ...] = get_args(Fate)
-LOST: tuple[Fate, ...] = ("missing", "different")
+Fates = tuple[Fate, ...]
+WORST_FIRST: Fates = get_args(Fate)
+LOST: Fates = ("missing", "different")
 """The fates of messages that are not where they should be."""
-WITHOUT_TRACE: tuple[Fate, ...] = ("not decidable", "superseded", "deleted", "expired", "duplicate")
+WITHOUT_TRACE: Fates = ("not decidable", "superseded", "deleted", "expired", "duplicate")
 """The fates of writes that may never have been made."""
 
 
