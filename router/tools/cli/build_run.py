@@ -16,6 +16,7 @@ from router.runtime.config.environment import RT005
 from router.runtime.printable import printable
 from router.tools.check.run import examine
 from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.terminal import output as stdout
 from router.tools.deploy.archive import as_megabytes
@@ -33,7 +34,7 @@ class BuildOptions(Struct, frozen=True):
     output: Path
     bytecode: bool | None
     form: str
-    allowed: tuple[str, ...]
+    allowed: Repeated
 
 
 def run_build(options: BuildOptions) -> bool:

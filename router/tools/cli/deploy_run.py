@@ -24,6 +24,7 @@ from router.tools.check.run import RULE_FAILED, examine
 from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
 from router.tools.cli.diff_report import render
+from router.tools.cli.options import Repeated
 from router.tools.cli.stack_run import ChangeOptions, StackRun
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
@@ -85,9 +86,9 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
 
     package: Path | None
     worker: bool
-    allowed: tuple[str, ...]
+    allowed: Repeated
     allow_breaking: bool
-    allow_failing: tuple[str, ...]
+    allow_failing: Repeated
     revert_drift: bool
     canary: Canary | None
     template: TemplateOptions

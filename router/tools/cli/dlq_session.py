@@ -24,7 +24,7 @@ from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Loaded, Program, load_any
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
-from router.tools.cli.options import parse_expression
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import literal, output, progress_bar
 from router.tools.dlq.messages import DlqMessage, Selection, UnknownNames
 from router.tools.dlq.queues import (
@@ -53,13 +53,13 @@ class DlqOptions(Struct, frozen=True):
     """The options that select messages."""
 
     config: Path
-    queues: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    pointers: tuple[str, ...] = ()
+    queues: Repeated = ()
+    routes: Repeated = ()
+    codes: Repeated = ()
+    pointers: Repeated = ()
     since: str | None = None
     where: str | None = None
-    ids: tuple[str, ...] = ()
+    ids: Repeated = ()
     limit: int | None = None
     dead_letter: str | None = None
 

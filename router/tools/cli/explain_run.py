@@ -16,7 +16,7 @@ from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load
 from router.tools.cli.json_output import print_json
-from router.tools.cli.options import is_json, write_text_file
+from router.tools.cli.options import Repeated, is_json, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
     Explanation,
@@ -43,7 +43,7 @@ class ExplainOptions(Struct, frozen=True):
     full: bool
     as_json: bool
     page: Path | None
-    after: tuple[str, ...]
+    after: Repeated
 
 
 def run_explain(message: bytes, options: ExplainOptions) -> bool:

@@ -15,6 +15,8 @@ from router.runtime.filesystem import replace_file
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+Repeated = tuple[str, ...]
+"""The values of an option or an argument that may be repeated."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 """What becomes a command."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -12,7 +12,13 @@ from router.errors import UsageError
 from router.runtime.printable import printable
 from router.tools.cli.completion import complete_queue
 from router.tools.cli.masked_output import tell
-from router.tools.cli.options import config_option, output_option, require_writable, write_file
+from router.tools.cli.options import (
+    Repeated,
+    config_option,
+    output_option,
+    require_writable,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from router.runtime.engine.engine import CompiledQueue
@@ -47,7 +53,7 @@ def command(
     queue: str,
     config: Path,
     count: int,
-    keep: tuple[str, ...],
+    keep: Repeated,
     dead_letters: bool,
     output: Path,
     force: bool,

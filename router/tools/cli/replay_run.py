@@ -33,7 +33,7 @@ from router.tools.cli.dlq_session import (
 )
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
-from router.tools.cli.options import parse_expression
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
 from router.tools.dlq.planning import Planner
@@ -56,16 +56,16 @@ class ReplayOptions(Struct, frozen=True):
     """The options of `router replay`."""
 
     config: Path
-    sources: tuple[str, ...]
+    sources: Repeated
     queue: str
-    routes: tuple[str, ...]
+    routes: Repeated
     since: str | None
     until: str | None
     where: str | None
     sent_at: str | None
     message_id: str | None
     rate: float | None
-    allowed: tuple[str, ...]
+    allowed: Repeated
     dry_run: bool
     journal: Path | None
     rejected: Path | None

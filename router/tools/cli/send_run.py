@@ -19,7 +19,7 @@ from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_program
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
-from router.tools.cli.options import parse_expression
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.emulator import LocalAws
 from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
@@ -33,7 +33,7 @@ class SendOptions(Struct, frozen=True):
     """The options of the command."""
 
     config: Path
-    attributes: tuple[str, ...]
+    attributes: Repeated
     group: str
     group_from: str | None
     detailed: bool

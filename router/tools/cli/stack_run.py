@@ -26,6 +26,7 @@ from router.tools.cli.deploy_report import (
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.steps_before import StepsBefore
 from router.tools.cli.terminal import Answers, output
@@ -91,7 +92,7 @@ class ChangeOptions(Struct, frozen=True, kw_only=True):
     bucket: str
     dry_run: bool
     allow_destructive: bool
-    confirmed: tuple[str, ...]
+    confirmed: Repeated
     yes: bool
     as_json: bool
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.tools.cli.options import FILE, env_file_option, json_option
+from router.tools.cli.options import FILE, Repeated, env_file_option, json_option
 
 
 @click.command("status")
@@ -43,7 +43,7 @@ from router.tools.cli.options import FILE, env_file_option, json_option
 def command(
     config: Path | None,
     stack: str | None,
-    pages: tuple[str, ...],
+    pages: Repeated,
     letters: int,
     probe: bool,
     seconds: int | None,

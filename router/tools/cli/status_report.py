@@ -17,7 +17,7 @@ from router.runtime.aws.protocols import Aws
 from router.runtime.aws.references import is_fifo
 from router.runtime.program.load import Program, load_program
 from router.tools.change.versions import STACK, open_stack
-from router.tools.cli.options import choose_config
+from router.tools.cli.options import Repeated, choose_config
 from router.tools.cli.terminal import literal, print_line, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
@@ -91,7 +91,7 @@ class StatusReport(Struct, frozen=True):
 
 
 def read_status(
-    config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, *, probed: bool
+    config: Path | None, stack: str | None, pages: Repeated, letters: int, *, probed: bool
 ) -> StatusReport:
     """Read the status of a config, or of what a stack runs; with `probed`, invoke the functions; raises RouterError."""
     with ExitStack() as closing:

@@ -12,6 +12,7 @@ from router.errors import UsageError
 from router.tools.cli.masked_output import tell, write_exactly
 from router.tools.cli.options import (
     FILE,
+    Repeated,
     allow_file_option,
     config_option,
     output_option,
@@ -62,7 +63,7 @@ def command(
     form: str,
     wheel: Path | None,
     index: str,
-    allowed: tuple[str, ...],
+    allowed: Repeated,
     output: Path | None,
     **more: Any,
 ) -> None:
@@ -180,7 +181,7 @@ def _write(text: str, form: str, path: Path | None) -> None:
 
 
 def _worker_file(
-    folder: Path, form: str, wheel: Path | None, index: str, allowed: tuple[str, ...]
+    folder: Path, form: str, wheel: Path | None, index: str, allowed: Repeated
 ) -> "Callable[[DeployableConfig], str]":
     """Return what makes a Dockerfile or a unit file.
 

@@ -24,6 +24,7 @@ from router.errors import UsageError
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.printable import printable
 from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 
 WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
@@ -177,7 +178,7 @@ class Answers(Struct, frozen=True):
     """What the options answer: whether there is a question at all, and the words that need not be typed."""
 
     yes: bool
-    confirmed: tuple[str, ...]
+    confirmed: Repeated
 
     def are_yes(self, question: str, words: Mapping[str, str], warning: str = "") -> bool:
         """Ask, unless the options say yes; each word has to be typed, since something is lost that it names.

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from router.tools.cli.options import json_option, yes_option
+from router.tools.cli.options import Repeated, json_option, yes_option
 
 
 @click.command("undeploy")
@@ -26,9 +26,7 @@ from router.tools.cli.options import json_option, yes_option
 )
 @yes_option
 @json_option
-def command(
-    name: str, delete_tables: bool, confirmed: tuple[str, ...], yes: bool, as_json: bool
-) -> None:
+def command(name: str, delete_tables: bool, confirmed: Repeated, yes: bool, as_json: bool) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
     Queues whose deletion_policy is retain are kept, too.
