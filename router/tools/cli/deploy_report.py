@@ -45,7 +45,6 @@ _LONGEST = 250
 _LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
 """The changes of a comparison that the change set shows as losses."""
 _NOT_COMPARED = "(not compared)"
-_DASHBOARD = "AWS::CloudWatch::Dashboard"
 _SHOWN = (
     "AWS::Lambda::Function",
     "AWS::ECS::Service",
@@ -174,7 +173,7 @@ def show_result(
         if name not in stores:
             print_line(f"{name}: {value}", soft_wrap=True)
     for each in resources:
-        if each.type == _DASHBOARD:
+        if each.type == "AWS::CloudWatch::Dashboard":
             link = dashboard_link(each.physical_id, region, partition)
             print_line(f"dashboard: {link}", soft_wrap=True)
     print_line(f"the stack '{stack}' is {result.status}")

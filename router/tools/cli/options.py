@@ -77,14 +77,14 @@ env_file_option = click.option(
     help="A file of environment variables, NAME=VALUE in each line; those of the environment have precedence.",
 )
 """`--env-file FILE`, of all commands that read a config."""
-_config_option = click.option(
-    "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
-)
 
 
 def config_option(function: Function) -> Function:
     """Add `-c FILE` and `--env-file FILE`."""
-    return _config_option(env_file_option(function))
+    option = click.option(
+        "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
+    )
+    return option(env_file_option(function))
 
 
 allow_file_option = click.option(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from router.runtime.engine.engine import CompiledQueue
 
 _CONNECTIONS = 4
-_DEFAULT = 200
 _LONG = 10_000
 
 
@@ -34,7 +33,7 @@ _LONG = 10_000
 @click.option(
     "--count",
     type=click.IntRange(1, _LONG),
-    default=_DEFAULT,
+    default=200,
     show_default=True,
     help="The most messages.",
 )

@@ -244,7 +244,7 @@ def as_sarif(
     shown: list[tuple[Finding, JsonObject]] = [(finding, {}) for finding in findings]
     shown += [(each.finding, _suppressed(each.reason)) for each in ignored]
     for entry in ledger.unreported:
-        kind = {} if entry.by_message else _OPEN
+        kind = {} if entry.by_message else {"kind": "open", "level": "none"}
         shown.append((entry.finding, kind | _suppressed(entry.ignored)))
     codes = {finding.code.id: finding.code for finding, _ in shown}
     index = {id_: number for number, id_ in enumerate(codes)}
@@ -256,9 +256,6 @@ def as_sarif(
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
-
-
-_OPEN = {"kind": "open", "level": "none"}
 
 
 def _suppressed(reason: str) -> JsonObject:

@@ -36,10 +36,6 @@ _CONNECTIONS = 8
 _SECONDS = 60.0
 _PAGE_SECONDS = 5.0
 _PAGE_BYTES = 64 * 1024
-_CONFIG = "config "
-"""How the line of a page begins that names configs."""
-_PAUSED = "paused "
-"""How the line of a page begins that names a queue."""
 
 
 class RunningConfig(Struct, frozen=True):
@@ -138,9 +134,10 @@ def _of_worker(url: str) -> RunningConfig:
         text, healthy = _read_page(url)
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(where, unknown=f"no answer: {error}", healthy=False)
-    known = tuple(hash_ for line in _after(_CONFIG, text) for hash_ in line.split(","))
+    # A line of the page names configs, others name the queues that are paused.
+    known = tuple(hash_ for line in _after("config ", text) for hash_ in line.split(","))
     unknown = "" if known else "the page names no config"
-    return RunningConfig(where, known, unknown, healthy, _after(_PAUSED, text))
+    return RunningConfig(where, known, unknown, healthy, _after("paused ", text))
 
 
 def _read_page(url: str) -> tuple[str, bool]:

@@ -27,8 +27,6 @@ from router.tools.dev.compare import to_json
 
 AROUND = 4
 """Lines that are shown before and after those that differ."""
-EDITED = "edited, not saved"
-"""The name of the config with texts that are not saved."""
 MOST_LINES = 400
 """The most lines that are shown of one place."""
 EXACT_LINES = 2000
@@ -67,7 +65,8 @@ def compare_for_page(given: CompareVersions) -> JsonObject:
         before, after = open_versions(given.old, new, config, os.environ, stack)
         if is_draft:
             root = f"{draft.parent}{os.sep}"
-            after = structs.replace(after, label=EDITED, root=root, shown=prefix_of(config))
+            shown = prefix_of(config)
+            after = structs.replace(after, label="edited, not saved", root=root, shown=shown)
         report = compare_versions(before, after)
         groups = []
         for route, findings in grouped(report, show_ignored=True):

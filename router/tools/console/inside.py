@@ -18,7 +18,6 @@ from router.runtime.config.source import MAX_BYTES
 from router.runtime.filesystem import open_regular, read_descriptor, replace_in
 
 _OUT = "it leads out of the folder of the config"
-_LINKED = "a link has taken its place"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NOT_FOLLOWED = frozenset((errno.ELOOP, errno.EMLINK, errno.ENOTDIR))
 """The errors of `open` for a link that is not to be followed: those of POSIX, of FreeBSD, and of a
@@ -88,5 +87,5 @@ def _naming_links(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NOT_FOLLOWED:
-            raise OSError(errno.ELOOP, _LINKED, name) from None
+            raise OSError(errno.ELOOP, "a link has taken its place", name) from None
         raise

@@ -25,7 +25,6 @@ SECONDS = 900.0
 """The time limit of a command; 100,000 dead letters take less."""
 _STOP_SECONDS = 30.0
 """The time in which a stopped command releases its messages."""
-_COULD_NOT_RUN = 2
 _FACTS = ("id", "original_id", "queue", "sent_at", "failed_at")
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
 
@@ -183,7 +182,8 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
         _stop_command(process)
     lines = _PREFIX.sub("", log.decode(errors="replace")).splitlines()
     notes = tuple(line for line in lines if line.strip())
-    if process.returncode == _COULD_NOT_RUN and not output:
+    # The exit code 2 is that of a command that could not run.
+    if process.returncode == 2 and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
         return CommandResult(JSON.decode(output), notes)

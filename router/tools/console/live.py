@@ -46,9 +46,7 @@ Outcomes = dict[str, Counts]
 
 
 _SHARE = 0.95
-"""An age is that within which this share of the messages is stored."""
-_PERCENTILE = "p95"
-"""The statistic of CloudWatch for it."""
+"""An age is that within which this share of the messages is stored: p95, as CloudWatch has it."""
 
 
 class Measured(Struct, frozen=True):
@@ -167,7 +165,7 @@ def of_functions(cloudwatch: ServiceClient) -> Measured:
         found = _nothing()
         for metric, values in read_metrics(cloudwatch, counted, "Sum"):
             _count(found, metric["MetricName"], _dimensions(metric), int(sum(values)))
-        for metric, values in read_metrics(cloudwatch, ages, _PERCENTILE):
+        for metric, values in read_metrics(cloudwatch, ages, "p95"):
             if values:
                 found.ages[_dimensions(metric)[QUEUE]] = max(values)
         return found

@@ -36,7 +36,6 @@ from router.tools.dev.graph import (
 from router.tools.dev.graph_picture import draw
 from router.tools.dev.shared_tables import shared_tables
 
-_LIVE_LINES = 3
 _STORES = {
     "attributes": "some attributes of the item, and leaves the others",
     "nothing": "nothing: it deletes the item of the key",
@@ -73,7 +72,7 @@ def make_graph(given: GraphOfDraft) -> PageGraph:
     whole = graph_of(_require_config(loaded))
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
-    picture = draw(shown, _LIVE_LINES if given.live else 0)
+    picture = draw(shown, 3 if given.live else 0)
     return PageGraph(shown.nodes, shown.edges, as_elements(picture), counts)
 
 

@@ -22,7 +22,6 @@ from router.tools.console import change, edit, first_run, letters, routes
 from router.tools.console.api import Call, Nothing, api_routes
 from router.tools.console.workspace import Target, Workspace
 
-_SAFE = ("GET", "HEAD")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -124,7 +123,7 @@ class Guard:
         if host not in self._hosts:
             return False, "this is not the address of the console\n"
         foreign = origin is not None and origin != f"http://{host}"
-        if foreign or (origin is None and scope["method"] not in _SAFE):
+        if foreign or (origin is None and scope["method"] not in ("GET", "HEAD")):
             return False, "only the page of the console may ask this\n"
         # The page itself may be opened by a link in a terminal in the browser; all else only the page asks for.
         if scope["path"] != "/" and headers.get("sec-fetch-site", "same-origin") != "same-origin":

@@ -45,7 +45,6 @@ CALL_SECONDS = 60.0
 IN_FLIGHT_LIMIT = 120_000
 """Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-_OVER_LIMIT = "OverLimit"
 _NOT_LEASED = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
 """Faults of a message that is deleted, visible, or received by others: there is nothing to release.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html"""
@@ -191,7 +190,7 @@ class DlqLease:
                 self.extend()
 
     def _explain(self, fault: AwsFault) -> str:
-        if fault.code.endswith(_OVER_LIMIT):
+        if fault.code.endswith("OverLimit"):
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
             return (
                 f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "

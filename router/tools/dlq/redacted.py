@@ -21,7 +21,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INDEX = re.compile(r"\*|\d{1,5}")
 """What is shown of a pointer: `*`, and the indexes of lists."""
 _MOST_TIMES = 10_000
-_NOT_VERIFIED = "not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it"
 
 
 def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | None) -> DlqMessage:
@@ -71,7 +70,7 @@ def _verified(
 
     return FailedMessage(
         code=keep(failed.code, *declared()),
-        reason=_NOT_VERIFIED,
+        reason="not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it",
         queue=keep(failed.queue, *engine.queues),
         route=keep(failed.route, *program.config.routes),
         pointer="".join(

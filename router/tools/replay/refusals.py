@@ -15,8 +15,6 @@ from router.runtime.program.load import Program
 from router.runtime.program.route_expressions import metadata_of_route
 from router.tools.replay.source import SourceMessage
 
-_LIFE = timedelta(days=IDEMPOTENCY_DAYS)
-
 
 class ReplayRefusal(Struct, frozen=True):
     """Why a route is not replayed: the name to allow it by, and what to do instead."""
@@ -47,7 +45,7 @@ class Refusals:
         self.found: dict[ReplayRefusal, str] = {}
         self._allowed = allowed
         self._is_empty = is_empty
-        self._oldest = (now or datetime.now(UTC)) - _LIFE
+        self._oldest = (now or datetime.now(UTC)) - timedelta(days=IDEMPOTENCY_DAYS)
         self._configs = {
             route.route.name: route.write
             for queue in program.engine.queues.values()

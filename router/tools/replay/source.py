@@ -32,8 +32,6 @@ from router.tools.dev.records import make_body
 from router.tools.dlq.messages import DlqMessage, Expression, holds
 from router.tools.replay.lines import Line, Lines, find_file, find_inputs
 
-_HEAD = b'{"recording":'
-"""What the first line of a recording begins with."""
 _NO_DEAD_LETTER = "\0"
 """The name of no queue: a source does not say on which dead-letter queue its messages were."""
 _FIRST_MS = 100_000_000_000
@@ -223,7 +221,7 @@ class Source:
 
 def _read_head(line: Line) -> RecordingHead | None:
     """Return the head of a recording; None for another line. Raises UsageError for one of another version."""
-    if not line.text.startswith(_HEAD):
+    if not line.text.startswith(b'{"recording":'):
         return None
     try:
         head = _HEADS.decode(line.text)

@@ -38,10 +38,6 @@ from router.tools.verify.verdicts import (
 )
 
 NO_ITEM = MessageVerdict("missing", "there is no item with its key")
-NOT_APPLIED = MessageVerdict(
-    "missing", "its idempotency key is not stored: the update was never made"
-)
-OLDER = "the stored item is older: its version is less, or it has none"
 
 
 def judge(
@@ -75,7 +71,9 @@ def _judge(
 ) -> MessageVerdict:
     write = kept.write
     if kept.applied is False and not write.version_name:
-        return NOT_APPLIED
+        return MessageVerdict(
+            "missing", "its idempotency key is not stored: the update was never made"
+        )
     if write.mode.stores == "nothing":
         return _delete(history, order, write)
     if history.stored is None:
@@ -306,7 +304,8 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
         return undecided(_by(rival))
     if is_newer:
         return different("the stored version is greater than that of any message", name)
-    missing = MessageVerdict("missing", OLDER, (name,))
+    older = "the stored item is older: its version is less, or it has none"
+    missing = MessageVerdict("missing", older, (name,))
     if not theirs[0] and not writers.other(write.route):
         # No message makes such an item.
         return missing

@@ -44,8 +44,6 @@ from router.tools.verify.writers import writers_by_table
 
 _PLANNED_AT_A_TIME = 100
 _READ_AT_A_TIME = 100
-_CHANGING = "its plugin makes another item each time"
-_REFUSED = "its transaction may have been refused, as another of its writes shows no trace"
 Each = TypeVar("Each")
 Progress = Callable[[int], None]
 
@@ -147,7 +145,7 @@ class Verifier:
             if self._kept.add(kept, digest) and message.has_own_id:
                 decided = MessageVerdict("duplicate", "the source has the message before")
             elif other and (planned.outcome, planned.writes) != (other.outcome, other.writes):
-                decided = undecided(_CHANGING)
+                decided = undecided("its plugin makes another item each time")
             elif planned.outcome is None:
                 self._kept.add_writes(kept, self._new_writes(queue, message, planned.writes))
                 continue
@@ -235,10 +233,11 @@ def _together(decided: Decided) -> Decided:
     found = [each.verdict for each in decided.verdicts]
     if not any(each == SHARED or each.fate in WITHOUT_TRACE for each in found):
         return decided
+    refused = undecided(
+        "its transaction may have been refused, as another of its writes shows no trace"
+    )
     verdicts = [
-        msgspec.structs.replace(each, verdict=undecided(_REFUSED))
-        if each.verdict.fate in LOST
-        else each
+        msgspec.structs.replace(each, verdict=refused) if each.verdict.fate in LOST else each
         for each in decided.verdicts
     ]
     return Decided(decided.message, verdicts)
