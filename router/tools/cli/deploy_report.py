@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -243,7 +242,7 @@ def as_record(
     }
 
 
-def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
+def _change_record(planned: PlannedChange) -> JsonObject:
     values = []
     for value in planned.values:
         for each in differences(value.before, value.after, value.name):

@@ -2,16 +2,15 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import compress
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import Any
 
 from msgspec import Struct
 from rich.table import Column
 
-from router.model import JsonObject
+from router.model import Item, JsonObject
 from router.runtime.aws.faults import DENIED
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
@@ -242,7 +241,7 @@ def _differences(change: Change, names: Names) -> Iterable[tuple[str, str, str]]
             yield name_shown, _shown(before, name, names), _shown(after, name, names)
 
 
-def _shown(item: Mapping[str, Any], name: str, names: Names) -> str:
+def _shown(item: Item, name: str, names: Names) -> str:
     if name not in item:
         return _NONE
     return to_json(shown(item[name], names))

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.model import AttributeValue, Table
+from router.model import Table
 from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.engine.engine import CompiledQueue
+from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Loaded, Program, load_any
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
 from router.tools.cli.options import Repeated, parse_expression
@@ -214,8 +215,8 @@ class DlqSession(Struct, frozen=True):
 
 
 def read_item(
-    dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
-) -> Mapping[str, AttributeValue] | AwsFault | None:
+    dynamodb: "ServiceClient", table: Table, key: StoredItem
+) -> StoredItem | AwsFault | None:
     """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
     from router.tools.control_plane.clients import AwsCallError
 
@@ -228,7 +229,7 @@ def read_item(
                 f"the table '{table.name}' cannot be read{dynamodb.place}: {error}"
             ) from None
         return fault
-    item: Mapping[str, AttributeValue] | None = found.get("Item")
+    item: StoredItem | None = found.get("Item")
     return item
 
 

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.tools.cli.deploy_report import watch
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
@@ -63,7 +63,7 @@ def _undeploy(
     delete_tables: bool,
     answers: Answers,
     as_json: bool,
-) -> Mapping[str, Any]:
+) -> JsonObject:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
     name = stack.name
     console = output(stderr=True)

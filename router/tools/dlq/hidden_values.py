@@ -1,6 +1,6 @@
 """Shows values of dead letters to people: all of them, or only their types and lengths."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -56,7 +56,7 @@ def shown_names(found: Iterable[str], names: Names) -> dict[str, str]:
     return result
 
 
-def shown_failure(failure: Mapping[str, Any], names: Names) -> JsonObject:
+def shown_failure(failure: JsonObject, names: Names) -> JsonObject:
     """Return what a dead letter says of its failure; unless `names` is None, without what its sender chose."""
     result = {**failure}
     for name in _IDENTITY:

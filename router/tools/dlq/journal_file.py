@@ -5,10 +5,10 @@ import json
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from router.errors import UsageError, reason_of
 from router.model import JsonObject
@@ -157,7 +157,7 @@ class JournalFile(ABC):
             raise UsageError(sentence) from None
 
 
-def line(entry: Mapping[str, Any]) -> bytes:
+def line(entry: JsonObject) -> bytes:
     """Return a line of a journal."""
     return f"{json.dumps(entry)}\n".encode()
 

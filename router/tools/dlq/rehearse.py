@@ -7,7 +7,7 @@ kept for the batches after it: a message that an earlier one makes stale, or a d
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -33,7 +33,7 @@ CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
-ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
+ReadItem = Callable[[Table, StoredItem], StoredItem | AwsFault | None]
 """Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
 
 
@@ -310,10 +310,11 @@ class Rehearser:
         with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
             stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
             for identity, found in zip(missing, stored, strict=True):
-                item = None if isinstance(found, AwsFault) or not found else dict(found)
+                item = found or None
+                if isinstance(item, AwsFault):
+                    faults[identity] = item
+                    item = None
                 images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
-                if isinstance(found, AwsFault):
-                    faults[identity] = found
         unreadable = {}
         for each, places in touched:
             codes_of_faults = [faults[identity].code for identity in places if identity in faults]

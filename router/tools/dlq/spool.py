@@ -188,7 +188,7 @@ class WrittenItems(TemporaryDatabase):
             "CREATE INDEX by_writer ON items (writer)",
         )
 
-    def store(self, items: Mapping[Identity, tuple[Mapping[str, Any] | None, str]]) -> None:
+    def store(self, items: Mapping[Identity, tuple[StoredItem | None, str]]) -> None:
         """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""
         self._change_all(
             "INSERT OR REPLACE INTO items (identity, item, writer) VALUES (?, ?, ?)",

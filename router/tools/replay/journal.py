@@ -1,8 +1,7 @@
 """The journal of a replay: how far it is, so that one that was stopped goes on where it was."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from router.errors import UsageError
 from router.model import JsonObject, Outcome
@@ -70,7 +69,7 @@ class ReplayJournal(JournalFile):
             case other:
                 raise ValueError(other)
 
-    def require(self, what: Mapping[str, Any]) -> None:
+    def require(self, what: JsonObject) -> None:
         """Raise UsageError if an earlier run was called with something else."""
         for name, value in self.what.items():
             if what[name] != value:
@@ -111,10 +110,10 @@ class ReplayJournal(JournalFile):
         entry = {"replay": "until", "message": position, "digest": digest}
         self._append(entry | {"results": [], "rejected": self.rejected}, sync=True)
 
-    def _count(self, entry: Mapping[str, Any]) -> None:
+    def _count(self, entry: JsonObject) -> None:
         for kind, code, reason, number in entry["results"]:
             self.results[kind, code, reason] += number
         self.rejected = entry["rejected"]
 
-    def _append(self, entry: Mapping[str, Any], *, sync: bool) -> None:
+    def _append(self, entry: JsonObject, *, sync: bool) -> None:
         self.append([line(entry)], sync=sync)

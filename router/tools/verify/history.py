@@ -274,5 +274,5 @@ def _first(known: Place | None, place: Place) -> Place:
     return known if known[1] == place[1] else (known[0], 0)
 
 
-def _has_ended(value: Mapping[str, Any] | None, now: float) -> bool:
+def _has_ended(value: AttributeValue | None, now: float) -> bool:
     return value is not None and "N" in value and Decimal(value["N"]) <= now
