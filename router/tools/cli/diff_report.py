@@ -66,7 +66,9 @@ def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
         if route is None:
             yield click.style("other changes", bold=True)
         else:
-            yield _heading(route)
+            verdict = click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)
+            was = f" (was {route.was})" if route.was else ""
+            yield f"{verdict}  {printable(route.route)}{was}"
             for why in route.unproved:
                 yield from _wrapped(f"not known: {why}", width, "  ", "  ")
         for found in findings:
@@ -74,11 +76,6 @@ def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     if report.routes or report.findings:
         yield ""
     yield summary(report)
-
-
-def _heading(route: RouteReport) -> str:
-    was = f" (was {route.was})" if route.was else ""
-    return f"{click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)}  {printable(route.route)}{was}"
 
 
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:

@@ -120,7 +120,10 @@ def _print_counts(
         print_line(none_selected(name, opened.elsewhere))
         return
     print_line(f"{name}: {count(_total(counts))} {what}")
-    _print_end(opened)
+    if opened.first_end:
+        # That of all messages, selected or not. SQS may not say how many were not received.
+        before = "" if opened.unseen == 0 else ", or before"
+        print_line(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
     for row in rows:
         table.add_row(*row)
@@ -133,14 +136,6 @@ def _total(counts: Sequence[MessageCount[Any]]) -> int:
 
 def _times(counted: MessageCount[Any]) -> str:
     return f"{_to_second(counted.oldest)} to {_to_second(counted.newest)} UTC"
-
-
-def _print_end(opened: OpenQueue) -> None:
-    """Print when SQS deletes the first message of a dead-letter queue, whether it is selected or not."""
-    if opened.first_end:
-        # SQS may not say how many were not received.
-        before = "" if opened.unseen == 0 else ", or before"
-        print_line(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
 
 
 def counts_as_json(

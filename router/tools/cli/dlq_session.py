@@ -72,13 +72,15 @@ class DlqOptions(Struct, frozen=True):
             frozenset(self.codes),
             frozenset(self.pointers),
             frozenset(self.ids),
-            parse_time(self.since, datetime.now(UTC)) if self.since else None,
+            parse_time(self.since, datetime.now(UTC)),
             parse_expression(self.where, "--where"),
         )
 
 
-def parse_time(text: str, now: datetime, option: str = "--since") -> datetime:
-    """Return the time of an option such as `--since`; raises UsageError."""
+def parse_time(text: str | None, now: datetime, option: str = "--since") -> datetime | None:
+    """Return the time of an option such as `--since`, if it is given; raises UsageError."""
+    if not text:
+        return None
     match = _AGO.fullmatch(text)
     if match:
         try:

@@ -119,7 +119,12 @@ class _Run:
         started = self.journal.what.get("started", datetime.now(UTC).isoformat())
         self.what = options.what(self.rejected, started)
         self.journal.require(self.what)
-        self.selection = self._selection(datetime.fromisoformat(started))
+        first = datetime.fromisoformat(started)
+        self.selection = SourceSelection(
+            parse_time(options.since, first),
+            parse_time(options.until, first, "--until"),
+            parse_expression(options.where, "--where"),
+        )
         reading = SourceOptions(
             options.queue,
             parse_expression(options.sent_at, "--sent-at"),
@@ -131,15 +136,6 @@ class _Run:
         self.planner = Planner(self.aws, frozenset(options.routes))
         self.refusals = Refusals(self.program, frozenset(options.allowed), self._is_empty)
         self._found: dict[str, bool] = {}
-
-    def _selection(self, started: datetime) -> SourceSelection:
-        since = self.options.since
-        until = self.options.until
-        return SourceSelection(
-            parse_time(since, started) if since else None,
-            parse_time(until, started, "--until") if until else None,
-            parse_expression(self.options.where, "--where"),
-        )
 
     def _is_empty(self, table: str) -> bool:
         """Return whether a table had no items before the replay; one that may not be read may have some."""

@@ -359,7 +359,10 @@ class StackRun(ABC):
         refusals = [*self._review(deployment)]
         lost = [each for each in planned if each.loses]
         if options.dry_run:
-            return self._end_dry_run(old)
+            # That nothing is changed hides no drift.
+            code = self._compare_running(0, old.body) if old.body else 0
+            self._log("this was a dry run: nothing is changed")
+            return code
         if lost and not options.allow_destructive:
             what = "; ".join(f"'{each.name}': {each.warning}" for each in lost)
             refusals.append(f"refused without --allow-destructive: {what}")
@@ -371,12 +374,6 @@ class StackRun(ABC):
             self._log("nothing was changed")
             return 1
         return None
-
-    def _end_dry_run(self, old: TemplateVersion) -> int:
-        """Compare what is deployed with the config that runs: that nothing is changed hides no drift."""
-        code = self._compare_running(0, old.body) if old.body else 0
-        self._log("this was a dry run: nothing is changed")
-        return code
 
     def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
         """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""

@@ -137,6 +137,17 @@ def print_report(report: FateReport, program: Program, names: Names, *, complete
 def report_as_json(report: FateReport, program: Program, names: Names) -> JsonObject:
     """Return a report; of keys and attributes with these names only, with all and with values for None."""
     keys = _Keys(program, names)
+    findings = []
+    for (fate, route, reason), finding in report.sorted_findings():
+        findings.append(
+            {
+                "fate": fate,
+                "route": route,
+                "reason": reason,
+                "messages": finding.messages,
+                "examples": [_as_json(example, keys) for example in finding.examples],
+            }
+        )
     return {
         "messages": report.fates.total(),
         "lost": report.lost,
@@ -147,19 +158,8 @@ def report_as_json(report: FateReport, program: Program, names: Names) -> JsonOb
             {"route": route, "fates": _counts(found)}
             for route, found in sorted(report.routes.items())
         ],
-        "findings": [*_findings_as_json(report, keys)],
+        "findings": findings,
     }
-
-
-def _findings_as_json(report: FateReport, keys: "_Keys") -> Iterator[JsonObject]:
-    for (fate, route, reason), finding in report.sorted_findings():
-        yield {
-            "fate": fate,
-            "route": route,
-            "reason": reason,
-            "messages": finding.messages,
-            "examples": [_as_json(example, keys) for example in finding.examples],
-        }
 
 
 def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:

@@ -62,7 +62,7 @@ class Access:
 
     def accepts(self, given: str) -> bool:
         """Return whether a token of a URL is valid; that of the launch is so once."""
-        if self._is(given, self.token):
+        if self.has_session(given):
             return True
         if self._unused and self._is(given, self.launch):
             self._unused = False
@@ -70,7 +70,7 @@ class Access:
         return False
 
     def has_session(self, given: str) -> bool:
-        """Return whether the value of the cookie is valid."""
+        """Return whether the value of the cookie is valid: it is the token."""
         return self._is(given, self.token)
 
     @staticmethod

@@ -310,14 +310,6 @@ def _describe(aws: Aws, attributes: Attributes, reference: str, place: str) -> D
     )
 
 
-def _count_unseen(attributes: Attributes, queue: DeadLetterQueue, received: int) -> int | None:
-    found = attributes(queue.url)
-    if found is None:
-        return None
-    # Both together: for some time SQS counts received messages as visible.
-    return max(0, int(found.get(_VISIBLE, 0)) + int(found.get(_IN_FLIGHT, 0)) - received)
-
-
 @contextmanager
 def opened(
     program: Program,
@@ -343,7 +335,12 @@ def opened(
 
     with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:
         selected = lease.receive(selects, limit, progress, queue.visible)
-        unseen = _count_unseen(attributes, queue, len(spool))
+        unseen = None
+        found = attributes(queue.url)
+        if found is not None:
+            # Both together: for some time SQS counts received messages as visible.
+            there = int(found.get(_VISIBLE, 0)) + int(found.get(_IN_FLIGHT, 0))
+            unseen = max(0, there - len(spool))
         limited = selected == limit
         elsewhere = 0 if limited or (queue.fifo and len(spool)) else unseen or 0
         end = "" if first == math.inf else iso_ms(int(first)) or ""
