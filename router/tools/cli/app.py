@@ -38,7 +38,7 @@ SHORT = frozenset(
 )
 """The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
+GROUPS = {
     "Start": ("demo", "new"),
     "Write and test routes": ("check", "test", "explain", "list", "graph", "console", "schema"),
     "Run": ("local", "send", "worker"),

@@ -7,7 +7,7 @@ import click
 
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.printable import printable
-from router.tools.check.ledger import LedgerEntry, Verdict
+from router.tools.check.ledger import LedgerEntry
 from router.tools.check.live.deployed import duration
 from router.tools.check.live.queues import OutageSurvival
 from router.tools.check.rules.queues import rough_duration
@@ -25,7 +25,7 @@ from router.tools.control_plane.deployed import (
     function_name,
 )
 
-_VERDICT_COLOURS: Mapping[Verdict, str] = {
+_VERDICT_COLOURS = {
     "proved": "green",
     "refuted": "red",
     "not decided": "yellow",
@@ -155,7 +155,7 @@ def _queue(_: str, deployed: DeployedQueue) -> Row:
     )
 
 
-_SURVIVAL: Row = ("queue", "is to survive", "survives", "survives crashes")
+_SURVIVAL = ("queue", "is to survive", "survives", "survives crashes")
 
 
 def _mappings(seen: DeployedState) -> Iterator[Row]:

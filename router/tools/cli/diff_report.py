@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,7 +16,7 @@ from router.tools.check.run import Ignored
 from router.tools.cli.report import as_github, as_sarif
 from router.tools.dev.compare import to_json
 
-COLOURS: Mapping[str, str] = {
+COLOURS = {
     "breaking": "red", "risky": "yellow", "info": "blue", "compatible": "green", "unknown": "yellow",
 }  # fmt: skip
 _NARROW = 80

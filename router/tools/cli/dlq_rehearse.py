@@ -87,7 +87,7 @@ class Tally:
 
     def by_result(self) -> dict[str, int]:
         """Return the number of messages of each result."""
-        counts: Counter[str] = Counter()
+        counts = Counter[str]()
         for (result, _, _), number in self.results.items():
             counts[result] += number
         return dict(sorted(counts.items()))

@@ -145,7 +145,7 @@ def _redacted(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
 
 def _delete(opened: OpenQueue) -> int:
     """Delete the selected messages; return how many could not be deleted."""
-    failed: Counter[str] = Counter()
+    failed = Counter[str]()
     ids = (message.id for message in opened.spool.selected())
     while batch := list(islice(ids, 100)):
         failed.update(fault.code for fault in opened.lease.delete(batch).values())

@@ -132,7 +132,7 @@ class DlqSession(Struct, frozen=True):
         Several queues are received from at a time: to know that one is empty takes a second.
         """
         stopped = Event()
-        received: Counter[str] = Counter()
+        received = Counter[str]()
         for queue in self.queues:
             _warn(queue)
 

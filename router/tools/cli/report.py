@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from router.errors import ConfigError
-from router.model import Code, Finding, JsonObject, Place, Severity
+from router.model import Code, Finding, JsonObject, Place
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_json
@@ -25,9 +25,9 @@ from router.tools.cli.masked_output import tell
 SARIF_SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-_COLOURS: Mapping[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
-_SARIF_LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
-_GITHUB_COMMANDS: Mapping[Severity, str] = {
+_COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+_SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB_COMMANDS = {
     "error": "error",
     "warning": "warning",
     "info": "notice",

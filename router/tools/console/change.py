@@ -248,4 +248,4 @@ def compare(workspace: Workspace, given: CompareVersions) -> bytes:
     return workspace.checks.run(compare_for_page, asked)
 
 
-CALLS: tuple[Call, ...] = (Call("change/compare", CompareVersions, compare),)
+CALLS = (Call("change/compare", CompareVersions, compare),)

@@ -137,7 +137,7 @@ def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
     return _answer(_run(workspace, "redrive", given.select, *options))
 
 
-CALLS: tuple[Call, ...] = (
+CALLS = (
     Call("letters/list", ListMessages, list_messages),
     Call("letters/show", ShowMessage, show_message),
     Call("letters/rehearse", RehearseMessages, rehearse_messages),

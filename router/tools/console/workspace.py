@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock, Thread, Timer
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -178,7 +178,7 @@ def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
 def run_jobs() -> None:
     """Run jobs until standard input ends, or the console."""
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    answers: IO[bytes] = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a plugin prints must not be among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin.buffer:
