@@ -79,12 +79,13 @@ def command(
     from router.tools.cli.json_output import print_json
     from router.tools.cli.status_report import read_status, show_status
 
-    status = read_status(config, stack, pages, letters, probed=probe)
-    while seconds:
+    while True:
+        status = read_status(config, stack, pages, letters, probed=probe)
+        if not seconds:
+            break
         click.clear()
         show_status(status)
         time.sleep(seconds)
-        status = read_status(config, stack, pages, letters, probed=probe)
     if as_json:
         print_json(status.record())
     else:

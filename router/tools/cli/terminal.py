@@ -113,7 +113,7 @@ def progress_bar(
         # A command without progress does not load the clients of AWS.
         from router.runtime.aws.calls import boottime
 
-        yield _ProgressLines(description, total, boottime, of_bytes=of_bytes).report
+        yield _print_progress(description, total, boottime, of_bytes=of_bytes)
         return
     number = (DownloadColumn(), TimeRemainingColumn()) if of_bytes else (MofNCompleteColumn(),)
     columns = (TextColumn("{task.description}"), BarColumn(), *number, TimeElapsedColumn())
@@ -124,36 +124,26 @@ def progress_bar(
         )
 
 
-class _ProgressLines:
-    """Prints what is done on standard error, once in LINE_SECONDS."""
+def _print_progress(
+    description: str, total: int | None, clock: Callable[[], float], *, of_bytes: bool
+) -> Callable[[int], None]:
+    """Return what prints the number done so far on standard error, once in LINE_SECONDS."""
+    name = _one_line(description)
+    started = last = clock()
 
-    def __init__(
-        self,
-        description: str,
-        total: int | None,
-        clock: Callable[[], float],
-        *,
-        of_bytes: bool,
-    ) -> None:
-        self._description = printable(WRITTEN.mask(description))
-        self._total = total
-        self._unit = _MEGABYTE if of_bytes else 1
-        self._clock = clock
-        self._start = self._last = clock()
+    def number(count: int) -> str:
+        return f"{count / _MEGABYTE:.1f} MB" if of_bytes else str(count)
 
-    def report(self, done: int) -> None:
-        """Print the number done so far, if it is time."""
-        now = self._clock()
-        if now - self._last < LINE_SECONDS:
+    def report(done: int) -> None:
+        nonlocal last
+        now = clock()
+        if now - last < LINE_SECONDS:
             return
-        self._last = now
-        text = self._number(done)
-        if self._total:
-            text += f" of {self._number(max(self._total, done))}"
-        tell(f"{self._description}: {text}, {now - self._start:.0f} s")
+        last = now
+        of = f" of {number(max(total, done))}" if total else ""
+        tell(f"{name}: {number(done)}{of}, {now - started:.0f} s")
 
-    def _number(self, count: int) -> str:
-        return str(count) if self._unit == 1 else f"{count / self._unit:.1f} MB"
+    return report
 
 
 def confirm(question: str, options: str = "--yes") -> bool:

@@ -72,7 +72,7 @@ class FateReport:
     def add(self, decided: Decided) -> None:
         """Count a message, for each of its routes by what became of its writes there."""
         self.fates[decided.verdict.fate] += 1
-        self.by_others += decided.verdict.reason in BY_OTHERS
+        self.by_others += decided.verdict in BY_OTHERS
         by_route: dict[str, list[RouteVerdict]] = {}
         for each in decided.verdicts:
             by_route.setdefault(each.route or _NO_ROUTE, []).append(each)

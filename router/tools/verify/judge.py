@@ -47,23 +47,21 @@ def judge(
     if kept.is_repeated:
         return DUPLICATE
     if kept.is_doubtful:
-        return undecided(reasons.SAME_KEY)
+        return reasons.SAME_KEY
     if outcome.kind == "rejected":
-        return undecided(reasons.REFUSED)
+        return reasons.REFUSED
     found = _judge(history, order, kept, config, outcome)
     if found == STORED and not kept.is_sure and is_shared(history, kept):
         return SHARED
     if kept.applied is False and found.fate in ("expired", "deleted"):
-        return undecided(reasons.WITHOUT_KEY)
+        return reasons.WITHOUT_KEY
     if found.fate not in LOST:
         return found
     if kept.unknown:
         return undecided(
             f"the source does not say {kept.unknown} of the message, which the route reads"
         )
-    return (
-        undecided(reasons.MAY_BE_REFUSED) if may_be_refused(history, kept.write, config) else found
-    )
+    return reasons.MAY_BE_REFUSED if may_be_refused(history, kept.write, config) else found
 
 
 def _judge(
@@ -98,7 +96,7 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
         return SUPERSEDED
     if not history.stores and not history.writers.partial:
         return different("there is an item, which no message of the source stores")
-    return undecided(reasons.AGAIN)
+    return reasons.AGAIN
 
 
 def _absent(
@@ -109,7 +107,7 @@ def _absent(
         return replaced
     if outcome.kind in ("duplicate", "stale"):
         if history.first_unsure < order:
-            return _gone(history, order, write, undecided(reasons.UNSURE))
+            return _gone(history, order, write, reasons.UNSURE)
         return replaced
     if not stores_something(write):
         return STORED
@@ -154,13 +152,13 @@ def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict)
     writers = history.writers
     end = write.item.get(writers.ttl, {}).get("N")
     if history.ends_ended or (end is not None and Decimal(end) <= history.now):
-        return EXPIRED if history.stored is None else undecided(reasons.ENDED)
+        return EXPIRED if history.stored is None else reasons.ENDED
     if history.has_ended:
-        return undecided(reasons.ENDED)
+        return reasons.ENDED
     if writers.partial and writers.deletes:
-        return undecided(reasons.DELETED_BY_OTHER)
+        return reasons.DELETED_BY_OTHER
     if writers.partial and writers.ttl:
-        return undecided(reasons.ENDED_BY_OTHER)
+        return reasons.ENDED_BY_OTHER
     return otherwise
 
 
@@ -178,7 +176,7 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
     orders += history.plain_deletes
     if not orders:
         return None
-    return DELETED if order < max(orders) else undecided(reasons.DELETE_ORDER)
+    return DELETED if order < max(orders) else reasons.DELETE_ORDER
 
 
 def _put(history: History, order: int, write: Write) -> MessageVerdict:
@@ -189,7 +187,7 @@ def _put(history: History, order: int, write: Write) -> MessageVerdict:
     if order < max(history.last_put, last):
         return SUPERSEDED
     if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
-        return undecided(reasons.ORDER)
+        return reasons.ORDER
     return _others(history, order, write, reasons.OTHER_MESSAGE)
 
 
@@ -199,7 +197,7 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
     other = history.writers.other(write.route)
     if first is not None:
         if _is_overtaken(order, kept, first):
-            return undecided(reasons.ONE_MESSAGE)
+            return reasons.ONE_MESSAGE
         if kept.is_sure or not other:
             return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
@@ -213,17 +211,17 @@ def _whole(history: History, write: Write) -> MessageVerdict:
     """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
     more = history.there.keys() - write.item.keys() - history.updated
     if more and not history.writers.partial:
-        return undecided(_by(history.writers.rival(write.route, min(more))))
+        return _written_by(history.writers.rival(write.route, min(more)))
     return STORED
 
 
-def _others(history: History, order: int, write: Write, other: str) -> MessageVerdict:
+def _others(history: History, order: int, write: Write, other: MessageVerdict) -> MessageVerdict:
     """Return the verdict about an item without version whose content is not stored; `other` is what may explain it."""
     own, rival = _own(history, write, history.differing(write))
     if not own:
-        return undecided(_by(rival))
+        return _written_by(rival)
     if history.writers.partial:
-        return undecided(other)
+        return other
     found = different("the stored item has other content than any message", *own)
     return _gone(history, order, write, found)
 
@@ -236,8 +234,8 @@ def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, .
     )
 
 
-def _by(route: str) -> str:
-    return f"route '{route}' writes the same attributes"
+def _written_by(route: str) -> MessageVerdict:
+    return undecided(f"route '{route}' writes the same attributes")
 
 
 def _is_overtaken(order: int, kept: KeptWrite, match: Place) -> bool:
@@ -249,9 +247,7 @@ def _newest(history: History, order: int, kept: KeptWrite) -> MessageVerdict:
     write = kept.write
     found = _by_version(history, order, write)
     if found is not None:
-        return (
-            undecided(reasons.REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
-        )
+        return reasons.REMNANT if found == SUPERSEDED and _is_cut(history, write) else found
     rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
@@ -280,10 +276,10 @@ def _other_content(
     match = history.equal_match.get(write.version_name)
     if own and match:
         is_overtaken = _is_overtaken(order, kept, match)
-        return undecided(reasons.ONE_MESSAGE) if is_overtaken else SUPERSEDED
+        return reasons.ONE_MESSAGE if is_overtaken else SUPERSEDED
     if own:
         return different("the stored item has its version, and other content", *own)
-    return undecided(_by(rival))
+    return _written_by(rival)
 
 
 def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
@@ -299,9 +295,9 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
-        return undecided(reasons.TYPE)
+        return reasons.TYPE
     if rival:
-        return undecided(_by(rival))
+        return _written_by(rival)
     if is_newer:
         return different("the stored version is greater than that of any message", name)
     older = "the stored item is older: its version is less, or it has none"
@@ -338,7 +334,7 @@ def _update(
         for name in differing:
             # No update of the source with a greater version sets it.
             if history.greatest_setting[write.version_name, name] == write.version_order:
-                return undecided(reasons.ORDER)
+                return reasons.ORDER
     verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
@@ -355,7 +351,7 @@ def _settings(
         is_special = name in config.add | config.append | config.keep_first
         if is_special and found.fate in LOST and name in history.updated:
             # A message of the route that has a value may have come after this one, which has none.
-            yield undecided(reasons.REMOVED)
+            yield reasons.REMOVED
         else:
             yield found
 
@@ -370,11 +366,11 @@ def _setting(
     if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
         return SUPERSEDED
     if rival := writers.rival(write.route, name):
-        return undecided(_by(rival))
+        return _written_by(rival)
     if name in history.set_match:
-        return undecided(reasons.ORDER)
+        return reasons.ORDER
     if writers.partial and (there is not None or writers.removes(name)):
-        return undecided(reasons.OTHER_MESSAGE)
+        return reasons.OTHER_MESSAGE
     if there is None:
         found = different("the item lacks an attribute", name)
         return _gone(history, order, write, found)
@@ -392,15 +388,15 @@ def _special(
             found = judge_one(history, kept, name)
             if history.equal[write.version_name] > 1:
                 # Only one of the writes with the stored version was made.
-                yield undecided(reasons.VERSIONED_SUM)
+                yield reasons.VERSIONED_SUM
             elif found.fate != "different":
                 yield found
             elif rival := history.writers.rival(write.route, name):
-                yield undecided(_by(rival))
+                yield _written_by(rival)
             elif history.may_be_removed(name):
-                yield undecided(reasons.REMOVED)
+                yield reasons.REMOVED
             elif not kept.applied and _may_be_late(history, write):
-                yield undecided(reasons.VERSIONED_SUM)
+                yield reasons.VERSIONED_SUM
             else:
                 yield _gone(history, order, write, found)
 
@@ -424,9 +420,9 @@ def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
         return STORED if wanted <= found else different("the set lacks what it adds", name)
     writers = history.writers
     if writers.partial:
-        return undecided(reasons.SUM)
+        return reasons.SUM
     if writers.deletes or writers.ttl:
-        return undecided(reasons.EXPIRING_SUM)
+        return reasons.EXPIRING_SUM
     return _sum(
         history.sums, kept, name, is_right=Decimal(there["N"]) == history.sums.total.get(name, 0)
     )
@@ -439,20 +435,20 @@ def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVe
         or sums.without_keys.get(name)
         or (name in sums.without_keys and not is_right)
     ):
-        return undecided(reasons.VERSIONED_SUM)
+        return reasons.VERSIONED_SUM
     if is_right:
         return STORED
     if name in sums.repeating:
-        return undecided(reasons.REPEATED)
+        return reasons.REPEATED
     if name in sums.refused:
-        return undecided(reasons.SUM_REFUSED)
+        return reasons.SUM_REFUSED
     return different("the sum is another one than that of its messages", name)
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
         # The stored elements are of another message.
-        return undecided(reasons.VERSIONED_SUM)
+        return reasons.VERSIONED_SUM
     if history.lists.take(kept, name):
         return STORED
     return different("the list lacks what it appends", name)
@@ -468,8 +464,8 @@ def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict
         least = history.keep_match[name]
         if kept.applied and least and _is_less(kept.write.version_order, least):
             # It was made, and before the message whose value is stored.
-            return undecided(reasons.LATER_FIRST)
+            return reasons.LATER_FIRST
         return SUPERSEDED
     if history.writers.partial:
-        return undecided(reasons.FIRST)
+        return reasons.FIRST
     return different("the stored value is that of no message", name)
