@@ -274,8 +274,7 @@ class DeployRun(StackRun):
         # What is too large for a stack is reported before the build, which takes long.
         document = make_fitting(config, make_template(self._deploys.worker))
         hidden = hidden_parameters(document.body)
-        variables = document.variables.items()
-        self._hidden |= {name for name, each in variables if each in hidden}
+        self._hidden |= {name for name, each in document.variables.items() if each in hidden}
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
@@ -333,8 +332,7 @@ def _run_test(suite: Suite, route: str, name: str, index: int) -> Verdict:
     try:
         return suite.run_one(route, index)
     except PluginError as error:
-        fault = Difference("plugins", "they start", str(error))
-        return Verdict(route, name, (fault,), index)
+        return Verdict(route, name, (Difference("plugins", "they start", str(error)),), index)
 
 
 class RollbackRun(StackRun):

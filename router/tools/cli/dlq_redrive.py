@@ -155,9 +155,8 @@ class _Redrive:
 
     def report(self, complete: bool) -> dict[str, object]:
         """Return the report for `--json`."""
-        plan = plan_as_json(self._work.name, self._plan, self._work.unseen)
         return {
-            **plan,
+            **plan_as_json(self._work.name, self._plan, self._work.unseen),
             "confirmed": len(self._choice.confirmed),
             **tally_as_json(self.tally),
             "complete": complete,

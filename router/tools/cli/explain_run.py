@@ -139,8 +139,7 @@ def _item(changed: ItemChange) -> JsonObject:
 
 
 def _known(change: Struct) -> JsonObject:
-    fields = structs.asdict(change)
-    return {name: value for name, value in fields.items() if value is not UNSET}
+    return {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
 
 
 def _in_brief(explained: Explanation) -> Iterable[str]:

@@ -67,8 +67,7 @@ def run_new(names: Sequence[str], options: NewOptions) -> int:
     if live:
         from router.tools.cli.new_queue import sample_queue
 
-        reference = live[0]["name"] or names[0]
-        received = sample_queue(reference, options.count)
+        received = sample_queue(live[0]["name"] or names[0], options.count)
         wanted = _wanted(options, received.name, received.settings)
         return _make(received.samples, wanted, options, masked=not options.values)
     bodies = [

@@ -399,8 +399,7 @@ class StackRun(ABC):
     ) -> PlannedChanges:
         """Return the changes with what they take away of the policies that queues have now."""
         sqs = self._services["sqs"]
-        new = deployment.template
-        return in_order(with_lost_grants(planned, old, new, sqs, self._account))
+        return in_order(with_lost_grants(planned, old, deployment.template, sqs, self._account))
 
     def _with_left(self, planned: PlannedChanges) -> PlannedChanges:
         """Return the changes with the queues that are left with messages which nothing reads any more."""

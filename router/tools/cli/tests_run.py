@@ -164,8 +164,7 @@ def run_tests(config: Path, options: TestOptions) -> int:
         if matches(route, name):
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
-            seconds = time.perf_counter() - started
-            described.append((verdict, seconds, verdict.text))
+            described.append((verdict, time.perf_counter() - started, verdict.text))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_text_file(options.junit, as_junit(described).decode())

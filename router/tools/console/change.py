@@ -125,8 +125,7 @@ def _hunks(
     change = found.change
     if change.path[-1:] == ("schema",) and change.old_path[-1:] == ("schema",):
         old = _schemas(before, str(change.old_path[1]))
-        new = _schemas(after, str(change.path[1]))
-        hunks = _schema_hunks(old, new)
+        hunks = _schema_hunks(old, _schemas(after, str(change.path[1])))
         if hunks:
             return hunks
     places = found.old_place, found.place

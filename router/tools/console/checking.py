@@ -160,8 +160,7 @@ def _shown(message: spec.ReceivedMessage, loaded: Loaded) -> tuple[str, bool] | 
         return to_json(message.record, indent=2), True
     if loaded.program is None:
         return None
-    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
-    return record.body, False
+    return make_record(message, spec.Queue(), folder=loaded.program.folder).body, False
 
 
 def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:

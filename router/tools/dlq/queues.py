@@ -236,9 +236,9 @@ class OpenQueue(Struct, frozen=True):
     lease: DlqLease
     selects: Selects
     unseen: int | None
-    elsewhere: int = 0
-    limited: bool = False
-    first_end: str = ""
+    elsewhere: int
+    limited: bool
+    first_end: str
     """When SQS deletes the first of the messages that were received, ISO 8601; "" is not known."""
 
 

@@ -65,8 +65,7 @@ def _verified(
     reported = record.attributes
 
     def keep(text: str, *known: str | None) -> str:
-        verified = not text or text in known
-        return text if verified else str(redaction.values.redact(text))
+        return text if not text or text in known else str(redaction.values.redact(text))
 
     return FailedMessage(
         code=keep(failed.code, *declared()),

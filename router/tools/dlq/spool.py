@@ -159,8 +159,7 @@ class Spool(TemporaryDatabase):
         """Return the newest receipt handle and the end of the lease of those of the ids that are stored."""
         marks = ",".join("?" * len(ids))
         query = f"SELECT id, handle, until FROM messages WHERE id IN ({marks})"  # noqa: S608 — question marks only
-        rows = self._query(query, tuple(ids))
-        return {id_: (handle, until) for id_, handle, until in rows}
+        return {id_: (handle, until) for id_, handle, until in self._query(query, ids)}
 
     def deselect(self, message_id: str) -> None:
         """Leave a message out of the selection; it stays stored."""

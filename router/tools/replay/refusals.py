@@ -170,8 +170,8 @@ class Refusals:
 
 
 def _stores_time(route: spec.RouteSettings) -> bool:
-    names = metadata_of_route(route).values()
-    return any(not META_TIMES.keys().isdisjoint(each) for each in names)
+    times = META_TIMES.keys()
+    return any(not times.isdisjoint(each) for each in metadata_of_route(route).values())
 
 
 def _adds(config: WriteConfig) -> bool:

@@ -90,8 +90,7 @@ class Lists:
         What writes appended whose idempotency keys are stored counts for these only: they were made, others perhaps.
         """
         if name not in self._left:
-            there = self._stored.get(name, {})
-            self._left[name] = Counter(map(canonical, there.get("L", ())))
+            self._left[name] = Counter(map(canonical, self._stored.get(name, {}).get("L", ())))
         left = self._left[name]
         wanted = _elements(kept.write.item[name])
         reserved = self._reserved.get(name, Counter())

@@ -275,8 +275,7 @@ def _other_content(
     own, rival = _own(history, write, differing)
     match = history.equal_match.get(write.version_name)
     if own and match:
-        is_overtaken = _is_overtaken(order, kept, match)
-        return reasons.ONE_MESSAGE if is_overtaken else SUPERSEDED
+        return reasons.ONE_MESSAGE if _is_overtaken(order, kept, match) else SUPERSEDED
     if own:
         return different("the stored item has its version, and other content", *own)
     return _written_by(rival)
@@ -372,8 +371,7 @@ def _setting(
     if writers.partial and (there is not None or writers.removes(name)):
         return reasons.OTHER_MESSAGE
     if there is None:
-        found = different("the item lacks an attribute", name)
-        return _gone(history, order, write, found)
+        return _gone(history, order, write, different("the item lacks an attribute", name))
     return different("the stored value is that of no message", name)
 
 

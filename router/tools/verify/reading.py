@@ -78,8 +78,9 @@ class ItemReader:
             except AwsCallError as error:
                 if translate(error.code).kind != "retry":
                     place = self._dynamodb.place
-                    text = f"the table '{table.name}' cannot be read{place}: {error}"
-                    raise UsageError(text) from None
+                    raise UsageError(
+                        f"the table '{table.name}' cannot be read{place}: {error}"
+                    ) from None
                 tries += 1
                 self._wait(table, tries)
                 continue
