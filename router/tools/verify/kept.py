@@ -171,25 +171,30 @@ class KeptSource(TemporaryDatabase):
             "FROM writes WHERE identity = ? AND number > ? ORDER BY number LIMIT ?"
         )
         for rows in self._pages(query, (_encode(identity),), (0,), _ROWS_AT_A_TIME):
-            for (
-                _,
-                position,
-                data,
-                once,
-                applied,
-                is_sure,
-                is_doubtful,
-                is_repeated,
-                unknown,
-            ) in rows:
+            for _, position, encoded, once, applied, *flags, unknown in rows:
+                data = _DATA.decode(encoded)
+                config = configs[data.route]
+                write = Write(
+                    data.route,
+                    config.table,
+                    config.mode,
+                    identity,
+                    data.item,
+                    0,
+                    data.call,
+                    config.version,
+                    data.version,
+                    data.sets,
+                )
+                is_sure, is_doubtful, is_repeated = map(bool, flags)
                 yield KeptWrite(
                     position,
-                    _write(identity, _DATA.decode(data), configs),
+                    write,
                     _IDENTITY.decode(once) if once else (),
                     None if applied is None else bool(applied),
-                    bool(is_sure),
-                    bool(is_doubtful),
-                    bool(is_repeated),
+                    is_sure,
+                    is_doubtful,
+                    is_repeated,
                     unknown,
                 )
 
@@ -262,19 +267,3 @@ class Decided(Struct, frozen=True):
     def verdict(self) -> MessageVerdict:
         """What became of the message: the worst of its verdicts."""
         return worst(each.verdict for each in self.verdicts)
-
-
-def _write(identity: Identity, data: _Data, configs: Mapping[str, WriteConfig]) -> Write:
-    config = configs[data.route]
-    return Write(
-        data.route,
-        config.table,
-        config.mode,
-        identity,
-        data.item,
-        0,
-        data.call,
-        config.version,
-        data.version,
-        data.sets,
-    )
