@@ -118,11 +118,12 @@ class DeployRun(StackRun):
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
     def _run(self, closing: ExitStack) -> int:
+        deploys = self._deploys
         # Checked before the build, which takes long.
         if not self._folder.is_confirmed():
             self._log("nothing was changed")
-            return self._report(Deployment(self._options.stack), (), 1)
-        stack = self._stacks.find(self._options.stack)
+            return self._report(Deployment(deploys.stack), (), 1)
+        stack = self._stacks.find(deploys.stack)
         creates = must_create(stack)
         require_own(self._stacks, stack)
         old = self._version(stack) if stack and not creates else TemplateVersion({})
@@ -134,20 +135,20 @@ class DeployRun(StackRun):
             self._known = hidden_variables(old.body, environment)
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
-        fits = partial(require_room, make=make_template(self._deploys.worker))
+        fits = partial(require_room, make=make_template(deploys.worker))
         config = read_for_deployment(self._path, self._known, fits)
         self._unsent = [each for each in config.findings if each.code.id == NOBODY_SENDS.id]
-        given = self._deploys.template.tags
+        given = deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
-        self._template = structs.replace(self._deploys.template, kept=kept)
+        self._template = structs.replace(deploys.template, kept=kept)
         tags = {**kept, **config.program.config.tags, **given}
-        self._stacks.settings = StackSettings(tags or None, self._deploys.role)
+        self._stacks.settings = StackSettings(tags or None, deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
-            return self._report(Deployment(self._options.stack), (), 1)
+            return self._report(Deployment(deploys.stack), (), 1)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
-        if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
+        if deploys.worker and _DIGEST not in deployment.values[IMAGE]:
             self._log(
                 f"the image {deployment.values[IMAGE]} is named by a tag, which may name another image later: name it "
                 f"by its digest (REPOSITORY{_DIGEST}…), so that what runs has the configuration that is kept"
@@ -157,9 +158,9 @@ class DeployRun(StackRun):
         if why := self._why_not_side_by_side(old):
             self._log(why)
             return self._report(deployment, (), 1)
-        if self._deploys.canary:
+        if deploys.canary:
             require_codedeploy(self._services["codedeploy"])
-        if has_worker(old.body) and self._deploys.worker:
+        if has_worker(old.body) and deploys.worker:
             deployment = self._replace_tasks(deployment, old)
         return self._change(self._with_routes(deployment, old), old, stack)
 

@@ -118,22 +118,22 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
         for position, opened in enumerate(each_opened):
             file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
             number = write_messages(file, _redacted(session, opened))
+            name = opened.queue.name
             left += opened.elsewhere
             if not number:
                 file.unlink()
-                tell(none_selected(opened.queue.name, opened.elsewhere))
+                tell(none_selected(name, opened.elsewhere))
                 continue
-            what = f"{count(number)} of {opened.queue.name}"
+            what = f"{count(number)} of {name}"
             tell(f"exported {what} to {file}")
             if not yes and not confirm_by_typing(str(number), f"This deletes {what}."):
                 tell("nothing was deleted")
                 return True
             undeleted = _delete(opened)
-            tell(f"deleted {count(number - undeleted)} of {opened.queue.name}")
+            deleted = number - undeleted
+            tell(f"deleted {count(deleted)} of {name}")
             left += undeleted
-            dropped.append(
-                {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
-            )
+            dropped.append({"dead_letter": name, "file": str(file), "dropped": deleted})
     if as_json:
         print_json(dropped)
     return left > 0

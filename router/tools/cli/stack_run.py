@@ -370,18 +370,14 @@ class StackRun(ABC):
             for sentence in refusals:
                 self._log(sentence)
             return 1
-        if not self._is_confirmed(lost):
-            self._log("nothing was changed")
-            return 1
-        return None
-
-    def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
-        """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
-        options = self._options
+        # Each queue and table that loses something is confirmed by its name.
         words = {word: f"{loss}." for word, loss in confirmation_words(lost).items()}
         warning = "" if options.yes else self._warning()
         answers = Answers(options.yes, options.confirmed)
-        return answers.are_yes(f"Change the stack '{options.stack}'?", words, warning)
+        if not answers.are_yes(f"Change the stack '{options.stack}'?", words, warning):
+            self._log("nothing was changed")
+            return 1
+        return None
 
     def _warning(self) -> str:
         """Return what the question begins with."""

@@ -90,7 +90,8 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     """Return one message: what is known about it, and its lines with the place of the failure
     marked.
     """
-    result = _run(workspace, "show", Selectors(), _values(given.values), after=(given.id,))
+    values = "--values" if given.values else ""
+    result = _run(workspace, "show", Selectors(), values, after=(given.id,))
     found = result.report
     failure = found["failure"]
     pointer = failure.get("pointer", "")
@@ -104,10 +105,6 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     }
 
 
-def _values(shown: bool) -> str:
-    return "--values" if shown else ""
-
-
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     """Return the plan for each dead-letter queue, and each message with its items beside the stored
     ones.
@@ -115,7 +112,8 @@ def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
         edited = structs.replace(workspace, config=config)
-        result = _run(edited, "rehearse", given.select, "--diff", _values(given.values))
+        values = "--values" if given.values else ""
+        result = _run(edited, "rehearse", given.select, "--diff", values)
     for queue in result.report:
         for each in queue["rehearsed"]:
             for change in each["changes"]:

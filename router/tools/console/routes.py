@@ -131,20 +131,21 @@ def contract_of_route(given: RouteOfDraft) -> Contract:
     """Return the contract of a route of a draft; raises RouterError."""
     loaded = given.load()
     config = _require_config(loaded)
-    route = config.routes.get(given.route)
+    name = given.route
+    route = config.routes.get(name)
     if route is None:
-        raise UsageError(f"there is no route '{given.route}'")
+        raise UsageError(f"there is no route '{name}'")
     queue = config.queues.get(route.queue) or spec.Queue()
     table = config.tables.get(route.table)
-    place = loaded.findings.locate(("routes", given.route), True)
+    place = loaded.findings.locate(("routes", name), True)
     return Contract(
-        route=given.route,
+        route=name,
         description=route.description,
         owner=route.owner,
         takes=[
             *_source(route, queue),
-            *_conditions(config, given.route, queue),
-            _schema(loaded, given.route, route),
+            *_conditions(config, name, queue),
+            _schema(loaded, name, route),
         ],
         stores=[
             *_items(route, table),

@@ -96,15 +96,16 @@ class DlqMessage(Struct, frozen=True):
         of the queue, which may have another name by now; last the only queue that has this dead-letter queue.
         """
         engine = program.engine
+        failed = self.failed
         arn = self.record.attributes.get(SOURCE_ARN, "")
-        if self.failed and self.failed.queue in engine.queues:
-            return engine.queues[self.failed.queue]
-        for reference in (arn, self.failed.source if self.failed else ""):
+        if failed and failed.queue in engine.queues:
+            return engine.queues[failed.queue]
+        for reference in (arn, failed.source if failed else ""):
             found = engine.queue_of(reference)
             if found:
                 return found
         users = [queue for queue in engine.queues.values() if queue.dead_letter == dead_letter]
-        return users[0] if len(users) == 1 and not self.failed else None
+        return users[0] if len(users) == 1 and not failed else None
 
     def to_deliver(self) -> Record:
         """Return the record to plan and deliver: as it was on its queue, with the sender that the failure names."""

@@ -145,13 +145,14 @@ class History:
                 self.first_unsure = min(self.first_unsure, order)
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
-        if version is not None and is_made:
-            known = self.greatest.get(write.version_name)
-            self.greatest[write.version_name] = _greater(known, version)
-        if version is not None and same(write.version, self.there.get(write.version_name)):
-            self.equal[write.version_name] += 1
-            if write.mode.stores == "item":
-                self.equal_items.add(write.version_name)
+        if version is not None:
+            name = write.version_name
+            if is_made:
+                self.greatest[name] = _greater(self.greatest.get(name), version)
+            if same(write.version, self.there.get(name)):
+                self.equal[name] += 1
+                if write.mode.stores == "item":
+                    self.equal_items.add(name)
         if write.mode.stores == "item":
             self._see_item((order, kept.position), write, is_sure)
         else:
