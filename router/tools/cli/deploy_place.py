@@ -32,7 +32,7 @@ class DeployedFolder(Struct, frozen=True):
         name = options.stack
         places = read_places(self.folder)
         before = moved_from(places, name, place)
-        # What the sentence says is logged before the question, which may have nobody to answer it.
+        # Sentences come before the questions: there may be nobody to answer.
         if before:
             word = str(place)
             self.log(
