@@ -4,12 +4,13 @@ import errno
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from router.errors import UsageError, reason_of
+from router.model import JsonObject
 from router.runtime.filesystem import open_regular, read_regular
 from router.tools.deploy.file_writing import sync_folder
 from router.tools.dev.file_lock import lock
@@ -85,7 +86,7 @@ class JournalFile(ABC):
         """Forget all lines."""
 
     @abstractmethod
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line; raises KeyError, TypeError, or ValueError for one that is none of this journal."""
 
     def make_room(self, size: int) -> None:
@@ -154,7 +155,7 @@ class JournalFile(ABC):
             raise UsageError(sentence) from None
 
 
-def line(entry: Mapping[str, Any]) -> bytes:
+def line(entry: JsonObject) -> bytes:
     """Return a line of a journal."""
     return f"{json.dumps(entry)}\n".encode()
 
