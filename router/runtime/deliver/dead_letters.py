@@ -53,11 +53,10 @@ def send_dead_letters(
     timeout = limit.final_timeout(clock())
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
-        return {record.message_id: _not_sent(queue, outcome, url) for record, outcome in rejected}
-    dead_letters = [
-        make_dead_letter(queue, record, outcome, config) for record, outcome in rejected
-    ]
-    failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
+        failed = {record.message_id: url for record, _ in rejected}
+    else:
+        dead_letters = [make_dead_letter(queue, *each, config) for each in rejected]
+        failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
     return {
         record.message_id: _not_sent(queue, outcome, failed[record.message_id])
         for record, outcome in rejected

@@ -49,19 +49,15 @@ class FastPaths:
                 self._seen[shape] = seen
                 if seen <= COMPILE_AFTER:
                     return None
-                self._compiled[shape] = _compiled(route.compile_typed)
+                try:
+                    self._compiled[shape] = route.compile_typed()
+                except Exception:
+                    # The general way plans the messages.
+                    self._compiled[shape] = ()
             self._of_queues[name] = self._compiled[shape]
             self._shapes.pop(name, None)
         typed = self._of_queues[name]
         return _fast_path(queue, typed) if typed else None
-
-
-def _compiled(compile_typed: Callable[[], tuple[PlanTyped, ...]]) -> tuple[PlanTyped, ...]:
-    """Return what plans messages; nothing if that cannot be made, so that the general way does."""
-    try:
-        return compile_typed()
-    except Exception:
-        return ()
 
 
 def _fast_path(queue: CompiledQueue, plans: tuple[PlanTyped, ...]) -> FastPath:

@@ -8,8 +8,9 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/v1.9.0/opentelemetry/
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from logging import WARNING
 from urllib.parse import urlsplit
 
 from router.errors import UsageError
@@ -19,7 +20,7 @@ from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import parse_endpoint
 from router.runtime.aws.http.opening import NoResponseError
 from router.runtime.aws.http.responses import ResponseReader
-from router.runtime.deliver.telemetry import LOGGER, print_dropped_spans
+from router.runtime.deliver.telemetry import LOGGER, log, print_dropped_spans
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     SCHEMA_URL,
@@ -58,12 +59,8 @@ class FunctionTracer:
         url: str,
         env: Mapping[str, str],
         clock: Clock = boottime,
-        report: Callable[[str, int], None] = print_dropped_spans,
     ) -> None:
-        """`report` gets the name of a queue, and the number of its spans that are dropped.
-
-        Raises UsageError, ValueError for a URL that is none.
-        """
+        """Raises UsageError, ValueError for a URL that is none."""
         parts = urlsplit(url)
         endpoint = parse_endpoint(f"{parts.scheme}://{parts.netloc}")
         path = parts.path or "/"
@@ -79,7 +76,6 @@ class FunctionTracer:
         self._head = f"POST {path} HTTP/1.1\r\n{''.join(lines)}".encode()
         self._connections = Connections(endpoint, env, clock)
         self._clock = clock
-        self._report = report
         self._seconds = _read_seconds(env)
         self._sampling = read_sampling(env)
         self._resource = _resource(env)
@@ -115,10 +111,9 @@ class FunctionTracer:
             pause = min(PAUSE_CAP, PAUSE_BASE * 2**self._failures)
             self._pause_until = self._clock() + pause
             self._failures += 1
-        fields = {"spans": len(spans), "error": error}
-        LOGGER.warning("spans dropped", extra={"fields": fields})
+        log(WARNING, "spans dropped", spans=len(spans), error=error)
         for queue, number in Counter([name for name, _ in spans]).items():
-            self._report(queue, number)
+            print_dropped_spans(queue, number)
 
     def _post(self, spans: Sequence[tuple[str, bytes]], now: float, until: float) -> str:
         """Send spans; return why that failed, or ""."""

@@ -11,7 +11,6 @@ from router.errors import Rejection
 from router.model import Code, Outcome, Record
 from router.runtime.aws.calls import (
     MOST_CALLS,
-    CallResult,
     Clock,
     Duration,
     PolledCalls,
@@ -44,6 +43,7 @@ The bound doubles with each further one.
 """
 MAX_BATCH_BYTES = 128 * 1024 * 1024
 """The most that is kept of the payloads of a batch together, or one of them that is larger."""
+_Response = bytes | AwsFault
 _NOT_FETCHED = Outcome(
     "retry",
     codes.NOT_STARTED.id,
@@ -70,13 +70,20 @@ class Fetcher:
         clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[float, float], float] = jitter,
-        max_batch_bytes: int = MAX_BATCH_BYTES,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._max_batch_bytes = max_batch_bytes
-        self._calls = _calls_of(aws.objects, clock)
+        objects = aws.objects
+        self._calls: PolledCalls[_Fetch, _Response] | ThreadedCalls[_Fetch, _Response]
+        self._calls = ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
+        if isinstance(objects, NonBlockingObjects):
+            self._calls = PolledCalls(
+                lambda fetch, seconds: fetch.begin(objects, seconds),
+                lambda response: result_of(response if isinstance(response, AwsFault) else None),
+                clock,
+                MOST_CALLS,
+            )
 
     @property
     def duration(self) -> Duration:
@@ -94,7 +101,7 @@ class Fetcher:
 
         A decided message is returned if there is no payload.
         """
-        room = _Room(self._max_batch_bytes)
+        room = _Room()
         found: list[tuple[Record, _Fetch | Outcome | None]] = []
         fetches: list[_Fetch] = []
         for record in records:
@@ -134,20 +141,19 @@ class _Room:
     The first of them may take more: a large object would never be fetched otherwise.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self) -> None:
         self._taken = 0
         self._taking = Lock()
 
     @property
     def is_full(self) -> bool:
-        return self._taken >= self._max_bytes
+        return self._taken >= MAX_BATCH_BYTES
 
     def take(self, size: int) -> bool:
         """Take room for so many bytes; return False if there is not so much."""
         with self._taking:
             is_first = self._taken == 0
-            if not is_first and self._taken + size > self._max_bytes:
+            if not is_first and self._taken + size > MAX_BATCH_BYTES:
                 return False
             self._taken += size
             return True
@@ -164,7 +170,7 @@ class _Fetch:
     """
 
     def __init__(self, pointer: Pointer, max_bytes: int, room: _Room) -> None:
-        self.response: bytes | AwsFault | None = None
+        self.response: _Response | None = None
         self._pointer = pointer
         self._max_bytes = max_bytes
         self._room = room
@@ -179,7 +185,7 @@ class _Fetch:
         self,
         objects: NonBlockingObjects,
         seconds: float,
-    ) -> PendingResponse[bytes | AwsFault]:
+    ) -> PendingResponse[_Response]:
         """Send the request, if there is room for more objects."""
         if self._room.is_full:
             return EndedCall(NO_ROOM)
@@ -192,7 +198,7 @@ class _Fetch:
             self._has_room,
         )
 
-    def call(self, objects: Objects, seconds: float) -> bytes | AwsFault:
+    def call(self, objects: Objects, seconds: float) -> _Response:
         """Fetch the object, if there is room for more of them."""
         if self._room.is_full:
             return NO_ROOM
@@ -202,7 +208,7 @@ class _Fetch:
             return response
         return NO_ROOM
 
-    def end(self, response: bytes | AwsFault | None) -> None:
+    def end(self, response: _Response | None) -> None:
         """Keep the response; without one, that of the try before is kept.
 
         A response without the object needs no room.
@@ -226,26 +232,6 @@ class _Fetch:
             return False
         self._taken += size
         return True
-
-
-_Calls = PolledCalls[_Fetch, bytes | AwsFault] | ThreadedCalls[_Fetch, bytes | AwsFault]
-
-
-def _calls_of(objects: Objects, clock: Clock) -> _Calls:
-    """Return what makes the calls: in one thread if the client can send now and read later."""
-    if isinstance(objects, NonBlockingObjects):
-        return PolledCalls(
-            lambda fetch, seconds: fetch.begin(objects, seconds),
-            _call_result,
-            clock,
-            MOST_CALLS,
-        )
-    return ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
-
-
-def _call_result(response: bytes | AwsFault) -> CallResult:
-    fault = response if isinstance(response, AwsFault) else None
-    return result_of(fault)
 
 
 def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:

@@ -98,8 +98,7 @@ def level_for_lambda(env: Mapping[str, str]) -> int:
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
     name = env.get(LEVEL_VARIABLE, "").upper()
-    level: int = logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
-    return level
+    return logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
@@ -149,27 +148,28 @@ def log_result(result: Result) -> None:
         fields["age_seconds"] = round(time.time() - result.sent_at / 1000, 3)
     if outcome.kind == "retry":
         fields["cause"] = cause_of(outcome)
-    _log(level, f"message {outcome.kind}", fields)
+    log(level, f"message {outcome.kind}", **fields)
 
 
 def log_batch(summary: Summary, config: str) -> None:
     """Log the summary of a batch; `config` is the hash of the running config."""
-    fields: dict[str, object] = {
-        "service": service_name(),
-        "queue": summary.queue,
-        "counts": summary.counts,
-        "conflicts": summary.conflicts,
-        "configuration_errors": summary.configuration_errors,
-        "malformed_failures": summary.malformed_failures,
-        "seconds": round(summary.seconds, 6),
-        "write_calls": summary.write_calls,
-        "config": config,
-    }
-    _log(logging.INFO, "batch done", fields)
+    log(
+        logging.INFO,
+        "batch done",
+        service=service_name(),
+        queue=summary.queue,
+        counts=summary.counts,
+        conflicts=summary.conflicts,
+        configuration_errors=summary.configuration_errors,
+        malformed_failures=summary.malformed_failures,
+        seconds=round(summary.seconds, 6),
+        write_calls=summary.write_calls,
+        config=config,
+    )
 
 
-def _log(level: int, message: str, fields: Mapping[str, object]) -> None:
-    """Log a line as `LOGGER.log` does, without looking for the caller."""
+def log(level: int, message: str, /, **fields: object) -> None:
+    """Log a line with fields as `LOGGER.log` does, without looking for the caller."""
     if LOGGER.isEnabledFor(level):
         extra = {"fields": fields}
         record = LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra=extra)
@@ -252,9 +252,6 @@ def embedded(summary: Summary) -> str:
     queue = {QUEUE: summary.queue}
     # For one alarm on all queues. It cannot name those that the config does not know.
     alone = [CONFIGURATION_ERRORS] if summary.configuration_errors else []
-    if _OF_KINDS["retry"] in values:
-        # So that the share of retries can be computed where nothing is written.
-        values.setdefault(_OF_KINDS["written"], 0)
     lines = [_line(queue, values, alone)]
     for code, number in summary.codes.items():
         of_code: dict[str, object] = {OUTCOMES: number}
@@ -271,16 +268,17 @@ def embedded(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _line(
-    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
-) -> str:
+def _line(labels: Mapping[str, str], values: dict[str, object], alone: Sequence[str] = ()) -> str:
     return msgspec.json.encode(embedded_fields(labels, values, alone)).decode()
 
 
 def embedded_fields(
-    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
+    labels: Mapping[str, str], values: dict[str, object], alone: Sequence[str] = ()
 ) -> dict[str, object]:
     """Return a line with metrics; `alone` are those that are measured by service alone, too."""
+    if _OF_KINDS["retry"] in values:
+        # So that the share of retries can be computed where nothing is written.
+        values.setdefault(_OF_KINDS["written"], 0)
     directives = [_directive([SERVICE, *labels], values)]
     if alone:
         directives.append(_directive([SERVICE], alone))
@@ -326,8 +324,7 @@ def print_dropped_spans(queue: str, number: int) -> None:
 
 def report_postponed(queue: str, count: int, in_flight: int) -> None:
     """Log and measure the messages of a queue that were postponed in an outage."""
-    fields = {"queue": queue, "count": count, "in_flight": in_flight}
-    LOGGER.warning("messages are postponed", extra={"fields": fields})
+    log(logging.WARNING, "messages are postponed", queue=queue, count=count, in_flight=in_flight)
     print(_line({QUEUE: queue}, {POSTPONED: count}), flush=True)  # noqa: T201 — for CloudWatch
 
 

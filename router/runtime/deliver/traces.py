@@ -199,12 +199,16 @@ def trace_spans(
     if chosen is None:
         return []
     producers = map(_read_link, compress(results, chosen), compress(contexts, chosen))
-    links = sorted(filter(None, producers), key=_rank_of_link)
+    links = sorted(
+        filter(None, producers),
+        key=lambda link: _RANKS.get(link.outcome.kind, len(_RANKS)),
+    )
+    destination = queue_name(queue.reference)
     common: dict[str, str | int] = {
         "messaging.system": "aws_sqs",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "messaging.destination.name": queue_name(queue.reference),
+        "messaging.destination.name": destination,
         QUEUE_ATTRIBUTE: queue.name,
     }
     if "://" in queue.reference:
@@ -226,8 +230,7 @@ def trace_spans(
         attributes = {**common, "messaging.batch.message_count": count}
         if error:
             attributes["error.type"] = error
-        name = f"process {common['messaging.destination.name']}"
-        spans.append(BatchSpan(name, attributes, part, error, start, end))
+        spans.append(BatchSpan(f"process {destination}", attributes, part, error, start, end))
     return spans
 
 
@@ -268,18 +271,18 @@ def _read_envelope(body: str) -> str:
 
 def _read_link(delivered: Delivered, context: str) -> Link | None:
     """Return the link to the producer of a message; None if its context names no span."""
-    message_id = delivered.record.message_id
-    sampled = _ACCEPTED in context
     if context[2:3] == "-":
-        return Link(context[3:35], context[36:52], sampled, message_id, delivered.outcome)
-    root, parent = _find_root(context), _find_parent(context)
-    if root is None or parent is None:
-        return None
-    return Link(root[1] + root[2], parent[1], sampled, message_id, delivered.outcome)
-
-
-def _rank_of_link(link: Link) -> int:
-    return _RANKS.get(link.outcome.kind, len(_RANKS))
+        trace_id = context[3:35]
+        span_id = context[36:52]
+    else:
+        root = _find_root(context)
+        parent = _find_parent(context)
+        if root is None or parent is None:
+            return None
+        trace_id = root[1] + root[2]
+        span_id = parent[1]
+    sampled = _ACCEPTED in context
+    return Link(trace_id, span_id, sampled, delivered.record.message_id, delivered.outcome)
 
 
 def _first_failure(outcomes: Iterable[Outcome]) -> str:

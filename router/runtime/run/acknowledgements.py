@@ -4,6 +4,7 @@ On standard queues they overlap the next receive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from logging import ERROR
 from operator import attrgetter
 from select import POLLIN, poll
 from typing import Any
@@ -22,7 +23,8 @@ from router.runtime.aws.protocols import (
     VisibilityTimeout,
 )
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.leases import Lease
 from router.runtime.run.polling import PolledQueue, ReceiverContext
 
@@ -246,12 +248,7 @@ class Acknowledgements:
                 again.add(message_id)
                 continue
             operation.given_up.add(message_id)
-            fields = {
-                "queue": self._queue.name,
-                "error": fault.code,
-                "message_id": message_id,
-            }
-            LOGGER.error(operation.failure, extra={"fields": fields})
+            log_fault(operation.failure, self._queue, fault, message_id)
         return [message for message in operation.left if message[0] in again]
 
     def _end(self, operation: _Operation) -> None:
@@ -288,6 +285,10 @@ class Acknowledgements:
         return operation.given_up
 
     def _deletion(self, records: Sequence[Record], send: Send) -> _Operation:
-        ids = dict.fromkeys([record.message_id for record in records])
-        handles = self._leases.handles(self._url, ids)
+        handles = self._leases.handles(self._url, records)
         return _Operation(handles, send, DELETE_ATTEMPTS, CANNOT_DELETE)
+
+
+def log_fault(failure: str, queue: CompiledQueue, fault: AwsFault, message_id: str) -> None:
+    """Log that something was not done for a message."""
+    log(ERROR, failure, queue=queue.name, error=fault.code, message_id=message_id)

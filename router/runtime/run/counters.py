@@ -11,6 +11,7 @@ import tempfile
 import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -84,11 +85,7 @@ _ROWS: Mapping[str, Sequence[Column]] = {
 """The columns of each kind of row."""
 
 
-def _positions(columns: Sequence[Column]) -> Mapping[Column, int]:
-    return {column: at for at, column in enumerate(columns)}
-
-
-_POSITIONS = {kind: _positions(columns) for kind, columns in _ROWS.items()}
+_POSITIONS = {kind: dict(zip(columns, count(), strict=False)) for kind, columns in _ROWS.items()}
 _Row = tuple[str, ...]
 """What names a row: its kind, and the values of its labels."""
 

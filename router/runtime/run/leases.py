@@ -4,11 +4,12 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from logging import WARNING
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
-from router.runtime.aws.protocols import AwsFault, Queues
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.aws.protocols import AwsFault, Queues, Receipt
+from router.runtime.deliver.telemetry import LOGGER, log
 
 MAX_SECONDS = 12 * 60 * 60
 """The longest total visibility timeout from receipt, however often it is extended.
@@ -101,12 +102,10 @@ class Leases:
         self,
         queues: Queues,
         clock: Clock = boottime,
-        max_characters: int = MAX_CHARACTERS,
     ) -> None:
         self.size = 0
         self._queues = queues
         self._clock = clock
-        self._max_characters = max_characters
         self._lock = threading.Lock()
         self._leases: dict[Lease, None] = {}
         self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -117,7 +116,7 @@ class Leases:
     @property
     def is_full(self) -> bool:
         """Whether the limit of leased characters is reached."""
-        return self.size >= self._max_characters
+        return self.size >= MAX_CHARACTERS
 
     def acquire(
         self,
@@ -144,11 +143,12 @@ class Leases:
                 known[record.message_id] = record.receipt_handle
         return lease
 
-    def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Return the ids of leased messages with their newest receipt handles."""
+    def handles(self, url: str, records: Iterable[Record]) -> list[Receipt]:
+        """Return the ids of leased messages, each once, with their newest receipt handles."""
         with self._lock:
             known = self._handles[url]
-            return [(id_, known[id_]) for id_ in ids]
+            handles = {record.message_id: known[record.message_id] for record in records}
+        return [*handles.items()]
 
     def forget(self, lease: Lease, ids: Iterable[str]) -> None:
         """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
@@ -221,8 +221,8 @@ class Leases:
         lease.renewed(asked_at, self._clock(), completely=completely)
         lease.renewing = False
         for id_, fault in failed.items():
-            fields = {"message_id": id_, "error": fault.code}
-            LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
+            message = "cannot extend the visibility timeout"
+            log(WARNING, message, message_id=id_, error=fault.code)
 
     def _release(self, lease: Lease, deadline: float) -> None:
         messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
@@ -232,7 +232,7 @@ class Leases:
             # They become visible at the end of the lease.
             LOGGER.exception("unexpected error while making messages visible")
 
-    def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
+    def _handles_of(self, lease: Lease) -> list[Receipt]:
         with self._lock:
             known = self._handles[lease.url]
             return [

@@ -34,11 +34,10 @@ class LogQueue(logging.Handler):
     is logged as soon as a line can be written again.
     """
 
-    def __init__(self, descriptor: int, limit: int = QUEUE_BYTES) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
         self.dropped = 0
         self._descriptor = descriptor
-        self._limit = limit
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._any = Event()
@@ -64,7 +63,7 @@ class LogQueue(logging.Handler):
             # Arguments that do not fit the message, for example in a plugin.
             self.dropped += 1
             return
-        if self._size + len(line) > self._limit:
+        if self._size + len(line) > QUEUE_BYTES:
             self.dropped += 1
             return
         self._lines.append(line)

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from logging import INFO
 
 from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.calls import boottime
-from router.runtime.deliver.telemetry import LOGGER, service_name
+from router.runtime.deliver.telemetry import LOGGER, log, service_name
 from router.runtime.run.counters import Totals, exposition
 
 MAX_CONNECTIONS = 64
@@ -279,7 +280,7 @@ def serve(
     except (OSError, ValueError, OverflowError) as error:
         hint = "give HOST:PORT, e.g. 127.0.0.1:9090"
         raise UsageError(f"cannot listen on '{listen}': {error}; {hint}") from None
-    LOGGER.info("listening", extra={"fields": {"port": server.port}})
+    log(INFO, "listening", port=server.port)
     try:
         yield server.port
     finally:

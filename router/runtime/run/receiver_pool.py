@@ -6,11 +6,12 @@ It scales the receivers of each queue, and starts and stops them together.
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from logging import WARNING
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
 from router.runtime.program.load import Program
 from router.runtime.run.concurrency import (
     DEFAULT_TUNING,
@@ -20,7 +21,7 @@ from router.runtime.run.concurrency import (
     Tuning,
 )
 from router.runtime.run.leases import Leases
-from router.runtime.run.polling import Meters, PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.polling import Count, PolledQueue, ReceiverContext, StopEvent
 from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
 
@@ -50,7 +51,8 @@ class ReceiverPool:
         polled: Sequence[PolledQueue],
         aws: Aws,
         leases: Leases,
-        meters: Meters,
+        options: DeliveryOptions,
+        count: Count,
         tuning: Tuning = DEFAULT_TUNING,
         run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
@@ -64,11 +66,8 @@ class ReceiverPool:
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
-        options = DeliveryOptions(meters.batch, trace=meters.trace)
         delivery = Delivery(program, aws, options=options)
-        context = ReceiverContext(
-            aws.queues, delivery, leases, self._stop, tuning, count=meters.count
-        )
+        context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning, count=count)
         cpu_share = CpuShare()
         lock = run_lock()
         self._by_queue: list[_QueueReceivers] = []
@@ -246,9 +245,8 @@ class _QueueReceivers:
                 self._concurrency.target = running
                 if not self._lacks_threads:
                     self._lacks_threads = True
-                    fields = {"queue": self.polled.queue.name, "receivers": running}
-                    message = "cannot start another receiver: %s"
-                    LOGGER.warning(message, error, extra={"fields": fields})
+                    message = f"cannot start another receiver: {error}"
+                    log(WARNING, message, queue=self.polled.queue.name, receivers=running)
 
     def _start_one(self) -> None:
         receiver = Receiver(self.polled, self._context, self._on_round, self._state)

@@ -6,6 +6,7 @@ The module needs the extra `otel`, and is imported only where traces are on.
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from logging import WARNING
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,7 +27,7 @@ from opentelemetry.trace import (
 from router.model import __version__
 from router.runtime.aws.calls import NoThreadError, run_within
 from router.runtime.deliver.metrics import SPANS_DROPPED
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     QUEUE_ATTRIBUTE,
@@ -106,7 +107,7 @@ class WorkerTracer:
             LOGGER.error("cannot send the last spans: %s", error)
         waiting = self._exporter.add_waiting(0)
         if waiting:
-            LOGGER.warning("spans dropped", extra={"fields": {"spans": waiting}})
+            log(WARNING, "spans dropped", spans=waiting)
 
     def _begin(self, span: BatchSpan, parent: Span | None) -> Span:
         context = Context()

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from logging import INFO, WARNING
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -22,7 +23,8 @@ from router.errors import ConfigError, MissingExtra, RouterError, UsageError
 from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER
+from router.runtime.deliver.delivery import DeliveryOptions
+from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, log
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
@@ -31,7 +33,7 @@ from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.metric_lines import MetricLines, logs_metrics
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.polling import Count, Meters, PolledQueue
+from router.runtime.run.polling import Count, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
 
@@ -85,8 +87,8 @@ class WorkerService:
         self,
         options: WorkerOptions,
         env: Mapping[str, str],
+        log: LogQueue,
         connect: Callable[[int], Aws] = connect,
-        log: LogQueue | None = None,
     ) -> None:
         """`connect` makes the AWS client for a number of connections.
 
@@ -140,37 +142,33 @@ class WorkerService:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
             self._pool.start()
-            LOGGER.info("worker started", extra={"fields": _fields(self._pool)})
+            _log_config("worker started", self._pool)
             if self._control:
                 self._control.start(self.status, self._request_stop)
             finished = self._stop(self._wait_for_stop())
         ended.set()
         if self._metric_lines:
             self._metric_lines.log()
-        LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
+        log(INFO, "worker stopped", finished=finished)
         return 0 if finished else 1
 
     def status(self) -> WorkerStatus:
         """Return the current status."""
         # Here too: a parent reads the metrics from their file.
-        self._count_dropped_lines()
+        self._counters.set_dropped_lines(self._log.dropped)
         pool = self._pool
         return WorkerStatus(
             alive=pool.is_alive(boottime()),
             ready=pool.is_ready(),
-            log_blocked=self._log is not None and self._log.blocked,
+            log_blocked=self._log.blocked,
             config=pool.config,
             paused=pool.paused,
         )
 
     def totals(self) -> Totals:
         """Return the current metrics."""
-        self._count_dropped_lines()
+        self._counters.set_dropped_lines(self._log.dropped)
         return self._counters.totals()
-
-    def _count_dropped_lines(self) -> None:
-        if self._log is not None:
-            self._counters.set_dropped_lines(self._log.dropped)
 
     def _wait_for_stop(self) -> float:
         """Reload on SIGHUP until the worker is to stop; return when that was requested.
@@ -289,7 +287,7 @@ class WorkerService:
             each.stop_plugins()
             self._retired.remove(each)
         if self._pool is pool:
-            LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
+            _log_config("config reloaded", pool)
 
     def _load(self) -> Program:
         program = load_program(self._options.config, self._env)
@@ -315,37 +313,32 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            Meters(
+            DeliveryOptions(
                 self._counters.record,
-                self._counters.add,
-                self._tracer.trace if self._tracer else None,
+                trace=self._tracer.trace if self._tracer else None,
             ),
+            self._counters.add,
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
 
-def raise_file_limit(
-    needed: int,
-    get: Callable[[int], tuple[int, int]] = resource.getrlimit,
-    set_: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
-) -> None:
+def raise_file_limit(needed: int) -> None:
     """Raise this process's soft limit of open files to what is needed.
 
     The hard limit may permit less.
     """
-    soft, hard = get(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    set_(resource.RLIMIT_NOFILE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     if limit < needed:
         cause = "all receivers together may need more open files than the system allows"
-        fields = {"limit": limit, "needed": needed}
-        LOGGER.warning(f"{cause}: raise 'ulimit -Hn'", extra={"fields": fields})
+        log(WARNING, f"{cause}: raise 'ulimit -Hn'", limit=limit, needed=needed)
 
 
-def _fields(pool: ReceiverPool) -> dict[str, object]:
-    return {"queues": pool.queues, "config": pool.config}
+def _log_config(message: str, pool: ReceiverPool) -> None:
+    log(INFO, message, queues=pool.queues, config=pool.config)
 
 
 def _tune_garbage_collector() -> None:
