@@ -1,14 +1,14 @@
 """Fetches from S3 the payloads that messages point to, before the messages are planned."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from msgspec import structs
 
 from router import codes
 from router.errors import Rejection
-from router.model import Code, Outcome, Record
+from router.model import Outcome, Record
 from router.runtime.aws.calls import (
     MOST_CALLS,
     Clock,
@@ -29,9 +29,10 @@ from router.runtime.aws.protocols import (
     Objects,
     PendingResponse,
 )
-from router.runtime.deliver.time_limits import FetchLimit, StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import FetchLimit, Jitter, Sleep, StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.decode import Pointer, PointerFinder
+from router.runtime.engine.outcomes import rejected
 from router.runtime.engine.writes import PlannedMessage
 
 MAX_TRIES = 4
@@ -68,8 +69,8 @@ class Fetcher:
         self,
         aws: Aws,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = jitter,
+        sleep: Sleep = time.sleep,
+        jitter: Jitter = jitter,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
@@ -102,16 +103,8 @@ class Fetcher:
         A decided message is returned if there is no payload.
         """
         room = _Room()
-        found: list[tuple[Record, _Fetch | Outcome | None]] = []
-        fetches: list[_Fetch] = []
-        for record in records:
-            place = _find(finder, record)
-            if isinstance(place, Pointer):
-                fetch = _Fetch(place, finder.max_bytes, room)
-                fetches.append(fetch)
-                found.append((record, fetch))
-            else:
-                found.append((record, place))
+        found = [(record, _find(finder, record, room)) for record in records]
+        fetches = [fetch for _, fetch in found if isinstance(fetch, _Fetch)]
         self._fetch(fetches, FetchLimit(limit, self._clock()), waits)
         return [_resolve(record, result) for record, result in found]
 
@@ -234,11 +227,12 @@ class _Fetch:
         return True
 
 
-def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
+def _find(finder: PointerFinder, record: Record, room: _Room) -> _Fetch | Outcome | None:
     try:
-        return finder.find(record)
+        pointer = finder.find(record)
     except Rejection as rejection:
-        return _rejected(rejection.code, rejection.reason)
+        return rejected(rejection)
+    return _Fetch(pointer, finder.max_bytes, room) if pointer else None
 
 
 def _resolve(record: Record, found: _Fetch | Outcome | None) -> Record | PlannedMessage:
@@ -260,7 +254,7 @@ def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
         return _NO_ROOM_LEFT
     if fault == TOO_LARGE:
         reason = f"its object in S3 has more than {max_bytes} bytes"
-        return _rejected(codes.OUT_OF_BOUNDS, reason)
+        return Outcome("rejected", codes.OUT_OF_BOUNDS.id, reason)
     reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"
     match fault.kind:
         case "configuration":
@@ -269,8 +263,4 @@ def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
         case "retry":
             return Outcome("retry", codes.RETRY_LATER.id, reason)
         case _:
-            return _rejected(codes.BAD_POINTER, reason)
-
-
-def _rejected(code: Code, reason: str) -> Outcome:
-    return Outcome("rejected", code.id, reason)
+            return Outcome("rejected", codes.BAD_POINTER.id, reason)

@@ -12,7 +12,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from operator import attrgetter, methodcaller
 
 import msgspec
@@ -244,10 +244,10 @@ def embedded(summary: Summary) -> str:
     """
     values: dict[str, object] = {**measure(summary)}
     if any(summary.ages):
-        counted = [(age, number) for age, number in zip(_AGES, summary.ages, strict=True) if number]
+        # Empty buckets are left out.
         values[AGE] = {
-            "Values": [age for age, _ in counted],
-            "Counts": [number for _, number in counted],
+            "Values": [*compress(_AGES, summary.ages)],
+            "Counts": [*filter(None, summary.ages)],
         }
     queue = {QUEUE: summary.queue}
     # For one alarm on all queues. It cannot name those that the config does not know.

@@ -4,7 +4,7 @@ It says until when its calls may start, and how long the batch may wait for retr
 messages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -14,6 +14,10 @@ from router.runtime.aws.calls import Clock, Duration, boottime
 from router.runtime.aws.protocols import WriteResponse
 from router.runtime.engine.engine import Budget, OutOfBudget
 
+Sleep = Callable[[float], None]
+"""Waits for some seconds."""
+Jitter = Callable[[float, float], float]
+"""Chooses a wait between two bounds in seconds."""
 MARGIN_SECONDS = 0.5
 """Kept free before a deadline besides the time of calls under way.
 

@@ -6,7 +6,7 @@ Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from router import codes
@@ -46,7 +46,7 @@ from router.runtime.deliver.item_writes import (
     tables_of,
     transaction_waves,
 )
-from router.runtime.deliver.time_limits import StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import Jitter, Sleep, StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.writes import PlannedMessage, Write
 
@@ -142,8 +142,8 @@ class Writer:
         self,
         tables: Tables,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = jitter,
+        sleep: Sleep = time.sleep,
+        jitter: Jitter = jitter,
         max_tries: int | None = None,
         most_calls: int = CONCURRENT_CALLS,
     ) -> None:
@@ -187,9 +187,16 @@ class Writer:
         if atomic:
             yield from self._write_transactions(settlement, limit, waits)
         else:
-            running, tried = self._try_items(settlement, limit)
-            if running:
-                yield from self._run(running, tried, settlement, limit, waits)
+            unsettled = settlement.unsettled
+            batches = pack_plain(unsettled)
+            if batches is None:
+                items = [ItemWrites(steps) for steps in coalesce(unsettled)]
+                tried = len(items)
+            else:
+                items = self._send_plain(batches, settlement, limit)
+                tried = sum([len(batch.writes) for batch in batches])
+            if items:
+                yield from self._run(items, tried, settlement, limit, waits)
         settled = settlement.take()
         if settlement.unsettled:
             # Its message would be taken for one that is acknowledged.
@@ -217,23 +224,6 @@ class Writer:
             for planned in wave:
                 if settlement.outcome_of(planned).kind == "retry":
                     blocked |= items_of(planned)
-
-    def _try_items(
-        self,
-        settlement: Settlement,
-        limit: StartLimit,
-    ) -> tuple[list[ItemWrites], int]:
-        """Write messages of plain writes at once.
-
-        Return the items that are left, or those of all other messages, and how many were tried.
-        """
-        messages = settlement.unsettled
-        batches = pack_plain(messages)
-        if batches is None:
-            items = [ItemWrites(steps) for steps in coalesce(messages)]
-            return items, len(items)
-        left = self._send_plain(batches, settlement, limit)
-        return left, sum([len(batch.writes) for batch in batches])
 
     def _send_plain(
         self,

@@ -156,8 +156,7 @@ class Acknowledgements:
         ids: set[str] = set()
         for operation in self._under_way:
             ids.update(operation.ids)
-        if len(ids) < len(lease.ids):
-            self._leases.forget(lease, set(lease.ids) - ids)
+        self._leases.forget(lease, set(lease.ids) - ids)
 
     def settle(self, receive: PendingCalls[object] | None = None) -> None:
         """Finish what is under way; with `receive`, only until there is a response to it."""

@@ -155,7 +155,7 @@ class Counters:
                 of_kinds = {(of_route(kind), ""): number for kind, number in counts.items()}
                 self._add((ROUTE, summary.queue, route, table), of_kinds)
 
-    def add(self, queue: str, name: str, value: float = 1.0) -> None:
+    def add(self, queue: str, name: str, value: float) -> None:
         """Add to one metric of a queue."""
         with self._lock:
             self._add((QUEUE, queue), {(name, ""): value})

@@ -160,18 +160,15 @@ class Leases:
         with self._lock:
             del self._leases[lease]
             self.size -= lease.size
-            self._drop(lease.url, lease.ids)
-
-    def _drop(self, url: str, ids: Iterable[str]) -> None:
-        known = self._handles[url]
-        further = self._further[url]
-        for id_ in ids:
-            # Few messages have further leases: most batches do without a look for each.
-            leases_left = further.pop(id_, 0) if further else 0
-            if not leases_left:
-                del known[id_]
-            elif leases_left > 1:
-                further[id_] = leases_left - 1
+            known = self._handles[lease.url]
+            further = self._further[lease.url]
+            for id_ in lease.ids:
+                # Few messages have further leases: most batches do without a look for each.
+                leases_left = further.pop(id_, 0) if further else 0
+                if not leases_left:
+                    del known[id_]
+                elif leases_left > 1:
+                    further[id_] = leases_left - 1
 
     def renew(self) -> list[threading.Thread]:
         """Begin to extend each lease that is due.

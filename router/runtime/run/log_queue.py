@@ -87,7 +87,9 @@ class LogQueue(logging.Handler):
             self._any.clear()
             while lines := self._take():
                 if not self._write(b"".join(lines)):
-                    self._count_dropped(len(lines))
+                    self.acquire()
+                    self.dropped += len(lines)
+                    self.release()
                 elif boottime() - self._reported_at >= _REPORT_SECONDS:
                     self._report_dropped()
             self._report_dropped()
@@ -125,11 +127,6 @@ class LogQueue(logging.Handler):
                 # The other end is closed, or the disk is full.
                 return False
         return True
-
-    def _count_dropped(self, lines: int) -> None:
-        self.acquire()
-        self.dropped += lines
-        self.release()
 
     def _report_dropped(self) -> None:
         """Write how many lines were dropped since this was reported last, if any were."""

@@ -119,9 +119,12 @@ class Outage:
         with self._lock:
             probes = [*self._probes.values()]
             self._probes.clear()
-        # Once the visibility timeout is over, another consumer may have received the message.
-        ours = [probe for probe in probes if now < self._until(probe)]
-        return [probe for probe in ours if visibility <= longest_wait(probe.received_at, now)]
+        return [
+            probe
+            for probe in probes
+            # Once the visibility timeout is over, another consumer may have received the message.
+            if now < self._until(probe) and visibility <= longest_wait(probe.received_at, now)
+        ]
 
     def take_invisible(self, count: int) -> list[VisibilityTimeout]:
         """Return up to `count` messages whose visibility timeout can be set to 0, with a 0."""

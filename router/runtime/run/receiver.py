@@ -110,10 +110,9 @@ class Receiver:
         self.healthy = True
         self.seen_at = timing.clock()
         self.busy_since: float | None = None
-        self._queues = context.queues
-        self._overlapping: NonBlockingQueues | None = None
-        if isinstance(context.queues, NonBlockingQueues):
-            self._overlapping = context.queues
+        queues = context.queues
+        self._queues = queues
+        self._overlapping = queues if isinstance(queues, NonBlockingQueues) else None
         self._delivery = context.delivery
         self._leases = context.leases
         self._stop = context.stop
@@ -306,8 +305,11 @@ class Receiver:
         for message_id, fault in faults.items():
             log_fault(CANNOT_SET_VISIBILITY, polled.queue, fault, message_id)
         failures = [each.record for each in kept if is_infrastructure_failure(each.outcome)]
-        invisible = [record for record in failures if record.message_id not in faults]
-        return [Probe(record, received_at, since) for record in invisible]
+        return [
+            Probe(record, received_at, since)
+            for record in failures
+            if record.message_id not in faults
+        ]
 
     def _probe(self) -> Round:
         """Deliver messages that met the outage again, to find out whether it is over.
