@@ -43,6 +43,7 @@ from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LINE_FIELDS,
     LOGGER,
+    Env,
     level_for_lambda,
     log,
     log_batch,
@@ -348,7 +349,7 @@ def _delivery() -> Delivery:
     return Delivery(PROGRAM, aws, writer=writer, options=options)
 
 
-def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
+def _make_tracer(env: Env) -> "FunctionTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     if not any(env.get(name) for name in endpoints):

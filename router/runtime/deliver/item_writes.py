@@ -17,8 +17,8 @@ from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 
 Identity = tuple[str, ...]
 """What identifies an item: its table and its key."""
-SettledWrite = tuple[PlannedMessage, Outcome]
-"""A message, and the outcome of one of its writes."""
+SettledWrites = list[tuple[PlannedMessage, Outcome]]
+"""Messages, each with the outcome of one of its writes."""
 
 
 class CoalescedWrites:
@@ -77,7 +77,7 @@ class CoalescedWrites:
         self._writes.insert(at, (planned, write))
         return True
 
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Return what the outcome of the write that was sent settles."""
         planned, sent = self._writes.pop()
         settled = [(planned, _with_route(outcome, sent))]
@@ -133,7 +133,7 @@ class Transaction:
         action, write = self._parts[position]
         return _condition_failed(write, action, stored)
 
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Return the outcomes of all writes."""
         self.is_settled = True
         return [(self._planned, _with_route(outcome, write)) for write in self.writes]
@@ -206,7 +206,7 @@ class ItemWrites:
         """Return the items whose requests are unprocessed: none, as only batches have such."""
         return []
 
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Go on after the first step has an outcome; return what that settles."""
         self.tries = 0
         self.cause = ""
@@ -231,23 +231,23 @@ class ItemWrites:
         self.failure = failure
         self.cause = cause
 
-    def abandon(self, outcome: Outcome) -> list[SettledWrite]:
+    def abandon(self, outcome: Outcome) -> SettledWrites:
         """Settle all steps without sending them.
 
         The later writes of an item must not be made before the first.
         """
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         for step in self.steps:
             settled += step.settle(outcome)
         self.steps.clear()
         return settled
 
-    def give_up(self) -> list[SettledWrite]:
+    def give_up(self) -> SettledWrites:
         """Leave all steps for the next delivery of their messages: the first one keeps failing."""
         reason = f"{self.name} did not accept the write in time: {self.failure}"
         return self.abandon(Outcome("retry", RETRY_LATER.id, reason, cause=self.cause))
 
-    def run_out_of_time(self) -> list[SettledWrite]:
+    def run_out_of_time(self) -> SettledWrites:
         """Leave all steps for the next delivery of their messages: no call may start any more."""
         reason = f"the deadline passed before it was written to {self.name}"
         if self.waits_for_units:

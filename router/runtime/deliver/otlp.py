@@ -20,7 +20,7 @@ from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import parse_endpoint
 from router.runtime.aws.http.opening import NoResponseError
 from router.runtime.aws.http.responses import ResponseReader
-from router.runtime.deliver.telemetry import LOGGER, log, print_dropped_spans
+from router.runtime.deliver.telemetry import LOGGER, Env, log, print_dropped_spans
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     SCHEMA_URL,
@@ -57,7 +57,7 @@ class FunctionTracer:
     def __init__(
         self,
         url: str,
-        env: Mapping[str, str],
+        env: Env,
         clock: Clock = boottime,
     ) -> None:
         """Raises UsageError, ValueError for a URL that is none."""
@@ -128,7 +128,7 @@ class FunctionTracer:
         return "" if 200 <= response.status < 300 else str(response.status)
 
 
-def make_tracer(env: Mapping[str, str]) -> FunctionTracer | None:
+def make_tracer(env: Env) -> FunctionTracer | None:
     """Return the tracer of a function whose environment names an endpoint; None if traces are off.
 
     A function without traces is better than none: what is wrong with a variable is logged.
@@ -145,7 +145,7 @@ def make_tracer(env: Mapping[str, str]) -> FunctionTracer | None:
         return None
 
 
-def _read_headers(env: Mapping[str, str]) -> dict[str, str]:
+def _read_headers(env: Env) -> dict[str, str]:
     """Return the headers of a request that the environment states."""
     given = read_pairs(
         env.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or env.get("OTEL_EXPORTER_OTLP_HEADERS", "")
@@ -154,7 +154,7 @@ def _read_headers(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if f"{name}{value}".isprintable()}
 
 
-def _read_seconds(env: Mapping[str, str]) -> float:
+def _read_seconds(env: Env) -> float:
     """Return how long to wait for the endpoint: SEND_SECONDS, or less by the variable, in milliseconds."""
     given = env.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or env.get(
         "OTEL_EXPORTER_OTLP_TIMEOUT", ""
@@ -162,7 +162,7 @@ def _read_seconds(env: Mapping[str, str]) -> float:
     return min(SEND_SECONDS, int(given) / 1000) if given.isdecimal() else SEND_SECONDS
 
 
-def _resource(env: Mapping[str, str]) -> bytes:
+def _resource(env: Env) -> bytes:
     """Return the resource: what names the process, and where it runs."""
     place = {
         "cloud.provider": "aws",

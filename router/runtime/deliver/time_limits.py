@@ -159,27 +159,24 @@ class FetchLimit:
         return self._started + self._limit.timeout(self._started) / 2
 
 
-class _SharedWaits:
-    """What callers may wait together: `left`, at most `most` seconds."""
+class SharedWaits:
+    """The seconds that callers may wait together: `left` at first, and at most `most`."""
 
     __slots__ = ("left", "lock", "most")
 
-    def __init__(self, left: float, most: float) -> None:
+    def __init__(self, left: float = MAX_WAIT_SECONDS, most: float = MAX_WAIT_SECONDS) -> None:
         self.left = left
         self.most = most
         self.lock = Lock()
 
 
 class WaitBudget:
-    """The time that a caller may wait for retries, refilled as time passes; thread-safe."""
+    """The time that a caller may wait for retries, refilled as time passes; thread-safe.
 
-    def __init__(
-        self,
-        clock: Clock = boottime,
-        seconds: float = MAX_WAIT_SECONDS,
-        left: float | None = None,
-    ) -> None:
-        """It has at most `seconds`, and `left` of them at first; all without it."""
+    It is `shared` with other callers: all take what is left, and each refills it.
+    """
+
+    def __init__(self, clock: Clock = boottime, shared: SharedWaits | None = None) -> None:
         self.waited = 0.0
         """The seconds of all waits of a writer, whether they are taken from the budget or not.
 
@@ -188,14 +185,8 @@ class WaitBudget:
         self.taken = 0.0
         """The seconds that were taken from the budget."""
         self._clock = clock
-        self._shared = _SharedWaits(seconds if left is None else left, seconds)
+        self._shared = shared or SharedWaits()
         self._filled_at = clock()
-
-    def shared(self) -> "WaitBudget":
-        """Return the budget of another caller: both take what is left, and each refills it."""
-        budget = WaitBudget(self._clock)
-        budget._shared = self._shared
-        return budget
 
     def take(self, seconds: float) -> bool:
         """Take the time of a wait; return False if too little is left."""

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from router.model import WRITTEN, Outcome, __version__
 from router.runtime.aws.references import queue_name
-from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, service_name
+from router.runtime.deliver.telemetry import ATTRIBUTES_OF, LINE_FIELDS, LOGGER, Env, service_name
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.engine.decode import decode_plain
 from router.runtime.engine.engine import CompiledQueue
@@ -47,7 +47,6 @@ _SAMPLERS: Mapping[str, tuple[bool, float | None]] = {
 """Whether a sampler asks the producers, and its ratio; None if that is its argument."""
 _DEFAULT_SAMPLER = "parentbased_always_on"
 
-_ATTRIBUTES_OF = attrgetter("record.attributes")
 _SENT_OF = attrgetter("record.message_attributes")
 _BODY_OF = attrgetter("record.body")
 _HEADER_OF = methodcaller("get", "AWSTraceHeader", "")
@@ -139,7 +138,7 @@ class Sampling(Struct, frozen=True):
         return accepted if True in accepted else None
 
 
-def is_on(env: Mapping[str, str]) -> bool:
+def is_on(env: Env) -> bool:
     """Return whether OpenTelemetry's variables switch traces on."""
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
@@ -156,7 +155,7 @@ def is_on(env: Mapping[str, str]) -> bool:
     return True
 
 
-def read_sampling(env: Mapping[str, str]) -> Sampling:
+def read_sampling(env: Env) -> Sampling:
     """Return what OTEL_TRACES_SAMPLER and its argument say, and OTEL_SPAN_LINK_COUNT_LIMIT up to MAX_LINKS."""
     name = env.get("OTEL_TRACES_SAMPLER") or _DEFAULT_SAMPLER
     if name not in _SAMPLERS:
@@ -169,7 +168,7 @@ def read_sampling(env: Mapping[str, str]) -> Sampling:
     return Sampling(by_producer, ratio, max(1, min(MAX_LINKS, limit)))
 
 
-def read_resource(env: Mapping[str, str]) -> dict[str, str]:
+def read_resource(env: Env) -> dict[str, str]:
     """Return what names the process: OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, and the version."""
     given = read_pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     name = env.get("OTEL_SERVICE_NAME") or given.get("service.name") or service_name(env)
@@ -240,7 +239,7 @@ def _find_contexts(queue: CompiledQueue, results: Sequence[Delivered]) -> list[s
     Each message comes through here: what most of them do without is done by maps, which execute no
     instruction of Python's.
     """
-    contexts = [*map(_HEADER_OF, map(_ATTRIBUTES_OF, results))]
+    contexts = [*map(_HEADER_OF, map(ATTRIBUTES_OF, results))]
     sent = [*map(_SENT_OF, results)]
     if queue.decode is not decode_plain:
         carried = [*map(_read_envelope, map(_BODY_OF, results))]
@@ -291,7 +290,7 @@ def _first_failure(outcomes: Iterable[Outcome]) -> str:
     return min(failed, key=lambda outcome: _RANKS[outcome.kind]).code if failed else ""
 
 
-def read_number(env: Mapping[str, str], name: str, default: float) -> float:
+def read_number(env: Env, name: str, default: float) -> float:
     """Return the number of a variable; the default if it has none."""
     try:
         return float(env.get(name) or default)

@@ -37,7 +37,7 @@ from router.runtime.deliver.budgets import Reservation, WriteBudgets
 from router.runtime.deliver.item_writes import (
     Identity,
     ItemWrites,
-    SettledWrite,
+    SettledWrites,
     Step,
     Transaction,
     coalesce,
@@ -102,7 +102,7 @@ class Settlement:
         """The messages with a write that has no outcome."""
         return [planned for planned, outcome in self._outcomes.items() if outcome is None]
 
-    def add(self, writes: Iterable[SettledWrite]) -> None:
+    def add(self, writes: SettledWrites) -> None:
         """Add the outcomes of writes."""
         for planned, outcome in writes:
             results = self._results.setdefault(planned, [])
@@ -310,7 +310,7 @@ class Writer:
                 # Further receivers could use this time. They would not make a budget larger.
                 waits.waited += wait
 
-    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> list[SettledWrite]:
+    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> SettledWrites:
         """Send the first step of each item; return what is settled."""
         batched: list[ItemWrites] = []
         alone: list[ItemWrites] = []
@@ -319,7 +319,7 @@ class Writer:
             kind.append(item)
         return self._make([*pack(batched, self._budgets.most_units), *alone], limit)
 
-    def _make(self, jobs: Iterable[Job], limit: StartLimit) -> list[SettledWrite]:
+    def _make(self, jobs: Iterable[Job], limit: StartLimit) -> SettledWrites:
         """Make the calls that the budgets of their tables allow; the items of others wait."""
         allowed: list[Job] = []
         reserved: list[tuple[list[Write], Reservation | None]] = []
@@ -348,9 +348,9 @@ class Writer:
         self,
         answered: Iterable[tuple[Job, WriteResponse]],
         limit: StartLimit,
-    ) -> list[SettledWrite]:
+    ) -> SettledWrites:
         """Settle what calls have done; the halves of a batch that was refused are sent at once."""
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         halves: list[Job] = []
         for job, response in answered:
             fault = response.fault
@@ -363,7 +363,7 @@ class Writer:
             settled += self._make(halves, limit)
         return settled
 
-    def _handle(self, job: Job, response: WriteResponse, limit: StartLimit) -> list[SettledWrite]:
+    def _handle(self, job: Job, response: WriteResponse, limit: StartLimit) -> SettledWrites:
         """Settle the items of a call, or retry them."""
         fault = response.fault
         if fault is None:
@@ -386,7 +386,7 @@ class Writer:
             case "refused":
                 return self._refuse(item, fault, limit)
 
-    def _refuse(self, item: ItemWrites, fault: AwsFault, limit: StartLimit) -> list[SettledWrite]:
+    def _refuse(self, item: ItemWrites, fault: AwsFault, limit: StartLimit) -> SettledWrites:
         """Handle a refused item that was sent alone.
 
         Either the item is wrong, or the configured key of its table.
@@ -420,13 +420,13 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, items: Iterable[ItemWrites], reason: str, cause: str) -> list[SettledWrite]:
+    def _retry(self, items: Iterable[ItemWrites], reason: str, cause: str) -> SettledWrites:
         """Retry after a back-off; return what is settled as an item has used up its tries.
 
         Items with equally many tries wait equally long, to be sent together again.
         """
         waits: dict[int, float] = {}
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         for item in items:
             if item.tries not in waits:
                 bound = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (item.tries + 1))
@@ -437,8 +437,8 @@ class Writer:
         return settled
 
 
-def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> list[SettledWrite]:
-    settled: list[SettledWrite] = []
+def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> SettledWrites:
+    settled: SettledWrites = []
     for item in items:
         settled += item.settle(outcome)
     return settled
@@ -469,7 +469,7 @@ def _cause_of(fault: AwsFault) -> str:
     return "condition" if fault.code in CONFLICTS else "outage"
 
 
-def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:
+def _misconfigured(items: Iterable[ItemWrites], reason: str) -> SettledWrites:
     """Leave items for the next delivery of their messages: no message is at fault."""
     outcome = Outcome(
         "retry",
@@ -477,7 +477,7 @@ def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrit
         reason,
         configuration_error=True,
     )
-    settled: list[SettledWrite] = []
+    settled: SettledWrites = []
     for item in items:
         settled += item.abandon(outcome)
     return settled

@@ -127,10 +127,6 @@ class AdaptiveBatch:
         self.size = min(limit, wanted)
         return backlog and requested >= limit
 
-    def reset(self) -> None:
-        """Request one call's messages next."""
-        self.size = MAX_MESSAGES
-
     def _limit(self, received: int, characters: int, seconds: float) -> int:
         if self._max_messages == MAX_MESSAGES:
             return MAX_MESSAGES

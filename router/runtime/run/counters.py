@@ -58,6 +58,7 @@ _LENGTH = struct.Struct("=Q")
 _NUMBER_BYTES = 8
 _CODES = [code for code in declared() if code.startswith("RT8") and code != NOT_OF_SQS.id]
 _BOUNDS = [*(str(float(age)) for age in AGES), "+Inf"]
+_AGE_COLUMNS: Sequence[Column] = [(AGE, bound) for bound in _BOUNDS]
 _SPREAD: Mapping[str, Iterable[str]] = {CODE: _CODES, CAUSE: CAUSES}
 """All values of the labels that a row has no value for."""
 
@@ -68,7 +69,7 @@ def _columns(labels: Labels) -> Iterator[Column]:
         if name == LINES_DROPPED or metric.source == "function":
             continue
         if name == AGE and labels == (QUEUE,):
-            yield from ((AGE, bound) for bound in _BOUNDS)
+            yield from _AGE_COLUMNS
             yield AGE_SUM, ""
         elif metric.labels == labels:
             yield name, ""
@@ -138,8 +139,7 @@ class Counters:
         of_queue: dict[Column, float] = {
             (name, ""): value for name, value in measure(summary).items()
         }
-        ages = zip(_BOUNDS, summary.ages, strict=False)
-        of_queue |= {(AGE, bound): number for bound, number in ages}
+        of_queue |= zip(_AGE_COLUMNS, summary.ages, strict=False)
         of_queue[AGE_SUM, ""] = summary.age_seconds
         for name, numbers in (
             (OUTCOMES, summary.codes),

@@ -3,7 +3,7 @@
 A line for each batch, as the function has it, would be longer than most messages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from logging import INFO
 from typing import Any
 
@@ -17,7 +17,7 @@ from router.runtime.deliver.metrics import (
     METRICS_VARIABLE,
     RECEIVES,
 )
-from router.runtime.deliver.telemetry import embedded_fields, log
+from router.runtime.deliver.telemetry import Env, embedded_fields, log
 from router.runtime.run.counters import Totals
 
 SECONDS = 60.0
@@ -25,7 +25,7 @@ SECONDS = 60.0
 _VALUES = ("", CLOUDWATCH, "prometheus")
 
 
-def logs_metrics(env: Mapping[str, str]) -> bool:
+def logs_metrics(env: Env) -> bool:
     """Return whether the metrics are to be logged; raises UsageError for an unknown value of the variable."""
     value = env.get(METRICS_VARIABLE, "")
     if value not in _VALUES:

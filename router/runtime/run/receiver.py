@@ -16,7 +16,7 @@ from router.runtime.aws.protocols import (
 )
 from router.runtime.deliver.metrics import IN_FLIGHT, PAUSES, RECEIVES
 from router.runtime.deliver.telemetry import LOGGER, log
-from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
+from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, SharedWaits, WaitBudget
 from router.runtime.deliver.visibility import (
     Delivered,
     is_infrastructure_failure,
@@ -68,7 +68,7 @@ class QueueState:
         self.outage = Outage(queue.outage, clock)
         # A busy queue begins and ends many receivers. With a budget of its own, each would wait for
         # long.
-        self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
+        self.waits = SharedWaits(FIRST_WAIT_SECONDS)
         self.long_polls = LongPolls(clock)
 
 
@@ -118,7 +118,7 @@ class Receiver:
         self._stop = context.stop
         self._on_round = on_round
         self._share = state.share
-        self._waits = state.waits.shared()
+        self._waits = WaitBudget(timing.clock, state.waits)
         self._outage = state.outage
         self._long_polls = state.long_polls
         self._count = partial(context.count, polled.queue.name)
@@ -176,7 +176,7 @@ class Receiver:
         requested_at = self.seen_at = self._clock()
         received = self._receive(requested)
         self._count(RECEIVES, 1)
-        self._batch.reset()
+        self._batch.size = MAX_MESSAGES
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
             log(ERROR, "cannot receive", queue=polled.queue.name, error=received.code)

@@ -5,7 +5,7 @@ The module needs the extra `otel`, and is imported only where traces are on.
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from logging import WARNING
 
 from opentelemetry.context import Context
@@ -27,7 +27,7 @@ from opentelemetry.trace import (
 from router.model import __version__
 from router.runtime.aws.calls import NoThreadError, run_within
 from router.runtime.deliver.metrics import SPANS_DROPPED
-from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.deliver.telemetry import LOGGER, Env, log
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     QUEUE_ATTRIBUTE,
@@ -55,7 +55,7 @@ class WorkerTracer:
     Spans that are not sent, as the endpoint fails or too many wait, are counted.
     """
 
-    def __init__(self, env: Mapping[str, str], count: Count) -> None:
+    def __init__(self, env: Env, count: Count) -> None:
         """The SDK reads its other variables from the environment; raises ValueError if they contradict each other."""
         self._sampling = read_sampling(env)
         self._count = count

@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from logging import INFO, WARNING
 from pathlib import Path
@@ -24,7 +24,7 @@ from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, 
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.delivery import DeliveryOptions
-from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, log
+from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, Env, log
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
@@ -86,7 +86,7 @@ class WorkerService:
     def __init__(
         self,
         options: WorkerOptions,
-        env: Mapping[str, str],
+        env: Env,
         log: LogQueue,
         connect: Callable[[int], Aws] = connect,
     ) -> None:
@@ -349,7 +349,7 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
-def start_tracing(env: Mapping[str, str], count: Count) -> "WorkerTracer | None":
+def start_tracing(env: Env, count: Count) -> "WorkerTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint.
 
     A worker without traces is better than none: what is missing or wrong is logged.

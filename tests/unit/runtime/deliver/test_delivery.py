@@ -21,6 +21,7 @@ from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     RESERVE_SECONDS,
     FixedDeadline,
+    SharedWaits,
     WaitBudget,
 )
 from router.runtime.deliver.visibility import Delivered
@@ -714,7 +715,10 @@ def test_payloads_are_fetched_as_messages_are_written(
     objects: Any = SimpleNamespace(fetch=fetch)
     pointer = '["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"payloads","s3Key":"k"}]'
     deliver = Delivery(program, Aws(tables, queues, objects), time_).deliver_in_parts(
-        program.engine.queues["q"], [arrive(pointer)], FixedDeadline(time_.now + 10), WaitBudget(time_, left=0.0)
+        program.engine.queues["q"],
+        [arrive(pointer)],
+        FixedDeadline(time_.now + 10),
+        WaitBudget(time_, SharedWaits(0.0)),
     )
 
     ((delivered,),) = deliver

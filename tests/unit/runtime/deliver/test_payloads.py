@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from router.model import Outcome, Record
 from router.runtime.deliver.payloads import MAX_BATCH_BYTES, MAX_TRIES, Fetcher
-from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.time_limits import SharedWaits, WaitBudget
 from tests.support.aws import CONCURRENT_CALLS, NO_ROOM, TOO_LARGE, Aws, AwsFault
 from tests.support.engine import CLASSES, CompiledQueue, PlannedMessage, PointerFinder, plan
 from tests.support.program import load_program
 
 NONE: Any = None
 THROTTLED = AwsFault("retry", "SlowDown", 503)
-ENOUGH = WaitBudget(seconds=1e9)
+ENOUGH = WaitBudget(shared=SharedWaits(1e9, 1e9))
 CONFIG = """\
 version: 1
 queues:

@@ -210,8 +210,6 @@ def test_largest_batch() -> None:
         False,
         True,
     ]
-    batch.reset()
-    assert batch.size == 10
 
 
 def test_add_before_the_first_full_round() -> None:

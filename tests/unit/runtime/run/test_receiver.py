@@ -17,7 +17,7 @@ from router.runtime.run.polling import ACKNOWLEDGE_SECONDS, PolledQueue, Receive
 from router.runtime.run.receiver import DELETE_RESERVE, QueueState, Receiver
 from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
-from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
+from tests.support.deliver import RESERVE_SECONDS, Delivery, SharedWaits, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
@@ -238,7 +238,7 @@ def hot_keys(*ids: str) -> list[WriteResponse]:
 def long_waits(compile_: Any, time_: Any) -> QueueState:
     """Receivers may wait a second for retries."""
     state = QueueState(compile_().engine.queues["q"], time_)
-    state.waits = WaitBudget(time_)
+    state.waits = SharedWaits()
     return state
 
 
