@@ -7,13 +7,14 @@ from msgspec import structs
 from router.codes import RETRY_LATER, SUPERSEDED
 from router.model import WRITTEN, Action, Outcome, Table
 from router.runtime.aws.protocols import (
+    UNREADABLE_ERRORS,
     NonBlockingTables,
     PendingWrite,
     Request,
     Tables,
     WriteResponse,
 )
-from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
+from router.runtime.engine.writes import PlannedMessage, Write
 
 Identity = tuple[str, ...]
 """What identifies an item: its table and its key."""
@@ -60,10 +61,6 @@ class CoalescedWrites:
         """Return the actions to send: one, or with an idempotency key two in one transaction."""
         return _actions(self.write)
 
-    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
-        """Return the outcome if the condition of the action at `position` failed."""
-        return _condition_failed(self.write, self.actions()[position], stored)
-
     def add(self, planned: PlannedMessage, write: Write) -> bool:
         """Add a later write of the item if the two can be combined; return whether it was added."""
         if not _can_combine(self.write, write):
@@ -104,17 +101,14 @@ class Transaction:
     and several items, and nothing replaces it.
     """
 
-    __slots__ = ("_parts", "_planned", "is_settled")
+    __slots__ = ("_actions", "_planned", "is_settled")
 
     batched = False
 
     def __init__(self, planned: PlannedMessage) -> None:
         self.is_settled = False
         self._planned = planned
-        self._parts: list[tuple[Action, Write]] = []
-        """The actions in order, each with its write."""
-        for write in planned.writes:
-            self._parts += [(action, write) for action in _actions(write)]
+        self._actions = [action for write in planned.writes for action in _actions(write)]
 
     @property
     def writes(self) -> list[Write]:
@@ -123,15 +117,7 @@ class Transaction:
 
     def actions(self) -> list[Action]:
         """Return the actions to send."""
-        return [action for action, _ in self._parts]
-
-    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
-        """Return the outcome if the condition of the action at `position` failed.
-
-        Nothing was written then.
-        """
-        action, write = self._parts[position]
-        return _condition_failed(write, action, stored)
+        return self._actions
 
     def settle(self, outcome: Outcome) -> SettledWrites:
         """Return the outcomes of all writes."""
@@ -324,11 +310,25 @@ def _actions(write: Write) -> list[Action]:
     return [write.action()]
 
 
-def _condition_failed(write: Write, action: Action, stored: StoredItem | None) -> Outcome:
+def outcome_of_condition(writes: Iterable[Write], response: WriteResponse) -> Outcome | None:
+    """Return the outcome of writes that were sent together if a condition of theirs failed.
+
+    None if the response contradicts the writes: a message that is taken for stale or for a
+    duplicate is lost if it is none.
+    """
+    parts = [(action, write) for write in writes for action in _actions(write)]
+    if not 0 <= response.position < len(parts):
+        return None
+    (_, parameters), write = parts[response.position]
+    if "ConditionExpression" not in parameters:
+        return None
     key = write.idempotency_key
-    if key is not None and action[1] is key.call:
+    if key is not None and parameters is key.call:
         return write.already_applied()
-    return write.mode.on_condition_failed(write, stored)
+    try:
+        return write.mode.on_condition_failed(write, response.stored)
+    except UNREADABLE_ERRORS:
+        return None
 
 
 def _can_combine(write: Write, later: Write) -> bool:

@@ -25,7 +25,6 @@ from router.runtime.aws.protocols import (
     CONFLICTS,
     THROTTLING,
     UNREADABLE,
-    UNREADABLE_ERRORS,
     AwsFault,
     KeySchema,
     NonBlockingTables,
@@ -38,11 +37,11 @@ from router.runtime.deliver.item_writes import (
     Identity,
     ItemWrites,
     SettledWrites,
-    Step,
     Transaction,
     coalesce,
     has_budget,
     items_of,
+    outcome_of_condition,
     tables_of,
     transaction_waves,
 )
@@ -379,7 +378,7 @@ class Writer:
             case "configuration":
                 return _misconfigured(job.items, f"{item.name}: {fault.code}")
             case "condition":
-                outcome = _outcome_of_condition(item.step, response)
+                outcome = outcome_of_condition(item.writes, response)
                 if outcome is None:
                     return self._retry([item], UNREADABLE.code, "outage")
                 return item.settle(outcome)
@@ -442,24 +441,6 @@ def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> SettledWrites:
     for item in items:
         settled += item.settle(outcome)
     return settled
-
-
-def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:
-    """Return the outcome of a write whose condition failed.
-
-    None if the response contradicts the write: a message that is taken for stale or for a
-    duplicate is lost if it is none.
-    """
-    actions = step.actions()
-    if not 0 <= response.position < len(actions):
-        return None
-    _, parameters = actions[response.position]
-    if "ConditionExpression" not in parameters:
-        return None
-    try:
-        return step.condition_failed(response.position, response.stored)
-    except UNREADABLE_ERRORS:
-        return None
 
 
 def _cause_of(fault: AwsFault) -> str:

@@ -10,6 +10,7 @@ from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
 from router.runtime.aws.protocols import AwsFault, Queues, Receipt
 from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.run.threads import start_daemon
 
 MAX_SECONDS = 12 * 60 * 60
 """The longest total visibility timeout from receipt, however often it is extended.
@@ -247,12 +248,8 @@ def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threadi
     """
     threads = []
     for lease in leases:
-        # A daemon thread, so that a call that hangs does not keep the process alive.
-        thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
         try:
-            thread.start()
+            threads.append(start_daemon("lease", do, lease))
         except RuntimeError:
             do(lease)
-        else:
-            threads.append(thread)
     return threads

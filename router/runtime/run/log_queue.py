@@ -8,10 +8,11 @@ import os
 import select
 import time
 from collections import deque
-from threading import Event, Thread
+from threading import Event
 
 from router.runtime.aws.calls import boottime
 from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.run.threads import start_daemon
 
 QUEUE_BYTES = 1024 * 1024
 """The most that is queued; further lines are dropped."""
@@ -47,7 +48,7 @@ class LogQueue(logging.Handler):
         self._reported = 0
         """How many dropped lines were logged, the last of them at `_reported_at`."""
         self._reported_at = 0.0
-        Thread(target=self._run, name="log", daemon=True).start()
+        start_daemon("log", self._run)
 
     @property
     def blocked(self) -> bool:

@@ -4,7 +4,7 @@ It scales the receivers of each queue, and starts and stops them together.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from logging import WARNING
 
@@ -24,6 +24,7 @@ from router.runtime.run.leases import Leases
 from router.runtime.run.polling import Count, PolledQueue, ReceiverContext, StopEvent
 from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
+from router.runtime.run.threads import start_daemon
 
 BUSY_SECONDS = 1.0
 """If all receivers of a queue have been processing for this long, one is added …
@@ -54,9 +55,7 @@ class ReceiverPool:
         options: DeliveryOptions,
         count: Count,
         tuning: Tuning = DEFAULT_TUNING,
-        run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
-        """`run_lock` makes the lock with which receivers process one at a time, queues in turns."""
         self._program = program
         self.config = program.hash
         """The hash of the config.
@@ -69,7 +68,8 @@ class ReceiverPool:
         delivery = Delivery(program, aws, options=options)
         context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning, count=count)
         cpu_share = CpuShare()
-        lock = run_lock()
+        # Receivers process one at a time, queues in turns.
+        lock = RunLock()
         self._by_queue: list[_QueueReceivers] = []
         for each in polled:
             # A receiver may block on other I/O than SQS and DynamoDB, which does not release the
@@ -255,14 +255,11 @@ class _QueueReceivers:
             with self._run_lock:
                 receiver.run()
 
-        # A daemon thread, so that a receiver that hangs does not keep the process alive.
         name = f"receiver-{self.polled.queue.name}-{self._spawned}"
         self._spawned += 1
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        thread.start()
-        # Only now: a thread that could not be started cannot be waited for. The receiver looks for
-        # its thread under the lock, which is held here.
-        self._threads[receiver] = thread
+        # A thread that could not be started cannot be waited for. The receiver looks for its thread
+        # under the lock, which is held here.
+        self._threads[receiver] = start_daemon(name, run)
 
     def _on_round(self, receiver: Receiver, finished: Round) -> bool:
         """Scale after a round; returns whether the receiver continues."""

@@ -156,6 +156,6 @@ class _CountingExporter(OTLPSpanExporter):
 
 
 def _link(link: ProducerLink) -> Link:
-    flags = TraceFlags(TraceFlags.SAMPLED if link.sampled else TraceFlags.DEFAULT)
-    context = SpanContext(int(link.trace_id, 16), int(link.span_id, 16), True, flags)
+    sampled = TraceFlags(link.sampled)
+    context = SpanContext(int(link.trace_id, 16), int(link.span_id, 16), True, sampled)
     return Link(context, {MESSAGE_ID: link.message_id, **outcome_attributes(link.outcome)})

@@ -36,6 +36,7 @@ from router.runtime.run.counters import (
 )
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
+from router.runtime.run.threads import start_daemon
 
 POLL_SECONDS = 0.1
 KILL_SECONDS = 1.0
@@ -68,13 +69,7 @@ class ControlServer:
 
         `stop` begins to stop the worker; it may be called several times.
         """
-        thread = threading.Thread(
-            target=self._serve,
-            args=(status, stop),
-            name="control",
-            daemon=True,
-        )
-        thread.start()
+        start_daemon("control", self._serve, status, stop)
 
     def _serve(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
         # An error of the connection is its end, too.

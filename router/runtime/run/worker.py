@@ -36,6 +36,7 @@ from router.runtime.run.monitoring import WorkerStatus, serve
 from router.runtime.run.polling import Count, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
+from router.runtime.run.threads import start_daemon
 
 if TYPE_CHECKING:
     from router.runtime.run.sdk_traces import WorkerTracer
@@ -128,13 +129,7 @@ class WorkerService:
         """
         _tune_garbage_collector()
         ended = threading.Event()
-        heartbeat = threading.Thread(
-            target=self._leases.heartbeat,
-            args=(ended,),
-            name="heartbeat",
-            daemon=True,
-        )
-        heartbeat.start()
+        start_daemon("heartbeat", self._leases.heartbeat, ended)
         with serve(self._options.listen, self.status, self.totals):
             # Signals have no handler yet: a plugin that hangs here is ended by one. No message is
             # received yet.
@@ -191,13 +186,10 @@ class WorkerService:
         return self._stopped_at
 
     def _begin_reload(self) -> None:
-        reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
         try:
-            reloading.start()
+            self._reloading = start_daemon("reload", self._reload)
         except RuntimeError as error:  # there is no further thread
             LOGGER.error("cannot reload: %s; continuing with the old config", error)
-        else:
-            self._reloading = reloading
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -302,7 +294,10 @@ class WorkerService:
         chosen = _choose(program, options.queues)
         routes = [route.route for queue in chosen for route in queue.routes]
         by_route = routes if program.counts_routes else []
-        self._counters.declare([queue.name for queue in chosen], by_route, _measured(program))
+        tables = program.config.tables.items()
+        # Those whose write units are counted.
+        measured = [name for name, table in tables if program.counts_routes or table.write_units]
+        self._counters.declare([queue.name for queue in chosen], by_route, measured)
         polled = overlap(
             lambda queue: _resolve(self._aws, queue, wait),
             chosen,
@@ -380,12 +375,6 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
             known = ", ".join(queues)
             raise UsageError(f"no route reads the queue '{name}'; the config has {known}")
     return [queues[name] for name in names or queues]
-
-
-def _measured(program: Program) -> list[str]:
-    """Return the tables whose write units are counted."""
-    tables = program.config.tables.items()
-    return [name for name, table in tables if program.counts_routes or table.write_units]
 
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:

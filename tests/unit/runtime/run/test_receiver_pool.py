@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from msgspec import structs
@@ -69,13 +70,14 @@ def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Re
         tuning: Tuning = DEFAULT_TUNING,
         count: Count = ignore_count,
         clients: Aws = aws,
-        **options: Any,
+        run_lock: Callable[[], RunLock] = RunLock,
     ) -> ReceiverPool:
         program = compile_(**config)
         polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
         tuning = structs.replace(tuning, receivers=limit)
         delivery = DeliveryOptions(meter)
-        pool = ReceiverPool(program, polled, clients, Leases(queues), delivery, count, tuning, **options)
+        with patch("router.runtime.run.receiver_pool.RunLock", run_lock):
+            pool = ReceiverPool(program, polled, clients, Leases(queues), delivery, count, tuning)
         pools.append(pool)
         return pool
 
