@@ -183,6 +183,7 @@ class Delivery:
             from router.runtime.deliver.route_counts import RouteCounts
 
             batch.routes = RouteCounts()
+        # Those of a FIFO queue are removed from `distinct` as they are decided.
         count = len(distinct)
         results: list[Delivered] = []
         seconds = 0.0

@@ -145,8 +145,7 @@ class _Room:
     def take(self, size: int) -> bool:
         """Take room for so many bytes; return False if there is not so much."""
         with self._taking:
-            is_first = self._taken == 0
-            if not is_first and self._taken + size > MAX_BATCH_BYTES:
+            if self._taken and self._taken + size > MAX_BATCH_BYTES:
                 return False
             self._taken += size
             return True

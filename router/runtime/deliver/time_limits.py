@@ -180,10 +180,10 @@ class WaitBudget:
         self.waited = 0.0
         """The seconds of all waits of a writer, whether they are taken from the budget or not.
 
-        A retry whose wait is taken from it counts too.
+        A retry whose wait is taken from it counts too. The caller may set it to 0, to count anew.
         """
         self.taken = 0.0
-        """The seconds that were taken from the budget."""
+        """The seconds that were taken from the budget; the caller may set it to 0, too."""
         self._clock = clock
         self._shared = shared or SharedWaits()
         self._filled_at = clock()

@@ -36,15 +36,10 @@ MAX_LINKS = 128
 _RANKS = {"rejected": 0, "retry": 1}
 """The outcomes of messages that failed, in the order of their links."""
 _NANOSECONDS = 1_000_000_000
-_SAMPLERS: Mapping[str, tuple[bool, float | None]] = {
-    "always_on": (False, 1.0),
-    "always_off": (False, 0.0),
-    "traceidratio": (False, None),
-    "parentbased_always_on": (True, 1.0),
-    "parentbased_always_off": (True, 0.0),
-    "parentbased_traceidratio": (True, None),
-}
-"""Whether a sampler asks the producers, and its ratio; None if that is its argument."""
+_BY_PRODUCER = "parentbased_"
+"""The prefix of a sampler that asks the producers."""
+_RATIOS = {"always_on": 1.0, "always_off": 0.0, "traceidratio": None}
+"""The ratio of a sampler; None if that is its argument."""
 _DEFAULT_SAMPLER = "parentbased_always_on"
 
 _SENT_OF = attrgetter("record.message_attributes")
@@ -158,14 +153,14 @@ def is_on(env: Env) -> bool:
 def read_sampling(env: Env) -> Sampling:
     """Return what OTEL_TRACES_SAMPLER and its argument say, and OTEL_SPAN_LINK_COUNT_LIMIT up to MAX_LINKS."""
     name = env.get("OTEL_TRACES_SAMPLER") or _DEFAULT_SAMPLER
-    if name not in _SAMPLERS:
+    if name.removeprefix(_BY_PRODUCER) not in _RATIOS:
         LOGGER.warning("OTEL_TRACES_SAMPLER is '%s': %s is used", name, _DEFAULT_SAMPLER)
         name = _DEFAULT_SAMPLER
-    by_producer, ratio = _SAMPLERS[name]
+    ratio = _RATIOS[name.removeprefix(_BY_PRODUCER)]
     if ratio is None:
         ratio = read_number(env, "OTEL_TRACES_SAMPLER_ARG", 1.0)
     limit = int(read_number(env, "OTEL_SPAN_LINK_COUNT_LIMIT", MAX_LINKS))
-    return Sampling(by_producer, ratio, max(1, min(MAX_LINKS, limit)))
+    return Sampling(name.startswith(_BY_PRODUCER), ratio, max(1, min(MAX_LINKS, limit)))
 
 
 def read_resource(env: Env) -> dict[str, str]:

@@ -3,9 +3,9 @@
 It says how many receivers a queue gets, and how many messages a receiver requests at a time.
 """
 
-import threading
 import time
 from collections.abc import Callable
+from threading import Lock
 
 from msgspec import Struct
 
@@ -143,7 +143,7 @@ class ThrottledShare:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._settled = 0.0
         self._throttled = 0.0
 

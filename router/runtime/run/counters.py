@@ -8,10 +8,11 @@ killed.
 import os
 import struct
 import tempfile
-import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from itertools import count
+from threading import Lock
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -112,7 +113,7 @@ class Counters:
     """
 
     def __init__(self, file: int | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._file = file
         if file is not None:
             os.set_inheritable(file, False)
@@ -210,25 +211,22 @@ def read_counters(file: int) -> Totals:
     data = os.pread(file, os.fstat(file).st_size, 0)
     if not data:
         return {}
-    header, at = _read_text(data, 0)
-    columns = msgspec.json.decode(header, type=dict[str, list[Column]])
+    stream = BytesIO(data)
+    columns = msgspec.json.decode(_read_text(stream), type=dict[str, list[Column]])
     rows: dict[_Row, array[float]] = {}
-    while at < len(data):
-        text, at = _read_text(data, at)
-        row = msgspec.json.decode(text, type=tuple[str, ...])
+    while stream.tell() < len(data):
+        row = msgspec.json.decode(_read_text(stream), type=tuple[str, ...])
         size = _NUMBER_BYTES * len(columns[row[0]])
-        rows[row] = array("d", data[at : at + size])
-        at += size
+        rows[row] = array("d", stream.read(size))
     return _by_metric(columns, rows)
 
 
-def _read_text(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the text at a position, and the position of what follows it."""
-    (length,) = _LENGTH.unpack_from(data, at)
-    start = at + _LENGTH.size
-    end = start + length
-    padding = -length % _NUMBER_BYTES
-    return data[start:end], end + padding
+def _read_text(stream: BytesIO) -> bytes:
+    """Read a text, its length before it and its padding after it; return the text."""
+    (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
+    text = stream.read(length)
+    stream.read(-length % _NUMBER_BYTES)
+    return text
 
 
 def _by_metric(

@@ -1,10 +1,10 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from logging import WARNING
+from threading import Event, Lock, Thread
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
@@ -107,7 +107,7 @@ class Leases:
         self.size = 0
         self._queues = queues
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._leases: dict[Lease, None] = {}
         self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """By queue: the newest receipt handle of each message."""
@@ -171,7 +171,7 @@ class Leases:
                 elif leases_left > 1:
                     further[id_] = leases_left - 1
 
-    def renew(self) -> list[threading.Thread]:
+    def renew(self) -> list[Thread]:
         """Begin to extend each lease that is due.
 
         Each has a thread, so that a slow call delays no other lease.
@@ -198,7 +198,7 @@ class Leases:
         for thread in _start(release, leases):
             thread.join(max(0.0, deadline - self._clock()))
 
-    def heartbeat(self, stop: threading.Event) -> None:
+    def heartbeat(self, stop: Event) -> None:
         """Renew due leases until the event is set."""
         while not stop.wait(_HEARTBEAT_SECONDS):
             self.renew()
@@ -241,7 +241,7 @@ class Leases:
             ]
 
 
-def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threading.Thread]:
+def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[Thread]:
     """Call a function for each lease in a thread of its own.
 
     If the system has no further thread, it is called here.

@@ -1,7 +1,7 @@
 """The outage of a queue: whether one lasts, and the messages that are invisible because of it."""
 
-import threading
 from collections.abc import Callable, Container, Sequence
+from threading import Lock
 
 from msgspec import Struct, structs
 
@@ -60,7 +60,7 @@ class Outage:
     def __init__(self, backoff: OutageBackoff, clock: Clock = boottime) -> None:
         self._backoff = backoff
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._failures = 0
         """The messages in a row that met an outage."""
         self._probes: dict[str, Probe] = {}

@@ -184,36 +184,36 @@ class Receiver:
         if not received:
             self._make_visible(requested)
             return Round(throttled=float(self._outage.lasts))
+        count = len(received)
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was delayed. Another consumer may have received these
             # messages, and later ones of their groups.
             message = "received after the visibility timeout, and discarded"
-            log(WARNING, message, queue=polled.queue.name, messages=len(received))
+            log(WARNING, message, queue=polled.queue.name, messages=count)
             return Round(failed=True)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
-        waited_before = self._waits.waited
-        taken_before = self._waits.taken
+        self._waits.waited = self._waits.taken = 0.0
         began = self._clock()
-        self._long_polls.deliver(self, backlog=has_backlog(requested, len(received)))
+        self._long_polls.deliver(self, backlog=has_backlog(requested, count))
         self.busy_since = began
-        self._count(IN_FLIGHT, len(received))
+        self._count(IN_FLIGHT, count)
         try:
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
-            self._count(IN_FLIGHT, -len(received))
+            self._count(IN_FLIGHT, -count)
             self._acknowledgements.release(lease)
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
         # A few writes that are throttled need no smaller batches, which would delay more of them.
-        processing = ended - began - (self._waits.taken - taken_before)
+        processing = ended - began - self._waits.taken
         self._long_polls.delivered(processing)
-        full = self._batch.update(requested, len(received), lease.size, processing)
+        full = self._batch.update(requested, count, lease.size, processing)
         # A wait for retries is no contention, which further receivers would increase.
-        seconds = ended - self.seen_at - (self._waits.waited - waited_before)
+        seconds = ended - requested_at - self._waits.waited
         frequent = began - requested_at < FREQUENT * processing
-        return Round(len(received), full, seconds, throttled, frequent=frequent)
+        return Round(count, full, seconds, throttled, frequent=frequent)
 
     def _receive(self, count: int) -> list[Record] | AwsFault:
         """Receive messages, while those of the batch before are deleted."""

@@ -3,10 +3,10 @@
 It scales the receivers of each queue, and starts and stops them together.
 """
 
-import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from logging import WARNING
+from threading import Lock, Thread
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
@@ -63,7 +63,7 @@ class ReceiverPool:
         It is known before a plugin starts, which may use up all file descriptors.
         """
         self._stop = StopEvent()
-        self._stopping_plugins = threading.Lock()
+        self._stopping_plugins = Lock()
         self._plugins_stopped = False
         delivery = Delivery(program, aws, options=options)
         context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning, count=count)
@@ -139,7 +139,7 @@ class ReceiverPool:
     @property
     def receivers(self) -> list[Receiver]:
         """The current receivers."""
-        return [receiver for queue in self._by_queue for receiver in queue.receivers]
+        return [receiver for queue in self._by_queue for receiver in queue.current]
 
     @property
     def paused(self) -> tuple[str, ...]:
@@ -153,14 +153,15 @@ class ReceiverPool:
         return self._stop.is_set()
 
     def _all_run(self) -> bool:
-        return all(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
+        return all(
+            thread.is_alive() for queue in self._by_queue for thread in queue.current.values()
+        )
 
-    def _all_threads(self) -> list[threading.Thread]:
+    def _all_threads(self) -> list[Thread]:
         """Return the threads of all receivers, those that end included."""
-        threads = []
+        threads: list[Thread] = []
         for queue in self._by_queue:
-            threads += queue.threads
-            threads += queue.ending
+            threads += [*queue.current.values(), *queue.ending]
         return threads
 
 
@@ -184,28 +185,22 @@ class _QueueReceivers:
         self._concurrency = concurrency
         self._run_lock = run_lock
         self._state = QueueState(polled.queue)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._closed = False
         self._lacks_threads = False
-        self._threads: dict[Receiver, threading.Thread] = {}
+        self._threads: dict[Receiver, Thread] = {}
         self._spawned = 0
-        self.ending: list[threading.Thread] = []
+        self.ending: list[Thread] = []
         """The threads of receivers that were scaled down, while they finish their deletes."""
 
     @property
-    def receivers(self) -> list[Receiver]:
-        """The current receivers."""
-        with self._lock:
-            return [*self._threads]
-
-    @property
-    def threads(self) -> list[threading.Thread]:
-        """The threads of the current receivers.
+    def current(self) -> dict[Receiver, Thread]:
+        """The current receivers, each with its thread.
 
         Those that ended without being scaled down are included.
         """
         with self._lock:
-            return [*self._threads.values()]
+            return self._threads.copy()
 
     def scale(self) -> None:
         """Start receivers up to the target."""
@@ -217,7 +212,7 @@ class _QueueReceivers:
 
         One that pauses is not processing: it is to poll the queue less.
         """
-        receivers = self.receivers
+        receivers = self.current
         if len(receivers) >= BUSY_MAX_RECEIVERS:
             return
         for receiver in receivers:

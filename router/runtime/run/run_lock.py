@@ -74,9 +74,8 @@ class RunLock:
             self._waiting.setdefault(group, deque()).append(turn)
         while not self._wait(turn.gate):
             with self._guard:
-                has_begun = turn.number != 0
-                if not has_begun and self._number == seen:
-                    # The same owner for all of this wait.
+                if not turn.number and self._number == seen:
+                    # The turn has not begun, and all of this wait had the same owner.
                     self._waiting[group].remove(turn)
                     turn.number = self._begin()
                     return turn.number

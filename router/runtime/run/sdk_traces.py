@@ -3,10 +3,10 @@
 The module needs the extra `otel`, and is imported only where traces are on.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from logging import WARNING
+from threading import Lock
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -132,7 +132,7 @@ class _CountingExporter(OTLPSpanExporter):
     def __init__(self, count: Count) -> None:
         super().__init__()
         self._count = count
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._waiting = 0
 
     def add_waiting(self, number: int) -> int:

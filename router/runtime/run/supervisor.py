@@ -14,12 +14,12 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from logging import ERROR, INFO
 from queue import Empty, SimpleQueue
+from threading import Lock
 from types import FrameType
 
 import msgspec
@@ -252,7 +252,7 @@ class Supervisor:
         self._listen = listen
         self._log = log
         self._signals: SimpleQueue[int] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         """Held while a child ends, so that its totals are counted exactly once."""
         self._first_started = False
         self._stopped_at: float | None = None
@@ -269,7 +269,9 @@ class Supervisor:
                 code = self._poll(boottime())
                 if code is not None:
                     return code
-                number = self._next_signal()
+                number = None
+                with suppress(Empty):
+                    number = self._signals.get(timeout=POLL_SECONDS)
                 if number == signal.SIGHUP:
                     for child in self._children:
                         child.send(number)
@@ -320,11 +322,6 @@ class Supervisor:
         if not self._first_started and self._children[0].status is not None:
             self._first_started = True
             log(INFO, "processes started", processes=len(self._children))
-        return None
-
-    def _next_signal(self) -> int | None:
-        with suppress(Empty):
-            return self._signals.get(timeout=POLL_SECONDS)
         return None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

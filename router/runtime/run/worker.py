@@ -8,12 +8,12 @@ import gc
 import os
 import resource
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from logging import INFO, WARNING
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,8 @@ class WorkerService:
         self._signalled = False
         self._stopped_at: float | None = None
         self._reload_wanted = False
-        self._reloading: threading.Thread | None = None
-        self._swapping = threading.Lock()
+        self._reloading: Thread | None = None
+        self._swapping = Lock()
         """Held while a reload replaces the pool, which none does after the worker is stopped."""
         self._retired: list[ReceiverPool] = []
         """The pools that reloads replaced, while their batches are finished."""
@@ -128,7 +128,7 @@ class WorkerService:
         It is 0, or 1 if a batch was not finished within the grace period.
         """
         _tune_garbage_collector()
-        ended = threading.Event()
+        ended = Event()
         start_daemon("heartbeat", self._leases.heartbeat, ended)
         with serve(self._options.listen, self.status, self.totals):
             # Signals have no handler yet: a plugin that hangs here is ended by one. No message is

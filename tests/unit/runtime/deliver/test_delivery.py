@@ -317,6 +317,18 @@ def test_fifo_waves(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> No
     )
 
 
+@pytest.mark.parametrize("ids", [("a1", "b1", "c1"), ("a1", "b1", "a2"), ("a1", "a2", "a3")])
+def test_a_fifo_batch_is_measured_once(aws: Aws, compile_: Any, arrive: Any, ids: tuple[str, ...]) -> None:
+    """With all of its messages, though they are decided in waves."""
+    program = compile_(queue=FIFO)
+    summaries: list[Summary] = []
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
+
+    delivery.deliver(program.engine.queues["q"], grouped(arrive, *ids), FixedDeadline(60))
+
+    assert [dict(each.counts) for each in summaries] == [{"written": 3}]
+
+
 def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
     """After the first message of a group that stays on its queue, the rest stays too, unwritten and in order."""
     tables.answers.extend([WriteResponse(), *[THROTTLED] * 8])
