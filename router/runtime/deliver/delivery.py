@@ -158,8 +158,8 @@ class Delivery:
         if len(parts) == 1 and not queue.fifo:
             return parts[0]
         delivered = {each.record.message_id: each for each in chain.from_iterable(parts)}
-        ids = dict.fromkeys([record.message_id for record in records])
-        return [delivered[message_id] for message_id in ids]
+        in_order = {record.message_id: delivered[record.message_id] for record in records}
+        return [*in_order.values()]
 
     def deliver_in_parts(
         self,

@@ -102,12 +102,13 @@ class FunctionTracer:
             return
         spans = self._spans
         self._spans = []
+        error = "paused"
         now = self._clock()
-        error = "paused" if now < self._pause_until else self._post(spans, now, until)
-        if not error:
-            self._failures = 0
-            return
-        if error != "paused":
+        if now >= self._pause_until:
+            error = self._post(spans, now, until)
+            if not error:
+                self._failures = 0
+                return
             pause = min(PAUSE_CAP, PAUSE_BASE * 2**self._failures)
             self._pause_until = self._clock() + pause
             self._failures += 1
@@ -125,7 +126,8 @@ class FunctionTracer:
             response = self._connections.receive(exchange)
         except NoResponseError as error:
             return str(error)
-        return "" if 200 <= response.status < 300 else str(response.status)
+        is_taken = 200 <= response.status < 300
+        return "" if is_taken else str(response.status)
 
 
 def make_tracer(env: Env) -> FunctionTracer | None:
@@ -177,9 +179,11 @@ def _resource(env: Env) -> bytes:
 
 def _encode_request(resource: bytes, spans: Iterable[bytes]) -> bytes:
     """Return an ExportTraceServiceRequest."""
+    schema_url = _text(3, SCHEMA_URL)
     scope = _text(1, SCOPE) + _text(2, __version__)
-    scope_spans = _field(1, scope) + b"".join(spans) + _text(3, SCHEMA_URL)
-    return _field(1, _field(1, resource) + _field(2, scope_spans) + _text(3, SCHEMA_URL))
+    scope_spans = _field(1, scope) + b"".join(spans) + schema_url
+    resource_spans = _field(1, resource) + _field(2, scope_spans) + schema_url
+    return _field(1, resource_spans)
 
 
 def _encode_span(span: BatchSpan, trace_id: bytes, span_id: bytes, parent: bytes) -> bytes:

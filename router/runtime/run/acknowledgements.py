@@ -31,7 +31,6 @@ from router.runtime.run.polling import PolledQueue, ReceiverContext
 DELETE_ATTEMPTS = 6
 VISIBILITY_ATTEMPTS = 3
 """Fewer, as without the call the message is received again too, only at another time."""
-CANNOT_DELETE = "cannot delete"
 CANNOT_SET_VISIBILITY = "cannot set the visibility timeout"
 READ_SECONDS = 0.1
 """While calls are under way, what has come is read at least so often."""
@@ -285,7 +284,7 @@ class Acknowledgements:
 
     def _deletion(self, records: Sequence[Record], send: Send) -> _Operation:
         handles = self._leases.handles(self._url, records)
-        return _Operation(handles, send, DELETE_ATTEMPTS, CANNOT_DELETE)
+        return _Operation(handles, send, DELETE_ATTEMPTS, "cannot delete")
 
 
 def log_fault(failure: str, queue: CompiledQueue, fault: AwsFault, message_id: str) -> None:

@@ -128,8 +128,6 @@ class AdaptiveBatch:
         return backlog and requested >= limit
 
     def _limit(self, received: int, characters: int, seconds: float) -> int:
-        if self._max_messages == MAX_MESSAGES:
-            return MAX_MESSAGES
         by_characters = MAX_BATCH_CHARACTERS * received // max(1, characters)
         by_seconds = self._max_seconds * received / max(seconds, 0.001)
         most = min(by_characters, int(min(by_seconds, self._max_messages)))

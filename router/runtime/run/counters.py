@@ -85,8 +85,6 @@ _ROWS: Mapping[str, Sequence[Column]] = {
     ROUTE: [*_columns((QUEUE, ROUTE, TABLE))],
 }
 """The columns of each kind of row."""
-
-
 _POSITIONS = {kind: dict(zip(columns, count(), strict=False)) for kind, columns in _ROWS.items()}
 _Row = tuple[str, ...]
 """What names a row: its kind, and the values of its labels."""

@@ -76,8 +76,7 @@ class LogQueue(logging.Handler):
         """Wait until all lines are written, at most FLUSH_SECONDS."""
         end = boottime() + FLUSH_SECONDS
         while boottime() < end:
-            is_done = not self._any.is_set() and self._writing_since is None
-            if is_done:
+            if not self._any.is_set() and self._writing_since is None:
                 return
             time.sleep(0.005)
 

@@ -55,13 +55,13 @@ class MetricLines:
         self._logged = totals
 
 
-_Labelled = tuple[tuple[str, str], ...]
-"""Labels and their values."""
+_Lines = dict[tuple[tuple[str, str], ...], dict[str, Any]]
+"""What is logged of each metric, by labels and their values."""
 
 
-def _increases(totals: Totals, before: Totals) -> dict[_Labelled, dict[str, Any]]:
+def _increases(totals: Totals, before: Totals) -> _Lines:
     """Return what was added to each metric, by labels; SQS counts receives and messages in flight itself."""
-    found: dict[_Labelled, dict[str, Any]] = {}
+    found: _Lines = {}
     for name, metric in METRICS.items():
         if metric.kind == "gauge" or name == RECEIVES:
             continue
