@@ -229,6 +229,7 @@ class Delivery:
     def _deliver(self, batch: _Batch) -> Iterator[list[Delivered]]:
         """Plan and write the records of a batch."""
         queue = batch.queue
+        # A view: of a FIFO queue, a message is not in it any more once it has an outcome.
         records = batch.left.values()
         found: Iterable[PlannedMessage | Record] = records
         if queue.pointers is not None:

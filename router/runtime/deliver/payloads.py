@@ -216,8 +216,28 @@ class _Fetch:
         if self.response is None:
             return _NOT_FETCHED
         if isinstance(self.response, AwsFault):
-            return _outcome(self._pointer, self.response, self._max_bytes)
+            return self._outcome(self.response)
         return self.response
+
+    def _outcome(self, fault: AwsFault) -> Outcome:
+        """The outcome of a message whose payload was not fetched.
+
+        Its bucket is one that the config names.
+        """
+        if fault == NO_ROOM:
+            return _NO_ROOM_LEFT
+        if fault == TOO_LARGE:
+            reason = f"its object in S3 has more than {self._max_bytes} bytes"
+            return Outcome("rejected", codes.OUT_OF_BOUNDS.id, reason)
+        reason = f"its object in bucket '{self._pointer.bucket}' cannot be fetched: {fault.code}"
+        match fault.kind:
+            case "configuration":
+                code = codes.CONFIGURATION_ERROR.id
+                return Outcome("retry", code, reason, configuration_error=True)
+            case "retry":
+                return Outcome("retry", codes.RETRY_LATER.id, reason)
+            case _:
+                return Outcome("rejected", codes.BAD_POINTER.id, reason)
 
     def _has_room(self, size: int) -> bool:
         if not self._room.take(size):
@@ -242,24 +262,3 @@ def _resolve(record: Record, found: _Fetch | Outcome | None) -> Record | Planned
     if isinstance(result, Outcome):
         return PlannedMessage(record, result)
     return structs.replace(record, fetched=result)
-
-
-def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
-    """The outcome of a message whose payload was not fetched.
-
-    Its bucket is one that the config names.
-    """
-    if fault == NO_ROOM:
-        return _NO_ROOM_LEFT
-    if fault == TOO_LARGE:
-        reason = f"its object in S3 has more than {max_bytes} bytes"
-        return Outcome("rejected", codes.OUT_OF_BOUNDS.id, reason)
-    reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"
-    match fault.kind:
-        case "configuration":
-            code = codes.CONFIGURATION_ERROR.id
-            return Outcome("retry", code, reason, configuration_error=True)
-        case "retry":
-            return Outcome("retry", codes.RETRY_LATER.id, reason)
-        case _:
-            return Outcome("rejected", codes.BAD_POINTER.id, reason)

@@ -231,22 +231,25 @@ class Writer:
         limit: StartLimit,
     ) -> list[ItemWrites]:
         """Send batches of plain writes; return the items that are left."""
-        failed: list[tuple[PlainBatch, WriteResponse | None]] = []
+        failed: list[tuple[PlainBatch, WriteResponse]] = []
+        is_late = False
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
             limit.usage.add(batch.writes[0].table.name, response)
-            if response is not None and not response.fault:
+            if response is None:
+                is_late = True
+                continue
+            if not response.fault:
                 settlement.add_written(batch.written(response.unprocessed))
-            if response is None or response.fault or response.unprocessed:
+            if response.fault or response.unprocessed:
                 failed.append((batch, response))
-        if not failed:
+        if not failed and not is_late:
+            # Nearly always: all are written.
             return []
         items: dict[Identity, ItemWrites] = {}
         for steps in coalesce(settlement.unsettled):
             items[steps[0].write.identity] = ItemWrites(steps)
         answered: list[tuple[Job, WriteResponse]] = []
         for batch, response in failed:
-            if response is None:
-                continue
             left = [items[each.identity] for each in batch.writes if each.identity in items]
             answered.append((Batch(left), response))
         settlement.add(self._settle(answered, limit))

@@ -219,8 +219,7 @@ class Leases:
         lease.renewed(asked_at, self._clock(), completely=completely)
         lease.renewing = False
         for id_, fault in failed.items():
-            message = "cannot extend the visibility timeout"
-            log(WARNING, message, message_id=id_, error=fault.code)
+            log(WARNING, "cannot extend the visibility timeout", message_id=id_, error=fault.code)
 
     def _release(self, lease: Lease, deadline: float) -> None:
         messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]

@@ -1,7 +1,7 @@
 """What the receivers of a worker are given: a queue to poll, and what they share."""
 
-import threading
 from collections.abc import Callable
+from threading import Event
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ ACKNOWLEDGE_SECONDS = 60
 """The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
 
 
-class StopEvent(threading.Event):
+class StopEvent(Event):
     """Tells receivers to begin no further round, and no call after `deadline` (by `boottime`)."""
 
     deadline = float("inf")

@@ -184,13 +184,18 @@ class Receiver:
         if not received:
             self._make_visible(requested)
             return Round(throttled=float(self._outage.lasts))
-        count = len(received)
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was delayed. Another consumer may have received these
             # messages, and later ones of their groups.
             message = "received after the visibility timeout, and discarded"
-            log(WARNING, message, queue=polled.queue.name, messages=count)
+            log(WARNING, message, queue=polled.queue.name, messages=len(received))
             return Round(failed=True)
+        return self._process(received, requested, requested_at)
+
+    def _process(self, received: list[Record], requested: int, requested_at: float) -> Round:
+        """Lease and deliver what was received, and adapt the next batch."""
+        polled = self.polled
+        count = len(received)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
         self._waits.waited = self._waits.taken = 0.0
         began = self._clock()
