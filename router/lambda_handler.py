@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
+from logging import WARNING
 from math import inf
 from operator import itemgetter
 from pathlib import Path
@@ -49,7 +50,9 @@ from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LINE_FIELDS,
     LOGGER,
+    Env,
     level_for_lambda,
+    log,
     log_batch,
     log_result,
     print_embedded,
@@ -168,28 +171,21 @@ def _report_unread(record: Mapping[str, Any]) -> str:
     message_id, arn = record["messageId"], record["eventSourceARN"]
     if not isinstance(message_id, str) or not isinstance(arn, str):
         raise TypeError
-    fields = {"queue": arn, "message_id": message_id}
-    LOGGER.warning("the record cannot be read", extra={"fields": fields})
+    log(WARNING, "the record cannot be read", queue=arn, message_id=message_id)
     return message_id
 
 
 def _source_of(event: Any) -> str:
     """Return ` of aws:s3` for an event of S3, as AWS names its services there; empty text if it does not say."""
-    records = event.get("Records") if isinstance(event, dict) else None
-    first = records[0] if isinstance(records, list) and records else event
-    names = (
-        [first.get(key) for key in ("eventSource", "EventSource", "source")]
-        if isinstance(first, dict)
-        else []
-    )
-    return next(
-        (
-            f" of {name}"
-            for name in names
-            if isinstance(name, str) and name.startswith(("aws:", "aws."))
-        ),
-        "",
-    )
+    match event:
+        case {"Records": [first, *_]}:
+            event = first
+    if isinstance(event, dict):
+        for key in ("eventSource", "EventSource", "source"):
+            name = str(event.get(key))
+            if name.startswith(("aws:", "aws.")):
+                return f" of {name}"
+    return ""
 
 
 def read_record(record: Mapping[str, Any]) -> Record:
@@ -249,8 +245,7 @@ def _set_visibility(
         ]
     if faults:
         # The messages become visible after the visibility timeout of their queue.
-        fields = {"queue": queue.name, "error": faults[0].code}
-        LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
+        log(WARNING, "cannot set the visibility timeout", queue=queue.name, error=faults[0].code)
     return failed
 
 
@@ -378,7 +373,7 @@ def _connect_early(kind: str) -> None:
             tables.open_early(CONNECT_SECONDS)
 
 
-def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
+def _make_tracer(env: Env) -> "FunctionTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     if not any(env.get(name) for name in endpoints):

@@ -18,7 +18,7 @@ from router.errors import UsageError
 from router.model import Outcome
 from router.runtime.aws.calls import Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
-from router.runtime.deliver.dead_letters import describe_failure, trace_header, with_failure
+from router.runtime.deliver.dead_letters import describe_failure, outgoing_of, with_failure
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.time_limits import FixedDeadline
@@ -286,13 +286,6 @@ def _sent(id_: str, outgoing: OutgoingMessage | None, fault: AwsFault | None) ->
 def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage | None:
     """Return a message as its queue had it, with the attribute that keeps its identity; None if that does not fit."""
     record = message.record
-    outgoing = OutgoingMessage(
-        record.message_id,
-        record.body,
-        record.message_attributes,
-        (record.group_id or record.message_id) if queue.fifo else (record.group_id or ""),
-        record.message_id if queue.fifo else "",
-        trace_header(record),
-    )
+    outgoing = outgoing_of(record, fifo=queue.fifo)
     described = with_failure(outgoing, message.failed or describe_failure(queue, record, _MOVED))
     return None if described is outgoing and not message.failed else described

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from router.model import Outcome, Result, Summary
 from router.runtime.aws.calls import MOST_CALLS, Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws
-from router.runtime.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import FixedDeadline, SharedWaits, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage
@@ -89,7 +89,7 @@ class OrderedDelivery:
         planned = self._plan(queue, messages, left)
         outcomes: dict[PlannedMessage, Outcome] = {}
         limit = StartLimit(FixedDeadline(started + SECONDS), started, (self._writer.duration,))
-        waits = WaitBudget(self._clock, SECONDS)
+        waits = WaitBudget(self._clock, SharedWaits(SECONDS, SECONDS))
         for settled in self._writer.write([*planned.values()], limit, waits, atomic=queue.atomic):
             outcomes |= settled
             confirmed = _confirmed(planned, outcomes)
