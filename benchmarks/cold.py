@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from environment import HERE, BenchmarkError, prepare
 from figures import FigureBudget, Figures
-from function import build_package
+from function import build_package, make_image
 from messages import event
 from rounds import Rounds
 from serving import Server
@@ -69,20 +69,20 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     """Measure in rounds; raises BenchmarkError if a program did not write the expected items."""
     figures = (Figures("ms", 1e3), Figures("ms", 1e3), Figures("MB", 1e-6))
     with TemporaryDirectory() as folder:
-        package = build_package(Path(folder))
+        package, image = build_package(Path(folder)), make_image(Path(folder))
 
         def start(case: str, programs: Sequence[str], times: int) -> list[dict[str, Start]]:
             """Start the programs so often, in turn."""
             found = []
             for _ in range(times):
-                found.append({program: _start(server, case, program, package) for program in programs})
+                found.append({program: _start(server, case, program, package, image) for program in programs})
                 for _ in programs:
                     advance()
             return found
 
         for case, programs in ((CASE, _invoked()), (LOADED, _OF_LOADED)):
             for program in programs:
-                _start(server, case, program, package)  # the first start may have to write bytecode
+                _start(server, case, program, package, image)  # the first start may have to write bytecode
         for _ in rounds:
             for started in start(CASE, _invoked(), _MORE):
                 for program, values in started.items():
@@ -100,8 +100,8 @@ def _add(figures: Sequence[Figures], case: str, program: str, values: Sequence[f
         figure.add(case, program, value)
 
 
-def _start(server: Server, case: str, program: str, package: Path) -> Start:
-    """Start a program; the router runs as `router build` packs it."""
+def _start(server: Server, case: str, program: str, package: Path, image: Path) -> Start:
+    """Start a program; the router runs as `router build` packs it. `image` is what Lambda's image has."""
     server.reset()
     count = COUNTS[case]
     # As in a deployment: `-S` skips what a development environment runs at each start.
@@ -111,7 +111,7 @@ def _start(server: Server, case: str, program: str, package: Path) -> Start:
     if case == LOADED:
         # The client reads the certificates that verify AWS's endpoint, and connects to nothing.
         del env["AWS_ENDPOINT_URL"]
-    env["PYTHONPATH"] = os.pathsep.join(folders).strip(os.pathsep)
+    env["PYTHONPATH"] = os.pathsep.join([*folders, str(image)]).strip(os.pathsep)
     began = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin

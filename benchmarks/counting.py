@@ -82,7 +82,7 @@ def count_receiver(server: Server) -> dict[str, float]:
     from router.runtime.run.concurrency import Round, Tuning
     from router.runtime.run.leases import Leases
     from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
-    from router.runtime.run.receiver import Receiver
+    from router.runtime.run.receiver import QueueState, Receiver
 
     program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
     aws, queue = connect(1), program.engine.queues["small"]
@@ -101,7 +101,7 @@ def count_receiver(server: Server) -> dict[str, float]:
 
         delivery = Delivery(program, aws)
         context = ReceiverContext(aws.queues, delivery, Leases(aws.queues), StopEvent(), tuning)
-        Receiver(polled, context, on_round).run()
+        Receiver(polled, context, on_round, QueueState(queue)).run()
 
     def a_message(counted: Callable[[Callable[[], None]], int]) -> float:
         few, many = (counted(partial(drain, count)) for count in DRAINED)

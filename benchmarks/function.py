@@ -297,6 +297,7 @@ class Functions:
             "AWS_LAMBDA_RUNTIME_API": address,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}",
             "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
             "LAMBDA_TASK_ROOT": str(paths[0]),
             "_HANDLER": handler,

@@ -42,13 +42,18 @@ class UsageError(RouterError):
     """A command cannot run as it was called; the text says why and what to do."""
 
 
+def reason_of(error: OSError) -> str:
+    """Return why the system refuses a file: `no space left on device`."""
+    return (error.strerror or type(error).__name__).lower()
+
+
 @contextmanager
 def refusing_file(action: str) -> Iterator[None]:
     """Raise UsageError for a file that cannot be used inside: `cannot write FILE: no space left on device`."""
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         if isinstance(error, FileNotFoundError) and action.startswith("write"):
             reason = f"there is no folder {Path(error.filename).parent}; create it"
         raise UsageError(f"cannot {action}: {reason}") from None

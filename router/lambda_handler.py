@@ -20,8 +20,10 @@ import_stubs.import_libraries()
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
+from logging import WARNING
 from math import inf
 from operator import itemgetter
 from pathlib import Path
@@ -34,7 +36,13 @@ from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
 from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
-from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault, QueueAttributes
+from router.runtime.aws.protocols import (
+    UNREADABLE_ERRORS,
+    Aws,
+    AwsFault,
+    NonBlockingTables,
+    QueueAttributes,
+)
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
@@ -42,7 +50,9 @@ from router.runtime.deliver.metrics import cause_of
 from router.runtime.deliver.telemetry import (
     LINE_FIELDS,
     LOGGER,
+    Env,
     level_for_lambda,
+    log,
     log_batch,
     log_result,
     print_embedded,
@@ -75,6 +85,9 @@ ANSWER_SECONDS = 0.2
 """Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
 ANSWER_SECONDS_EACH = 0.0002
 """… and for each message so much more."""
+INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
+CONNECT_SECONDS = 0.5
+"""The longest wait for the first connection while the function is loaded."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -158,28 +171,21 @@ def _report_unread(record: Mapping[str, Any]) -> str:
     message_id, arn = record["messageId"], record["eventSourceARN"]
     if not isinstance(message_id, str) or not isinstance(arn, str):
         raise TypeError
-    fields = {"queue": arn, "message_id": message_id}
-    LOGGER.warning("the record cannot be read", extra={"fields": fields})
+    log(WARNING, "the record cannot be read", queue=arn, message_id=message_id)
     return message_id
 
 
 def _source_of(event: Any) -> str:
     """Return ` of aws:s3` for an event of S3, as AWS names its services there; empty text if it does not say."""
-    records = event.get("Records") if isinstance(event, dict) else None
-    first = records[0] if isinstance(records, list) and records else event
-    names = (
-        [first.get(key) for key in ("eventSource", "EventSource", "source")]
-        if isinstance(first, dict)
-        else []
-    )
-    return next(
-        (
-            f" of {name}"
-            for name in names
-            if isinstance(name, str) and name.startswith(("aws:", "aws."))
-        ),
-        "",
-    )
+    match event:
+        case {"Records": [first, *_]}:
+            event = first
+    if isinstance(event, dict):
+        for key in ("eventSource", "EventSource", "source"):
+            name = str(event.get(key))
+            if name.startswith(("aws:", "aws.")):
+                return f" of {name}"
+    return ""
 
 
 def read_record(record: Mapping[str, Any]) -> Record:
@@ -239,8 +245,7 @@ def _set_visibility(
         ]
     if faults:
         # The messages become visible after the visibility timeout of their queue.
-        fields = {"queue": queue.name, "error": faults[0].code}
-        LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
+        log(WARNING, "cannot set the visibility timeout", queue=queue.name, error=faults[0].code)
     return failed
 
 
@@ -354,7 +359,21 @@ def _delivery() -> Delivery:
     return Delivery(PROGRAM, aws, writer=writer, options=options)
 
 
-def _make_tracer(env: Mapping[str, str]) -> "FunctionTracer | None":
+def _connect_early(kind: str) -> None:
+    """Make the client of DynamoDB, and open its first connection, before the first invocation.
+
+    `kind` is AWS_LAMBDA_INITIALIZATION_TYPE. An invocation by a provisioned environment comes long after, and a
+    restored one has no connections:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    # What is wrong with the settings is the error of the first invocation, which tries again.
+    with suppress(UsageError):
+        tables = _aws().tables
+        if kind == "on-demand" and isinstance(tables, NonBlockingTables):
+            tables.open_early(CONNECT_SECONDS)
+
+
+def _make_tracer(env: Env) -> "FunctionTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     if not any(env.get(name) for name in endpoints):
@@ -371,6 +390,8 @@ import_clients(fetches=PROGRAM.fetches)
 if PROGRAM.fetches:
     import_module("router.runtime.deliver.payloads")
 TRACER = _make_tracer(os.environ)
+if INITIALIZATION in os.environ:
+    _connect_early(os.environ[INITIALIZATION])
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

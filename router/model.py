@@ -16,6 +16,8 @@ OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "r
 KeyType = Literal["S", "N", "B"]
 Path = tuple[str | int, ...]
 """A path in a config: keys and list indices from the root."""
+JsonObject = dict[str, Any]
+"""An object of JSON: what commands print, and journals keep."""
 Item = dict[str, Any]
 """An item in Python's own types: str, int, Decimal, bool, bytes, None, list, dict, set."""
 AttributeValue = dict[str, Any]

@@ -51,7 +51,7 @@ def all_code_pages() -> Mapping[str, str]:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "router/runtime/config/exact.json": exact_schemas,
-    "router/runtime/config/published.json": published_schemas,
+    "router/tools/check/published.json": published_schemas,
     "docs/checks.md": checks_page,
     "docs/cli.md": commands_page,
     "docs/config.md": config_page,

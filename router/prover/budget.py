@@ -7,11 +7,9 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 Clock = Callable[[], float]
-MAX_STEPS = 20_000
-"""The places in a schema that searches look at. One takes some 0.1 ms.
-
-A recursive schema has no end of them.
-"""
+# The places in a schema that searches look at. One takes some 0.1 ms. A recursive schema has no
+# end of them.
+_MAX_STEPS = 20_000
 MAX_SECONDS = 3.0
 """The time for proofs about one schema.
 
@@ -70,7 +68,7 @@ class ProofBudget:
     that what is decided does not depend on the load of the machine.
     """
 
-    def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
+    def __init__(self, seconds: float = MAX_SECONDS, steps: int = _MAX_STEPS) -> None:
         self.seconds = seconds
         self.steps = steps
         self._read: float | None = None

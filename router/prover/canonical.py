@@ -36,11 +36,9 @@ MAX_BRANCHES = 1500
 
 The library takes up to a millisecond and 100 KiB for each.
 """
-SMALL_BYTES = 100
-"""A schema of so many bytes, as JSON, without references is affordable.
-
-Three choices in it have some 200 ways.
-"""
+# A schema of so many bytes, as JSON, without references is affordable. Three choices in it have
+# some 200 ways.
+_SMALL_BYTES = 100
 _MAX_LEVELS = 500
 # The most subschemas and references inside each other that are followed. A schema
 # with more is not affordable.
@@ -129,7 +127,7 @@ def parsed(draft: int, text: bytes) -> "CanonicalSchema":
     content = DECODER.decode(text)
     if _FAR_EXPONENT.search(text):
         raise BudgetSpent
-    if len(text) > SMALL_BYTES and not is_affordable(content):
+    if len(text) > _SMALL_BYTES and not is_affordable(content):
         raise BudgetSpent
     return canonicalize(
         content,

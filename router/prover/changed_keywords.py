@@ -8,45 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from router.model import Path
-from router.prover.predicates import Schema, exact
+from router.prover.predicates import ASSERTIONS, Schema, exact
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
-# The keywords that can refuse a value by themselves.
-_ASSERTIONS = frozenset(
-    (
-        "type",
-        "enum",
-        "const",
-        "format",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "not",
-        "propertyNames",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "required",
-        "dependentRequired",
-        "dependencies",
-        "minProperties",
-        "maxProperties",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "additionalItems",
-        "unevaluatedItems",
-        *_CLOSING,
-    )
-)
 # The keywords that say of which type a value is.
 _TYPING = ("type", "enum", "const", *KEYWORDS)
 # The keywords by which a bound can decide which schema a value satisfies.
@@ -99,7 +66,7 @@ def changed_keywords(one: Validation, two: Validation) -> Iterator[tuple[Spot, S
 def _each_undone(was: Schema, content: Schema) -> Iterator[Schema]:
     """Yield a subschema with one of its changed keywords as it was."""
     closes = _names(content) != _names(was)
-    for keyword in filter(_ASSERTIONS.__contains__, content):
+    for keyword in filter(ASSERTIONS.__contains__, content):
         value = content[keyword]
         others = {name: each for name, each in content.items() if name != keyword}
         if _has_alike(was, keyword, value):

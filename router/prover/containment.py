@@ -328,25 +328,9 @@ def _values(schema: Schema) -> set[bytes] | None:
     return set(map(exact, schema["enum"])) if "enum" in schema else None
 
 
-def _type_follows(old: Schema, new: Any) -> bool:
-    return "type" in old and types_in(old["type"]) <= types_in(new)
-
-
 def _choice_follows(old: Schema, new: list[Any]) -> bool:
     values = _values(old)
     return values is not None and values <= set(map(exact, new))
-
-
-def _const_follows(old: Schema, new: Any) -> bool:
-    return _choice_follows(old, [new])
-
-
-def _names_follow(old: Schema, new: Any) -> bool:
-    return isinstance(new, list) and set(new) <= set(old.get("required", ()))
-
-
-def _pattern_follows(old: Schema, new: Any) -> bool:
-    return isinstance(new, str) and pattern_follows(old, new)
 
 
 def _at_least(name: str) -> Follows:
@@ -359,12 +343,12 @@ def _at_most(name: str) -> Follows:
 
 # Whether a keyword follows from an old schema in which it is another.
 _COMPARED: Mapping[str, Follows] = {
-    "type": _type_follows,
+    "type": lambda old, new: "type" in old and types_in(old["type"]) <= types_in(new),
     "enum": _choice_follows,
-    "const": _const_follows,
-    "required": _names_follow,
+    "const": lambda old, new: _choice_follows(old, [new]),
+    "required": lambda old, new: isinstance(new, list) and set(new) <= set(old.get("required", ())),
     "uniqueItems": lambda old, new: new is False,
-    "pattern": _pattern_follows,
+    "pattern": lambda old, new: isinstance(new, str) and pattern_follows(old, new),
     "format": lambda old, new: new not in ASSERTED_SINCE,
     "minLength": _at_least("minLength"),
     "minItems": _at_least("minItems"),

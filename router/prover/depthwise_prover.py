@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.prover.budget import NotDecided, ProofBudget, SearchDeadline, attempt
+from router.prover.canonical import parsed
 from router.prover.example_search import ExampleSearch
 from router.prover.patterns import find_outside
 from router.prover.predicates import (
@@ -28,6 +29,7 @@ from router.prover.subschema_walker import (
     ANYTHING,
     Every,
     Level,
+    LevelWriter,
     Some,
     SubschemaWalker,
     as_own,
@@ -67,7 +69,6 @@ _MOST_REQUIRED = 20
 # The most branches of a choice for whose error there is memory. One of 8,000 takes
 # 700 MB.
 _MOST_EXPLAINED = 200
-Parse = Callable[[int, bytes], "CanonicalSchema"]
 Holds = Callable[[Any], bool]
 
 
@@ -83,19 +84,16 @@ class DepthwiseProver:
         root: Level,
         accepts: Holds,
         fault: Fault,
-        parse: Parse,
         predicates: int = 0,
     ) -> None:
         """`accepts` tells whether a message is one, and `fault` what is rejected in it.
 
-        `parse` makes a canonical schema. `predicates` is the number of those that
-        narrow the `root`.
+        `predicates` is the number of those that narrow the `root`.
         """
         self._walker = walker
         self._root = root
         self._accepts = accepts
         self._fault = fault
-        self._parse = parse
         self._predicates = predicates
         self._known: dict[Steps, Level] = {}
         self._written: dict[Steps, list[bytes]] = {}
@@ -112,7 +110,6 @@ class DepthwiseProver:
             Every((self._root, Location.of(document))),
             before if holds is None else lambda each: before(each) and holds(each),
             self._fault,
-            self._parse,
             self._predicates + 1,
         )
 
@@ -162,7 +159,7 @@ class DepthwiseProver:
 
     def _satisfiability(self, level: Level) -> str | None:
         text = self._text(level)
-        return attempt(lambda: str(self._parse(20, text).satisfiability()))
+        return attempt(lambda: str(parsed(20, text).satisfiability()))
 
     @cached_property
     def is_contradictory(self) -> bool:
@@ -184,12 +181,9 @@ class DepthwiseProver:
 
     def entails(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`."""
-        wanted = self._parse(20, ENCODER.encode(leaf))
+        wanted = parsed(20, ENCODER.encode(leaf))
         texts = chain(self._texts(steps), self._narrow_texts(steps, leaf))
-        return any(attempt(partial(self._is_covered, wanted, text)) for text in texts)
-
-    def _is_covered(self, wanted: "CanonicalSchema", text: bytes) -> bool:
-        return str(wanted.covers(self._parse(20, text))) == "yes"
+        return any(attempt(partial(_is_covered, wanted, text)) for text in texts)
 
     def _narrow_texts(self, steps: Steps, leaf: Schema) -> Iterator[bytes]:
         """Yield a schema that says nothing of properties that `leaf` does not name.
@@ -225,7 +219,8 @@ class DepthwiseProver:
         without: frozenset[str] = frozenset(),
         names: frozenset[str] | None = None,
     ) -> bytes:
-        return ENCODER.encode(self._walker.schema(level, _DEPTH, without, names))
+        written = LevelWriter(self._walker, _DEPTH, without, names).write(level, _DEPTH)
+        return ENCODER.encode(written)
 
     def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> str | None:
         """Return a text that the patterns at a path allow; None if there is none.
@@ -321,6 +316,10 @@ class DepthwiseProver:
         return any(self.examples.accepts(steps, value) for value in values)
 
 
+def _is_covered(wanted: "CanonicalSchema", text: bytes) -> bool:
+    return str(wanted.covers(parsed(20, text))) == "yes"
+
+
 def _is_no_object(value: Any) -> bool:
     return not isinstance(value, dict)
 
@@ -386,9 +385,7 @@ def _required(level: Level) -> Iterable[str]:
     return names
 
 
-def depthwise_prover_of(
-    validation: Validation, parse: Parse, *, known: bool = True
-) -> DepthwiseProver:
+def depthwise_prover_of(validation: Validation, *, known: bool = True) -> DepthwiseProver:
     """Return the messages of a schema.
 
     Unless it is `known`, the schema is only what accepts them.
@@ -398,7 +395,6 @@ def depthwise_prover_of(
         Location.of(validation.root) if known else ANYTHING,
         validation.is_valid,
         _Faults(validation).first,
-        parse,
     )
 
 

@@ -10,15 +10,15 @@ from router.prover.predicates import EACH, Steps
 from router.prover.value_generation import MISSING
 from router.runtime.program.expressions import Tree, path_of
 
+# That of a property whose name does not matter.
 _NAME = "added"
-"""That of a property whose name does not matter."""
 _TRUE = "x"
+# The most inputs that are made of a part of an expression: their number would multiply.
 _WAYS = 6
-"""The most inputs that are made of a part of an expression: their number would multiply."""
+# What is added to a number so that a comparison with it is true.
 _BEYOND = {"gt": 1, "gte": 0, "lt": -1, "lte": 0, "ne": 1}
-"""What is added to a number so that a comparison with it is true."""
+# Functions whose value is that of their first argument, or has it in it.
 _OF_FIRST = ("to_string", "reverse", "not_null", "to_array")
-"""Functions whose value is that of their first argument, or has it in it."""
 _OF_ELEMENTS = ("sort", "max", "min", "reverse")
 
 

@@ -9,14 +9,14 @@ from router.prover.predicates import EACH, Steps
 from router.runtime.program.expressions import Names, Tree, path_of
 from router.runtime.program.expressions.syntax import SyntaxFault, parse
 
-# Nodes whose first child is evaluated on the input. The others are evaluated on each
-# element of its value.
+# Nodes whose first child is evaluated on the input, the others on each element of its value.
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
-# Nodes of which each child is evaluated on the value of the one before.
-_CHAINS = ("subexpression", "pipe", "index_expression")
+CHAINS = ("subexpression", "pipe", "index_expression")
+"""Nodes whose first child is evaluated on the input, each other one on the value before it."""
 BY_KEY = ("sort_by", "max_by", "min_by")
 """Functions that compare elements of a list by what an expression finds in each."""
-_OF_FIRST_CHILD = frozenset((*_CHAINS, *_PROJECTIONS))
+OF_FIRST_CHILD = frozenset((*CHAINS, *_PROJECTIONS))
+"""Nodes of which only the first child is evaluated on the input."""
 # Nodes whose value depends on nothing but those of their children, and a field.
 _OF_CHILDREN = frozenset(
     (
@@ -74,6 +74,13 @@ def tree_of(text: str) -> Tree | None:
         return parse(text)
     except SyntaxFault:
         return None
+
+
+def valid_tree_of(text: str) -> Tree:
+    """Return the tree of an expression of a config without errors."""
+    tree = tree_of(text)
+    assert tree is not None
+    return tree
 
 
 def list_of(text: str) -> Steps | None:
@@ -138,7 +145,7 @@ def _reads(tree: Tree, found: set[str]) -> bool:
     children = tree["children"]
     if kind == "field":
         found.add(tree["value"])
-    if kind in _OF_FIRST_CHILD:
+    if kind in OF_FIRST_CHILD:
         return _reads(children[0], found)
     return kind in _OF_CHILDREN and all(_reads(child, found) for child in children)
 
@@ -219,7 +226,7 @@ def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | N
         if place is not None:
             found[place] = None
         return place
-    if kind in _CHAINS:
+    if kind in CHAINS:
         for child in children:
             base = _walk(child, base, found)
         return base

@@ -3,7 +3,7 @@
 Values are those of expressions, constants and templates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -35,8 +35,8 @@ Messages = SchemaProver | None
 """What is known of the messages; None if nothing is."""
 _LIST = ("array",)
 _TEXT_OR_NUMBER = ("string", "number")
-MOST_CHARACTERS = 2048
-"""Greater bounds are not searched for: no key has more bytes."""
+# Greater bounds are not searched for: no key has more bytes.
+_MOST_CHARACTERS = 2048
 MOST_DIGITS = 170
 """The most characters of a number as text, without exponent.
 
@@ -79,18 +79,21 @@ class Value(Struct, frozen=True):
         """Whether it can have one of the types."""
         return any_of([self.types.get(kind, NO) for kind in kinds])
 
-    def other_than(self, kinds: Iterable[str]) -> list[str]:
-        """Return the other types that it provably can have."""
-        others = self.types.keys() - set(kinds)
-        return [kind for kind in self.types if kind in others and self._surely(kind)]
+    def may_be(self, kind: str) -> bool:
+        """Whether it is not proved that it never has a type."""
+        return self.types.get(kind, NO) is not NO
 
-    def _surely(self, kind: str) -> bool:
-        return self.types.get(kind) is YES
+    def other_than(self, kinds: Collection[str]) -> list[str]:
+        """Return the other types that it provably can have."""
+        return [kind for kind, answer in self.types.items() if answer is YES and kind not in kinds]
 
     @property
     def untyped(self) -> bool:
         """Whether it can have every type, as without a schema for it."""
-        return all(map(self._surely, TYPES))
+        for kind in TYPES:
+            if self.types.get(kind) is not YES:
+                return False
+        return True
 
 
 _NOTHING_KNOWN = Value()
@@ -109,13 +112,12 @@ def any_of(answers: Iterable[Answer]) -> Answer:
 
 def of_type(
     *kinds: str,
-    missing: Answer = NO,
     empty: Answer = NO,
     longest: int | None = None,
 ) -> Value:
     """Return a value of the type, or of one of the types."""
     can_be = YES if len(kinds) == 1 else UNKNOWN
-    return Value(missing, dict.fromkeys(kinds, can_be), empty, longest)
+    return Value(NO, dict.fromkeys(kinds, can_be), empty, longest)
 
 
 def of_constant(value: Any) -> Value:
@@ -160,7 +162,7 @@ def _at(messages: SchemaProver, steps: Steps) -> Value:
         no_elements = messages.holds_at(steps, {"minItems": 1}).opposite()
     if "string" in types:
         empty = messages.holds_at(steps, {"minLength": 1}).opposite()
-        longest = messages.longest(steps, MOST_CHARACTERS)
+        longest = messages.longest(steps, _MOST_CHARACTERS)
     return Value(
         missing=present.opposite(),
         types=types,
@@ -178,7 +180,7 @@ def of_tree(messages: Messages, scope: Scope, tree: Tree | None) -> Value:
     """Infer the value of an expression, if it does not raise an error."""
     if tree is None:
         return _NOTHING_KNOWN
-    names: Names | None = path_of(tree)
+    names = path_of(tree)
     if names is not None:
         if scope.each and not names:
             return of_type("object")
@@ -263,7 +265,7 @@ def _of_projection(messages: Messages, scope: Scope, tree: Tree) -> Value:
     elements = scope.steps(steps) if steps else None
     listed = of_tree(messages, scope, base)
     inner = of_path(messages, listed.elements)
-    if is_flat and inner.can_be(_LIST) is not NO:
+    if is_flat and inner.may_be("array"):
         nested = listed.elements if inner.types.keys() == {"array"} else None
         if elements is not None:
             elements = nested and (*nested, EACH, *elements[len(nested) :])
@@ -326,7 +328,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
             return left
     types = {**dict.fromkeys(right.types, UNKNOWN), **types}
     longest = right.longest
-    if left.can_be(["string"]) is not NO:
+    if left.may_be("string"):
         longest = longest_of((left.longest, right.longest))
     # An empty text is not true.
     if wanted is TRUTHY:
@@ -426,11 +428,11 @@ def text_length(value: Value) -> int | None:
     if value.can_be(["array", "object", "binary", "set"]) is not NO:
         return None
     lengths: list[int | None] = []
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         lengths.append(value.longest)
-    if value.can_be(["number"]) is not NO:
+    if value.may_be("number"):
         lengths.append(MOST_DIGITS if value.given else None)
-    if value.can_be(["boolean"]) is not NO:
+    if value.may_be("boolean"):
         lengths.append(len("false"))
     return longest_of(lengths)
 
@@ -469,7 +471,6 @@ _RESULTS: Mapping[str, Value] = {
     "values": _ARRAY,
     "sort": _ARRAY,
     "sort_by": _ARRAY,
-    "map": _ARRAY,
     "to_array": _ARRAY,
 }
 

@@ -8,7 +8,7 @@ here than for a validator, so that a text that is found is to be tried on it, to
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from itertools import chain, pairwise
 from operator import or_
 
@@ -43,23 +43,22 @@ _OF_SETS = ("&&", "~~", "--")
 # Characters of an example, the most readable first.
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
 _MAX_STATES = 3000
-MAX_STEPS = 500_000
-"""The most steps from a state by a character.
-
-Some patterns have exponentially many sets of states.
-"""
-_COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
-SIGNS: Mapping[str, tuple[int, int | None]] = {
+# The most steps from a state by a character. Some patterns have exponentially many sets of
+# states.
+_MAX_STEPS = 500_000
+COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
+Times = tuple[int, int | None]
+"""The least and the most times that something occurs; None is without end."""
+# How often something occurs before each sign.
+_SIGNS: Mapping[str, Times] = {
     "?": (0, 1),
     "*": (0, None),
     "+": (1, None),
 }
-"""How often something occurs before each sign; None is without end."""
-
-
+# A set of states: the bits of a number, of which each stands for a state.
 _States = int
-"""A set of states: the bits of a number, of which each stands for a state."""
 _EmptyEdges = list[list[tuple[int, str]]]
+_Moves = list[list[tuple[Ranges, int]]]
 _Ends = tuple[int, int]
 
 
@@ -76,7 +75,7 @@ class _Automaton(Struct, frozen=True, dict=True):
     """
 
     empty: _EmptyEdges
-    moves: list[list[tuple[Ranges, int]]]
+    moves: _Moves
     last: int
 
     @cached_property
@@ -85,12 +84,7 @@ class _Automaton(Struct, frozen=True, dict=True):
 
         The text names the requirements of edges that are met: `^`, `$`, both or none.
         """
-
-        @cache
-        def closure(state: int, passed: str) -> _States:
-            return _reachable(self.empty, state, passed)
-
-        return closure
+        return cache(partial(_reachable, self.empty))
 
     @cached_property
     def accepting(self) -> Callable[[str], _States]:
@@ -101,12 +95,7 @@ class _Automaton(Struct, frozen=True, dict=True):
         for state, edges in enumerate(self.empty):
             for target, needs in edges:
                 backwards[target].append((state, needs))
-
-        @cache
-        def accepting(passed: str) -> _States:
-            return _reachable(backwards, self.last, passed)
-
-        return accepting
+        return cache(partial(_reachable, backwards, self.last))
 
     def stepper(self, chars: Sequence[int]) -> Callable[[_States], list[_States]]:
         """Return what returns the states after each of some characters, and keeps them.
@@ -159,6 +148,16 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
+def times_of(count: re.Match[str]) -> Times:
+    """Return how often something occurs before a match of COUNT."""
+    sign, least, comma, most = count.groups()
+    if sign:
+        return _SIGNS[sign]
+    if comma:
+        return int(least), int(most) if most else None
+    return int(least), int(least)
+
+
 def is_readable(pattern: str) -> bool:
     """Whether all of a pattern is known here."""
     try:
@@ -168,7 +167,9 @@ def is_readable(pattern: str) -> bool:
     return True
 
 
-def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
+def find_outside(
+    patterns: Sequence[str], accepted: str, most_steps: int = _MAX_STEPS
+) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None.
 
     Raises UndecidedPattern.
@@ -264,9 +265,9 @@ def _only(ranges: Ranges) -> _Ends:
     return ranges[0]
 
 
-def _inverse(ranges: Sequence[tuple[int, int]]) -> Ranges:
+def _inverse(ranges: Sequence[_Ends]) -> Ranges:
     """Return all other characters."""
-    found: list[tuple[int, int]] = []
+    found: list[_Ends] = []
     after = 0
     for low, high in [*sorted(ranges), (_LAST + 1, _LAST)]:
         if low > after:
@@ -284,8 +285,8 @@ class _Parser:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
-        self.empty: list[list[tuple[int, str]]] = [[]]
-        self.moves: list[list[tuple[Ranges, int]]] = [[]]
+        self.empty: _EmptyEdges = [[]]
+        self.moves: _Moves = [[]]
 
     def alternatives(self) -> _Ends:
         first = self._state()
@@ -301,8 +302,7 @@ class _Parser:
         first = last = self._state()
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
             began = self.at
-            part = self._atom()
-            last = self._repeat(began, part, last)
+            last = self._repeat(began, self._atom(), last)
         return first, last
 
     def _repeat(self, began: int, part: _Ends, last: int) -> int:
@@ -351,31 +351,23 @@ class _Parser:
             raise UndecidedPattern
         return part
 
-    def _count(self) -> tuple[int, int | None]:
-        """Read how often an atom may occur: once, if no count follows it.
-
-        The most is None without a limit.
-        """
-        count = _COUNT.match(self.pattern, self.at)
+    def _count(self) -> Times:
+        """Read how often an atom may occur: once, if no count follows it."""
+        count = COUNT.match(self.pattern, self.at)
         if count is None:
             return 1, 1
         self.at = count.end()
         # A count of a count is no pattern in some dialects.
         if self.pattern.startswith(("?", "*", "+", "{"), self.at):
             raise UndecidedPattern
-        sign, least, comma, most = count.groups()
-        if sign:
-            return SIGNS[sign]
-        if comma:
-            return int(least), int(most) if most else None
-        return int(least), int(least)
+        return times_of(count)
 
     def _class(self) -> Ranges:
         inverse = self._take("^")
         # Dialects differ in what an empty class is.
         if self._take("]"):
             raise UndecidedPattern
-        found: list[tuple[int, int]] = []
+        found: list[_Ends] = []
         while not self._take("]"):
             members = self._member()
             if self._at_range():

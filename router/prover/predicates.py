@@ -27,6 +27,41 @@ NO_VALUE: Schema = {"enum": [None]}
 SOME_VALUE: Schema = {"not": NO_VALUE}
 TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 """The values that JMESPath takes as true."""
+ASSERTIONS = frozenset(
+    (
+        "type",
+        "enum",
+        "const",
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "not",
+        "propertyNames",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "required",
+        "dependentRequired",
+        "dependencies",
+        "minProperties",
+        "maxProperties",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "additionalItems",
+        "unevaluatedItems",
+        "additionalProperties",
+        "unevaluatedProperties",
+    )
+)
+"""The keywords of schemas that can refuse a value by themselves."""
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 """JSON with exact numbers."""
@@ -112,27 +147,26 @@ def is_plain(schema: Any) -> bool:
     return all(key in _PLAIN and _PLAIN[key](schema[key]) for key in schema)
 
 
-def _any_value(value: Any) -> bool:
-    return True
-
-
 def _all_plain(schemas: Sequence[Any]) -> bool:
     return all(map(is_plain, schemas))
 
 
+_OF_ANY_VALUE = (
+    "enum",
+    "required",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "minimum",
+    "maximum",
+    "pattern",
+)
 # The keywords that mean the same in every draft, with whether their value does.
 _PLAIN: Mapping[str, Callable[[Any], bool]] = {
-    "enum": _any_value,
-    "required": _any_value,
-    "minLength": _any_value,
-    "maxLength": _any_value,
-    "minItems": _any_value,
-    "maxItems": _any_value,
-    "minProperties": _any_value,
-    "maxProperties": _any_value,
-    "minimum": _any_value,
-    "maximum": _any_value,
-    "pattern": _any_value,
+    **dict.fromkeys(_OF_ANY_VALUE, lambda value: True),
     "not": is_plain,
     "items": is_plain,
     "allOf": _all_plain,

@@ -5,6 +5,7 @@ The proofs are those of canonical schemas of jsonschema-rs.
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
+from copy import copy
 from enum import Enum
 from functools import cached_property, partial
 from math import inf
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.prover.budget import ProofBudget
 from router.prover.canonical import parsed
-from router.prover.depthwise_prover import DepthwiseProver, Holds, Parse
+from router.prover.depthwise_prover import DepthwiseProver, Holds
 from router.prover.example_search import Growth
 from router.prover.predicates import (
     EACH,
@@ -78,20 +79,17 @@ class SchemaProver:
         schema: "CanonicalSchema",
         exact: bool = True,
         budget: ProofBudget | None = None,
-        parse: Parse | None = None,
         depthwise: DepthwiseProver | None = None,
         search: ProofBudget | None = None,
         parts: SplitSchema | None = None,
     ) -> None:
-        """`parse` makes the canonical schema of a predicate, as JSON, in a draft.
+        """`depthwise` decides what the library leaves open.
 
-        `depthwise` decides what the library leaves open. `search` is the time for
-        messages that refute claims, not for proofs. `parts` are those of the schema by
-        properties, if it has such.
+        `search` is the time for messages that refute claims, not for proofs. `parts`
+        are those of the schema by properties, if it has such.
         """
         self._schema = schema
         self._budget = budget or ProofBudget()
-        self._parse = parse or parsed
         self._proved: dict[bytes, Answer] = {}
         self._free: dict[Steps, bool] = {}
         self._types: dict[Steps, dict[str, Answer]] = {}
@@ -111,7 +109,7 @@ class SchemaProver:
         return int(self._schema.draft)
 
     def _canonical(self, text: bytes) -> "CanonicalSchema":
-        return self._parse(self._schema.draft, text)
+        return parsed(self._schema.draft, text)
 
     def narrow(
         self, predicate: Schema, exact: bool = True, holds: Holds | None = None
@@ -132,7 +130,6 @@ class SchemaProver:
             self._schema if narrowed is None else narrowed,
             narrowed is not None and self.exact and exact,
             self._budget,
-            self._parse,
             depthwise,
             self._search,
             parts,
@@ -190,19 +187,10 @@ class SchemaProver:
 
         It has all that is proved already, and time of its own to search.
         """
-        same = SchemaProver(
-            self._schema,
-            self.exact,
-            self._budget,
-            self._parse,
-            self._depthwise,
-            parts=self.parts,
-        )
-        same._proved = self._proved
-        same._free = self._free
-        same._types = self._types
-        same.inferred = self.inferred
-        same.not_shared = self.not_shared
+        same = copy(self)
+        same._search = ProofBudget(MAX_SEARCH_SECONDS)
+        same._growing = ProofBudget(MAX_SEARCH_SECONDS)
+        same._about = {}
         return same
 
     def _decide(

@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from router.errors import Rejection
 from router.prover.predicates import EACH, Schema
 from router.prover.subschema_walker import (
+    ALL_TYPES,
     Every,
     Level,
     Some,
@@ -30,8 +31,8 @@ from router.runtime.engine.attributes import (
 )
 from router.runtime.program.schemas.references import Location
 
-MAX_VALUES = 5000
-"""The most parts of a value that are added up."""
+# The most parts of a value that are added up.
+_MAX_VALUES = 5000
 NUMBER_BYTES = (MAX_DIGITS + 1) // 2 + 1
 BYTES_OF_A_CHARACTER = 4
 LIST_BYTES = 3
@@ -53,7 +54,7 @@ _FEW = {
     frozenset(("null",)): 1,
     frozenset(("boolean", "null")): 3,
 }
-_ALL_TYPES = frozenset(("string", "number", "boolean", "null", "array", "object"))
+_ALL_TYPES = frozenset(ALL_TYPES)
 
 
 class _ValueBounds(Struct, frozen=True):
@@ -82,14 +83,14 @@ class SizeBounds:
 
     def __init__(self, walker: SubschemaWalker) -> None:
         self._walker = walker
-        self._left = MAX_VALUES
+        self._left = _MAX_VALUES
 
     def most_bytes(self, level: Level, kinds: Collection[str] = _ALL_TYPES) -> float:
         """Return the most bytes in an item of a value of a level.
 
         Only values of some types count. Infinity if no bound is known.
         """
-        self._left = MAX_VALUES
+        self._left = _MAX_VALUES
         return self._bytes(level, 0, kinds)
 
     def most_items(self, level: Level) -> float:

@@ -21,12 +21,13 @@ from router.prover.predicates import (
     is_plain,
     keywords_of,
 )
+from router.prover.scalars import validator_of
 from router.prover.text_patterns import has_no_text, longest_match, shortest_match
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.schemas.references import Location, Locations
 
-MAX_PARTS = 1000
-"""The most subschemas that one level is made of. What is over that is left out."""
+# The most subschemas that one level is made of. What is over that is left out.
+_MAX_PARTS = 1000
 # The most levels that are kept to be used again.
 _MOST_KEPT = 1000
 # The keywords about a value itself. They mean the same in each draft, but for what
@@ -109,14 +110,11 @@ IMPOSSIBLE = Some()
 
 
 class SubschemaWalker:
-    """Follows subschemas to those of the next level.
-
-    It writes a level as a schema without references.
-    """
+    """Follows subschemas to those of the next level."""
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
         # By the identity of a level, which is kept beside its result. To compare levels
         # would take longer than to make both.
         self._below: dict[tuple[int, str | None], tuple[Level, Level]] = {}
@@ -158,7 +156,7 @@ class SubschemaWalker:
         return self._together.get(key) or _keep(self._together, key, Every(parts))
 
     def _start(self, level: Level, own: _FromPlace) -> Level:
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
         return self._combine(level, own, frozenset())
 
     def _combine(self, level: Level, own: _FromPlace, seen: frozenset[Any]) -> Level:
@@ -170,7 +168,7 @@ class SubschemaWalker:
                 return some([self._combine(part, own, seen) for part in parts])
             case Own(place):
                 return own(place)
-        key = (level.document.uri, level.path)
+        key = level.key
         content = level.content
         self._left -= 1
         if key in seen or self._left < 0:
@@ -227,20 +225,6 @@ class SubschemaWalker:
             return others
         return some([*(place.below((first, index)) for index in range(count)), others])
 
-    def schema(
-        self,
-        level: Level,
-        depth: int,
-        without: Names = frozenset(),
-        names: Names | None = None,
-    ) -> Schema:
-        """Return a schema of draft 2020-12 that all values of a level satisfy.
-
-        It is so many levels deep. Keywords in `without` are left out. Of the properties
-        of the level itself only those in `names` are kept.
-        """
-        return _LevelWriter(self, depth, without, names).write(level, depth)
-
 
 def _keep(known: dict[_K, _T], key: _K, found: _T) -> _T:
     if len(known) >= _MOST_KEPT:
@@ -249,8 +233,8 @@ def _keep(known: dict[_K, _T], key: _K, found: _T) -> _T:
     return found
 
 
-class _LevelWriter:
-    """Writes levels as schemas, until they are too large."""
+class LevelWriter:
+    """Writes levels as schemas without references, until they are too large."""
 
     def __init__(
         self,
@@ -259,13 +243,21 @@ class _LevelWriter:
         without: Names,
         names: Names | None,
     ) -> None:
+        """Keywords in `without` are left out.
+
+        Of the properties of the level itself only those in `names` are kept.
+        """
         self._walker = walker
         self._without = without
         self._names = names
         self._inside = depth - 1
-        self._left = MAX_PARTS
+        self._left = _MAX_PARTS
 
     def write(self, level: Level, depth: int) -> Schema:
+        """Return a schema of draft 2020-12 that all values of a level satisfy.
+
+        It is so many levels deep.
+        """
         return self._write(self._walker.parts(level), depth)
 
     def _write(self, level: Level, depth: int) -> Schema:
@@ -490,8 +482,4 @@ def _translate_bound(written: Schema, limit: str, exclusive: str) -> None:
 @lru_cache(maxsize=4096)
 def matches(pattern: str, name: str | None) -> bool:
     """Whether the library finds a pattern in a name."""
-    from jsonschema_rs import Draft202012Validator, RegexOptions
-
-    schema = {"pattern": pattern}
-    validator = Draft202012Validator(schema, pattern_options=RegexOptions())
-    return validator.is_valid(name)
+    return validator_of({"pattern": pattern})(name)

@@ -17,11 +17,12 @@ from msgspec import Struct
 
 from router.prover.budget import NotDecided
 from router.prover.patterns import (
-    SIGNS,
+    COUNT,
     UndecidedPattern,
     escaped,
     find_outside,
     is_readable,
+    times_of,
 )
 from router.prover.predicates import Schema
 
@@ -58,14 +59,13 @@ _MOST_CONSTANTS = 20
 # Greater lengths are not made a pattern, which has a state for each character.
 _LONGEST = 40
 _MOST_STEPS = 10_000
-ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
-CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
-"""A character class without a nested class."""
-ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
-"""An escape sequence that matches one character."""
-COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
-GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
-PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
+_ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
+# A character class without a nested class.
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
+# An escape sequence that matches one character.
+_ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
+_GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
+_PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
 _ANCHORS = re.compile(r"(?<![\\\[])(?:\^|\\[bBAz])|(?<!\\)\$(?=[|)]|$)")
 # The characters that examples have where they can.
 _FIRST = "a0A-_"
@@ -123,7 +123,7 @@ def common_text(patterns: Iterable[str]) -> str | None:
 
     None if it is proved that there is none. Raises NotDecided.
     """
-    readable = [each for each in dict.fromkeys(patterns) if is_readable(each)]
+    readable = list(filter(is_readable, dict.fromkeys(patterns)))
     return find_outside(readable, NO_MATCH, _MOST_STEPS)
 
 
@@ -216,7 +216,7 @@ def read_pattern(pattern: str) -> Node | None:
 
     None for others, and for those that are not read here.
     """
-    anchored = ANCHORED.fullmatch(pattern)
+    anchored = _ANCHORED.fullmatch(pattern)
     # The alternatives of a top-level `|` are anchored at one end only.
     return None if anchored is None else _read(anchored[1], alternatives=False)
 
@@ -339,35 +339,24 @@ def _sequence(text: str, start: int) -> _Read:
         node, start = _atom(text, start)
         count = COUNT.match(text, start)
         if count:
-            node = Repeat(node, *_times(*count.groups()))
+            node = Repeat(node, *times_of(count))
             start = count.end()
         nodes.append(node)
     return Concatenation(tuple(nodes)), start
 
 
 def _atom(text: str, start: int) -> _Read:
-    group = GROUP.match(text, start)
+    group = _GROUP.match(text, start)
     if group:
         node, end = _alternatives(text, group.end())
         if text[end : end + 1] != ")":
             raise _Unreadable
         return node, end + 1
-    for form in (CLASS, ESCAPE, PLAIN):
+    for form in (_CLASS, _ESCAPE, _PLAIN):
         found = form.match(text, start)
         if found:
             return Char(found[0]), found.end()
     raise _Unreadable
-
-
-def _times(
-    least: str | None, comma: str | None, most: str | None, sign: str | None
-) -> tuple[int, int | None]:
-    if sign:
-        return SIGNS[sign]
-    first = int(least or 0)
-    if not comma:
-        return first, first
-    return first, None if most is None else int(most)
 
 
 def matching_text(pattern: str, random: "Random") -> str | None:

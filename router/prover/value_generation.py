@@ -27,8 +27,8 @@ from router.runtime.program.schemas.documents import MAX_DEPTH
 if TYPE_CHECKING:
     from random import Random
 
-MAX_VALUES = 1000
-"""The most values of which a message is made."""
+# The most values of which a message is made.
+_MAX_VALUES = 1000
 MOST_ITEMS = 4096
 BY_CHANCE = -1
 """In place of the number of a variant: each choice is made by chance."""
@@ -57,7 +57,7 @@ class ValueGenerator:
 
     def __init__(self, walker: SubschemaWalker) -> None:
         self._walker = walker
-        self._left = MAX_VALUES
+        self._left = _MAX_VALUES
         # Values of variants, with the number of values in them, by the identity of
         # their level, which is kept too. They are the same each time.
         self._kept: dict[tuple[int, int, int], tuple[Level, Any, int]] = {}
@@ -71,7 +71,7 @@ class ValueGenerator:
 
     def make(self, level: Level, toward: Steps, variant: int) -> Any:
         """Return a value of a level, with something at a path; raises Stuck."""
-        self._left = MAX_VALUES
+        self._left = _MAX_VALUES
         return self._make(level, toward, variant, 0)
 
     def grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
@@ -79,7 +79,7 @@ class ValueGenerator:
 
         What is missing on the way is made.
         """
-        self._left = MAX_VALUES
+        self._left = _MAX_VALUES
         return self._grow(value, level, toward, variant)
 
     def repaired(self, message: Any, root: Level, there: Sequence[Steps], fault: Fault) -> Any:

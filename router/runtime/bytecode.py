@@ -8,14 +8,12 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from marshal import dumps, loads
+from marshal import loads
 from types import CodeType, ModuleType
 
 _PACKAGE = "/__init__.py"
-_SIZE = 4
+SIZE_BYTES = 4
 """The bytes of the size of the table."""
-_MARSHAL = 2
-"""The version of marshal's format that the table is written in: each Python reads it, and writes the same bytes."""
 
 
 def name_file(tag: str) -> str:
@@ -26,16 +24,6 @@ def name_file(tag: str) -> str:
 def module_name(file: str) -> str:
     """Return the name of the module in a file of a package, such as `a/b.py` or `a/__init__.py`."""
     return file.removesuffix(_PACKAGE).removesuffix(".py").replace("/", ".")
-
-
-def pack(codes: Mapping[str, bytes]) -> bytes:
-    """Return the content of the file: `codes` are marshalled code objects by the names of their sources."""
-    places, start = {}, 0
-    for file, code in codes.items():
-        places[module_name(file)] = (file, start, len(code))
-        start += len(code)
-    table = dumps(places, _MARSHAL)
-    return b"".join((len(table).to_bytes(_SIZE, "little"), table, *codes.values()))
 
 
 def install(folder: str) -> None:
@@ -57,9 +45,9 @@ class _Finder:
         self.path = path
         self._folder = folder
         self._descriptor = descriptor
-        size = int.from_bytes(os.pread(descriptor, _SIZE, 0), "little")
-        self._start = _SIZE + size
-        table: Mapping[str, tuple[str, int, int]] = loads(os.pread(descriptor, size, _SIZE))  # noqa: S302 — its own
+        size = int.from_bytes(os.pread(descriptor, SIZE_BYTES, 0), "little")
+        self._start = SIZE_BYTES + size
+        table: Mapping[str, tuple[str, int, int]] = loads(os.pread(descriptor, size, SIZE_BYTES))  # noqa: S302 — its own
         self._places = table
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:

@@ -29,7 +29,9 @@ _RFC_3339 = r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)"
 _CYCLE_YEARS = 400
 """The Gregorian calendar repeats itself after so many years."""
 _CYCLE_SECONDS = 146_097 * 24 * 60 * 60
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+JSON_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+JSON_ENCODER = msgspec.json.Encoder(decimal_format="number")
+"""Both keep numbers exact."""
 
 
 def text_of(value: Any) -> str:
@@ -42,7 +44,7 @@ def text_of(value: Any) -> str:
 def decode_json(text: str | bytes) -> Any:
     """Return the value of a JSON text, numbers as int or Decimal; raises ValueError, whose text holds no value."""
     try:
-        value = _DECODER.decode(text)
+        value = JSON_DECODER.decode(text)
     except (ValueError, RecursionError, InvalidOperation):
         # Malformed or no UTF-8; too deep; an absurd exponent.
         raise ValueError("it is not JSON") from None

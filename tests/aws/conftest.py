@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from router.runtime.aws import boto
 from router.runtime.aws.connect import TRANSPORT_VARIABLE, connect
 from router.runtime.aws.protocols import Aws, Objects
 from router.tools.control_plane import clients as control_plane
@@ -38,7 +37,7 @@ def in_environment_of(server: LocalAws, **more: str) -> Iterator[None]:
 def kept_clients() -> Iterator[None]:
     """boto3's clients are made once: each command would make its own, which takes most of its time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
+        patch.setattr(control_plane, "control_plane_clients", cache(control_plane.control_plane_clients))
         yield
 
 

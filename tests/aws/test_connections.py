@@ -547,3 +547,36 @@ def test_no_such_proxy(in_environment: Callable[..., None], proxy: str) -> None:
         UsageError, match=r"^the proxy in HTTPS_PROXY is not http://\[USER:PASSWORD@\]HOST\[:PORT\]; for "
     ):
         Connections(Endpoint("sqs.eu-west-1.amazonaws.com", 443, True), {"HTTPS_PROXY": proxy})
+
+
+def test_a_connection_that_is_opened_early(server: Listener, connections: Connections) -> None:
+    """The first request finds it, and with TLS the next connection resumes its session."""
+    server.acts = [answer]
+
+    connections.open_early(MUCH)
+    opened = server.taken
+    reported = ask(connections)
+
+    assert (opened, reported, server.taken) == (1, b"{}", 1)
+
+
+def _reset(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+@pytest.mark.parametrize("opens", ["nothing listens", "no handshake", "a reset"])
+def test_none_that_is_opened_early(certificate: Callable[[], Path], opens: str) -> None:
+    """It is no error, and the wait is bounded: the first request opens its own."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if opens == "nothing listens":
+            silent.close()
+        elif opens == "a reset":
+            threading.Thread(target=_reset, args=(silent,), daemon=True).start()
+        connections = Connections(Endpoint("127.0.0.1", port, True), {"AWS_CA_BUNDLE": str(certificate())})
+        began = time.monotonic()
+
+        connections.open_early(0.2)
+
+        assert time.monotonic() - began < MUCH
+        assert connections.take() is None

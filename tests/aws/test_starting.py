@@ -19,8 +19,8 @@ import boto3
 import pytest
 from click.testing import Result
 
-from router.runtime.aws import boto
 from router.tools.control_plane import clients as control_plane
+from router.tools.control_plane.clients import control_plane_clients
 from tests.aws.projects import PLUGIN, Inside, StackProject
 from tests.support.aws import Stacks
 from tests.support.cli import stack_run
@@ -390,7 +390,7 @@ def operator_who_may_not(
     project: RunningProject, inside: Inside, guarded: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Operator]:
     """Makes an operator; each command has clients of its own."""
-    monkeypatch.setattr(control_plane, "control_plane_clients", boto.control_plane_clients)
+    monkeypatch.setattr(control_plane, "control_plane_clients", control_plane_clients)
 
     def make(action: str, **where: Any) -> Operator:
         with inside(guarded):

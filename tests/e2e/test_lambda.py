@@ -1,9 +1,11 @@
 """The Lambda function, in a process of its own, with events as AWS sends them, on both servers."""
 
 import base64
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -607,6 +609,35 @@ def test_config_beside_the_code(repo: Path) -> None:
 
     assert (repo / "routes.yaml").exists()
     assert done.stdout.count("Route(name=") == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "opened"), [("on-demand", 1), ("provisioned-concurrency", 0), ("snap-start", 0), ("", 0)]
+)
+def test_the_first_connection(flows: Any, kind: str, opened: int) -> None:
+    """It is opened while the function is loaded, if an invocation follows at once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        environment = flows.environment | {"AWS_ENDPOINT_URL": endpoint, "AWS_LAMBDA_INITIALIZATION_TYPE": kind}
+
+        done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
+
+        listener.settimeout(0)
+        found = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                listener.accept()[0].close()
+                found += 1
+    assert (done.returncode, found) == (0, opened)
+
+
+def test_settings_that_do_not_work(flows: Any) -> None:
+    """The function is loaded: what is wrong is the error of its invocations."""
+    environment = flows.environment | {"AWS_ENDPOINT_URL": "nowhere", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}
+
+    done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_faulty_config(tmp_path: Path) -> None:

@@ -152,6 +152,20 @@ def test_keeping_state(start: Any, router: Run, tmp_path: Path) -> None:
     assert (code, stored) == (0, [{"id": "u1"}])
 
 
+def test_two_that_keep_one_folder(start: Any, router: Run, tmp_path: Path) -> None:
+    """The one that ends last would save over what the other has saved."""
+    with start("--keep", "state") as local:
+        local.prints("Ctrl-C ends it")
+        second = router("local", "--port", "0", "--keep", "state")
+        code = local.stop()
+
+    with start("--keep", "state") as after:
+        after.prints("Ctrl-C ends it")
+
+    assert (second.returncode, code) == (2, 0)
+    assert "another embedded AWS keeps its messages and items in state: end it first" in second.stderr
+
+
 ALONE = """\
 version: 1
 queues: {users: {dead_letter: users-dlq}}

@@ -7,11 +7,11 @@ from router.runtime.config.environment import REDACT_KEY, find_references
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.config.include import MAX_ENTRIES
 from router.runtime.config.merge import with_defaults
-from router.runtime.config.schema import config_schema
 from router.runtime.config.secret_values import WRITTEN, SecretValues, find_secret
 from router.runtime.config.source import parse_text, read_config
 from router.runtime.config.spec import Attribute
 from router.runtime.config_types import Expression
+from router.tools.check.config_schema import config_schema
 
 
 def _has_expression(hint: Any) -> bool:

@@ -16,6 +16,7 @@ from router.runtime.deliver.time_limits import (
     RESERVE_SECONDS,
     WAIT_SHARE,
     FixedDeadline,
+    SharedWaits,
     StartLimit,
     WaitBudget,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "FastPaths",
     "FixedDeadline",
     "JsonLines",
+    "SharedWaits",
     "StartLimit",
     "Transaction",
     "WaitBudget",

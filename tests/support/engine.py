@@ -7,12 +7,11 @@ from router.runtime.engine.attributes import (
     MAX_NESTING,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
-    decode_item,
     encode_item,
     identify,
 )
 from router.runtime.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
@@ -38,6 +37,8 @@ from router.runtime.engine.writes import (
     Write,
     WriteConfig,
 )
+from router.tools.check.analysis.text_formats import TEXT_FORMATS
+from router.tools.memory.decoding import decode_item
 
 __all__ = [
     "CLASSES",

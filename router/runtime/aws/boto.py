@@ -47,11 +47,6 @@ SQS_ATTEMPTS = 3
 _PART_BYTES = 256 * 1024
 ANSWERED_REQUESTS = 1000
 """So many request ids a client keeps, of the last calls over all of its connections."""
-CONTROL_PLANE_TIMEOUT = 5
-"""Seconds to wait for a response while a person waits."""
-CONTROL_PLANE_ATTEMPTS = 3
-CONTROL_PLANE_CALLS = 8
-"""How many calls of the control plane are made at a time."""
 ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """The exceptions of a boto3 client: AWS's own errors, and those for when there was no readable response."""
 
@@ -144,27 +139,6 @@ def _is_json_answer(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and "__type" not in found
-
-
-def control_plane_clients(
-    services: Sequence[str],
-    timeout: int = CONTROL_PLANE_TIMEOUT,
-    attempts: int = CONTROL_PLANE_ATTEMPTS,
-) -> Mapping[str, Any]:
-    """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
-    with settings_errors():
-        session = open_session()
-        return {
-            service: make_client(
-                session,
-                service,
-                timeout=timeout,
-                attempts=attempts,
-                connections=CONTROL_PLANE_CALLS,
-                validates=True,
-            )
-            for service in services
-        }
 
 
 @contextmanager

@@ -56,6 +56,8 @@ that is closed meanwhile is lost."""
 
 Clock = Callable[[], float]
 """Seconds, growing: `boottime`, or a test's."""
+Sleep = Callable[[float], None]
+"""Waits so many seconds."""
 boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """The time since the machine was started, its suspensions included: visibility timeouts end during them too.
 

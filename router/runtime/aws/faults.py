@@ -68,24 +68,6 @@ KINDS: dict[str, FaultKind] = {
     code: kind for kind, codes in _BY_KIND.items() for code in codes.split()
 }
 """The kind of fault by error code, without the code's namespace."""
-_ABSENT = """
-    404 NoSuchBucket NoSuchEntity NoSuchKey NonExistentQueue NotFound QueueDoesNotExist ResourceNotFound
-    ResourceNotFoundException
-"""
-_DENIED = (
-    "403 AccessDenied AccessDeniedException AuthorizationError Forbidden UnauthorizedOperation"
-)
-_INVALID_CREDENTIALS = """
-    ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId SignatureDoesNotMatch
-    UnrecognizedClientException
-"""
-# 403 and 404: boto3's codes for responses to HEAD, which have no text.
-ABSENT = frozenset(_ABSENT.split())
-"""The codes for what does not exist."""
-DENIED = frozenset(_DENIED.split())
-"""The codes for a call that the caller lacks the permission for."""
-INVALID_CREDENTIALS = frozenset(_INVALID_CREDENTIALS.split())
-"""The codes for credentials that a person has to renew."""
 
 _SQS_NAMESPACE = "AWS.SimpleQueueService."
 

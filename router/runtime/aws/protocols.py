@@ -219,6 +219,9 @@ PendingWrite = PendingResponse[WriteResponse]
 class NonBlockingTables(Protocol):
     """Tables that can have several calls under way in one thread."""
 
+    def open_early(self, seconds: float) -> None:
+        """Open a connection for the first call, waiting for some seconds at most; raises nothing."""
+
     def begin_batch_write(
         self, table: str, requests: Sequence[Request | Raw], timeout: float, measured: bool = False
     ) -> PendingWrite:

@@ -215,13 +215,12 @@ def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     return bool(least <= size <= most)
 
 
-def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
-    """Convert texts whose references were replaced, in the data itself.
+def convert_texts(data: Any, texts: Iterable[TypedText]) -> Iterator[EnvironmentFault]:
+    """Convert texts whose references were replaced, in the data itself; yield the faults.
 
     A text that cannot be converted is removed, so that the default of its key applies:
-    a fault says so, unless it has the placeholder of a variable that is not set.
+    a fault says so before, unless it has the placeholder of a variable that is not set.
     """
-    faults = []
     for each in texts:
         key = each.path[-1]
         holder = reduce(getitem, each.path[:-1], data)
@@ -230,16 +229,13 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
         if re.fullmatch(form, text):
             holder[key] = int(text) if each.kind == "integer" else text[0] in "tT"
             continue
-        del holder[key]
         if not stands_for_unset(text):
-            faults.append(
-                EnvironmentFault(
-                    each.path,
-                    f"the variables in {str(key)!r} do not make {words}",
-                    f"set them so that it is {words}",
-                )
+            yield EnvironmentFault(
+                each.path,
+                f"the variables in {str(key)!r} do not make {words}",
+                f"set them so that it is {words}",
             )
-    return faults
+        del holder[key]
 
 
 def stands_for_unset(text: str) -> bool:

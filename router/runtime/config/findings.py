@@ -1,6 +1,7 @@
 """Collects the findings of a config with their places, and words what they name."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import Any
 
 from msgspec import Struct, structs
@@ -17,7 +18,6 @@ OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
 environment.
 """
 
-_NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
 _LONGEST = 60
 
 
@@ -39,12 +39,12 @@ class Findings:
     None has the value of a variable that holds a secret.
     """
 
-    def __init__(self, locate: Locate, excluded: Iterable[Code] = ()) -> None:
+    def __init__(self, locate: Locate) -> None:
         self.secrets = SecretValues()
         self._locate = locate
         self._found: dict[Finding, set[Path]] = {}
         self._unreadable: set[Place] = set()
-        self._excluded = frozenset(excluded)
+        self._excluded = frozenset[Code]()
 
     def add(
         self,
@@ -70,8 +70,13 @@ class Findings:
     def add_faults(self, path: Path, faults: Iterable[ConfigFault]) -> None:
         """Add a finding for each fault of what is at `path`."""
         for fault in faults:
-            suggestion, place = fault.suggestion, fault.place
-            self.add(fault.code, fault.sentence, path, suggestion=suggestion, place=place)
+            self.add(
+                fault.code,
+                fault.sentence,
+                path,
+                suggestion=fault.suggestion,
+                place=fault.place,
+            )
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
@@ -114,10 +119,8 @@ class Findings:
 
         It is for checks whose result would only be a consequence of another fault.
         """
-        view = Findings(self._locate, codes)
-        view._found = self._found
-        view._unreadable = self._unreadable
-        view.secrets = self.secrets
+        view = copy(self)
+        view._excluded = frozenset(codes)
         return view
 
     def locate(self, path: Path, key: bool = False) -> Place:
@@ -152,19 +155,18 @@ def describe(path: Path) -> str:
 
     As `'type' of attribute 'tags' of route 'user-metadata'`.
     """
-    if not path:
-        return "the config"
-    *before, last = path
-    parent = tuple(before)
-    if len(path) == 2 and parent[0] in _NAMED:
-        return f"{_NAMED[str(parent[0])]} {quote(last)}"
-    if len(path) == 4 and path[0] == "routes":
-        if path[2] == "item":
-            return f"attribute {quote(last)} of {describe(path[:2])}"
-        if path[2] == "tests" and isinstance(last, int):
-            return f"test {last + 1} of {describe(path[:2])}"
+    match path:
+        case ():
+            return "the config"
+        case ("queues" | "tables" | "routes" as section, name):
+            return f"{section.removesuffix('s')} {quote(name)}"
+        case ("routes", _, "item", name):
+            return f"attribute {quote(name)} of {describe(path[:2])}"
+        case ("routes", _, "tests", int(index)):
+            return f"test {index + 1} of {describe(path[:2])}"
+    *parent, last = path
     name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
-    return f"{name} of {describe(parent)}" if parent else name
+    return f"{name} of {describe(tuple(parent))}" if parent else name
 
 
 def quote(value: Any) -> str:

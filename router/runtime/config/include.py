@@ -125,7 +125,8 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
             fault = f"looks at more than {MAX_ENTRIES:,} files and folders"
             raise _UnsafeError(fault, _NARROW)
         for name in names:
-            if not _matches(name, part):
+            is_hidden = name.startswith(".") and not part.startswith(".")
+            if is_hidden or not fnmatchcase(name, part):
                 continue
             path = here.path / name
             entry = here.real / name
@@ -160,11 +161,6 @@ def _names(folder: FilePath, part: str, most: int) -> list[str]:
         reason = (error.strerror or "").lower()
         fault = f"cannot read the folder '{folder.name}': {reason}"
         raise _UnsafeError(fault, _NARROW) from None
-
-
-def _matches(name: str, part: str) -> bool:
-    is_hidden = name.startswith(".") and not part.startswith(".")
-    return not is_hidden and fnmatchcase(name, part)
 
 
 def _resolve(path: FilePath, folder: FilePath) -> FilePath:

@@ -1,6 +1,4 @@
-"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts
-of the faults that it finds.
-"""
+"""The JSON Schema that checks `routes.yaml`, and the texts of the faults that it finds."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -13,7 +11,7 @@ import msgspec
 from router.codes import declare
 from router.model import META_NAMES, Path
 from router.runtime.config import spec
-from router.runtime.config.environment import Constraint, Kind, TypedText
+from router.runtime.config.environment import Kind, TypedText
 from router.runtime.config.findings import (
     ConfigFault,
     any_of,
@@ -37,30 +35,10 @@ _TYPES = {
     bool: "boolean",
     int: "integer",
 }
-_CONSTRAINTS = (
-    "enum",
-    "pattern",
-    "minLength",
-    "maxLength",
-    "minimum",
-    "maximum",
-)
 WHOLE = "x-whole"
 """The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not
 yet in Python.
 """
-
-
-def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
-    """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
-
-    With a config, routes can name the tables of that config only. `included` selects
-    the schema of files that a config includes.
-    """
-    published = _read("published.json")["Included" if included else "Config"]
-    if config is not None:
-        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
-    return published
 
 
 @cache
@@ -69,11 +47,8 @@ def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
 
     `make docs` writes it.
     """
-    return _read("exact.json")[root.__name__]
-
-
-def _read(name: str) -> dict[str, Node]:
-    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
+    file = FilePath(__file__).with_name("exact.json")
+    made: Node = msgspec.json.decode(file.read_bytes())[root.__name__]
     return made
 
 
@@ -95,11 +70,11 @@ def node_at(root: Node, data: Any, path: Path) -> Node:
 
     Of alternatives, the one for the type of the value.
     """
-    node, value = _follow(root, data, path)
+    node, value = follow(root, data, path)
     return branch_for(root, node, value)
 
 
-def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
+def follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
     """Return the node for the value at a path of the data, and the value.
 
     The node is None if nothing is known of it.
@@ -241,7 +216,7 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> ConfigFault:
     return ConfigFault(
         RT103,
         f"{describe(path)} must be {wanted}, {found}",
-        _remedy(set(map(_kind_of, alternatives)), value),
+        _remedy(set(map(kind_of_branch, alternatives)), value),
     )
 
 
@@ -322,47 +297,24 @@ def find_typed(
     """
     schema = exact_schema(root)
     for path in paths:
-        kind = _kind(schema, data, path)
+        node, _ = follow(schema, data, path)
+        kind = kind_at(schema, node)
         if kind:
             yield TypedText(path, kind)
 
 
-def find_constraints(
-    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
-) -> Iterator[Constraint]:
-    """Yield what the config takes at these paths of a file.
-
-    Where it takes any text, or true and false, there is none.
-    """
-    schema = exact_schema(root)
-    for path in paths:
-        node, _ = _follow(schema, data, path)
-        wanted = _kind(schema, data, path) or "string"
-        if node is None:
-            continue
-        given = branches(schema, node)
-        fitting = [each for each in given if not each or _kind_of(each) == wanted]
-        choices = [_constraints(branch) for branch in fitting]
-        if choices and all(choices):
-            yield Constraint(path, tuple(choices))
-
-
-def _constraints(branch: Node) -> Node:
-    return {name: branch[name] for name in _CONSTRAINTS if name in branch}
-
-
-def _kind(schema: Node, data: Any, path: Path) -> Kind | None:
-    """Return what a place takes; None if it takes text, or if nothing is known of it."""
-    node, _ = _follow(schema, data, path)
+def kind_at(schema: Node, node: Node | None) -> Kind | None:
+    """Return what a place takes by its node; None if it takes text, or if nothing is known of it."""
     if node is None:
         return None
-    kinds = {_kind_of(branch) for branch in branches(schema, node)}
+    kinds = {kind_of_branch(branch) for branch in branches(schema, node)}
     if "integer" in kinds:
         return None if "string" in kinds else "integer"
     return "boolean" if kinds == {"boolean"} else None
 
 
-def _kind_of(branch: Node) -> str:
+def kind_of_branch(branch: Node) -> str:
+    """Return the type of what a node without alternatives takes."""
     if "enum" in branch:
         return "integer" if isinstance(branch["enum"][0], int) else "string"
     return str(branch.get("type", "string"))

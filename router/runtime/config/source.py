@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from yaml.scanner import ScannerError
 
 from router.codes import declare
-from router.errors import ConfigError
+from router.errors import ConfigError, reason_of
 from router.model import Code, Finding, Place, Severity
 from router.runtime.config import spec
 from router.runtime.config.environment import (
@@ -95,14 +95,11 @@ def read_config(
         except ConfigError as error:
             unreadable += error.findings
         else:
-            parts.append(_parse(source, folder_of(file, root.folder)))
+            content, without = parse_part(spec.Included, source.data, source.findings)
+            assert content is not None  # since none of its keys is required
+            folder = folder_of(file, root.folder)
+            parts.append(IncludedFile(source, folder, content, without))
     return merge(root, config, left_out, parts, unreadable)
-
-
-def _parse(source: SourceFile, folder: str) -> IncludedFile:
-    content, left_out = parse_part(spec.Included, source.data, source.findings)
-    assert content is not None  # since none of its keys is required
-    return IncludedFile(source, folder, content, left_out)
 
 
 def read_source(
@@ -147,8 +144,7 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     try:
         return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        sentence = f"cannot read the config: {reason}"
+        sentence = f"cannot read the config: {reason_of(error)}"
         advice = "check the path of the config"
         if error.strerror == NOT_REGULAR:
             # It is read more than once, and what it names is in its folder.
@@ -202,7 +198,7 @@ def _with_variables(
     replaced = copy_plain(data)
     paths = find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
-    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
+    return replaced, [*faults, *convert_texts(replaced, find_typed(cls, data, paths))]
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -398,7 +398,7 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = ""
     write_units: Annotated[
-        Annotated[int, Meta(ge=1, le=10_000_000)] | None,
+        Units | None,
         Meta(
             description="The write capacity units per second that the router uses of "
             "it at most. DynamoDB says what "

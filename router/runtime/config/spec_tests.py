@@ -150,15 +150,6 @@ class Test(ReceivedMessage, frozen=True):
     ] = None
 
     @property
-    def is_stateful(self) -> bool:
-        """Whether what the tables hold decides about it."""
-        return (
-            bool(self.given or self.messages)
-            or self.table is not None
-            or self.outcome in ("duplicate", "stale")
-        )
-
-    @property
     def received(self) -> tuple[ReceivedMessage, ...]:
         """Its messages; itself, if it is about one."""
         return self.messages or (self,)

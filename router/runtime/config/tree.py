@@ -116,7 +116,9 @@ class CoreSchema:
     def __init__(self, stream: str) -> None:
         super().__init__(stream)  # type: ignore[call-arg]  # the loader's constructor
         self._nodes = 0
-        self._is_counted = _most_nodes(stream) > self.max_nodes
+        # An entry, of at most two nodes, begins with one of a few characters.
+        most = 1 + 2 * sum(map(stream.count, "-:?,[{"))
+        self._is_counted = most > self.max_nodes
         self._open: list[Any] = []
         # It leaves a node, without a call of a function in Python for each.
         self.ascend_resolver = self._open.pop
@@ -130,14 +132,6 @@ class CoreSchema:
             self._nodes += 1
             if self._nodes > self.max_nodes:
                 raise LimitError("nodes", parent and parent.start_mark)
-
-
-def _most_nodes(text: str) -> int:
-    """Return how many nodes a text can have at most.
-
-    An entry, of at most two nodes, begins with one of a few characters.
-    """
-    return 1 + 2 * sum(map(text.count, "-:?,[{"))
 
 
 class CoreLoader(CoreSchema, _FastestLoader):
@@ -248,7 +242,7 @@ class Tree:
         An element of a list has no key: the place is that of its value. An empty value
         has the place of its key.
         """
-        key_node, node, _ = self._found.get(path) or self._find(path)
+        key_node, node, _ = self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
 
@@ -257,9 +251,10 @@ class Tree:
 
         If not, they are those of the nearest parent that exists.
         """
-        key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
-        step = path[-1]
-        child = self._child(node, step) if exists else None
+        if path in self._found:
+            return self._found[path]
+        key_node, node, exists = self._find(path[:-1])
+        child = self._child(node, path[-1]) if exists else None
         found = (key_node, node, False) if child is None else (*child, True)
         self._found[path] = found
         return found

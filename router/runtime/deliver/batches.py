@@ -43,7 +43,47 @@ They are not encoded to be measured.
 """
 
 
-class PlainBatch:
+class _BatchWrite:
+    """Plain writes of one table that one call sends."""
+
+    __slots__ = ("writes",)
+
+    writes: list[Write]
+
+    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
+        """Begin BatchWriteItem."""
+        table = self.writes[0].table
+        # As they are encoded fastest: as text if that was made already.
+        requests = [write.request or write.batch_request() for write in self.writes]
+        return tables.begin_batch_write(table.name, requests, timeout, table.is_measured)
+
+    def call(self, tables: Tables, timeout: float) -> WriteResponse:
+        """Call BatchWriteItem."""
+        table = self.writes[0].table
+        requests = [write.batch_request() for write in self.writes]
+        return tables.batch_write(table.name, requests, timeout, table.is_measured)
+
+    def _identities(self, unprocessed: Sequence[Request]) -> set[Identity]:
+        """Return the items that are still to be written.
+
+        Requests are matched by table and key, since a server may write a number in another form
+        than it was sent in. If one is malformed, or is none of the batch, it is not known what was
+        written: return all.
+        """
+        table = self.writes[0].table
+        all_items = {write.identity for write in self.writes}
+        again = set()
+        try:
+            for request in unprocessed:
+                put = request.get("PutRequest")
+                item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
+                again.add(identify(table.name, table.key, item))
+        except (*UNREADABLE_ERRORS, Rejection):
+            return all_items
+        return again if again <= all_items else all_items
+
+
+class PlainBatch(_BatchWrite):
     """Plain writes of one table that are sent in one call, each the last one of its item.
 
     `superseded` has the earlier messages of items, by the message whose write is sent.
@@ -52,7 +92,7 @@ class PlainBatch:
     of a `Batch` would cost a small message three calls of functions more than its 35.
     """
 
-    __slots__ = ("messages", "superseded", "writes")
+    __slots__ = ("messages", "superseded")
 
     def __init__(
         self,
@@ -63,44 +103,28 @@ class PlainBatch:
         self.superseded = superseded
         self.writes = [planned.writes[0] for planned in messages]
 
-    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
-        """Begin BatchWriteItem."""
-        return _begin(tables, self.writes, timeout)
-
-    def call(self, tables: Tables, timeout: float) -> WriteResponse:
-        """Call BatchWriteItem."""
-        return _call(tables, self.writes, timeout)
-
     def written(self, unprocessed: Sequence[Request]) -> list[PlannedMessage]:
         """Return the messages that are written if the call succeeds but for some requests."""
         written = [*self.messages]
         if unprocessed:
-            again = _identities(self.writes, unprocessed)
-            written = [each for each in self.messages if each.writes[0].identity not in again]
+            again = self._identities(unprocessed)
+            written = [each for each in written if each.writes[0].identity not in again]
         if self.superseded:
             for planned in self.superseded.keys() & written:
                 written += self.superseded[planned]
         return written
 
 
-class Batch:
+class Batch(_BatchWrite):
     """The first steps of items of one table that are sent in one call."""
 
-    __slots__ = ("items", "writes")
+    __slots__ = ("items",)
 
     is_transaction = False
 
     def __init__(self, items: list[ItemWrites]) -> None:
         self.items = items
         self.writes = [item.writes[0] for item in items]
-
-    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
-        """Begin BatchWriteItem."""
-        return _begin(tables, self.writes, timeout)
-
-    def call(self, tables: Tables, timeout: float) -> WriteResponse:
-        """Call BatchWriteItem."""
-        return _call(tables, self.writes, timeout)
 
     def halves(self) -> "list[Batch]":
         """Return two smaller batches, to find the item that the table refuses."""
@@ -109,41 +133,8 @@ class Batch:
 
     def left_of(self, unprocessed: Sequence[Request]) -> list[ItemWrites]:
         """Return the items whose requests are unprocessed."""
-        again = _identities(self.writes, unprocessed)
+        again = self._identities(unprocessed)
         return [item for item in self.items if item.writes[0].identity in again]
-
-
-def _begin(tables: NonBlockingTables, writes: Sequence[Write], timeout: float) -> PendingWrite:
-    table = writes[0].table
-    # As they are encoded fastest: as text if that was made already.
-    requests = [write.request or write.batch_request() for write in writes]
-    return tables.begin_batch_write(table.name, requests, timeout, table.is_measured)
-
-
-def _call(tables: Tables, writes: Sequence[Write], timeout: float) -> WriteResponse:
-    table = writes[0].table
-    requests = [write.batch_request() for write in writes]
-    return tables.batch_write(table.name, requests, timeout, table.is_measured)
-
-
-def _identities(writes: Sequence[Write], unprocessed: Sequence[Request]) -> set[Identity]:
-    """Return the items that are still to be written.
-
-    Requests are matched by table and key, since a server may write a number in another form than it
-    was sent in. If one is malformed, or is none of the batch, it is not known what was written:
-    return all.
-    """
-    table = writes[0].table
-    all_items = {write.identity for write in writes}
-    again = set()
-    try:
-        for request in unprocessed:
-            put = request.get("PutRequest")
-            item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
-            again.add(identify(table.name, table.key, item))
-    except (*UNREADABLE_ERRORS, Rejection):
-        return all_items
-    return again if again <= all_items else all_items
 
 
 def count_units(write: Write) -> int:

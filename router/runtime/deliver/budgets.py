@@ -138,7 +138,7 @@ class Reservation:
         reserved, wait = budget.reserve(estimate)
         if wait:
             self.cancel()
-            self.wait = max(self.wait, wait)
+            self.wait = wait
         else:
             self._parts.append((budget, reserved, estimate))
 

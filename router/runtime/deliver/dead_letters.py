@@ -53,11 +53,10 @@ def send_dead_letters(
     timeout = limit.final_timeout(clock())
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
-        return {record.message_id: _not_sent(queue, outcome, url) for record, outcome in rejected}
-    dead_letters = [
-        make_dead_letter(queue, record, outcome, config) for record, outcome in rejected
-    ]
-    failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
+        failed = {record.message_id: url for record, _ in rejected}
+    else:
+        dead_letters = [make_dead_letter(queue, *each, config) for each in rejected]
+        failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
     return {
         record.message_id: _not_sent(queue, outcome, failed[record.message_id])
         for record, outcome in rejected
@@ -84,25 +83,31 @@ def make_dead_letter(
     config: str,
 ) -> OutgoingMessage:
     """Return the dead letter of a message, with what the queue redacts."""
+    fifo = is_fifo(queue.dead_letter)
     redaction = queue.redaction
     if redaction is None:
         failed = describe_failure(queue, record, outcome, config)
-        return with_failure(_outgoing(queue, record), failed)
+        return with_failure(outgoing_of(record, fifo=fifo), failed)
     redacted, names = redaction.redact(record)
-    outgoing = _outgoing(queue, redacted)
+    outgoing = outgoing_of(redacted, fifo=fifo)
     if outgoing.size > MAX_MESSAGE_BYTES:
         # What replaces a value may be longer.
         redacted, names = redaction.redact(record, whole=True)
-        outgoing = _outgoing(queue, redacted)
+        outgoing = outgoing_of(redacted, fifo=fifo)
     own = structs.replace(record, attributes=redacted.attributes)
     failed = redaction.redact_failure(record, describe_failure(queue, own, outcome, config))
     all_names = tuple(dict.fromkeys((*failed.redacted, *names)))
     return with_failure(outgoing, structs.replace(failed, redacted=all_names))
 
 
-def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:
-    # A dead-letter queue that is FIFO needs both ids; a standard queue takes no deduplication id.
-    own_id = record.message_id if is_fifo(queue.dead_letter) else ""
+def outgoing_of(record: Record, *, fifo: bool, delay: int = 0) -> OutgoingMessage:
+    """Return a message that is sent again, unchanged, to a standard or FIFO queue."""
+    # A FIFO queue needs both ids; a standard queue takes no deduplication id.
+    own_id = record.message_id if fifo else ""
+    # SQS refuses a message with a malformed header, as one that somebody wrote to try the function
+    # can have.
+    header = record.attributes.get("AWSTraceHeader", "")
+    is_header = re.fullmatch(_TRACE_HEADER, header)
     return OutgoingMessage(
         id=record.message_id,
         body=record.body,
@@ -110,17 +115,9 @@ def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:
         # A standard queue keeps the group too: with fair queues it names the tenant.
         group_id=record.group_id or own_id,
         deduplication_id=own_id,
-        trace_header=trace_header(record),
+        trace_header=header if is_header else "",
+        delay=delay,
     )
-
-
-def trace_header(record: Record) -> str:
-    """Return the trace that a record belongs to, as X-Ray writes it; "" if SQS reports none.
-
-    SQS refuses a message with one that is malformed, as one that somebody wrote to try the function can be.
-    """
-    header = record.attributes.get("AWSTraceHeader", "")
-    return header if re.fullmatch(_TRACE_HEADER, header) else ""
 
 
 def with_failure(message: OutgoingMessage, failed: FailedMessage) -> OutgoingMessage:
@@ -154,16 +151,9 @@ def describe_failure(
     """
     now = iso_ms(int(time.time() * 1000))
     before = read_failed(record)
-    message = Message(None, record.message_id, system=record.attributes)
-    if before:
-        message = with_original_identity(message, record)
-    sender_id = message.system.get("SenderId", "")
-    first_failed_at = now
-    if before:
-        # A redrive changes the sender.
-        sender_id = before.sender_id or sender_id
-        first_failed_at = before.first_failed_at or before.failed_at or now
-    return FailedMessage(
+    received = Message(None, record.message_id, system=record.attributes)
+    message = with_original_identity(received, record)
+    failed = FailedMessage(
         code=outcome.code,
         reason=outcome.reason,
         queue=queue.name,
@@ -179,10 +169,18 @@ def describe_failure(
         group_id=message.system.get("MessageGroupId", ""),
         sequence_number=message.system.get("SequenceNumber", ""),
         deduplication_id=message.system.get("MessageDeduplicationId", ""),
-        sender_id=sender_id,
-        attempt=before.attempt + 1 if before else 1,
-        first_failed_at=first_failed_at,
-        redacted=before.redacted if before else (),
+        sender_id=message.system.get("SenderId", ""),
+        first_failed_at=now,
+    )
+    if before is None:
+        return failed
+    return structs.replace(
+        failed,
+        # A redrive changes the sender.
+        sender_id=before.sender_id or failed.sender_id,
+        attempt=before.attempt + 1,
+        first_failed_at=before.first_failed_at or before.failed_at or now,
+        redacted=before.redacted,
     )
 
 

@@ -158,8 +158,8 @@ class Delivery:
         if len(parts) == 1 and not queue.fifo:
             return parts[0]
         delivered = {each.record.message_id: each for each in chain.from_iterable(parts)}
-        ids = dict.fromkeys([record.message_id for record in records])
-        return [delivered[message_id] for message_id in ids]
+        in_order = {record.message_id: delivered[record.message_id] for record in records}
+        return [*in_order.values()]
 
     def deliver_in_parts(
         self,
@@ -183,6 +183,7 @@ class Delivery:
             from router.runtime.deliver.route_counts import RouteCounts
 
             batch.routes = RouteCounts()
+        # Those of a FIFO queue are removed from `distinct` as they are decided.
         count = len(distinct)
         results: list[Delivered] = []
         seconds = 0.0
@@ -228,6 +229,7 @@ class Delivery:
     def _deliver(self, batch: _Batch) -> Iterator[list[Delivered]]:
         """Plan and write the records of a batch."""
         queue = batch.queue
+        # A view: of a FIFO queue, a message is not in it any more once it has an outcome.
         records = batch.left.values()
         found: Iterable[PlannedMessage | Record] = records
         if queue.pointers is not None:
@@ -251,10 +253,7 @@ class Delivery:
 
             # A message of a blocked group waits on its queue, and is received again at once.
             behind = {group: behind_of(earlier) for group, earlier in batch.blocked.items()}
-            yield [
-                Delivered(record, behind[record.group_id], acknowledged=False)
-                for record in batch.left.values()
-            ]
+            yield [Delivered(left, behind[left.group_id], acknowledged=False) for left in records]
 
     def _write(
         self,
@@ -301,18 +300,14 @@ class Delivery:
         limit: StartLimit,
     ) -> list[Delivered]:
         """Decide which messages are acknowledged, after the dead letters of rejected ones."""
-        others = [
-            (planned.record, outcome)
-            for planned, outcome in settled.items()
-            if outcome is not WRITTEN
-        ]
+        others = [outcome for outcome in settled.values() if outcome is not WRITTEN]
         if not others:
             return [Delivered(planned.record, WRITTEN, acknowledged=True) for planned in settled]
         # Without a dead-letter queue of the router, the queue's own redrive policy applies.
         keeps_rejected = not queue.dead_letter or not self._options.sends_dead_letters
         failed: dict[str, Outcome] = {}
         if not keeps_rejected:
-            failed = self._send_dead_letters(queue, others, limit)
+            failed = self._send_dead_letters(queue, settled, limit)
         part = []
         for planned, settled_as in settled.items():
             record = planned.record
@@ -324,14 +319,18 @@ class Delivery:
     def _send_dead_letters(
         self,
         queue: CompiledQueue,
-        outcomes: Sequence[tuple[Record, Outcome]],
+        settled: Settled,
         limit: StartLimit,
     ) -> dict[str, Outcome]:
         """Send the dead letters of rejected messages.
 
         Return the outcomes of those that were not confirmed, by message id.
         """
-        rejected = [(record, outcome) for record, outcome in outcomes if outcome.kind == "rejected"]
+        rejected = [
+            (planned.record, outcome)
+            for planned, outcome in settled.items()
+            if outcome.kind == "rejected"
+        ]
         if not rejected:
             return {}
         started = self._clock()
@@ -380,22 +379,23 @@ class Delivery:
         counts = Counter([outcome.kind for outcome in outcomes])
         if written:
             counts[WRITTEN.kind] += len(written)
-        failed_before: list[Record] = []
+        malformed = 0
         if queue.dead_letter:
             failed_before = [each.record for each in results if each.record.message_attributes]
+            malformed = sum([is_malformed(record) for record in failed_before])
         ages, age_seconds = measure_ages(written, int(time.time() * 1000))
         usage = batch.limit.usage
         # Without a dead-letter queue, a rejected message is not acknowledged.
-        sent = [each.outcome for each in others if each.acknowledged]
+        acknowledged = [each.outcome for each in others if each.acknowledged]
         summary = Summary(
             queue.name,
             counts,
             seconds,
             conflicts=sum([outcome.conflict for outcome in outcomes]),
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
-            malformed_failures=sum([is_malformed(record) for record in failed_before]),
+            malformed_failures=malformed,
             codes=Counter([outcome.code for outcome in outcomes]),
-            dead_letters=Counter([each.code for each in sent if each.kind == "rejected"]),
+            dead_letters=Counter([each.code for each in acknowledged if each.kind == "rejected"]),
             retries=Counter([cause_of(each) for each in outcomes if each.kind == "retry"]),
             ages=ages,
             age_seconds=age_seconds,

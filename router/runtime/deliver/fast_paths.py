@@ -18,6 +18,7 @@ COMPILE_AFTER = 50
 TRIES = 3
 """So many messages of a batch may be refused; the rest of the batch does without a try."""
 
+_Plans = tuple[PlanTyped, ...]
 FastPath = Callable[[Record], PlannedMessage | None]
 """Returns a message as `plan` does, or None if it is not the usual one: `plan` is to be called."""
 
@@ -31,8 +32,8 @@ class FastPaths:
     def __init__(self) -> None:
         self._shapes: dict[str, str] = {}
         self._seen: dict[str, int] = {}
-        self._compiled: dict[str, tuple[PlanTyped, ...]] = {}
-        self._of_queues: dict[str, tuple[PlanTyped, ...]] = {}
+        self._compiled: dict[str, _Plans] = {}
+        self._of_queues: dict[str, _Plans] = {}
 
     def of(self, queue: CompiledQueue, messages: int) -> FastPath | None:
         """Return the fast path for the next messages of a queue; None if it has none, or not yet."""
@@ -49,22 +50,18 @@ class FastPaths:
                 self._seen[shape] = seen
                 if seen <= COMPILE_AFTER:
                     return None
-                self._compiled[shape] = _compiled(route.compile_typed)
+                try:
+                    self._compiled[shape] = route.compile_typed()
+                except Exception:
+                    # The general way plans the messages.
+                    self._compiled[shape] = ()
             self._of_queues[name] = self._compiled[shape]
             self._shapes.pop(name, None)
         typed = self._of_queues[name]
         return _fast_path(queue, typed) if typed else None
 
 
-def _compiled(compile_typed: Callable[[], tuple[PlanTyped, ...]]) -> tuple[PlanTyped, ...]:
-    """Return what plans messages; nothing if that cannot be made, so that the general way does."""
-    try:
-        return compile_typed()
-    except Exception:
-        return ()
-
-
-def _fast_path(queue: CompiledQueue, plans: tuple[PlanTyped, ...]) -> FastPath:
+def _fast_path(queue: CompiledQueue, plans: _Plans) -> FastPath:
     name, config = queue.name, queue.routes[0].write
     tries = TRIES
     typed, *others = plans

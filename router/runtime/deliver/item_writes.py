@@ -7,18 +7,19 @@ from msgspec import structs
 from router.codes import RETRY_LATER, SUPERSEDED
 from router.model import WRITTEN, Action, Outcome, Table
 from router.runtime.aws.protocols import (
+    UNREADABLE_ERRORS,
     NonBlockingTables,
     PendingWrite,
     Request,
     Tables,
     WriteResponse,
 )
-from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
+from router.runtime.engine.writes import PlannedMessage, Write
 
 Identity = tuple[str, ...]
 """What identifies an item: its table and its key."""
-SettledWrite = tuple[PlannedMessage, Outcome]
-"""A message, and the outcome of one of its writes."""
+SettledWrites = list[tuple[PlannedMessage, Outcome]]
+"""Messages, each with the outcome of one of its writes."""
 
 
 class CoalescedWrites:
@@ -60,10 +61,6 @@ class CoalescedWrites:
         """Return the actions to send: one, or with an idempotency key two in one transaction."""
         return _actions(self.write)
 
-    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
-        """Return the outcome if the condition of the action at `position` failed."""
-        return _condition_failed(self.write, self.actions()[position], stored)
-
     def add(self, planned: PlannedMessage, write: Write) -> bool:
         """Add a later write of the item if the two can be combined; return whether it was added."""
         if not _can_combine(self.write, write):
@@ -77,7 +74,7 @@ class CoalescedWrites:
         self._writes.insert(at, (planned, write))
         return True
 
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Return what the outcome of the write that was sent settles."""
         planned, sent = self._writes.pop()
         settled = [(planned, _with_route(outcome, sent))]
@@ -104,17 +101,14 @@ class Transaction:
     and several items, and nothing replaces it.
     """
 
-    __slots__ = ("_parts", "_planned", "is_settled")
+    __slots__ = ("_actions", "_planned", "is_settled")
 
     batched = False
 
     def __init__(self, planned: PlannedMessage) -> None:
         self.is_settled = False
         self._planned = planned
-        self._parts: list[tuple[Action, Write]] = []
-        """The actions in order, each with its write."""
-        for write in planned.writes:
-            self._parts += [(action, write) for action in _actions(write)]
+        self._actions = [action for write in planned.writes for action in _actions(write)]
 
     @property
     def writes(self) -> list[Write]:
@@ -123,17 +117,9 @@ class Transaction:
 
     def actions(self) -> list[Action]:
         """Return the actions to send."""
-        return [action for action, _ in self._parts]
+        return self._actions
 
-    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
-        """Return the outcome if the condition of the action at `position` failed.
-
-        Nothing was written then.
-        """
-        action, write = self._parts[position]
-        return _condition_failed(write, action, stored)
-
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Return the outcomes of all writes."""
         self.is_settled = True
         return [(self._planned, _with_route(outcome, write)) for write in self.writes]
@@ -206,7 +192,7 @@ class ItemWrites:
         """Return the items whose requests are unprocessed: none, as only batches have such."""
         return []
 
-    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+    def settle(self, outcome: Outcome) -> SettledWrites:
         """Go on after the first step has an outcome; return what that settles."""
         self.tries = 0
         self.cause = ""
@@ -231,23 +217,23 @@ class ItemWrites:
         self.failure = failure
         self.cause = cause
 
-    def abandon(self, outcome: Outcome) -> list[SettledWrite]:
+    def abandon(self, outcome: Outcome) -> SettledWrites:
         """Settle all steps without sending them.
 
         The later writes of an item must not be made before the first.
         """
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         for step in self.steps:
             settled += step.settle(outcome)
         self.steps.clear()
         return settled
 
-    def give_up(self) -> list[SettledWrite]:
+    def give_up(self) -> SettledWrites:
         """Leave all steps for the next delivery of their messages: the first one keeps failing."""
         reason = f"{self.name} did not accept the write in time: {self.failure}"
         return self.abandon(Outcome("retry", RETRY_LATER.id, reason, cause=self.cause))
 
-    def run_out_of_time(self) -> list[SettledWrite]:
+    def run_out_of_time(self) -> SettledWrites:
         """Leave all steps for the next delivery of their messages: no call may start any more."""
         reason = f"the deadline passed before it was written to {self.name}"
         if self.waits_for_units:
@@ -324,11 +310,25 @@ def _actions(write: Write) -> list[Action]:
     return [write.action()]
 
 
-def _condition_failed(write: Write, action: Action, stored: StoredItem | None) -> Outcome:
+def outcome_of_condition(writes: Iterable[Write], response: WriteResponse) -> Outcome | None:
+    """Return the outcome of writes that were sent together if a condition of theirs failed.
+
+    None if the response contradicts the writes: a message that is taken for stale or for a
+    duplicate is lost if it is none.
+    """
+    parts = [(action, write) for write in writes for action in _actions(write)]
+    if not 0 <= response.position < len(parts):
+        return None
+    (_, parameters), write = parts[response.position]
+    if "ConditionExpression" not in parameters:
+        return None
     key = write.idempotency_key
-    if key is not None and action[1] is key.call:
+    if key is not None and parameters is key.call:
         return write.already_applied()
-    return write.mode.on_condition_failed(write, stored)
+    try:
+        return write.mode.on_condition_failed(write, response.stored)
+    except UNREADABLE_ERRORS:
+        return None
 
 
 def _can_combine(write: Write, later: Write) -> bool:

@@ -99,15 +99,8 @@ def of_route(kind: str) -> str:
     return f"router_route_{kind}_total"
 
 
-_MESSAGES = {of_kind(kind): Metric(f"Messages with the outcome `{kind}`.") for kind in KINDS}
-_ROUTES = {
-    of_route(kind): Metric(
-        f"Messages of a route with the outcome `{kind}`.", (QUEUE, ROUTE, TABLE), source="route"
-    )
-    for kind in KINDS
-}
 METRICS: Mapping[str, Metric] = {
-    **_MESSAGES,
+    **{of_kind(kind): Metric(f"Messages with the outcome `{kind}`.") for kind in KINDS},
     "router_conflicts_total": Metric(
         "Messages that ended as `duplicate` or `stale` while different content was stored."
     ),
@@ -144,7 +137,12 @@ METRICS: Mapping[str, Metric] = {
     RECEIVES: Metric("Calls of ReceiveMessage, those without a message included.", source="worker"),
     PAUSES: Metric("Pauses, as a queue or its tables failed or were throttled.", source="worker"),
     IN_FLIGHT: Metric("Messages that are worked on.", kind="gauge", source="worker"),
-    **_ROUTES,
+    **{
+        of_route(kind): Metric(
+            f"Messages of a route with the outcome `{kind}`.", (QUEUE, ROUTE, TABLE), source="route"
+        )
+        for kind in KINDS
+    },
     SPANS_DROPPED: Metric(
         "Spans that were not sent: the endpoint fails, or time was up.", source="traces"
     ),

@@ -8,8 +8,9 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/v1.9.0/opentelemetry/
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from logging import WARNING
 from urllib.parse import urlsplit
 
 from router.errors import UsageError
@@ -19,7 +20,7 @@ from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import parse_endpoint
 from router.runtime.aws.http.opening import NoResponseError
 from router.runtime.aws.http.responses import ResponseReader
-from router.runtime.deliver.telemetry import LOGGER, print_dropped_spans
+from router.runtime.deliver.telemetry import LOGGER, Env, log, print_dropped_spans
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     SCHEMA_URL,
@@ -56,14 +57,10 @@ class FunctionTracer:
     def __init__(
         self,
         url: str,
-        env: Mapping[str, str],
+        env: Env,
         clock: Clock = boottime,
-        report: Callable[[str, int], None] = print_dropped_spans,
     ) -> None:
-        """`report` gets the name of a queue, and the number of its spans that are dropped.
-
-        Raises UsageError, ValueError for a URL that is none.
-        """
+        """Raises UsageError, ValueError for a URL that is none."""
         parts = urlsplit(url)
         endpoint = parse_endpoint(f"{parts.scheme}://{parts.netloc}")
         path = parts.path or "/"
@@ -79,7 +76,6 @@ class FunctionTracer:
         self._head = f"POST {path} HTTP/1.1\r\n{''.join(lines)}".encode()
         self._connections = Connections(endpoint, env, clock)
         self._clock = clock
-        self._report = report
         self._seconds = _read_seconds(env)
         self._sampling = read_sampling(env)
         self._resource = _resource(env)
@@ -106,19 +102,19 @@ class FunctionTracer:
             return
         spans = self._spans
         self._spans = []
+        error = "paused"
         now = self._clock()
-        error = "paused" if now < self._pause_until else self._post(spans, now, until)
-        if not error:
-            self._failures = 0
-            return
-        if error != "paused":
+        if now >= self._pause_until:
+            error = self._post(spans, now, until)
+            if not error:
+                self._failures = 0
+                return
             pause = min(PAUSE_CAP, PAUSE_BASE * 2**self._failures)
             self._pause_until = self._clock() + pause
             self._failures += 1
-        fields = {"spans": len(spans), "error": error}
-        LOGGER.warning("spans dropped", extra={"fields": fields})
+        log(WARNING, "spans dropped", spans=len(spans), error=error)
         for queue, number in Counter([name for name, _ in spans]).items():
-            self._report(queue, number)
+            print_dropped_spans(queue, number)
 
     def _post(self, spans: Sequence[tuple[str, bytes]], now: float, until: float) -> str:
         """Send spans; return why that failed, or ""."""
@@ -130,10 +126,11 @@ class FunctionTracer:
             response = self._connections.receive(exchange)
         except NoResponseError as error:
             return str(error)
-        return "" if 200 <= response.status < 300 else str(response.status)
+        is_taken = 200 <= response.status < 300
+        return "" if is_taken else str(response.status)
 
 
-def make_tracer(env: Mapping[str, str]) -> FunctionTracer | None:
+def make_tracer(env: Env) -> FunctionTracer | None:
     """Return the tracer of a function whose environment names an endpoint; None if traces are off.
 
     A function without traces is better than none: what is wrong with a variable is logged.
@@ -150,7 +147,7 @@ def make_tracer(env: Mapping[str, str]) -> FunctionTracer | None:
         return None
 
 
-def _read_headers(env: Mapping[str, str]) -> dict[str, str]:
+def _read_headers(env: Env) -> dict[str, str]:
     """Return the headers of a request that the environment states."""
     given = read_pairs(
         env.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or env.get("OTEL_EXPORTER_OTLP_HEADERS", "")
@@ -159,7 +156,7 @@ def _read_headers(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if f"{name}{value}".isprintable()}
 
 
-def _read_seconds(env: Mapping[str, str]) -> float:
+def _read_seconds(env: Env) -> float:
     """Return how long to wait for the endpoint: SEND_SECONDS, or less by the variable, in milliseconds."""
     given = env.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or env.get(
         "OTEL_EXPORTER_OTLP_TIMEOUT", ""
@@ -167,7 +164,7 @@ def _read_seconds(env: Mapping[str, str]) -> float:
     return min(SEND_SECONDS, int(given) / 1000) if given.isdecimal() else SEND_SECONDS
 
 
-def _resource(env: Mapping[str, str]) -> bytes:
+def _resource(env: Env) -> bytes:
     """Return the resource: what names the process, and where it runs."""
     place = {
         "cloud.provider": "aws",
@@ -182,9 +179,11 @@ def _resource(env: Mapping[str, str]) -> bytes:
 
 def _encode_request(resource: bytes, spans: Iterable[bytes]) -> bytes:
     """Return an ExportTraceServiceRequest."""
+    schema_url = _text(3, SCHEMA_URL)
     scope = _text(1, SCOPE) + _text(2, __version__)
-    scope_spans = _field(1, scope) + b"".join(spans) + _text(3, SCHEMA_URL)
-    return _field(1, _field(1, resource) + _field(2, scope_spans) + _text(3, SCHEMA_URL))
+    scope_spans = _field(1, scope) + b"".join(spans) + schema_url
+    resource_spans = _field(1, resource) + _field(2, scope_spans) + schema_url
+    return _field(1, resource_spans)
 
 
 def _encode_span(span: BatchSpan, trace_id: bytes, span_id: bytes, parent: bytes) -> bytes:

@@ -1,17 +1,16 @@
 """Fetches from S3 the payloads that messages point to, before the messages are planned."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from msgspec import structs
 
 from router import codes
 from router.errors import Rejection
-from router.model import Code, Outcome, Record
+from router.model import Outcome, Record
 from router.runtime.aws.calls import (
     MOST_CALLS,
-    CallResult,
     Clock,
     Duration,
     PolledCalls,
@@ -30,9 +29,10 @@ from router.runtime.aws.protocols import (
     Objects,
     PendingResponse,
 )
-from router.runtime.deliver.time_limits import FetchLimit, StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import FetchLimit, Jitter, Sleep, StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.decode import Pointer, PointerFinder
+from router.runtime.engine.outcomes import rejected
 from router.runtime.engine.writes import PlannedMessage
 
 MAX_TRIES = 4
@@ -44,6 +44,7 @@ The bound doubles with each further one.
 """
 MAX_BATCH_BYTES = 128 * 1024 * 1024
 """The most that is kept of the payloads of a batch together, or one of them that is larger."""
+_Response = bytes | AwsFault
 _NOT_FETCHED = Outcome(
     "retry",
     codes.NOT_STARTED.id,
@@ -68,15 +69,22 @@ class Fetcher:
         self,
         aws: Aws,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = jitter,
-        max_batch_bytes: int = MAX_BATCH_BYTES,
+        sleep: Sleep = time.sleep,
+        jitter: Jitter = jitter,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._max_batch_bytes = max_batch_bytes
-        self._calls = _calls_of(aws.objects, clock)
+        objects = aws.objects
+        self._calls: PolledCalls[_Fetch, _Response] | ThreadedCalls[_Fetch, _Response]
+        self._calls = ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
+        if isinstance(objects, NonBlockingObjects):
+            self._calls = PolledCalls(
+                lambda fetch, seconds: fetch.begin(objects, seconds),
+                lambda response: result_of(response if isinstance(response, AwsFault) else None),
+                clock,
+                MOST_CALLS,
+            )
 
     @property
     def duration(self) -> Duration:
@@ -94,17 +102,9 @@ class Fetcher:
 
         A decided message is returned if there is no payload.
         """
-        room = _Room(self._max_batch_bytes)
-        found: list[tuple[Record, _Fetch | Outcome | None]] = []
-        fetches: list[_Fetch] = []
-        for record in records:
-            place = _find(finder, record)
-            if isinstance(place, Pointer):
-                fetch = _Fetch(place, finder.max_bytes, room)
-                fetches.append(fetch)
-                found.append((record, fetch))
-            else:
-                found.append((record, place))
+        room = _Room()
+        found = [(record, _find(finder, record, room)) for record in records]
+        fetches = [fetch for _, fetch in found if isinstance(fetch, _Fetch)]
         self._fetch(fetches, FetchLimit(limit, self._clock()), waits)
         return [_resolve(record, result) for record, result in found]
 
@@ -134,20 +134,18 @@ class _Room:
     The first of them may take more: a large object would never be fetched otherwise.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self) -> None:
         self._taken = 0
         self._taking = Lock()
 
     @property
     def is_full(self) -> bool:
-        return self._taken >= self._max_bytes
+        return self._taken >= MAX_BATCH_BYTES
 
     def take(self, size: int) -> bool:
         """Take room for so many bytes; return False if there is not so much."""
         with self._taking:
-            is_first = self._taken == 0
-            if not is_first and self._taken + size > self._max_bytes:
+            if self._taken and self._taken + size > MAX_BATCH_BYTES:
                 return False
             self._taken += size
             return True
@@ -164,7 +162,7 @@ class _Fetch:
     """
 
     def __init__(self, pointer: Pointer, max_bytes: int, room: _Room) -> None:
-        self.response: bytes | AwsFault | None = None
+        self.response: _Response | None = None
         self._pointer = pointer
         self._max_bytes = max_bytes
         self._room = room
@@ -179,7 +177,7 @@ class _Fetch:
         self,
         objects: NonBlockingObjects,
         seconds: float,
-    ) -> PendingResponse[bytes | AwsFault]:
+    ) -> PendingResponse[_Response]:
         """Send the request, if there is room for more objects."""
         if self._room.is_full:
             return EndedCall(NO_ROOM)
@@ -192,7 +190,7 @@ class _Fetch:
             self._has_room,
         )
 
-    def call(self, objects: Objects, seconds: float) -> bytes | AwsFault:
+    def call(self, objects: Objects, seconds: float) -> _Response:
         """Fetch the object, if there is room for more of them."""
         if self._room.is_full:
             return NO_ROOM
@@ -202,7 +200,7 @@ class _Fetch:
             return response
         return NO_ROOM
 
-    def end(self, response: bytes | AwsFault | None) -> None:
+    def end(self, response: _Response | None) -> None:
         """Keep the response; without one, that of the try before is kept.
 
         A response without the object needs no room.
@@ -218,8 +216,28 @@ class _Fetch:
         if self.response is None:
             return _NOT_FETCHED
         if isinstance(self.response, AwsFault):
-            return _outcome(self._pointer, self.response, self._max_bytes)
+            return self._outcome(self.response)
         return self.response
+
+    def _outcome(self, fault: AwsFault) -> Outcome:
+        """The outcome of a message whose payload was not fetched.
+
+        Its bucket is one that the config names.
+        """
+        if fault == NO_ROOM:
+            return _NO_ROOM_LEFT
+        if fault == TOO_LARGE:
+            reason = f"its object in S3 has more than {self._max_bytes} bytes"
+            return Outcome("rejected", codes.OUT_OF_BOUNDS.id, reason)
+        reason = f"its object in bucket '{self._pointer.bucket}' cannot be fetched: {fault.code}"
+        match fault.kind:
+            case "configuration":
+                code = codes.CONFIGURATION_ERROR.id
+                return Outcome("retry", code, reason, configuration_error=True)
+            case "retry":
+                return Outcome("retry", codes.RETRY_LATER.id, reason)
+            case _:
+                return Outcome("rejected", codes.BAD_POINTER.id, reason)
 
     def _has_room(self, size: int) -> bool:
         if not self._room.take(size):
@@ -228,31 +246,12 @@ class _Fetch:
         return True
 
 
-_Calls = PolledCalls[_Fetch, bytes | AwsFault] | ThreadedCalls[_Fetch, bytes | AwsFault]
-
-
-def _calls_of(objects: Objects, clock: Clock) -> _Calls:
-    """Return what makes the calls: in one thread if the client can send now and read later."""
-    if isinstance(objects, NonBlockingObjects):
-        return PolledCalls(
-            lambda fetch, seconds: fetch.begin(objects, seconds),
-            _call_result,
-            clock,
-            MOST_CALLS,
-        )
-    return ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
-
-
-def _call_result(response: bytes | AwsFault) -> CallResult:
-    fault = response if isinstance(response, AwsFault) else None
-    return result_of(fault)
-
-
-def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
+def _find(finder: PointerFinder, record: Record, room: _Room) -> _Fetch | Outcome | None:
     try:
-        return finder.find(record)
+        pointer = finder.find(record)
     except Rejection as rejection:
-        return _rejected(rejection.code, rejection.reason)
+        return rejected(rejection)
+    return _Fetch(pointer, finder.max_bytes, room) if pointer else None
 
 
 def _resolve(record: Record, found: _Fetch | Outcome | None) -> Record | PlannedMessage:
@@ -263,28 +262,3 @@ def _resolve(record: Record, found: _Fetch | Outcome | None) -> Record | Planned
     if isinstance(result, Outcome):
         return PlannedMessage(record, result)
     return structs.replace(record, fetched=result)
-
-
-def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
-    """The outcome of a message whose payload was not fetched.
-
-    Its bucket is one that the config names.
-    """
-    if fault == NO_ROOM:
-        return _NO_ROOM_LEFT
-    if fault == TOO_LARGE:
-        reason = f"its object in S3 has more than {max_bytes} bytes"
-        return _rejected(codes.OUT_OF_BOUNDS, reason)
-    reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"
-    match fault.kind:
-        case "configuration":
-            code = codes.CONFIGURATION_ERROR.id
-            return Outcome("retry", code, reason, configuration_error=True)
-        case "retry":
-            return Outcome("retry", codes.RETRY_LATER.id, reason)
-        case _:
-            return _rejected(codes.BAD_POINTER, reason)
-
-
-def _rejected(code: Code, reason: str) -> Outcome:
-    return Outcome("rejected", code.id, reason)

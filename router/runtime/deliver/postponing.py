@@ -14,7 +14,7 @@ from router import codes
 from router.model import Record, iso_ms
 from router.runtime.aws.protocols import OutgoingMessage, Queues
 from router.runtime.config import spec
-from router.runtime.deliver.dead_letters import describe_failure, trace_header, with_failure
+from router.runtime.deliver.dead_letters import describe_failure, outgoing_of, with_failure
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.engine import CompiledQueue
@@ -90,12 +90,6 @@ def _was_postponed(record: Record, outlasted: str) -> bool:
 
 def _copy(queue: CompiledQueue, delivered: Delivered, config: str) -> OutgoingMessage:
     record = delivered.record
-    copy = OutgoingMessage(
-        id=record.message_id,
-        body=record.body,
-        message_attributes=record.message_attributes,
-        group_id=record.group_id or "",
-        trace_header=trace_header(record),
-        delay=round(jitter(SHORTEST_DELAY, LONGEST_DELAY)),
-    )
+    delay = round(jitter(SHORTEST_DELAY, LONGEST_DELAY))
+    copy = outgoing_of(record, fifo=False, delay=delay)
     return with_failure(copy, describe_failure(queue, record, delivered.outcome, config))

@@ -12,7 +12,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from operator import attrgetter, methodcaller
 
 import msgspec
@@ -46,6 +46,10 @@ from router.runtime.deliver.metrics import (
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.printable import printable_json
 
+Env = Mapping[str, str]
+"""The environment variables of the process."""
+Line = dict[str, object]
+"""The fields of a line of JSON."""
 LOGGER = logging.getLogger("router")
 _LEVELS = {
     "rejected": logging.ERROR,
@@ -56,7 +60,7 @@ _LEVELS = {
 }
 
 
-LINE_FIELDS: dict[str, object] = {"version": __version__}
+LINE_FIELDS: Line = {"version": __version__}
 """The fields of each line: the version, the hash of the config and, in Lambda, the id of the request.
 
 Whoever loads a config or begins an invocation sets them.
@@ -76,7 +80,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, object] = {
+        line: Line = {
             "timestamp": iso_ms(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage(),
@@ -92,14 +96,13 @@ class JsonLines(logging.Formatter):
         return printable_json(text)
 
 
-def level_for_lambda(env: Mapping[str, str]) -> int:
+def level_for_lambda(env: Env) -> int:
     """Return the level that the function is set to have in its log; by default INFO.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
     name = env.get(LEVEL_VARIABLE, "").upper()
-    level: int = logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
-    return level
+    return logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
@@ -133,7 +136,7 @@ def log_result(result: Result) -> None:
     if level is None:
         return
     outcome = result.outcome
-    fields: dict[str, object] = {
+    fields: Line = {
         "outcome": outcome.kind,
         "code": outcome.code,
         "reason": outcome.reason,
@@ -149,27 +152,28 @@ def log_result(result: Result) -> None:
         fields["age_seconds"] = round(time.time() - result.sent_at / 1000, 3)
     if outcome.kind == "retry":
         fields["cause"] = cause_of(outcome)
-    _log(level, f"message {outcome.kind}", fields)
+    log(level, f"message {outcome.kind}", **fields)
 
 
 def log_batch(summary: Summary, config: str) -> None:
     """Log the summary of a batch; `config` is the hash of the running config."""
-    fields: dict[str, object] = {
-        "service": service_name(),
-        "queue": summary.queue,
-        "counts": summary.counts,
-        "conflicts": summary.conflicts,
-        "configuration_errors": summary.configuration_errors,
-        "malformed_failures": summary.malformed_failures,
-        "seconds": round(summary.seconds, 6),
-        "write_calls": summary.write_calls,
-        "config": config,
-    }
-    _log(logging.INFO, "batch done", fields)
+    log(
+        logging.INFO,
+        "batch done",
+        service=service_name(),
+        queue=summary.queue,
+        counts=summary.counts,
+        conflicts=summary.conflicts,
+        configuration_errors=summary.configuration_errors,
+        malformed_failures=summary.malformed_failures,
+        seconds=round(summary.seconds, 6),
+        write_calls=summary.write_calls,
+        config=config,
+    )
 
 
-def _log(level: int, message: str, fields: Mapping[str, object]) -> None:
-    """Log a line as `LOGGER.log` does, without looking for the caller."""
+def log(level: int, message: str, /, **fields: object) -> None:
+    """Log a line with fields as `LOGGER.log` does, without looking for the caller."""
     if LOGGER.isEnabledFor(level):
         extra = {"fields": fields}
         record = LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra=extra)
@@ -185,14 +189,14 @@ _OF_KINDS = {kind: of_kind(kind) for kind in KINDS}
 _TIME_DIGITS = 13
 """Those of a time of SQS, in milliseconds since 1970, until the year 2286."""
 _SENT_AT = methodcaller("get", "SentTimestamp", "")
-_ATTRIBUTES_OF = attrgetter("record.attributes")
+ATTRIBUTES_OF = attrgetter("record.attributes")
 _AGES = (*AGES, AGES[-1])
 """The ages that stand for the buckets in CloudWatch: their bounds."""
 Meter = Callable[[Summary], None]
 """Called for each batch."""
 
 
-def service_name(env: Mapping[str, str] = os.environ) -> str:
+def service_name(env: Env = os.environ) -> str:
     """Return ROUTER_SERVICE of the environment.
 
     Without it, return the name of the Lambda function, else `message-router`.
@@ -206,7 +210,7 @@ def measure_ages(written: Iterable[Delivered], now_ms: int) -> tuple[tuple[int, 
     Each message comes through here, but no instruction of Python's: SQS writes times as texts of 13
     digits, which have their order, and are sorted and compared as texts.
     """
-    sent = sorted(map(_SENT_AT, map(_ATTRIBUTES_OF, written)))
+    sent = sorted(map(_SENT_AT, map(ATTRIBUTES_OF, written)))
     joined = "".join(sent)
     if len(joined) != _TIME_DIGITS * len(sent) or not joined.isdecimal():
         # Not of SQS, as in an event that somebody wrote: those that are no time are not counted.
@@ -242,22 +246,19 @@ def embedded(summary: Summary) -> str:
     One has the metrics of the queue. A code, a cause, a table and a route each have a line of their
     own.
     """
-    values: dict[str, object] = {**measure(summary)}
+    values: Line = {**measure(summary)}
     if any(summary.ages):
-        counted = [(age, number) for age, number in zip(_AGES, summary.ages, strict=True) if number]
+        # Empty buckets are left out.
         values[AGE] = {
-            "Values": [age for age, _ in counted],
-            "Counts": [number for _, number in counted],
+            "Values": [*compress(_AGES, summary.ages)],
+            "Counts": [*filter(None, summary.ages)],
         }
     queue = {QUEUE: summary.queue}
     # For one alarm on all queues. It cannot name those that the config does not know.
     alone = [CONFIGURATION_ERRORS] if summary.configuration_errors else []
-    if _OF_KINDS["retry"] in values:
-        # So that the share of retries can be computed where nothing is written.
-        values.setdefault(_OF_KINDS["written"], 0)
     lines = [_line(queue, values, alone)]
     for code, number in summary.codes.items():
-        of_code: dict[str, object] = {OUTCOMES: number}
+        of_code: Line = {OUTCOMES: number}
         if code in summary.dead_letters:
             of_code[DEAD_LETTERS] = summary.dead_letters[code]
         lines.append(_line(queue | {CODE: code}, of_code))
@@ -266,21 +267,20 @@ def embedded(summary: Summary) -> str:
     for table, units in summary.write_units.items():
         lines.append(_line({TABLE: table}, {WRITE_UNITS: round(units, 3)}))
     for (route, table), counts in summary.routes.items():
-        of_kinds: dict[str, object] = {of_route(kind): number for kind, number in counts.items()}
+        of_kinds: Line = {of_route(kind): number for kind, number in counts.items()}
         lines.append(_line(queue | {ROUTE: route, TABLE: table}, of_kinds))
     return "\n".join(lines)
 
 
-def _line(
-    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
-) -> str:
+def _line(labels: Mapping[str, str], values: Line, alone: Sequence[str] = ()) -> str:
     return msgspec.json.encode(embedded_fields(labels, values, alone)).decode()
 
 
-def embedded_fields(
-    labels: Mapping[str, str], values: Mapping[str, object], alone: Sequence[str] = ()
-) -> dict[str, object]:
+def embedded_fields(labels: Mapping[str, str], values: Line, alone: Sequence[str] = ()) -> Line:
     """Return a line with metrics; `alone` are those that are measured by service alone, too."""
+    if _OF_KINDS["retry"] in values:
+        # So that the share of retries can be computed where nothing is written.
+        values.setdefault(_OF_KINDS["written"], 0)
     directives = [_directive([SERVICE, *labels], values)]
     if alone:
         directives.append(_directive([SERVICE], alone))
@@ -306,7 +306,7 @@ def _passing(now_ms: int) -> Mapping[str, object]:
     return {"level": level, "timestamp": iso_ms(now_ms)}
 
 
-def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, object]:
+def _directive(dimensions: list[str], metrics: Iterable[str]) -> Line:
     return {
         "Namespace": NAMESPACE,
         "Dimensions": [dimensions],
@@ -326,8 +326,7 @@ def print_dropped_spans(queue: str, number: int) -> None:
 
 def report_postponed(queue: str, count: int, in_flight: int) -> None:
     """Log and measure the messages of a queue that were postponed in an outage."""
-    fields = {"queue": queue, "count": count, "in_flight": in_flight}
-    LOGGER.warning("messages are postponed", extra={"fields": fields})
+    log(logging.WARNING, "messages are postponed", queue=queue, count=count, in_flight=in_flight)
     print(_line({QUEUE: queue}, {POSTPONED: count}), flush=True)  # noqa: T201 — for CloudWatch
 
 

@@ -4,7 +4,7 @@ It says until when its calls may start, and how long the batch may wait for retr
 messages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -14,6 +14,10 @@ from router.runtime.aws.calls import Clock, Duration, boottime
 from router.runtime.aws.protocols import WriteResponse
 from router.runtime.engine.engine import Budget, OutOfBudget
 
+Sleep = Callable[[float], None]
+"""Waits for some seconds."""
+Jitter = Callable[[float, float], float]
+"""Chooses a wait between two bounds in seconds."""
 MARGIN_SECONDS = 0.5
 """Kept free before a deadline besides the time of calls under way.
 
@@ -155,43 +159,34 @@ class FetchLimit:
         return self._started + self._limit.timeout(self._started) / 2
 
 
-class _SharedWaits:
-    """What callers may wait together: `left`, at most `most` seconds."""
+class SharedWaits:
+    """The seconds that callers may wait together: `left` at first, and at most `most`."""
 
     __slots__ = ("left", "lock", "most")
 
-    def __init__(self, left: float, most: float) -> None:
+    def __init__(self, left: float = MAX_WAIT_SECONDS, most: float = MAX_WAIT_SECONDS) -> None:
         self.left = left
         self.most = most
         self.lock = Lock()
 
 
 class WaitBudget:
-    """The time that a caller may wait for retries, refilled as time passes; thread-safe."""
+    """The time that a caller may wait for retries, refilled as time passes; thread-safe.
 
-    def __init__(
-        self,
-        clock: Clock = boottime,
-        seconds: float = MAX_WAIT_SECONDS,
-        left: float | None = None,
-    ) -> None:
-        """It has at most `seconds`, and `left` of them at first; all without it."""
+    It is `shared` with other callers: all take what is left, and each refills it.
+    """
+
+    def __init__(self, clock: Clock = boottime, shared: SharedWaits | None = None) -> None:
         self.waited = 0.0
         """The seconds of all waits of a writer, whether they are taken from the budget or not.
 
-        A retry whose wait is taken from it counts too.
+        A retry whose wait is taken from it counts too. The caller may set it to 0, to count anew.
         """
         self.taken = 0.0
-        """The seconds that were taken from the budget."""
+        """The seconds that were taken from the budget; the caller may set it to 0, too."""
         self._clock = clock
-        self._shared = _SharedWaits(seconds if left is None else left, seconds)
+        self._shared = shared or SharedWaits()
         self._filled_at = clock()
-
-    def shared(self) -> "WaitBudget":
-        """Return the budget of another caller: both take what is left, and each refills it."""
-        budget = WaitBudget(self._clock)
-        budget._shared = self._shared
-        return budget
 
     def take(self, seconds: float) -> bool:
         """Take the time of a wait; return False if too little is left."""

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from router.model import WRITTEN, Outcome, __version__
 from router.runtime.aws.references import queue_name
-from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, service_name
+from router.runtime.deliver.telemetry import ATTRIBUTES_OF, LINE_FIELDS, LOGGER, Env, service_name
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.engine.decode import decode_plain
 from router.runtime.engine.engine import CompiledQueue
@@ -36,18 +36,12 @@ MAX_LINKS = 128
 _RANKS = {"rejected": 0, "retry": 1}
 """The outcomes of messages that failed, in the order of their links."""
 _NANOSECONDS = 1_000_000_000
-_SAMPLERS: Mapping[str, tuple[bool, float | None]] = {
-    "always_on": (False, 1.0),
-    "always_off": (False, 0.0),
-    "traceidratio": (False, None),
-    "parentbased_always_on": (True, 1.0),
-    "parentbased_always_off": (True, 0.0),
-    "parentbased_traceidratio": (True, None),
-}
-"""Whether a sampler asks the producers, and its ratio; None if that is its argument."""
+_BY_PRODUCER = "parentbased_"
+"""The prefix of a sampler that asks the producers."""
+_RATIOS = {"always_on": 1.0, "always_off": 0.0, "traceidratio": None}
+"""The ratio of a sampler; None if that is its argument."""
 _DEFAULT_SAMPLER = "parentbased_always_on"
 
-_ATTRIBUTES_OF = attrgetter("record.attributes")
 _SENT_OF = attrgetter("record.message_attributes")
 _BODY_OF = attrgetter("record.body")
 _HEADER_OF = methodcaller("get", "AWSTraceHeader", "")
@@ -139,7 +133,7 @@ class Sampling(Struct, frozen=True):
         return accepted if True in accepted else None
 
 
-def is_on(env: Mapping[str, str]) -> bool:
+def is_on(env: Env) -> bool:
     """Return whether OpenTelemetry's variables switch traces on."""
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
@@ -156,20 +150,20 @@ def is_on(env: Mapping[str, str]) -> bool:
     return True
 
 
-def read_sampling(env: Mapping[str, str]) -> Sampling:
+def read_sampling(env: Env) -> Sampling:
     """Return what OTEL_TRACES_SAMPLER and its argument say, and OTEL_SPAN_LINK_COUNT_LIMIT up to MAX_LINKS."""
     name = env.get("OTEL_TRACES_SAMPLER") or _DEFAULT_SAMPLER
-    if name not in _SAMPLERS:
+    if name.removeprefix(_BY_PRODUCER) not in _RATIOS:
         LOGGER.warning("OTEL_TRACES_SAMPLER is '%s': %s is used", name, _DEFAULT_SAMPLER)
         name = _DEFAULT_SAMPLER
-    by_producer, ratio = _SAMPLERS[name]
+    ratio = _RATIOS[name.removeprefix(_BY_PRODUCER)]
     if ratio is None:
         ratio = read_number(env, "OTEL_TRACES_SAMPLER_ARG", 1.0)
     limit = int(read_number(env, "OTEL_SPAN_LINK_COUNT_LIMIT", MAX_LINKS))
-    return Sampling(by_producer, ratio, max(1, min(MAX_LINKS, limit)))
+    return Sampling(name.startswith(_BY_PRODUCER), ratio, max(1, min(MAX_LINKS, limit)))
 
 
-def read_resource(env: Mapping[str, str]) -> dict[str, str]:
+def read_resource(env: Env) -> dict[str, str]:
     """Return what names the process: OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, and the version."""
     given = read_pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     name = env.get("OTEL_SERVICE_NAME") or given.get("service.name") or service_name(env)
@@ -199,12 +193,16 @@ def trace_spans(
     if chosen is None:
         return []
     producers = map(_read_link, compress(results, chosen), compress(contexts, chosen))
-    links = sorted(filter(None, producers), key=_rank_of_link)
+    links = sorted(
+        filter(None, producers),
+        key=lambda link: _RANKS.get(link.outcome.kind, len(_RANKS)),
+    )
+    destination = queue_name(queue.reference)
     common: dict[str, str | int] = {
         "messaging.system": "aws_sqs",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "messaging.destination.name": queue_name(queue.reference),
+        "messaging.destination.name": destination,
         QUEUE_ATTRIBUTE: queue.name,
     }
     if "://" in queue.reference:
@@ -226,8 +224,7 @@ def trace_spans(
         attributes = {**common, "messaging.batch.message_count": count}
         if error:
             attributes["error.type"] = error
-        name = f"process {common['messaging.destination.name']}"
-        spans.append(BatchSpan(name, attributes, part, error, start, end))
+        spans.append(BatchSpan(f"process {destination}", attributes, part, error, start, end))
     return spans
 
 
@@ -237,7 +234,7 @@ def _find_contexts(queue: CompiledQueue, results: Sequence[Delivered]) -> list[s
     Each message comes through here: what most of them do without is done by maps, which execute no
     instruction of Python's.
     """
-    contexts = [*map(_HEADER_OF, map(_ATTRIBUTES_OF, results))]
+    contexts = [*map(_HEADER_OF, map(ATTRIBUTES_OF, results))]
     sent = [*map(_SENT_OF, results)]
     if queue.decode is not decode_plain:
         carried = [*map(_read_envelope, map(_BODY_OF, results))]
@@ -268,18 +265,18 @@ def _read_envelope(body: str) -> str:
 
 def _read_link(delivered: Delivered, context: str) -> Link | None:
     """Return the link to the producer of a message; None if its context names no span."""
-    message_id = delivered.record.message_id
-    sampled = _ACCEPTED in context
     if context[2:3] == "-":
-        return Link(context[3:35], context[36:52], sampled, message_id, delivered.outcome)
-    root, parent = _find_root(context), _find_parent(context)
-    if root is None or parent is None:
-        return None
-    return Link(root[1] + root[2], parent[1], sampled, message_id, delivered.outcome)
-
-
-def _rank_of_link(link: Link) -> int:
-    return _RANKS.get(link.outcome.kind, len(_RANKS))
+        trace_id = context[3:35]
+        span_id = context[36:52]
+    else:
+        root = _find_root(context)
+        parent = _find_parent(context)
+        if root is None or parent is None:
+            return None
+        trace_id = root[1] + root[2]
+        span_id = parent[1]
+    sampled = _ACCEPTED in context
+    return Link(trace_id, span_id, sampled, delivered.record.message_id, delivered.outcome)
 
 
 def _first_failure(outcomes: Iterable[Outcome]) -> str:
@@ -288,7 +285,7 @@ def _first_failure(outcomes: Iterable[Outcome]) -> str:
     return min(failed, key=lambda outcome: _RANKS[outcome.kind]).code if failed else ""
 
 
-def read_number(env: Mapping[str, str], name: str, default: float) -> float:
+def read_number(env: Env, name: str, default: float) -> float:
     """Return the number of a variable; the default if it has none."""
     try:
         return float(env.get(name) or default)

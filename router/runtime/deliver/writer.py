@@ -6,7 +6,7 @@ Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from router import codes
@@ -25,7 +25,6 @@ from router.runtime.aws.protocols import (
     CONFLICTS,
     THROTTLING,
     UNREADABLE,
-    UNREADABLE_ERRORS,
     AwsFault,
     KeySchema,
     NonBlockingTables,
@@ -37,16 +36,16 @@ from router.runtime.deliver.budgets import Reservation, WriteBudgets
 from router.runtime.deliver.item_writes import (
     Identity,
     ItemWrites,
-    SettledWrite,
-    Step,
+    SettledWrites,
     Transaction,
     coalesce,
     has_budget,
     items_of,
+    outcome_of_condition,
     tables_of,
     transaction_waves,
 )
-from router.runtime.deliver.time_limits import StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import Jitter, Sleep, StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.writes import PlannedMessage, Write
 
@@ -102,7 +101,7 @@ class Settlement:
         """The messages with a write that has no outcome."""
         return [planned for planned, outcome in self._outcomes.items() if outcome is None]
 
-    def add(self, writes: Iterable[SettledWrite]) -> None:
+    def add(self, writes: SettledWrites) -> None:
         """Add the outcomes of writes."""
         for planned, outcome in writes:
             results = self._results.setdefault(planned, [])
@@ -142,8 +141,8 @@ class Writer:
         self,
         tables: Tables,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = jitter,
+        sleep: Sleep = time.sleep,
+        jitter: Jitter = jitter,
         max_tries: int | None = None,
         most_calls: int = CONCURRENT_CALLS,
     ) -> None:
@@ -187,9 +186,16 @@ class Writer:
         if atomic:
             yield from self._write_transactions(settlement, limit, waits)
         else:
-            running, tried = self._try_items(settlement, limit)
-            if running:
-                yield from self._run(running, tried, settlement, limit, waits)
+            unsettled = settlement.unsettled
+            batches = pack_plain(unsettled)
+            if batches is None:
+                items = [ItemWrites(steps) for steps in coalesce(unsettled)]
+                tried = len(items)
+            else:
+                items = self._send_plain(batches, settlement, limit)
+                tried = sum([len(batch.writes) for batch in batches])
+            if items:
+                yield from self._run(items, tried, settlement, limit, waits)
         settled = settlement.take()
         if settlement.unsettled:
             # Its message would be taken for one that is acknowledged.
@@ -218,23 +224,6 @@ class Writer:
                 if settlement.outcome_of(planned).kind == "retry":
                     blocked |= items_of(planned)
 
-    def _try_items(
-        self,
-        settlement: Settlement,
-        limit: StartLimit,
-    ) -> tuple[list[ItemWrites], int]:
-        """Write messages of plain writes at once.
-
-        Return the items that are left, or those of all other messages, and how many were tried.
-        """
-        messages = settlement.unsettled
-        batches = pack_plain(messages)
-        if batches is None:
-            items = [ItemWrites(steps) for steps in coalesce(messages)]
-            return items, len(items)
-        left = self._send_plain(batches, settlement, limit)
-        return left, sum([len(batch.writes) for batch in batches])
-
     def _send_plain(
         self,
         batches: Sequence[PlainBatch],
@@ -242,22 +231,25 @@ class Writer:
         limit: StartLimit,
     ) -> list[ItemWrites]:
         """Send batches of plain writes; return the items that are left."""
-        failed: list[tuple[PlainBatch, WriteResponse | None]] = []
+        failed: list[tuple[PlainBatch, WriteResponse]] = []
+        is_late = False
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
             limit.usage.add(batch.writes[0].table.name, response)
-            if response is not None and not response.fault:
+            if response is None:
+                is_late = True
+                continue
+            if not response.fault:
                 settlement.add_written(batch.written(response.unprocessed))
-            if response is None or response.fault or response.unprocessed:
+            if response.fault or response.unprocessed:
                 failed.append((batch, response))
-        if not failed:
+        if not failed and not is_late:
+            # Nearly always: all are written.
             return []
         items: dict[Identity, ItemWrites] = {}
         for steps in coalesce(settlement.unsettled):
             items[steps[0].write.identity] = ItemWrites(steps)
         answered: list[tuple[Job, WriteResponse]] = []
         for batch, response in failed:
-            if response is None:
-                continue
             left = [items[each.identity] for each in batch.writes if each.identity in items]
             answered.append((Batch(left), response))
         settlement.add(self._settle(answered, limit))
@@ -320,7 +312,7 @@ class Writer:
                 # Further receivers could use this time. They would not make a budget larger.
                 waits.waited += wait
 
-    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> list[SettledWrite]:
+    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> SettledWrites:
         """Send the first step of each item; return what is settled."""
         batched: list[ItemWrites] = []
         alone: list[ItemWrites] = []
@@ -329,7 +321,7 @@ class Writer:
             kind.append(item)
         return self._make([*pack(batched, self._budgets.most_units), *alone], limit)
 
-    def _make(self, jobs: Iterable[Job], limit: StartLimit) -> list[SettledWrite]:
+    def _make(self, jobs: Iterable[Job], limit: StartLimit) -> SettledWrites:
         """Make the calls that the budgets of their tables allow; the items of others wait."""
         allowed: list[Job] = []
         reserved: list[tuple[list[Write], Reservation | None]] = []
@@ -358,9 +350,9 @@ class Writer:
         self,
         answered: Iterable[tuple[Job, WriteResponse]],
         limit: StartLimit,
-    ) -> list[SettledWrite]:
+    ) -> SettledWrites:
         """Settle what calls have done; the halves of a batch that was refused are sent at once."""
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         halves: list[Job] = []
         for job, response in answered:
             fault = response.fault
@@ -373,7 +365,7 @@ class Writer:
             settled += self._make(halves, limit)
         return settled
 
-    def _handle(self, job: Job, response: WriteResponse, limit: StartLimit) -> list[SettledWrite]:
+    def _handle(self, job: Job, response: WriteResponse, limit: StartLimit) -> SettledWrites:
         """Settle the items of a call, or retry them."""
         fault = response.fault
         if fault is None:
@@ -389,14 +381,14 @@ class Writer:
             case "configuration":
                 return _misconfigured(job.items, f"{item.name}: {fault.code}")
             case "condition":
-                outcome = _outcome_of_condition(item.step, response)
+                outcome = outcome_of_condition(item.writes, response)
                 if outcome is None:
                     return self._retry([item], UNREADABLE.code, "outage")
                 return item.settle(outcome)
             case "refused":
                 return self._refuse(item, fault, limit)
 
-    def _refuse(self, item: ItemWrites, fault: AwsFault, limit: StartLimit) -> list[SettledWrite]:
+    def _refuse(self, item: ItemWrites, fault: AwsFault, limit: StartLimit) -> SettledWrites:
         """Handle a refused item that was sent alone.
 
         Either the item is wrong, or the configured key of its table.
@@ -430,13 +422,13 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, items: Iterable[ItemWrites], reason: str, cause: str) -> list[SettledWrite]:
+    def _retry(self, items: Iterable[ItemWrites], reason: str, cause: str) -> SettledWrites:
         """Retry after a back-off; return what is settled as an item has used up its tries.
 
         Items with equally many tries wait equally long, to be sent together again.
         """
         waits: dict[int, float] = {}
-        settled: list[SettledWrite] = []
+        settled: SettledWrites = []
         for item in items:
             if item.tries not in waits:
                 bound = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (item.tries + 1))
@@ -447,29 +439,11 @@ class Writer:
         return settled
 
 
-def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> list[SettledWrite]:
-    settled: list[SettledWrite] = []
+def _settle_all(items: Iterable[ItemWrites], outcome: Outcome) -> SettledWrites:
+    settled: SettledWrites = []
     for item in items:
         settled += item.settle(outcome)
     return settled
-
-
-def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:
-    """Return the outcome of a write whose condition failed.
-
-    None if the response contradicts the write: a message that is taken for stale or for a
-    duplicate is lost if it is none.
-    """
-    actions = step.actions()
-    if not 0 <= response.position < len(actions):
-        return None
-    _, parameters = actions[response.position]
-    if "ConditionExpression" not in parameters:
-        return None
-    try:
-        return step.condition_failed(response.position, response.stored)
-    except UNREADABLE_ERRORS:
-        return None
 
 
 def _cause_of(fault: AwsFault) -> str:
@@ -479,7 +453,7 @@ def _cause_of(fault: AwsFault) -> str:
     return "condition" if fault.code in CONFLICTS else "outage"
 
 
-def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:
+def _misconfigured(items: Iterable[ItemWrites], reason: str) -> SettledWrites:
     """Leave items for the next delivery of their messages: no message is at fault."""
     outcome = Outcome(
         "retry",
@@ -487,7 +461,7 @@ def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrit
         reason,
         configuration_error=True,
     )
-    settled: list[SettledWrite] = []
+    settled: SettledWrites = []
     for item in items:
         settled += item.abandon(outcome)
     return settled

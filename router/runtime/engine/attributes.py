@@ -1,4 +1,4 @@
-"""Converts Python values to DynamoDB attribute values and back, and checks the limits of DynamoDB.
+"""Converts Python values to DynamoDB attribute values, and checks the limits of DynamoDB.
 
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html and, for sizes,
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
@@ -155,17 +155,6 @@ def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int
     return text
 
 
-def decode_item(item: dict[str, AttributeValue]) -> Item:
-    """Return an item in DynamoDB's JSON as Python values, the inverse of `encode_item`."""
-    return {name: decode_value(value) for name, value in item.items()}
-
-
-def decode_value(value: AttributeValue) -> Any:
-    """Return an attribute value as a Python value."""
-    ((kind, content),) = value.items()
-    return _DECODERS[kind](content)
-
-
 def memory_bytes(item: dict[str, AttributeValue]) -> int:
     """The memory that an encoded item takes at most, in bytes, besides the texts that it shares with the message."""
     total = 0
@@ -188,25 +177,6 @@ def memory_of_scalars(item: Item) -> int:
     """The same for an item of scalars that is not encoded."""
     texts = [value for value in item.values() if value.__class__ is str]
     return _VALUE_BYTES * len(item) + sum(map(len, texts))
-
-
-def _decode_number(text: str) -> Number:
-    number = Decimal(text)
-    return int(number) if number == number.to_integral_value() else number
-
-
-_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "S": str,
-    "N": _decode_number,
-    "B": bytes,
-    "BOOL": bool,
-    "NULL": lambda _: None,
-    "M": decode_item,
-    "L": lambda values: [decode_value(value) for value in values],
-    "SS": set,
-    "NS": lambda texts: {_decode_number(text) for text in texts},
-    "BS": lambda values: {bytes(value) for value in values},
-}
 
 
 def over_limit(depth: int = 0) -> Rejection:

@@ -65,15 +65,6 @@ class OutageBackoff(Struct, frozen=True):
         bound = waits[min(max(receive_count, 1), len(waits)) - 1]
         return min(MAX_BACKOFF_SECONDS, round(bound * (1 + JITTER * chance())))
 
-    def survives(self) -> int:
-        """Return the seconds from the first receive of a message to the last one, at least, if all of them fail."""
-        if self.max_receive_count == 0:
-            return MAX_OUTLAST
-        waits = outage_waits(self.outlast, self.max_receive_count)
-        # SQS moves the message instead of delivering it once more: the wait after its last receive cannot save it.
-        between = self.max_receive_count - 1
-        return sum(waits[:between]) + max(0, between - len(waits)) * waits[-1]
-
 
 @cache
 def receives_for(outlast: int) -> int:

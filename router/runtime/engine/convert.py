@@ -8,12 +8,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeGuard
 
-import msgspec
+from router.model import Number
+from router.runtime.conversions import JSON_ENCODER, number_set, plain_number
 
-from router.model import Number, TextFormat
-from router.runtime.conversions import BASE64_TEXT, number_set, plain_number
-
-_JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.
 _MAX_EXPONENT = 150
 
@@ -79,7 +76,7 @@ def _only(kind: type, reason: str) -> Callable[[Any], Any]:
 def to_json(value: Any) -> str:
     """Convert to json: JSON text with exact numbers."""
     try:
-        return _JSON_TEXT.encode(value).decode()
+        return JSON_ENCODER.encode(value).decode()
     except (TypeError, ValueError):
         raise ValueError("cannot be written as JSON") from None
 
@@ -111,21 +108,6 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
 }
 """The converters by `type` of the config."""
-
-NUMBER_TEXT = TextFormat(
-    "a number",
-    "pattern: ^[0-9]{1,38}$",
-    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
-    exact=True,
-    stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
-)
-TEXT_FORMATS: dict[str, TextFormat] = {
-    "N": NUMBER_TEXT,
-    "NS": NUMBER_TEXT,
-    "B": BASE64_TEXT,
-    "BS": BASE64_TEXT,
-}
-"""The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
 
 
 def _is_number(value: Any) -> TypeGuard[Number]:

@@ -302,11 +302,6 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     Not the existence and content that a delete ends: that is its purpose.
     """
-    accepts_any_item: bool
-    """Whether a write without version rejects no message, whatever the item is and whatever is stored.
-
-    A key that is not valid does not count, and a duplicate or stale message is not rejected.
-    """
     combine: Literal["last", "greatest version", "never"]
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
     plan: Callable[[WriteConfig, Item, Message, int], Write]

@@ -6,7 +6,7 @@ a message in it. Modules are found by their presence.
 
 import base64
 from collections.abc import Callable, Mapping
-from decimal import Decimal, DecimalException
+from decimal import DecimalException
 from typing import Any, NoReturn
 
 import msgspec
@@ -14,14 +14,11 @@ from msgspec import Struct
 
 from router.errors import Reject
 from router.model import Envelope, Replace, Wrap
-from router.runtime.conversions import decode_json
+from router.runtime.conversions import JSON_DECODER, JSON_ENCODER, decode_json
 from router.runtime.discovery import import_modules
 
 SAMPLE_ID = "11111111-2222-4333-8444-555555555555"
 """The id in an envelope that wraps a test message, and the id of that message."""
-
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class EnvelopeFormat(Struct, frozen=True):
@@ -67,9 +64,9 @@ def reject(what: str, why: str) -> NoReturn:
     raise Reject(f"the payload is not {what}: {why}") from None
 
 
-def to_json(envelope: Mapping[str, Any]) -> str:
-    """Return the JSON text of an envelope; numbers are exact."""
-    return _ENCODER.encode(envelope).decode()
+def to_json(data: Any) -> str:
+    """Return JSON text; numbers are exact."""
+    return JSON_ENCODER.encode(data).decode()
 
 
 def embed(payload: str) -> Any:
@@ -78,7 +75,7 @@ def embed(payload: str) -> Any:
     An envelope gives both the same payload, because text inside it is decoded as JSON.
     """
     try:
-        value = _DECODER.decode(payload)
+        value = JSON_DECODER.decode(payload)
     except (msgspec.DecodeError, DecimalException):
         return payload
     return value if isinstance(value, list | dict) else payload

@@ -32,7 +32,8 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
         if not isinstance(event.get(name), str) or not event[name]:
             reject("a CloudEvents event", f"it has no {name} text")
     # A member that is not set may be null: cloudevents/formats/json-format.md, section 2.2.
-    data, encoded = event.get("data"), event.get("data_base64")
+    data = event.get("data")
+    encoded = event.get("data_base64")
     if encoded is not None:
         if data is not None:
             reject("a CloudEvents event", "it has both data and data_base64")

@@ -60,9 +60,10 @@ def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str
         attributes[name] = (
             attribute if value == attribute["Value"] else {"Type": "String", "Value": value}
         )
-    return to_json(
-        {**notification, "Message": text, **({"MessageAttributes": attributes} if carried else {})}
-    )
+    changed = {**notification, "Message": text}
+    if carried:
+        changed["MessageAttributes"] = attributes
+    return to_json(changed)
 
 
 def _attribute(attribute: Any) -> Any:

@@ -1,6 +1,6 @@
 """The write modes, a module each: everything that the router knows about a mode is in its `MODE`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from router.runtime.discovery import import_modules
@@ -10,14 +10,9 @@ DEFAULT = "put"
 """The mode of a route that names none."""
 
 
-def names_where(holds: Callable[[Mode], object]) -> str:
-    """Return the names of some of the modes, for descriptions: "`put`, `delete`"."""
-    return ", ".join(f"`{mode.name}`" for mode in MODES.values() if holds(mode))
-
-
 def names_taking(setting: Setting) -> str:
-    """Return the names of the modes that take a setting."""
-    return names_where(lambda mode: setting in mode.settings)
+    """Return the names of the modes that take a setting, for descriptions: "`put`, `delete`"."""
+    return ", ".join(f"`{mode.name}`" for mode in MODES.values() if setting in mode.settings)
 
 
 def _load() -> dict[str, Mode]:

@@ -43,7 +43,6 @@ MODE = Mode(
     stores="nothing",
     relies_on=frozenset(),
     destroys=frozenset({"version"}),
-    accepts_any_item=True,
     combine="last",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

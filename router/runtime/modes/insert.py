@@ -33,7 +33,6 @@ MODE = Mode(
     stores="item",
     relies_on=frozenset({"existence", "content"}),
     destroys=frozenset(),
-    accepts_any_item=True,
     combine="never",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

@@ -33,7 +33,6 @@ MODE = Mode(
     stores="item",
     relies_on=frozenset({"content", "version"}),
     destroys=frozenset(),
-    accepts_any_item=False,
     combine="greatest version",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

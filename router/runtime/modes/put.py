@@ -26,7 +26,6 @@ MODE = Mode(
     stores="item",
     relies_on=frozenset(),
     destroys=frozenset({"content", "version"}),
-    accepts_any_item=True,
     combine="last",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

@@ -34,10 +34,13 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
     key = {name: value for name, value in encoded.items() if name in keys}
     attributes = {name: value for name, value in encoded.items() if name not in keys}
     expression, sets, names, values = _update_expression(config, attributes, removed)
-    condition, version = "", None
+    condition = ""
+    version = None
     if config.version:
-        condition, version = VERSION_IS_NEWER, config.version_in(encoded)
-        names["#v"], values[":v"] = config.version, version
+        condition = VERSION_IS_NEWER
+        version = config.version_in(encoded)
+        names["#v"] = config.version
+        values[":v"] = version
     call = config.call({"Key": key, "UpdateExpression": expression}, condition, names, values)
     idempotency_key = (
         _make_idempotency_key(config.once, config.route, message, index) if config.once else None
@@ -52,10 +55,13 @@ def _update_expression(
     names: dict[str, str] = {}
     values: dict[str, AttributeValue] = {}
     plain = []
-    sets, adds = [], []
+    sets = []
+    adds = []
     for number, (name, value) in enumerate(attributes.items()):
-        place, given = f"#a{number}", f":a{number}"
-        names[place], values[given] = name, value
+        place = f"#a{number}"
+        given = f":a{number}"
+        names[place] = name
+        values[given] = value
         if name in config.add:
             _check_addable(name, value)
             adds.append(f"{place} {given}")
@@ -68,8 +74,8 @@ def _update_expression(
         else:
             plain.append(name)
             sets.append(f"{place} = {given}")
-    removes = [f"#r{number}" for number, _ in enumerate(removed)]
-    names |= dict(zip(removes, removed, strict=True))
+    removes = {f"#r{number}": name for number, name in enumerate(removed)}
+    names |= removes
     clauses = [
         f"{verb} {', '.join(parts)}"
         for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes))
@@ -78,7 +84,8 @@ def _update_expression(
     if not clauses:
         # A transaction takes no update without an expression. This one changes nothing and, like any update that only
         # removes attributes, creates no item.
-        clauses, names["#none"] = ["REMOVE #none"], NO_ATTRIBUTE
+        clauses = ["REMOVE #none"]
+        names["#none"] = NO_ATTRIBUTE
     return " ".join(clauses), tuple(plain), names, values
 
 
@@ -146,7 +153,6 @@ MODE = Mode(
     stores="attributes",
     relies_on=frozenset({"content"}),
     destroys=frozenset(),
-    accepts_any_item=False,
     combine="never",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

@@ -110,7 +110,8 @@ class AttributeContext(Struct, frozen=True):
 
 def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    path, findings = context.path, context.config.findings
+    path = context.path
+    findings = context.config.findings
     kind, given = source_of(attribute)
     source = kind.compile(given, context)
     steps = compile_transforms(
@@ -250,26 +251,23 @@ def _policy(
     `what` is why, for a reason.
     """
     if policy == "error" or context.is_key:
-        return _refusal(context, pointer, what)
+        subject = "attribute"
+        code = UNMAPPABLE
+        if context.is_key:
+            subject = "key attribute"
+            code = BAD_KEY
+        reason = f"{subject} '{context.name}' is {what}"
+
+        def refuse(data: Any) -> Any:
+            raise Rejection(code, reason, pointer)
+
+        return refuse
     result: Any = UNSET
     if policy == "null":
         result = None
     elif policy == "remove":
         result = REMOVE
     return lambda data: result
-
-
-def _refusal(context: AttributeContext, pointer: str, what: str) -> Callable[[Any], Any]:
-    """Return a callable that rejects the message."""
-    subject, code = "attribute", UNMAPPABLE
-    if context.is_key:
-        subject, code = "key attribute", BAD_KEY
-    reason = f"{subject} '{context.name}' is {what}"
-
-    def refuse(data: Any) -> Any:
-        raise Rejection(code, reason, pointer)
-
-    return refuse
 
 
 def _null_or_missing(
@@ -334,11 +332,15 @@ def _compile_step(
             suggestion=hint,
         )
         return None
-    keywords = argument if isinstance(argument, dict) else {}
-    if isinstance(argument, dict):
-        arguments = []
-    else:
-        arguments = argument if isinstance(argument, list) else [argument]
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
+    match argument:
+        case dict():
+            keywords = argument
+        case list():
+            arguments = argument
+        case _:
+            arguments = [argument]
     if not _takes(function, len(arguments), keywords):
         fault = _argument_fault(name, function, arguments, keywords)
         if fault:

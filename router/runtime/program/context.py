@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from router.model import Path, Severity, Table
 from router.runtime.config.findings import Findings
+from router.runtime.engine.engine import PlanPut
 from router.runtime.program.expressions import fields_read
 from router.runtime.program.expressions.compile import (
     INVALID_EXPRESSION,
@@ -37,7 +38,7 @@ class CompileContext(Struct, frozen=True):
     `ttl` are the time-to-live attributes of the tables, or "". `trees` are the trees of
     expressions by their text: a compiled config holds them, so that it needs no parser.
     `getters` are the compiled attributes of `item` by all that they are compiled from:
-    many routes have equal ones.
+    many routes have equal ones. `plans` are what plans their writes as text, likewise.
     """
 
     tables: Mapping[str, Table]
@@ -47,6 +48,7 @@ class CompileContext(Struct, frozen=True):
     findings: Findings
     trees: Trees
     getters: dict[Hashable, Any] = {}
+    plans: dict[Hashable, PlanPut] = {}
 
     def expression(self, text: str, path: Path) -> CompiledExpression | None:
         """Compile an expression of the config; None after a finding at `path`."""

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
-import msgspec
 from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
@@ -25,6 +24,7 @@ from router.runtime.aws.references import (
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.config.merge import NO_UNSAVED, Reading, Unsaved
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.engine.engine import (
     CompiledQueue,
     CompiledRoute,
@@ -54,7 +54,6 @@ HASH_LENGTH = 16
 """Hexadecimal digits of the SHA-256 of a config: enough to tell all configs of a team
 apart.
 """
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 GC_THRESHOLD = 20_000
 """Net allocations that start a collection of the youngest generation; Python's default
 is 700. A batch allocates thousands of objects that are freed with it, with hardly a
@@ -115,9 +114,9 @@ class Program(Struct, frozen=True, dict=True, weakref=True):
             for name, route in self.config.routes.items()
         }
         without = {"routes": routes, "ignore": (), "include": ()}
-        digest = hashlib.sha256(_ENCODER.encode(structs.asdict(self.config) | without))
+        digest = hashlib.sha256(JSON_ENCODER.encode(structs.asdict(self.config) | without))
         for name in sorted(self.documents):
-            digest.update(_ENCODER.encode((name, self.documents[name])))
+            digest.update(JSON_ENCODER.encode((name, self.documents[name])))
         for plugin in filter(names_file, self.config.plugins):
             with suppress(OSError):  # loaded, and gone since
                 digest.update(read_regular(self.folder / plugin))
@@ -225,7 +224,8 @@ def compile_config(
     their text, as a compiled config holds them. Without plugins, none is imported, and
     all are left out.
     """
-    config, findings = reading.config, reading.findings
+    config = reading.config
+    findings = reading.findings
     if config is None:
         return Loaded(None, findings)
     if with_plugins:
@@ -376,14 +376,8 @@ def load_any(
     In a compiled one a variable that is not set is an error. With `any_version`,
     another version of the router may have compiled it: for inspection, not to run.
     """
-    return (
-        _load_precompiled(path, env, any_version)
-        if is_precompiled(path)
-        else _load_yaml(path, env, unset)
-    )
-
-
-def _load_precompiled(path: FilePath, env: Mapping[str, str], any_version: bool) -> Loaded:
+    if not is_precompiled(path):
+        return _load_yaml(path, env, unset)
     with without_garbage_collector():
         reading, opened = read_config(path, env, any_version)
         return compile_config(
@@ -429,11 +423,12 @@ def with_bare_names(program: Program) -> Program:
 
 def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
     routes = tuple(structs.replace(route, write=_bare_write(route.write)) for route in queue.routes)
-    reference, dead_letter = (
-        queue_name(queue.reference),
-        queue_name(queue.dead_letter),
+    return structs.replace(
+        queue,
+        reference=queue_name(queue.reference),
+        dead_letter=queue_name(queue.dead_letter),
+        routes=routes,
     )
-    return structs.replace(queue, reference=reference, dead_letter=dead_letter, routes=routes)
 
 
 def _bare_write(write: WriteConfig) -> WriteConfig:

@@ -5,7 +5,6 @@ its items.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
@@ -13,6 +12,7 @@ from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.engine.engine import MAX_ELEMENTS, Budget
 from router.runtime.engine.writes import Mode
 from router.runtime.modes import MODES
@@ -34,7 +34,6 @@ IDLE_MERGE = declare(
     "mode that stores nothing has no use for attributes.",
 )
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 MergeMap = Callable[[Any], Item]
 """From data to the attributes that are added; raises Rejection."""
 
@@ -71,7 +70,9 @@ def compile_merge(
         return None
     find = _find(select, steps)
     reserved = reserved_names(route, context.ttl.get(route.table, ""))
-    prefix, most, pointer = merge.prefix, merge.max, select.pointer
+    prefix = merge.prefix
+    most = merge.max
+    pointer = select.pointer
 
     def merged(data: Any) -> Item:
         found = find(data)
@@ -181,7 +182,10 @@ def compile_mapping(
     fixed: list[Getter] = []
     varying: list[Getter] = []
     for getter in getters:
-        kind = fixed if _is_fixed(item[getter.name], context) else varying
+        uses = expressions_of(item[getter.name])
+        # Such an attribute is the same for all elements of a message, and evaluated once.
+        is_fixed = all(context.reads_only(use.text, "message") for use in uses)
+        kind = fixed if is_fixed else varying
         kind.append(getter)
     map_varying = _with(merge, map_attributes(varying))
     items = _for_each(select, map_attributes(fixed), map_varying, whole_element=False)
@@ -208,15 +212,6 @@ def _with(merge: MergeMap | None, map_item: MapItem) -> MapItem:
     return lambda data, message: map_item(data, message) | merge(data)
 
 
-def _is_fixed(attribute: spec.Attribute, context: CompileContext) -> bool:
-    """Whether an attribute of `for_each` is the same for all elements of a message.
-
-    Such an attribute is evaluated once for each message.
-    """
-    uses = expressions_of(attribute)
-    return all(context.reads_only(use.text, "message") for use in uses)
-
-
 def _compile_item(
     route: str,
     mode: Mode,
@@ -229,7 +224,7 @@ def _compile_item(
     getters: list[Getter] = []
     for name, given in attributes.items():
         is_key = name in keys
-        key = (name, mode.name, is_key, _ENCODER.encode(given))
+        key = (name, mode.name, is_key, JSON_ENCODER.encode(given))
         getter: Getter | None = context.getters.get(key)
         if getter is None:
             around = AttributeContext(
@@ -242,8 +237,8 @@ def _compile_item(
                 config=context,
             )
             getter = compile_attribute(around, given)
-            # Metadata may be the name of the route: that differs among routes.
-            if getter is not None and not meta_of(given):
+            # Routes differ in their names.
+            if getter is not None and "route" not in meta_of(given):
                 context.getters[key] = getter
         if getter is not None:
             getters.append(getter)

@@ -1,4 +1,4 @@
-"""Writes and reads compiled configs.
+"""Reads compiled configs, which `router.tools.deploy.precompile` writes.
 
 Five lines of JSON: the head; the files of the config as data, with their `${…}`; the
 schema files; the trees of expressions; and the positions in the files, which are
@@ -12,11 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from router.errors import UsageError
 from router.model import Path, Place, __version__
@@ -47,9 +48,7 @@ ONE_TEXT_OF_A_NUMBER = 1
 REVISION = ONE_TEXT_OF_A_NUMBER
 """It is raised when a version of the router writes other items than the one before of the same config and message."""
 _MARK = b'{"compiled_router_config":'
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _AGAIN = "compile the config again, with router compile"
-_DIGITS = frozenset("-0123456789")
 
 
 Shape = tuple[str, dict[str, Any]]
@@ -103,7 +102,7 @@ NO_BUNDLE = Bundle()
 """The bundle of a config in YAML, whose schema files are read."""
 
 
-class _Head(Struct, frozen=True):
+class Head(Struct, frozen=True):
     """`revision` is that of what the router writes; an earlier version of it gave none."""
 
     compiled_router_config: int
@@ -124,7 +123,7 @@ class Opened(Struct, frozen=True):
     positions: bytes
 
     def places(self) -> list[list[int]]:
-        """Decode the positions: the results of `list_places`, one list a file."""
+        """Decode the positions: one list a file, of line and column of each place in it."""
         return msgspec.json.decode(self.positions, type=list[list[int]])
 
 
@@ -136,34 +135,6 @@ def is_precompiled(path: FilePath) -> bool:
         return False
 
 
-def revision_of(path: FilePath) -> int:
-    """Return the revision of what the router that compiled a config writes; that of this one for another file."""
-    if not is_precompiled(path):
-        return REVISION
-    return msgspec.json.decode(read_regular(path).partition(b"\n")[0], type=_Head).revision
-
-
-def write(
-    files: Files,
-    schemas: Bundle,
-    trees: Mapping[str, dict[str, Any]],
-    places: Sequence[Sequence[int]],
-) -> bytes:
-    """Return the bytes of a compiled config.
-
-    Raises UsageError for text that UTF-8 cannot encode.
-    """
-    lines = [_exact(part) for part in (files, schemas, trees, places)]
-    try:
-        body = b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
-    except UnicodeEncodeError:
-        raise UsageError(
-            "the config has half of a surrogate pair in it, which no file can hold"
-        ) from None
-    head = _Head(FORMAT, __version__, zlib.crc32(body), REVISION)
-    return _ENCODER.encode(head) + b"\n" + body
-
-
 def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     """Decode a compiled config, named `label` in errors.
 
@@ -173,15 +144,13 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     """
     head, _, body = content.partition(b"\n")
     try:
-        decoded = msgspec.json.decode(head, type=_Head)
+        decoded = msgspec.json.decode(head, type=Head)
     except msgspec.DecodeError:
-        decoded = None
-    maker = decoded.router if decoded else __version__
-    is_known = decoded is not None and decoded.compiled_router_config == FORMAT
-    is_own = maker == __version__
-    if decoded is None or not is_known or not (any_version or is_own):
+        decoded = Head(0, __version__, 0)
+    is_own = decoded.router == __version__
+    if decoded.compiled_router_config != FORMAT or not (any_version or is_own):
         # The same version with another format was made by another build.
-        by = "another version of the router" if is_own else f"router {maker}"
+        by = "another version of the router" if is_own else f"router {decoded.router}"
         raise UsageError(
             f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
         )
@@ -192,28 +161,12 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     return Opened(_decode(files, Files), _decode(schemas, Bundle), kept, places)
 
 
-def _exact(value: Any) -> Any:
-    """Return the value with decimals as raw JSON.
-
-    Without an exponent, a whole decimal would be read as an integer.
-    """
-    if isinstance(value, Struct):
-        value = structs.asdict(value)
-    if isinstance(value, dict):
-        return {name: _exact(child) for name, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(child) for child in value]
-    if isinstance(value, Decimal) and _DIGITS.issuperset(str(value)):
-        return msgspec.Raw(f"{value}e0".encode())
-    return value
-
-
 def _decode(line: bytes, kind: type[_Decoded]) -> _Decoded:
     return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
 
 
 def read_config(
-    path: FilePath, env: Mapping[str, str], any_version: bool = False
+    path: FilePath, env: Mapping[str, str], any_version: bool
 ) -> tuple[Reading, Opened]:
     """Read a compiled config with an environment.
 
@@ -256,17 +209,15 @@ def _put_in(
     """Return a file with its variables replaced."""
     label = str(folder / file.name)
 
-    @cache
-    def locate_all() -> Locate:
-        return locate_by(label, file.data, places()[index])
+    locate_all = cache(lambda: locate_by(label, file.data, places()[index]))
 
-    def locate(path: Path, key: bool = False) -> Place:
+    def locate(path: Path, key: bool) -> Place:
         return locate_all()(path, key)
 
     findings = Findings(locate)
-    faults = replace_references(file.data, file.references, env, findings.secrets)
-    faults += convert_texts(file.data, file.typed)
-    for fault in faults:
+    unset = replace_references(file.data, file.references, env, findings.secrets)
+    # The first fault is located, and with it all that is in the file, before its text is removed.
+    for fault in chain(unset, convert_texts(file.data, file.typed)):
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
     return SourceFile(label, folder, file.data, findings)
 
@@ -313,7 +264,8 @@ def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
     """
     found = {}
     for name, each in structures().items():
-        keys, fields = each.__struct_encode_fields__, each.__struct_fields__
+        keys = each.__struct_encode_fields__
+        fields = each.__struct_fields__
         found[name] = each, dict(zip(keys, fields, strict=True))
     return found
 
@@ -322,61 +274,42 @@ def _listed(patterns: tuple[str, ...]) -> str:
     return ", ".join(f"'{pattern}'" for pattern in patterns)
 
 
-class _Spot(Struct, frozen=True):
-    """The places of a key and of its value, and those of everything in the value."""
-
-    key: Place
-    value: Place
-    inside: dict[str | int, "_Spot"]
-
-
-def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
-    """Return line and column of the root, then of what is in it, depth first.
+def places_in(data: dict[str, Any]) -> Iterator[tuple[Path, bool]]:
+    """Yield the places of the root, then of what is in it, depth first: a path, and whether of its key.
 
     An element of a list has one place; an entry of a map has those of its key and of
     its value.
     """
+    yield (), False
+    yield from _places_inside(data, ())
 
-    def walk(value: Any, path: Path) -> Iterator[Place]:
-        for step, child in parts(value):
-            where = (*path, step)
-            if isinstance(step, str):
-                yield locate(where, True)
-            yield locate(where, False)
-            yield from walk(child, where)
 
-    places = (locate((), False), *walk(data, ()))
-    return [number for place in places for number in (place.line, place.column)]
+def _places_inside(value: Any, path: Path) -> Iterator[tuple[Path, bool]]:
+    for step, child in parts(value):
+        where = (*path, step)
+        if isinstance(step, str):
+            yield where, True
+        yield where, False
+        yield from _places_inside(child, where)
 
 
 def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
-    """Return the function that finds places in what `list_places` returned.
+    """Return the function that finds places by the lines and columns of `places_in`.
 
-    `data` is the data that it was called with. For a path that does not exist, the
-    function finds the nearest parent that does, as for the file itself.
+    For a path that does not exist, the function finds the nearest parent that does, as
+    for the file itself.
     """
     numbers = iter(listed)
-
-    def place() -> Place:
-        return Place(file, next(numbers), next(numbers))
-
-    def read(value: Any) -> dict[str | int, _Spot]:
-        spots = {}
-        for step, child in parts(value):
-            key = place()
-            own = place() if isinstance(step, str) else key
-            spots[step] = _Spot(key, own, read(child))
-        return spots
-
-    start = place()
-    root = _Spot(start, start, read(data))
+    # More are listed where `convert_texts` has removed a text that only looks like one that is not set.
+    places = {
+        where: Place(file, line, column)
+        for where, line, column in zip(places_in(data), numbers, numbers, strict=False)
+    }
 
     def locate(path: Path, key: bool = False) -> Place:
-        spot = root
-        for step in path:
-            if step not in spot.inside:
-                break
-            spot = spot.inside[step]
-        return spot.key if key else spot.value
+        while (path, False) not in places:
+            path = path[:-1]
+        # The root and the elements of lists have no key.
+        return places.get((path, key), places[path, False])
 
     return locate

@@ -24,7 +24,7 @@ from router.runtime.engine.engine import PlanItem, PlanPut
 from router.runtime.engine.item_text import ESCAPED, SCALARS, ValueTexts
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
-from router.runtime.program.mapping import failure_of, follow, map_attributes, take_nothing
+from router.runtime.program.mapping import failure_of, map_attributes, take_nothing
 from router.runtime.sources import GetValue
 
 START, END = '{"PutRequest":{"Item":{', "}}}"
@@ -33,10 +33,12 @@ KEY_LIMITS = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
 """The most characters of key values that are valid by a look: none has more than four bytes."""
 _Key = tuple[str, bool, int]
 """The name of a key attribute, whether it is text, and the limit."""
-_Attribute = tuple[str, str, list[str], GetValue, str, str, bool]
-"""Its name; if it is a part of the message, the field and the names inside; what finds it otherwise; the beginning of
-its JSON, also that of a text, if it is a part; whether it is one that no other attribute reads.
+_More = tuple[GetValue, str, bool]
+"""What finds a value that is no field; the beginning of its JSON; whether it is a part of the message that no other
+attribute reads.
 """
+_Attribute = tuple[str, str, str, _More]
+"""Its name; the field of the message that it is, or ""; the beginning of the JSON of a text; what else is needed."""
 MAX_ATTRIBUTES = 80
 """The items of more are left to the write mode."""
 MAX_SHARED = 8
@@ -83,12 +85,12 @@ def _attributes_of(getters: Sequence[Getter]) -> list[_Attribute]:
     shared = shared_parts(getters)
     attributes = []
     for getter in getters:
-        head, (field, *inner) = head_of(getter.name), getter.path or ("",)
-        # A part of the message needs no escapes if the message has none. Lists and maps that
-        # attributes share are left to the mode: it stops where the item is too large.
-        text_head = f'{head}{{"S":"' if field else ""
-        is_alone = field != "" and getter.name not in shared
-        attributes.append((getter.name, field, inner, getter.get, head, text_head, is_alone))
+        head, path = head_of(getter.name), getter.path
+        field = path[0] if len(path) == 1 else ""
+        # Lists and maps that attributes share are left to the mode: it stops where the item is too large.
+        is_alone = path != () and getter.name not in shared
+        more = (getter.get, head, is_alone)
+        attributes.append((getter.name, field, f'{head}{{"S":"', more))
     return attributes
 
 
@@ -109,18 +111,21 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
         plain = None if texts is ESCAPED else str
         try:
             take = data.get if isinstance(data, dict) else take_nothing
-            for name, field, inner, get, head, text_head, is_alone in attributes:
-                value = take(field) if field else get(data, message)
-                if inner:
-                    value = follow(value, inner)
+            for name, field, text_head, more in attributes:
+                value = take(field) if field else None
+                # A part of the message needs no escapes if the message has none.
+                if value.__class__ is plain:
+                    item[name] = value
+                    parts.append(f'{text_head}{value}"}}')
+                    continue
+                get, head, is_alone = more
+                if not field:
+                    value = get(data, message)
                 if value is None:
                     value = absent[name](data)
                     if value is UNSET:
                         continue
                 item[name] = value
-                if value.__class__ is plain and text_head:
-                    parts.append(f'{text_head}{value}"}}')
-                    continue
                 writers = texts if is_alone else SCALARS
                 try:
                     parts.append(head + writers[value.__class__](value, 1))
@@ -237,7 +242,7 @@ def _escaped_where_needed(
     text = "".join([value for value in item.values() if value.__class__ is str])
     if text.isprintable() and '"' not in text and "\\" not in text:
         return parts
-    heads = {name: head for name, _, _, _, head, _, _ in attributes}
+    heads = {name: head for name, _, _, (_, head, _) in attributes}
     return [heads[name] + SCALARS[value.__class__](value, 1) for name, value in item.items()]
 
 

@@ -139,7 +139,8 @@ def _compile_queue(
     envelopes: Mapping[str, EnvelopeFormat],
     environment: Environment,
 ) -> CompiledQueue:
-    settings, retry = context.settings, context.settings.retry
+    settings = context.settings
+    retry = settings.retry
     receives = settings.max_receive_count
     formats = _find_envelopes(context, envelopes)
     layers = tuple(each.unwrap for each in formats)
@@ -189,7 +190,8 @@ def _compile_queue(
 
 def _find_dead_letter(context: _QueueContext) -> str:
     """Return the name, ARN or URL of the dead-letter queue of a queue; "" without one."""
-    name, given = context.name, context.settings.dead_letter
+    name = context.name
+    given = context.settings.dead_letter
     listed = context.config.queues.get(given)
     called = listed.name if listed and listed.name else given
     # A queue of `queues` is checked there.
@@ -215,7 +217,8 @@ def _find_dead_letter(context: _QueueContext) -> str:
 
 def _fetch_at(context: _QueueContext) -> int | None:
     """Return the index of the pointer among the envelopes; None without one."""
-    name, settings = context.name, context.settings
+    name = context.name
+    settings = context.settings
     envelopes = enumerate(settings.envelope)
     places = [index for index, envelope in envelopes if envelope == _POINTER]
     is_allowed = settings.s3_pointer is not None
@@ -260,14 +263,16 @@ def _find_envelopes(
     context: _QueueContext, envelopes: Mapping[str, EnvelopeFormat]
 ) -> tuple[EnvelopeFormat, ...]:
     known = f"there are {', '.join(sorted(envelopes))}"
+    found = []
     for index, name in enumerate(context.settings.envelope):
-        if name not in envelopes:
-            context.add(
-                UNKNOWN_ENVELOPE,
-                f"unknown envelope '{name}'",
-                did_you_mean(name, envelopes, known),
-                "envelope",
-                index,
-            )
-    names = [name for name in context.settings.envelope if name in envelopes]
-    return tuple(envelopes[name] for name in names)
+        if name in envelopes:
+            found.append(envelopes[name])
+            continue
+        context.add(
+            UNKNOWN_ENVELOPE,
+            f"unknown envelope '{name}'",
+            did_you_mean(name, envelopes, known),
+            "envelope",
+            index,
+        )
+    return tuple(found)

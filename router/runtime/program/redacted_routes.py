@@ -72,14 +72,6 @@ class Needs(Struct, frozen=True):
         read = [paths for setting, paths in self.paths.items() if setting != "when"]
         return frozenset[str]().union(*read)
 
-    @property
-    def derived(self) -> frozenset[str] | None:
-        """The attributes of its items that may have a redacted value in them.
-
-        None for all of them.
-        """
-        return None if self.paths.get("merge") else self.mapped
-
 
 def find_needs(
     route: spec.RouteSettings,

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection
-from router.model import Item, Outcome, Record
+from router.model import Outcome, Record
 from router.runtime.engine.decode import (
     CLASSES,
     PACK,
@@ -29,8 +28,8 @@ from router.runtime.engine.decode import (
     bound_nesting,
     decode_payload,
 )
-from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
-from router.runtime.envelopes import EnvelopeFormat
+from router.runtime.engine.identity import FailedMessage
+from router.runtime.envelopes import EnvelopeFormat, to_json
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.revealing import readings_of, reveals, texts_of
 from router.runtime.sources.hash import canonical_json
@@ -64,7 +63,6 @@ _NOT_DECODED = frozenset(
     code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
 )
 _NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class RedactedPath(Struct, frozen=True):
@@ -128,7 +126,7 @@ class ValueRedactor(Struct, frozen=True):
             text = canonical_json(value)
         except ValueError:
             # A number out of DynamoDB's range is equal to one in the same notation only.
-            text = encode(value)
+            text = to_json(value)
         return f"redacted:{kind}:{self._digest(text.encode())}"
 
     def redact_body(self, body: str) -> str:
@@ -137,15 +135,6 @@ class ValueRedactor(Struct, frozen=True):
             return body
         data = body.encode(errors="surrogatepass")
         return f"redacted:body:{len(data)}:{self._digest(data)}"
-
-    def redact_item(self, item: Item, names: frozenset[str] | None) -> Item:
-        """Return an item with the attributes of these names redacted; with None, all."""
-        redacted = {**item}
-        for name, value in item.items():
-            if names is None or name in names:
-                is_set = isinstance(value, set | frozenset)
-                redacted[name] = self.redact(sorted(value) if is_set else value)
-        return redacted
 
     def redact_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a message attribute with its value redacted."""
@@ -208,22 +197,10 @@ class Redaction(Struct, frozen=True):
         if body is None:
             body = self.values.redact_body(record.body)
             found[WHOLE] = None
-        return _changed(record, body, system, attributes), tuple(found)
-
-    def redact_all(self, record: Record) -> Record:
-        """Return a record whose body, ids and message attributes are redacted.
-
-        The attribute of the router stays.
-        """
-        system = {**record.attributes}
-        for key in IDENTITY.values():
-            if key in system:
-                system[key] = self.values.redact(system[key])
-        attributes = {**record.message_attributes}
-        for name, attribute in attributes.items():
-            if name != ATTRIBUTE:
-                attributes[name] = self.values.redact_attribute(attribute)
-        return _changed(record, self.values.redact_body(record.body), system, attributes)
+        redacted = structs.replace(
+            record, body=body, attributes=system, message_attributes=attributes, fetched=None
+        )
+        return redacted, tuple(found)
 
     def redact_failure(self, record: Record, failed: FailedMessage) -> FailedMessage:
         """Return a failure of a record with the ids redacted that may have a redacted value.
@@ -316,7 +293,7 @@ class Redaction(Struct, frozen=True):
                 for holder, key in path.places(root):
                     holder[key] = self.values.redact(holder[key])
                     found[path.text] = None
-            return PACK[self.encoding](encode(root[0]).encode())
+            return PACK[self.encoding](to_json(root[0]).encode())
         _bound(payload)
         envelope = self.layers[depth]
         inner, _ = envelope.unwrap(payload, {})
@@ -332,17 +309,6 @@ class Redaction(Struct, frozen=True):
             return self.values.redact(value)
 
         return envelope.replace(payload, text, redacted)
-
-
-def _changed(
-    record: Record,
-    body: str,
-    system: Mapping[str, str],
-    attributes: Mapping[str, Mapping[str, Any]],
-) -> Record:
-    return structs.replace(
-        record, body=body, attributes=system, message_attributes=attributes, fetched=None
-    )
 
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
@@ -363,11 +329,6 @@ def metadata_path(name: str) -> str:
     return f"{{meta: {name}}}"
 
 
-def encode(data: Any) -> str:
-    """Return JSON text; numbers are exact."""
-    return _ENCODER.encode(data).decode()
-
-
 def _bound(payload: Any) -> None:
     if isinstance(payload, str | bytes):
         bound_nesting(payload)
@@ -385,7 +346,7 @@ def _pointer(payload: Any) -> str:
         return ""
     match data:
         case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
-            return encode([name, {"s3BucketName": bucket, "s3Key": key}])
+            return to_json([name, {"s3BucketName": bucket, "s3Key": key}])
     return ""
 
 

@@ -101,7 +101,8 @@ def compile_route(
     findings = context.findings
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
-    when, validate = None, None
+    when = None
+    validate = None
     if route.when is not None:
         when = context.condition(route.when, (*path, "when"))
     if route.schema is not None:
@@ -132,19 +133,33 @@ def compile_route(
         plan_item = plan_items_as_text(write) if items_can_be_text(write) else None
         return structs.replace(compiled, plan_item=plan_item)
     schema = None if transform_message else context.schemas.standalone(validate)
-    return _with_text(compiled, mapped, route, schema)
+    return _with_text(compiled, mapped, route, schema, context)
 
 
 def _with_text(
-    compiled: CompiledRoute, mapped: CompiledMapping, route: spec.RouteSettings, schema: Any
+    compiled: CompiledRoute,
+    mapped: CompiledMapping,
+    route: spec.RouteSettings,
+    schema: Any,
+    context: CompileContext,
 ) -> CompiledRoute:
     """Return the route with what plans its puts or deletes as text, if they may be.
 
     `schema` is what messages are validated with, None if that is nothing or several files.
     """
-    getters, write = mapped.getters, compiled.write
+    getters = mapped.getters
+    write = compiled.write
     if not can_be_text(getters, write):
         return compiled
+    is_delete = write.mode.stores == "nothing"
+    # Of thousands of routes, what they share stays in the processor's cache.
+    key = (*getters, write.table.key, is_delete)
+    plan_put = context.plans.get(key)
+    if plan_put is None:
+        plan_put = (plan_deletes_as_text if is_delete else plan_as_text)(getters, write)
+        context.plans[key] = plan_put
+    if is_delete or schema is None:
+        return structs.replace(compiled, plan_put=plan_put)
 
     def compile_typed() -> tuple[PlanTyped, ...]:
         # A cold start, and a queue of few messages, do without the module.
@@ -156,11 +171,6 @@ def _with_text(
     attributes: Iterable[Any] = (route.item or {}).values()
     is_named = any(each.meta == "route" for each in attributes)
     name = compiled.route.name if is_named else ""
-    if write.mode.stores == "nothing":
-        return structs.replace(compiled, plan_put=plan_deletes_as_text(getters, write))
-    plan_put = plan_as_text(getters, write)
-    if schema is None:
-        return structs.replace(compiled, plan_put=plan_put)
     return structs.replace(
         compiled,
         plan_put=plan_put,
@@ -258,7 +268,8 @@ def compile_write(
         once = _compile_once(write, write.once, context, where)
     _check_required(write, mode, findings, where)
     version = write.version or ""
-    add, append = frozenset(write.add), frozenset(write.append)
+    add = frozenset(write.add)
+    append = frozenset(write.append)
     keep_first = frozenset(write.keep_first)
     declared = {name for name, _ in table.key}
     declared.update(route.item or (), add, append, keep_first)
@@ -363,22 +374,19 @@ def _check_named(
     for setting in ("add", "append", "keep_first"):
         names = enumerate(getattr(write, setting))
         named += [(name, (*path, setting, index)) for index, name in names]
-    mapped = item
     keys = {name for name, _ in table.key}
     seen: set[str] = set()
     for name, where in named:
         sentence = ""
         if name in keys:
-            sentence, advice = (
-                f"'{name}' is a key attribute",
-                "name another attribute",
-            )
+            sentence = f"'{name}' is a key attribute"
+            advice = "name another attribute"
         elif name in seen:
             sentence = f"'{name}' is named twice"
             advice = "name it in one of them only"
-        elif mapped is not None and name not in mapped:
+        elif item is not None and name not in item:
             sentence = f"'item' does not map '{name}'"
-            advice = did_you_mean(name, mapped, f"add '{name}:' to 'item'")
+            advice = did_you_mean(name, item, f"add '{name}:' to 'item'")
         if sentence:
             findings.add(UNMAPPED_SETTING, sentence, where, suggestion=advice)
         seen.add(name)

@@ -1,17 +1,17 @@
 """The walk over the expressions of a route.
 
-Everything that asks what a route reads goes through it: redaction, compiled configs, the
-rules and claims of `router check`, and recordings.
+Everything that asks what a route reads goes through it: redaction, the rules and claims
+of `router check`, and recordings.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
 from router.model import Path
 from router.runtime.config import spec
-from router.runtime.sources import SOURCES, ExpressionUse, expressions_of, meta_of
+from router.runtime.sources import expressions_of, meta_of
 
 Setting = Literal["when", "for_each", "merge", "once_key", "item"]
 """The key of a route, or of its `write`, that an expression belongs to."""
@@ -38,65 +38,27 @@ class RouteExpression(Struct, frozen=True):
 def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]:
     """Yield the expressions of a route."""
     yield from expressions_of_settings(route)
-    item = route.item or {}
-    yield from _in_item({name: expressions_of(each) for name, each in item.items()})
+    for name, attribute in (route.item or {}).items():
+        for use in expressions_of(attribute):
+            yield RouteExpression("item", use.text, ("item", name, *use.place), name)
 
 
 def expressions_of_settings(route: spec.RouteSettings) -> list[RouteExpression]:
     """Return the expressions of a route but those of its `item`."""
-    return _in_settings(
-        {
-            "when": route.when,
-            "for_each": route.for_each,
-            "merge": route.merge and route.merge.from_,
-            "once_key": route.write.once_key,
-        }
-    )
-
-
-def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
-    """Return the names of the metadata that each attribute of `item` reads of a message."""
-    return {name: meta_of(each) for name, each in (route.item or {}).items()}
-
-
-def expressions_in_data(route: Mapping[str, Any]) -> Iterator[RouteExpression]:
-    """Yield the expressions of a route as it is in its file.
-
-    A text may have variables in it. A source of an attribute that is such a text is left
-    out: the braces of a variable would be taken for those of a template.
-    """
-    merge = route.get("merge")
-    yield from _in_settings(
-        {
-            "when": route.get("when"),
-            "for_each": route.get("for_each"),
-            "merge": merge.get("from") if isinstance(merge, dict) else merge,
-            "once_key": (route.get("write") or {}).get("once_key"),
-        }
-    )
-    item = route.get("item") or {}
-    yield from _in_item({name: _uses_in_data(given) for name, given in item.items()})
-
-
-def _in_settings(settings: Mapping[Setting, Any]) -> list[RouteExpression]:
+    settings: dict[Setting, str | None] = {
+        "when": route.when,
+        "for_each": route.for_each,
+        "merge": route.merge.from_ if route.merge else None,
+        "once_key": route.write.once_key,
+    }
     found = []
     for setting, text in settings.items():
-        if isinstance(text, str):
+        if text is not None:
             path: Path = ("write", setting) if setting == "once_key" else (setting,)
             found.append(RouteExpression(setting, text, path))
     return found
 
 
-def _in_item(uses: Mapping[str, Iterable[ExpressionUse]]) -> Iterator[RouteExpression]:
-    for name, found in uses.items():
-        for use in found:
-            yield RouteExpression("item", use.text, ("item", name, *use.place), name)
-
-
-def _uses_in_data(attribute: str | Mapping[str, Any]) -> Iterator[ExpressionUse]:
-    given = {"from": attribute} if isinstance(attribute, str) else attribute
-    for key in SOURCES.keys() & given.keys():
-        value = given[key]
-        has_variable = isinstance(value, str) and "${" in value
-        if value is not None and not has_variable:
-            yield from SOURCES[key].expressions(value)
+def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
+    """Return the names of the metadata that each attribute of `item` reads of a message."""
+    return {name: meta_of(each) for name, each in (route.item or {}).items()}

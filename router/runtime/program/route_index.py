@@ -7,6 +7,7 @@ name its kind.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from router.runtime.engine.engine import RouteIndex
 from router.runtime.program.expressions import Names, Tree, path_of
@@ -35,18 +36,15 @@ def required_texts(tree: Tree) -> Required:
     match tree["type"]:
         case "comparator" if tree["value"] == "eq":
             left, right = tree["children"]
-            return _one_of(left, [right]) or _one_of(right, [left])
+            return _one_of(left, [_literal(right)]) or _one_of(right, [_literal(left)])
         case "function_expression" if tree["value"] == "contains":
             listed, sought = tree["children"]
             if listed["type"] == "multi_select_list":
-                return _one_of(sought, listed["children"])
+                return _one_of(sought, [*map(_literal, listed["children"])])
             # Only a literal has a list as its value.
             values = listed.get("value")
             if isinstance(values, list):
-                return _one_of(
-                    sought,
-                    [{"type": "literal", "value": value} for value in values],
-                )
+                return _one_of(sought, values)
         case "and_expression":
             # The condition is false wherever one side is, also if the other side fails.
             left, right = map(required_texts, tree["children"])
@@ -98,15 +96,18 @@ def _best_path(required: Sequence[Required]) -> Names | None:
             bound[path] += 1
             by_text.setdefault(path, Counter()).update(texts)
     spared = {path: bound[path] - max(texts.values(), default=0) for path, texts in by_text.items()}
-    best = max(spared, key=lambda path: spared[path], default=None)
+    best = max(spared, key=spared.__getitem__, default=None)
     return None if best is None or spared[best] < MIN_SPARED else best
 
 
-def _one_of(sought: Tree, literals: Sequence[Tree]) -> Required:
+def _one_of(sought: Tree, values: Sequence[Any]) -> Required:
+    """Return that one of some texts is at a path; nothing if that is no path, or not all are texts."""
     path = path_of(sought)
-    texts = [
-        each["value"]
-        for each in literals
-        if each["type"] == "literal" and isinstance(each["value"], str)
-    ]
-    return {} if path is None or len(texts) < len(literals) else {path: frozenset(texts)}
+    if path is None or not all(isinstance(each, str) for each in values):
+        return {}
+    return {path: frozenset(values)}
+
+
+def _literal(tree: Tree) -> Any:
+    """Return the value of a literal; None for any other expression."""
+    return tree["value"] if tree["type"] == "literal" else None

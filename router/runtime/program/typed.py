@@ -40,8 +40,10 @@ from router.runtime.program.typed_schema import (
 )
 
 _ENCODER = msgspec.json.Encoder()
-_NUMBER, _OBJECT = frozenset(("number",)), frozenset(("object",))
-_PLAIN = {frozenset(("string",)): "S", frozenset(("integer",)): "N"}
+_ARRAY, _NUMBER, _OBJECT, _STRING = (
+    frozenset((kind,)) for kind in ("array", "number", "object", "string")
+)
+_PLAIN = {_STRING: "S", frozenset(("integer",)): "N"}
 """The types of DynamoDB of values whose text needs no function."""
 
 
@@ -93,12 +95,16 @@ class _Functions:
             "bound_skipped": bound_skipped,
             "decode": schema.decode,
             "follow": follow,
+            "list_of": _list_of,
+            "list_of_strings": _list_of_strings,
         }
         self._numbers = count()
         self._lines: list[str] = []
         self._checks: dict[int, str] = {}
         self._parts = 0
         self._texts: dict[type[Struct], str] = {}
+        """The names of the functions that write objects."""
+        self._written: set[type[Struct]] = set()
 
     def variable(self, value: Any) -> str:
         """Return the name of a new variable."""
@@ -117,7 +123,7 @@ class _Functions:
     def compile(self, name: str) -> Any:
         """Return the function of a name."""
         exec(_compile("\n".join(self._lines)), self.variables)  # noqa: S102 — made of numbers only
-        structs = {struct: self.variables[text] for struct, text in self._texts.items()}
+        structs = {struct: self.variables[self._texts[struct]] for struct in self._written}
         self.variables["TEXTS"] = unescaped_texts(structs)
         return self.variables[name]
 
@@ -220,9 +226,9 @@ class _Functions:
 
     def _write_struct(self, struct: type[Struct], value: TypedValue) -> None:
         """Add the function that checks an object and writes its text."""
-        if struct in self._texts:
+        if struct in self._written:
             return
-        self._texts[struct] = self.name("text")
+        self._written.add(struct)
         lines, text, before = ["depth += 1"], "", '{"M":{'
         required = [field for field in value.fields if not field.optional]
         for field in required:
@@ -247,7 +253,26 @@ class _Functions:
             lines.append(f"return f'{text}{{{end}}}'")
         else:
             lines += [f"text = f'{text}'", f"return {self.variable(before)} + text[1:] + {end}"]
-        self.add(f"{self._texts[struct]}(value, depth)", lines)
+        self.add(f"{self._text_function(struct)}(value, depth)", lines)
+
+    def _text_function(self, struct: type[Struct]) -> str:
+        return self._texts.get(struct) or self._texts.setdefault(struct, self.name("text"))
+
+    def text_of(self, name: str, value: TypedValue, depth: str) -> str:
+        """Return the expression of the text of a value that `checks` takes as a whole."""
+        if value.kinds == _OBJECT and value.struct is not None:
+            return f"{self._text_function(value.struct)}({name}, {depth})"
+        elements = value.elements
+        if value.kinds == _ARRAY and elements is not None:
+            # Without a function that is found by the class of each element.
+            if elements.kinds == _STRING:
+                return f"list_of_strings({name})"
+            if elements.kinds == _OBJECT and elements.struct is not None:
+                each = f"{self._text_function(elements.struct)}(each, {depth} + 1)"
+                return f"list_of([{each} for each in {name}])"
+        # Nothing else has checked that it is a number.
+        texts = "NUMBERS" if value.kinds == _NUMBER else "TEXTS"
+        return f"{texts}[{name}.__class__]({name}, {depth})"
 
     def _part_lines(self, name: str, field: TypedField) -> list[str]:
         lines = [f"{name} = value.{field.key}"]
@@ -263,9 +288,18 @@ class _Functions:
         kind = _PLAIN.get(field.value.kinds)
         if kind:
             return f'{head}{{"{kind}":"', f"{{{name}}}", '"}'
-        # Nothing else has checked that it is a number.
-        texts = "NUMBERS" if field.value.kinds == _NUMBER else "TEXTS"
-        return head, f"{{{texts}[{name}.__class__]({name}, depth)}}", ""
+        return head, f"{{{self.text_of(name, field.value, 'depth')}}}", ""
+
+
+def _list_of(texts: Iterable[str]) -> str:
+    return f'{{"L":[{",".join(texts)}]}}'
+
+
+def _list_of_strings(values: Sequence[str]) -> str:
+    if not values:
+        return '{"L":[]}'
+    strings = '"},{"S":"'.join(values)
+    return f'{{"L":[{{"S":"{strings}"}}]}}'
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
@@ -303,7 +337,7 @@ class _Place(Struct, frozen=True):
     """
 
     expression: str
-    kinds: frozenset[str] = frozenset()
+    value: TypedValue = TypedValue(Any)
     absent: bool = False
     null: bool = True
     followed: bool = False
@@ -332,7 +366,7 @@ def _place(functions: _Functions, root: TypedValue, getter: Getter, name: str) -
         value = field.value
         absent = absent or field.optional
         null = null or not value.kinds or "null" in value.kinds
-    return _Place(expression, value.kinds, absent, null)
+    return _Place(expression, value, absent, null)
 
 
 def _compile_plan(
@@ -361,7 +395,7 @@ def _compile_plan(
         lines.append(f"{name} = {place.expression}")
         # A name begins with what the value before it lacks.
         head = quote + ("," if number else START) + head_of(getter.name)
-        kind = None if place.absent or place.null else _PLAIN.get(place.kinds)
+        kind = None if place.absent or place.null else _PLAIN.get(place.value.kinds)
         if kind:
             quote = '"}'
             variable = functions.variable(f'{head}{{"{kind}":"')
@@ -390,8 +424,10 @@ def _text_lines(
     null = _absent_text(getter, nothing, head, quote)
     if place.followed and absent != null:
         null = None
-    texts = "TEXTS" if getter.path else "SCALARS"
-    found = f"{functions.variable(head)} + {texts}[{name}.__class__]({name}, 1)"
+    text = f"SCALARS[{name}.__class__]({name}, 1)"
+    if getter.path:
+        text = functions.text_of(name, place.value, "1")
+    found = f"{functions.variable(head)} + {text}"
     lines = []
     for is_possible, word, missing in ((place.absent, "UNSET", absent), (place.null, "None", null)):
         if is_possible and missing is None:

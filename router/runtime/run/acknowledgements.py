@@ -4,6 +4,7 @@ On standard queues they overlap the next receive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from logging import ERROR
 from operator import attrgetter
 from select import POLLIN, poll
 from typing import Any
@@ -22,14 +23,14 @@ from router.runtime.aws.protocols import (
     VisibilityTimeout,
 )
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.leases import Lease
 from router.runtime.run.polling import PolledQueue, ReceiverContext
 
 DELETE_ATTEMPTS = 6
 VISIBILITY_ATTEMPTS = 3
 """Fewer, as without the call the message is received again too, only at another time."""
-CANNOT_DELETE = "cannot delete"
 CANNOT_SET_VISIBILITY = "cannot set the visibility timeout"
 READ_SECONDS = 0.1
 """While calls are under way, what has come is read at least so often."""
@@ -154,8 +155,7 @@ class Acknowledgements:
         ids: set[str] = set()
         for operation in self._under_way:
             ids.update(operation.ids)
-        if len(ids) < len(lease.ids):
-            self._leases.forget(lease, set(lease.ids) - ids)
+        self._leases.forget(lease, set(lease.ids) - ids)
 
     def settle(self, receive: PendingCalls[object] | None = None) -> None:
         """Finish what is under way; with `receive`, only until there is a response to it."""
@@ -246,12 +246,7 @@ class Acknowledgements:
                 again.add(message_id)
                 continue
             operation.given_up.add(message_id)
-            fields = {
-                "queue": self._queue.name,
-                "error": fault.code,
-                "message_id": message_id,
-            }
-            LOGGER.error(operation.failure, extra={"fields": fields})
+            log_fault(operation.failure, self._queue, fault, message_id)
         return [message for message in operation.left if message[0] in again]
 
     def _end(self, operation: _Operation) -> None:
@@ -288,6 +283,10 @@ class Acknowledgements:
         return operation.given_up
 
     def _deletion(self, records: Sequence[Record], send: Send) -> _Operation:
-        ids = dict.fromkeys([record.message_id for record in records])
-        handles = self._leases.handles(self._url, ids)
-        return _Operation(handles, send, DELETE_ATTEMPTS, CANNOT_DELETE)
+        handles = self._leases.handles(self._url, records)
+        return _Operation(handles, send, DELETE_ATTEMPTS, "cannot delete")
+
+
+def log_fault(failure: str, queue: CompiledQueue, fault: AwsFault, message_id: str) -> None:
+    """Log that something was not done for a message."""
+    log(ERROR, failure, queue=queue.name, error=fault.code, message_id=message_id)

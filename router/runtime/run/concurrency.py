@@ -3,13 +3,13 @@
 It says how many receivers a queue gets, and how many messages a receiver requests at a time.
 """
 
-import threading
 import time
 from collections.abc import Callable
+from threading import Lock
 
 from msgspec import Struct
 
-from router.runtime.aws.calls import Clock, boottime
+from router.runtime.aws.calls import boottime
 
 MAX_MESSAGES = 10
 """Messages of one ReceiveMessage call:
@@ -108,8 +108,8 @@ class AdaptiveBatch:
 
     def __init__(
         self,
-        max_messages: int = DEFAULT_TUNING.batch_messages,
-        max_seconds: float = DEFAULT_TUNING.batch_seconds,
+        max_messages: int,
+        max_seconds: float,
     ) -> None:
         self.size = MAX_MESSAGES
         self._max_messages = max_messages
@@ -127,13 +127,7 @@ class AdaptiveBatch:
         self.size = min(limit, wanted)
         return backlog and requested >= limit
 
-    def reset(self) -> None:
-        """Request one call's messages next."""
-        self.size = MAX_MESSAGES
-
     def _limit(self, received: int, characters: int, seconds: float) -> int:
-        if self._max_messages == MAX_MESSAGES:
-            return MAX_MESSAGES
         by_characters = MAX_BATCH_CHARACTERS * received // max(1, characters)
         by_seconds = self._max_seconds * received / max(seconds, 0.001)
         most = min(by_characters, int(min(by_seconds, self._max_messages)))
@@ -147,7 +141,7 @@ class ThrottledShare:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._settled = 0.0
         self._throttled = 0.0
 
@@ -172,21 +166,15 @@ class CpuShare:
     With the global interpreter lock it is at most about 1.
     """
 
-    def __init__(
-        self,
-        clock: Clock = boottime,
-        cpu_time: Clock = time.process_time,
-    ) -> None:
-        self._clock = clock
-        self._cpu_time = cpu_time
-        self._measured_at = clock()
-        self._cpu_then = cpu_time()
+    def __init__(self) -> None:
+        self._measured_at = boottime()
+        self._cpu_then = time.process_time()
         self._share = 0.0
 
     def __call__(self) -> float:
         """Return the share during the last complete window."""
-        now = self._clock()
-        cpu_now = self._cpu_time()
+        now = boottime()
+        cpu_now = time.process_time()
         passed = now - self._measured_at
         if passed >= CPU_WINDOW_SECONDS:
             self._share = (cpu_now - self._cpu_then) / passed

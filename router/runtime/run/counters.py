@@ -8,9 +8,11 @@ killed.
 import os
 import struct
 import tempfile
-import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import count
+from threading import Lock
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -57,6 +59,7 @@ _LENGTH = struct.Struct("=Q")
 _NUMBER_BYTES = 8
 _CODES = [code for code in declared() if code.startswith("RT8") and code != NOT_OF_SQS.id]
 _BOUNDS = [*(str(float(age)) for age in AGES), "+Inf"]
+_AGE_COLUMNS: Sequence[Column] = [(AGE, bound) for bound in _BOUNDS]
 _SPREAD: Mapping[str, Iterable[str]] = {CODE: _CODES, CAUSE: CAUSES}
 """All values of the labels that a row has no value for."""
 
@@ -67,7 +70,7 @@ def _columns(labels: Labels) -> Iterator[Column]:
         if name == LINES_DROPPED or metric.source == "function":
             continue
         if name == AGE and labels == (QUEUE,):
-            yield from ((AGE, bound) for bound in _BOUNDS)
+            yield from _AGE_COLUMNS
             yield AGE_SUM, ""
         elif metric.labels == labels:
             yield name, ""
@@ -82,13 +85,7 @@ _ROWS: Mapping[str, Sequence[Column]] = {
     ROUTE: [*_columns((QUEUE, ROUTE, TABLE))],
 }
 """The columns of each kind of row."""
-
-
-def _positions(columns: Sequence[Column]) -> Mapping[Column, int]:
-    return {column: at for at, column in enumerate(columns)}
-
-
-_POSITIONS = {kind: _positions(columns) for kind, columns in _ROWS.items()}
+_POSITIONS = {kind: dict(zip(columns, count(), strict=False)) for kind, columns in _ROWS.items()}
 _Row = tuple[str, ...]
 """What names a row: its kind, and the values of its labels."""
 
@@ -114,7 +111,7 @@ class Counters:
     """
 
     def __init__(self, file: int | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._file = file
         if file is not None:
             os.set_inheritable(file, False)
@@ -141,8 +138,7 @@ class Counters:
         of_queue: dict[Column, float] = {
             (name, ""): value for name, value in measure(summary).items()
         }
-        ages = zip(_BOUNDS, summary.ages, strict=False)
-        of_queue |= {(AGE, bound): number for bound, number in ages}
+        of_queue |= zip(_AGE_COLUMNS, summary.ages, strict=False)
         of_queue[AGE_SUM, ""] = summary.age_seconds
         for name, numbers in (
             (OUTCOMES, summary.codes),
@@ -158,7 +154,7 @@ class Counters:
                 of_kinds = {(of_route(kind), ""): number for kind, number in counts.items()}
                 self._add((ROUTE, summary.queue, route, table), of_kinds)
 
-    def add(self, queue: str, name: str, value: float = 1.0) -> None:
+    def add(self, queue: str, name: str, value: float) -> None:
         """Add to one metric of a queue."""
         with self._lock:
             self._add((QUEUE, queue), {(name, ""): value})
@@ -213,25 +209,22 @@ def read_counters(file: int) -> Totals:
     data = os.pread(file, os.fstat(file).st_size, 0)
     if not data:
         return {}
-    header, at = _read_text(data, 0)
-    columns = msgspec.json.decode(header, type=dict[str, list[Column]])
+    stream = BytesIO(data)
+    columns = msgspec.json.decode(_read_text(stream), type=dict[str, list[Column]])
     rows: dict[_Row, array[float]] = {}
-    while at < len(data):
-        text, at = _read_text(data, at)
-        row = msgspec.json.decode(text, type=tuple[str, ...])
+    while stream.tell() < len(data):
+        row = msgspec.json.decode(_read_text(stream), type=tuple[str, ...])
         size = _NUMBER_BYTES * len(columns[row[0]])
-        rows[row] = array("d", data[at : at + size])
-        at += size
+        rows[row] = array("d", stream.read(size))
     return _by_metric(columns, rows)
 
 
-def _read_text(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the text at a position, and the position of what follows it."""
-    (length,) = _LENGTH.unpack_from(data, at)
-    start = at + _LENGTH.size
-    end = start + length
-    padding = -length % _NUMBER_BYTES
-    return data[start:end], end + padding
+def _read_text(stream: BytesIO) -> bytes:
+    """Read a text, its length before it and its padding after it; return the text."""
+    (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
+    text = stream.read(length)
+    stream.read(-length % _NUMBER_BYTES)
+    return text
 
 
 def _by_metric(

@@ -1,14 +1,16 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from logging import WARNING
+from threading import Event, Lock, Thread
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
-from router.runtime.aws.protocols import AwsFault, Queues
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.aws.protocols import AwsFault, Queues, Receipt
+from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.run.threads import start_daemon
 
 MAX_SECONDS = 12 * 60 * 60
 """The longest total visibility timeout from receipt, however often it is extended.
@@ -101,13 +103,11 @@ class Leases:
         self,
         queues: Queues,
         clock: Clock = boottime,
-        max_characters: int = MAX_CHARACTERS,
     ) -> None:
         self.size = 0
         self._queues = queues
         self._clock = clock
-        self._max_characters = max_characters
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._leases: dict[Lease, None] = {}
         self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """By queue: the newest receipt handle of each message."""
@@ -117,7 +117,7 @@ class Leases:
     @property
     def is_full(self) -> bool:
         """Whether the limit of leased characters is reached."""
-        return self.size >= self._max_characters
+        return self.size >= MAX_CHARACTERS
 
     def acquire(
         self,
@@ -144,11 +144,12 @@ class Leases:
                 known[record.message_id] = record.receipt_handle
         return lease
 
-    def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Return the ids of leased messages with their newest receipt handles."""
+    def handles(self, url: str, records: Iterable[Record]) -> list[Receipt]:
+        """Return the ids of leased messages, each once, with their newest receipt handles."""
         with self._lock:
             known = self._handles[url]
-            return [(id_, known[id_]) for id_ in ids]
+            handles = {record.message_id: known[record.message_id] for record in records}
+        return [*handles.items()]
 
     def forget(self, lease: Lease, ids: Iterable[str]) -> None:
         """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
@@ -160,20 +161,17 @@ class Leases:
         with self._lock:
             del self._leases[lease]
             self.size -= lease.size
-            self._drop(lease.url, lease.ids)
+            known = self._handles[lease.url]
+            further = self._further[lease.url]
+            for id_ in lease.ids:
+                # Few messages have further leases: most batches do without a look for each.
+                leases_left = further.pop(id_, 0) if further else 0
+                if not leases_left:
+                    del known[id_]
+                elif leases_left > 1:
+                    further[id_] = leases_left - 1
 
-    def _drop(self, url: str, ids: Iterable[str]) -> None:
-        known = self._handles[url]
-        further = self._further[url]
-        for id_ in ids:
-            # Few messages have further leases: most batches do without a look for each.
-            leases_left = further.pop(id_, 0) if further else 0
-            if not leases_left:
-                del known[id_]
-            elif leases_left > 1:
-                further[id_] = leases_left - 1
-
-    def renew(self) -> list[threading.Thread]:
+    def renew(self) -> list[Thread]:
         """Begin to extend each lease that is due.
 
         Each has a thread, so that a slow call delays no other lease.
@@ -200,7 +198,7 @@ class Leases:
         for thread in _start(release, leases):
             thread.join(max(0.0, deadline - self._clock()))
 
-    def heartbeat(self, stop: threading.Event) -> None:
+    def heartbeat(self, stop: Event) -> None:
         """Renew due leases until the event is set."""
         while not stop.wait(_HEARTBEAT_SECONDS):
             self.renew()
@@ -221,8 +219,7 @@ class Leases:
         lease.renewed(asked_at, self._clock(), completely=completely)
         lease.renewing = False
         for id_, fault in failed.items():
-            fields = {"message_id": id_, "error": fault.code}
-            LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
+            log(WARNING, "cannot extend the visibility timeout", message_id=id_, error=fault.code)
 
     def _release(self, lease: Lease, deadline: float) -> None:
         messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
@@ -232,7 +229,7 @@ class Leases:
             # They become visible at the end of the lease.
             LOGGER.exception("unexpected error while making messages visible")
 
-    def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
+    def _handles_of(self, lease: Lease) -> list[Receipt]:
         with self._lock:
             known = self._handles[lease.url]
             return [
@@ -243,19 +240,15 @@ class Leases:
             ]
 
 
-def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threading.Thread]:
+def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[Thread]:
     """Call a function for each lease in a thread of its own.
 
     If the system has no further thread, it is called here.
     """
     threads = []
     for lease in leases:
-        # A daemon thread, so that a call that hangs does not keep the process alive.
-        thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
         try:
-            thread.start()
+            threads.append(start_daemon("lease", do, lease))
         except RuntimeError:
             do(lease)
-        else:
-            threads.append(thread)
     return threads

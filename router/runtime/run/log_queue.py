@@ -8,10 +8,11 @@ import os
 import select
 import time
 from collections import deque
-from threading import Event, Thread
+from threading import Event
 
 from router.runtime.aws.calls import boottime
 from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.run.threads import start_daemon
 
 QUEUE_BYTES = 1024 * 1024
 """The most that is queued; further lines are dropped."""
@@ -34,11 +35,10 @@ class LogQueue(logging.Handler):
     is logged as soon as a line can be written again.
     """
 
-    def __init__(self, descriptor: int, limit: int = QUEUE_BYTES) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
         self.dropped = 0
         self._descriptor = descriptor
-        self._limit = limit
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._any = Event()
@@ -48,7 +48,7 @@ class LogQueue(logging.Handler):
         self._reported = 0
         """How many dropped lines were logged, the last of them at `_reported_at`."""
         self._reported_at = 0.0
-        Thread(target=self._run, name="log", daemon=True).start()
+        start_daemon("log", self._run)
 
     @property
     def blocked(self) -> bool:
@@ -64,7 +64,7 @@ class LogQueue(logging.Handler):
             # Arguments that do not fit the message, for example in a plugin.
             self.dropped += 1
             return
-        if self._size + len(line) > self._limit:
+        if self._size + len(line) > QUEUE_BYTES:
             self.dropped += 1
             return
         self._lines.append(line)
@@ -76,8 +76,7 @@ class LogQueue(logging.Handler):
         """Wait until all lines are written, at most FLUSH_SECONDS."""
         end = boottime() + FLUSH_SECONDS
         while boottime() < end:
-            is_done = not self._any.is_set() and self._writing_since is None
-            if is_done:
+            if not self._any.is_set() and self._writing_since is None:
                 return
             time.sleep(0.005)
 
@@ -88,7 +87,9 @@ class LogQueue(logging.Handler):
             self._any.clear()
             while lines := self._take():
                 if not self._write(b"".join(lines)):
-                    self._count_dropped(len(lines))
+                    self.acquire()
+                    self.dropped += len(lines)
+                    self.release()
                 elif boottime() - self._reported_at >= _REPORT_SECONDS:
                     self._report_dropped()
             self._report_dropped()
@@ -126,11 +127,6 @@ class LogQueue(logging.Handler):
                 # The other end is closed, or the disk is full.
                 return False
         return True
-
-    def _count_dropped(self, lines: int) -> None:
-        self.acquire()
-        self.dropped += lines
-        self.release()
 
     def _report_dropped(self) -> None:
         """Write how many lines were dropped since this was reported last, if any were."""

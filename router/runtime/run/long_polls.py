@@ -7,7 +7,7 @@ more than half of a write is over. With a backlog, all receivers poll at any tim
 Why: docs/decisions/2026-12-01-a-second-receiver-polls-meanwhile.md
 """
 
-import threading
+from threading import TIMEOUT_MAX, Condition, Lock
 
 from router.runtime.aws.calls import Clock, blocking, boottime
 
@@ -22,7 +22,7 @@ class LongPolls:
 
     def __init__(self, clock: Clock = boottime) -> None:
         self._clock = clock
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = Condition(Lock())
         self._receiver: object = None
         """The one that polled last."""
         self._free_at = 0.0
@@ -42,7 +42,7 @@ class LongPolls:
         with blocking, self._changed:
             while not self._may_begin(receiver):
                 left = self._free_at - self._clock()
-                self._changed.wait(min(left, threading.TIMEOUT_MAX))
+                self._changed.wait(min(left, TIMEOUT_MAX))
 
     def deliver(self, receiver: object, *, backlog: bool) -> None:
         """Note that a receiver delivers what it received, and whether that left a backlog."""

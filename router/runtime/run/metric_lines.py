@@ -3,7 +3,9 @@
 A line for each batch, as the function has it, would be longer than most messages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from logging import INFO
+from typing import Any
 
 from router.errors import UsageError
 from router.runtime.aws.calls import boottime
@@ -14,9 +16,8 @@ from router.runtime.deliver.metrics import (
     METRICS,
     METRICS_VARIABLE,
     RECEIVES,
-    of_kind,
 )
-from router.runtime.deliver.telemetry import LOGGER, embedded_fields
+from router.runtime.deliver.telemetry import Env, embedded_fields, log
 from router.runtime.run.counters import Totals
 
 SECONDS = 60.0
@@ -24,7 +25,7 @@ SECONDS = 60.0
 _VALUES = ("", CLOUDWATCH, "prometheus")
 
 
-def logs_metrics(env: Mapping[str, str]) -> bool:
+def logs_metrics(env: Env) -> bool:
     """Return whether the metrics are to be logged; raises UsageError for an unknown value of the variable."""
     value = env.get(METRICS_VARIABLE, "")
     if value not in _VALUES:
@@ -50,22 +51,17 @@ class MetricLines:
         self._due = boottime() + SECONDS
         totals = self._totals()
         for labels, values in _increases(totals, self._logged).items():
-            if of_kind("retry") in values:
-                # So that the share of retries can be computed where nothing is written.
-                values.setdefault(of_kind("written"), 0)
-            fields = embedded_fields(dict(labels), values)
-            LOGGER.info("metrics", extra={"fields": fields})
+            log(INFO, "metrics", **embedded_fields(dict(labels), values))
         self._logged = totals
 
 
-_Labelled = tuple[tuple[str, str], ...]
-"""Labels and their values."""
+_Lines = dict[tuple[tuple[str, str], ...], dict[str, Any]]
+"""What is logged of each metric, by labels and their values."""
 
 
-def _increases(totals: Totals, before: Totals) -> dict[_Labelled, dict[str, object]]:
+def _increases(totals: Totals, before: Totals) -> _Lines:
     """Return what was added to each metric, by labels; SQS counts receives and messages in flight itself."""
-    found: dict[_Labelled, dict[str, object]] = {}
-    ages: dict[_Labelled, dict[str, list[float]]] = {}
+    found: _Lines = {}
     for name, metric in METRICS.items():
         if metric.kind == "gauge" or name == RECEIVES:
             continue
@@ -73,15 +69,15 @@ def _increases(totals: Totals, before: Totals) -> dict[_Labelled, dict[str, obje
             added = total - before.get(name, {}).get(labels, 0.0)
             if not added:
                 continue
-            # The bound of an age, which stands for its bucket, is after the labels.
+            # The bound of an age, which stands for its bucket, is after the labels. The last bucket
+            # has no bound: the one before stands for it.
             # CloudWatch has no empty values.
             named = tuple(pair for pair in zip(metric.labels, labels, strict=False) if pair[1])
             values = found.setdefault(named, {})
             if name == AGE:
-                buckets = ages.setdefault(named, {"Values": [], "Counts": []})
-                buckets["Values"].append(AGES[-1] if labels[-1] == "+Inf" else float(labels[-1]))
+                buckets = values.setdefault(name, {"Values": [], "Counts": []})
+                buckets["Values"].append(min(float(labels[-1]), AGES[-1]))
                 buckets["Counts"].append(added)
-                values[name] = buckets
             else:
                 values[name] = round(added, 6)
     return found

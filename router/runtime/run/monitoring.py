@@ -8,18 +8,19 @@ import errno
 import os
 import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from logging import INFO
 
 from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.calls import boottime
-from router.runtime.deliver.telemetry import LOGGER, service_name
+from router.runtime.deliver.telemetry import LOGGER, log, service_name
 from router.runtime.run.counters import Totals, exposition
+from router.runtime.run.threads import start_daemon
 
 MAX_CONNECTIONS = 64
 """For one more, the oldest is closed; a client that has sent its request is served before."""
@@ -79,8 +80,7 @@ class PageServer:
         self._selector.register(self._woken, selectors.EVENT_READ)
         # Here: once the thread runs, the process may have used up its file descriptors.
         self._refill_reserve()
-        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
-        self._thread.start()
+        self._thread = start_daemon("http", self._run)
 
     def close(self) -> None:
         """Stop, and close all connections."""
@@ -279,7 +279,7 @@ def serve(
     except (OSError, ValueError, OverflowError) as error:
         hint = "give HOST:PORT, e.g. 127.0.0.1:9090"
         raise UsageError(f"cannot listen on '{listen}': {error}; {hint}") from None
-    LOGGER.info("listening", extra={"fields": {"port": server.port}})
+    log(INFO, "listening", port=server.port)
     try:
         yield server.port
     finally:

@@ -1,7 +1,7 @@
 """The outage of a queue: whether one lasts, and the messages that are invisible because of it."""
 
-import threading
 from collections.abc import Callable, Container, Sequence
+from threading import Lock
 
 from msgspec import Struct, structs
 
@@ -60,7 +60,7 @@ class Outage:
     def __init__(self, backoff: OutageBackoff, clock: Clock = boottime) -> None:
         self._backoff = backoff
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._failures = 0
         """The messages in a row that met an outage."""
         self._probes: dict[str, Probe] = {}
@@ -119,9 +119,12 @@ class Outage:
         with self._lock:
             probes = [*self._probes.values()]
             self._probes.clear()
-        # Once the visibility timeout is over, another consumer may have received the message.
-        ours = [probe for probe in probes if now < self._until(probe)]
-        return [probe for probe in ours if visibility <= longest_wait(probe.received_at, now)]
+        return [
+            probe
+            for probe in probes
+            # Once the visibility timeout is over, another consumer may have received the message.
+            if now < self._until(probe) and visibility <= longest_wait(probe.received_at, now)
+        ]
 
     def take_invisible(self, count: int) -> list[VisibilityTimeout]:
         """Return up to `count` messages whose visibility timeout can be set to 0, with a 0."""

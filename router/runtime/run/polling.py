@@ -1,22 +1,17 @@
 """What the receivers of a worker are given: a queue to poll, and what they share."""
 
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from threading import Event
 
 from msgspec import Struct
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Queues
 from router.runtime.deliver.delivery import Delivery
-from router.runtime.deliver.telemetry import Meter, ignore
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
 from router.runtime.run.timing import REAL_TIMING, Timing
-
-if TYPE_CHECKING:
-    from router.runtime.deliver.traces import TraceBatch
 
 MIN_LEASE_SECONDS = 10
 """What a long poll leaves of a visibility timeout of 20 seconds or more.
@@ -27,7 +22,7 @@ ACKNOWLEDGE_SECONDS = 60
 """The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
 
 
-class StopEvent(threading.Event):
+class StopEvent(Event):
     """Tells receivers to begin no further round, and no call after `deadline` (by `boottime`)."""
 
     deadline = float("inf")
@@ -69,14 +64,6 @@ Count = Callable[[str, str, float], None]
 
 def ignore_count(queue: str, name: str, number: float) -> None:
     """Count nothing."""
-
-
-class Meters(Struct, frozen=True):
-    """What measures batches, what counts besides, and what traces batches, if traces are on."""
-
-    batch: Meter = ignore
-    count: Count = ignore_count
-    trace: "TraceBatch | None" = None
 
 
 class ReceiverContext(Struct, frozen=True):

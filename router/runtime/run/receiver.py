@@ -4,18 +4,19 @@ It repeats that until it is stopped.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from logging import ERROR, INFO, WARNING
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, blocking, boottime
 from router.runtime.aws.protocols import (
     AwsFault,
     NonBlockingQueues,
-    Receipt,
     VisibilityTimeout,
 )
 from router.runtime.deliver.metrics import IN_FLIGHT, PAUSES, RECEIVES
-from router.runtime.deliver.telemetry import LOGGER
-from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
+from router.runtime.deliver.telemetry import LOGGER, log
+from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, SharedWaits, WaitBudget
 from router.runtime.deliver.visibility import (
     Delivered,
     is_infrastructure_failure,
@@ -23,7 +24,7 @@ from router.runtime.deliver.visibility import (
 )
 from router.runtime.deliver.writer import THROTTLED_MINORITY
 from router.runtime.engine.engine import CompiledQueue
-from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements
+from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements, log_fault
 from router.runtime.run.concurrency import (
     MAX_MESSAGES,
     AdaptiveBatch,
@@ -67,7 +68,7 @@ class QueueState:
         self.outage = Outage(queue.outage, clock)
         # A busy queue begins and ends many receivers. With a budget of its own, each would wait for
         # long.
-        self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
+        self.waits = SharedWaits(FIRST_WAIT_SECONDS)
         self.long_polls = LongPolls(clock)
 
 
@@ -100,29 +101,27 @@ class Receiver:
         self,
         polled: PolledQueue,
         context: ReceiverContext,
-        on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
-        state: QueueState | None = None,
+        on_round: Callable[["Receiver", Round], bool],
+        state: QueueState,
     ) -> None:
         """`state` is of all receivers of the queue."""
         timing = context.timing
-        state = state or QueueState(polled.queue, timing.clock)
         self.polled = polled
         self.healthy = True
         self.seen_at = timing.clock()
         self.busy_since: float | None = None
-        self._queues = context.queues
-        self._overlapping: NonBlockingQueues | None = None
-        if isinstance(context.queues, NonBlockingQueues):
-            self._overlapping = context.queues
+        queues = context.queues
+        self._queues = queues
+        self._overlapping = queues if isinstance(queues, NonBlockingQueues) else None
         self._delivery = context.delivery
         self._leases = context.leases
         self._stop = context.stop
         self._on_round = on_round
         self._share = state.share
-        self._waits = state.waits.shared()
+        self._waits = WaitBudget(timing.clock, state.waits)
         self._outage = state.outage
         self._long_polls = state.long_polls
-        self._count = context.count
+        self._count = partial(context.count, polled.queue.name)
         self._jitter = timing.jitter
         self._clock = timing.clock
         self._acknowledgements = Acknowledgements(polled, context)
@@ -176,11 +175,11 @@ class Receiver:
                 return Round(throttled=float(self._outage.lasts))
         requested_at = self.seen_at = self._clock()
         received = self._receive(requested)
-        self._count(polled.queue.name, RECEIVES, 1)
-        self._batch.reset()
+        self._count(RECEIVES, 1)
+        self._batch.size = MAX_MESSAGES
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
-            self._log_error("cannot receive", received)
+            log(ERROR, "cannot receive", queue=polled.queue.name, error=received.code)
             return Round(failed=True)
         if not received:
             self._make_visible(requested)
@@ -188,34 +187,38 @@ class Receiver:
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was delayed. Another consumer may have received these
             # messages, and later ones of their groups.
-            fields = {"queue": polled.queue.name, "messages": len(received)}
             message = "received after the visibility timeout, and discarded"
-            LOGGER.warning(message, extra={"fields": fields})
+            log(WARNING, message, queue=polled.queue.name, messages=len(received))
             return Round(failed=True)
+        return self._process(received, requested, requested_at)
+
+    def _process(self, received: list[Record], requested: int, requested_at: float) -> Round:
+        """Lease and deliver what was received, and adapt the next batch."""
+        polled = self.polled
+        count = len(received)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
-        waited_before = self._waits.waited
-        taken_before = self._waits.taken
+        self._waits.waited = self._waits.taken = 0.0
         began = self._clock()
-        self._long_polls.deliver(self, backlog=has_backlog(requested, len(received)))
+        self._long_polls.deliver(self, backlog=has_backlog(requested, count))
         self.busy_since = began
-        self._count(polled.queue.name, IN_FLIGHT, len(received))
+        self._count(IN_FLIGHT, count)
         try:
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
-            self._count(polled.queue.name, IN_FLIGHT, -len(received))
+            self._count(IN_FLIGHT, -count)
             self._acknowledgements.release(lease)
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
         # A few writes that are throttled need no smaller batches, which would delay more of them.
-        processing = ended - began - (self._waits.taken - taken_before)
+        processing = ended - began - self._waits.taken
         self._long_polls.delivered(processing)
-        full = self._batch.update(requested, len(received), lease.size, processing)
+        full = self._batch.update(requested, count, lease.size, processing)
         # A wait for retries is no contention, which further receivers would increase.
-        seconds = ended - self.seen_at - (self._waits.waited - waited_before)
+        seconds = ended - requested_at - self._waits.waited
         frequent = began - requested_at < FREQUENT * processing
-        return Round(len(received), full, seconds, throttled, frequent=frequent)
+        return Round(count, full, seconds, throttled, frequent=frequent)
 
     def _receive(self, count: int) -> list[Record] | AwsFault:
         """Receive messages, while those of the batch before are deleted."""
@@ -238,8 +241,8 @@ class Receiver:
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
-            visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
-            self._change_visibility(visible)
+            handles = self._leases.handles(polled.url, records)
+            self._change_visibility([(id_, handle, 0) for id_, handle in handles])
             return 0.0
         left = len(set(lease.ids))
         settled = 0
@@ -272,12 +275,12 @@ class Receiver:
 
     def _note_outage(self, failed: Sequence[Probe], *, written: bool) -> None:
         """Begin or end the outage of the queue after a batch."""
-        fields = {"queue": self.polled.queue.name}
+        queue = self.polled.queue.name
         if written:
             if self._outage.may_begin and self._outage.end():
-                LOGGER.info("the outage is over", extra={"fields": fields})
+                log(INFO, "the outage is over", queue=queue)
         elif self._outage.add(failed):
-            LOGGER.warning("an outage began", extra={"fields": fields})
+            log(WARNING, "an outage began", queue=queue)
 
     def _set_visibility(
         self,
@@ -305,10 +308,13 @@ class Receiver:
                 return []
         faults = self._delivery.set_visibility(polled.queue, polled.url, kept, left, longest)
         for message_id, fault in faults.items():
-            self._log_error(CANNOT_SET_VISIBILITY, fault, message_id)
+            log_fault(CANNOT_SET_VISIBILITY, polled.queue, fault, message_id)
         failures = [each.record for each in kept if is_infrastructure_failure(each.outcome)]
-        invisible = [record for record in failures if record.message_id not in faults]
-        return [Probe(record, received_at, since) for record in invisible]
+        return [
+            Probe(record, received_at, since)
+            for record in failures
+            if record.message_id not in faults
+        ]
 
     def _probe(self) -> Round:
         """Deliver messages that met the outage again, to find out whether it is over.
@@ -316,8 +322,7 @@ class Receiver:
         That takes no further receive.
         """
         polled = self.polled
-        requested_at = self._clock()
-        self.seen_at = requested_at
+        requested_at = self.seen_at = self._clock()
         probes = self._outage.take_probes(polled.visibility)
         taken = [probe.record for probe in probes]
         handles = [(each.message_id, each.receipt_handle, polled.visibility) for each in taken]
@@ -347,15 +352,11 @@ class Receiver:
         timeout = self._stop.timeout()
         return self._queues.change_visibility(self.polled.url, messages, timeout)
 
-    def _handles(self, records: Sequence[Record]) -> list[Receipt]:
-        ids = dict.fromkeys([record.message_id for record in records])
-        return self._leases.handles(self.polled.url, ids)
-
     def _pause(self, finished: Round) -> None:
         """Wait before the next round if this one failed or had throttled messages."""
         wait = self._next_pause(finished)
         if wait > 0:
-            self._count(self.polled.queue.name, PAUSES, 1)
+            self._count(PAUSES, 1)
         if wait > SHORT_PAUSE:
             self._acknowledgements.settle()
         while wait > 0 and not self._stop.is_set():
@@ -391,9 +392,3 @@ class Receiver:
             # time that the round has taken.
             longest = min(longest, finished.seconds * share / (1 - share))
         return self._jitter(longest / 2, longest) if longest else 0.0
-
-    def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
-        fields = {"queue": self.polled.queue.name, "error": fault.code}
-        if message_id:
-            fields["message_id"] = message_id
-        LOGGER.error(message, extra={"fields": fields})

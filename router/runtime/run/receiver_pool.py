@@ -3,14 +3,15 @@
 It scales the receivers of each queue, and starts and stops them together.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from logging import WARNING
+from threading import Lock, Thread
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
 from router.runtime.program.load import Program
 from router.runtime.run.concurrency import (
     DEFAULT_TUNING,
@@ -20,9 +21,10 @@ from router.runtime.run.concurrency import (
     Tuning,
 )
 from router.runtime.run.leases import Leases
-from router.runtime.run.polling import Meters, PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.polling import Count, PolledQueue, ReceiverContext, StopEvent
 from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
+from router.runtime.run.threads import start_daemon
 
 BUSY_SECONDS = 1.0
 """If all receivers of a queue have been processing for this long, one is added …
@@ -50,11 +52,10 @@ class ReceiverPool:
         polled: Sequence[PolledQueue],
         aws: Aws,
         leases: Leases,
-        meters: Meters,
+        options: DeliveryOptions,
+        count: Count,
         tuning: Tuning = DEFAULT_TUNING,
-        run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
-        """`run_lock` makes the lock with which receivers process one at a time, queues in turns."""
         self._program = program
         self.config = program.hash
         """The hash of the config.
@@ -62,15 +63,13 @@ class ReceiverPool:
         It is known before a plugin starts, which may use up all file descriptors.
         """
         self._stop = StopEvent()
-        self._stopping_plugins = threading.Lock()
+        self._stopping_plugins = Lock()
         self._plugins_stopped = False
-        options = DeliveryOptions(meters.batch, trace=meters.trace)
         delivery = Delivery(program, aws, options=options)
-        context = ReceiverContext(
-            aws.queues, delivery, leases, self._stop, tuning, count=meters.count
-        )
+        context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning, count=count)
         cpu_share = CpuShare()
-        lock = run_lock()
+        # Receivers process one at a time, queues in turns.
+        lock = RunLock()
         self._by_queue: list[_QueueReceivers] = []
         for each in polled:
             # A receiver may block on other I/O than SQS and DynamoDB, which does not release the
@@ -140,7 +139,7 @@ class ReceiverPool:
     @property
     def receivers(self) -> list[Receiver]:
         """The current receivers."""
-        return [receiver for queue in self._by_queue for receiver in queue.receivers]
+        return [receiver for queue in self._by_queue for receiver in queue.current]
 
     @property
     def paused(self) -> tuple[str, ...]:
@@ -154,14 +153,15 @@ class ReceiverPool:
         return self._stop.is_set()
 
     def _all_run(self) -> bool:
-        return all(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
+        return all(
+            thread.is_alive() for queue in self._by_queue for thread in queue.current.values()
+        )
 
-    def _all_threads(self) -> list[threading.Thread]:
+    def _all_threads(self) -> list[Thread]:
         """Return the threads of all receivers, those that end included."""
-        threads = []
+        threads: list[Thread] = []
         for queue in self._by_queue:
-            threads += queue.threads
-            threads += queue.ending
+            threads += [*queue.current.values(), *queue.ending]
         return threads
 
 
@@ -185,28 +185,22 @@ class _QueueReceivers:
         self._concurrency = concurrency
         self._run_lock = run_lock
         self._state = QueueState(polled.queue)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._closed = False
         self._lacks_threads = False
-        self._threads: dict[Receiver, threading.Thread] = {}
+        self._threads: dict[Receiver, Thread] = {}
         self._spawned = 0
-        self.ending: list[threading.Thread] = []
+        self.ending: list[Thread] = []
         """The threads of receivers that were scaled down, while they finish their deletes."""
 
     @property
-    def receivers(self) -> list[Receiver]:
-        """The current receivers."""
-        with self._lock:
-            return [*self._threads]
-
-    @property
-    def threads(self) -> list[threading.Thread]:
-        """The threads of the current receivers.
+    def current(self) -> dict[Receiver, Thread]:
+        """The current receivers, each with its thread.
 
         Those that ended without being scaled down are included.
         """
         with self._lock:
-            return [*self._threads.values()]
+            return self._threads.copy()
 
     def scale(self) -> None:
         """Start receivers up to the target."""
@@ -218,7 +212,7 @@ class _QueueReceivers:
 
         One that pauses is not processing: it is to poll the queue less.
         """
-        receivers = self.receivers
+        receivers = self.current
         if len(receivers) >= BUSY_MAX_RECEIVERS:
             return
         for receiver in receivers:
@@ -246,9 +240,8 @@ class _QueueReceivers:
                 self._concurrency.target = running
                 if not self._lacks_threads:
                     self._lacks_threads = True
-                    fields = {"queue": self.polled.queue.name, "receivers": running}
-                    message = "cannot start another receiver: %s"
-                    LOGGER.warning(message, error, extra={"fields": fields})
+                    message = f"cannot start another receiver: {error}"
+                    log(WARNING, message, queue=self.polled.queue.name, receivers=running)
 
     def _start_one(self) -> None:
         receiver = Receiver(self.polled, self._context, self._on_round, self._state)
@@ -257,14 +250,11 @@ class _QueueReceivers:
             with self._run_lock:
                 receiver.run()
 
-        # A daemon thread, so that a receiver that hangs does not keep the process alive.
         name = f"receiver-{self.polled.queue.name}-{self._spawned}"
         self._spawned += 1
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        thread.start()
-        # Only now: a thread that could not be started cannot be waited for. The receiver looks for
-        # its thread under the lock, which is held here.
-        self._threads[receiver] = thread
+        # A thread that could not be started cannot be waited for. The receiver looks for its thread
+        # under the lock, which is held here.
+        self._threads[receiver] = start_daemon(name, run)
 
     def _on_round(self, receiver: Receiver, finished: Round) -> bool:
         """Scale after a round; returns whether the receiver continues."""

@@ -1,10 +1,9 @@
 """A lock of which threads that call AWS run one at a time, except while they block."""
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from operator import methodcaller
-from types import TracebackType
+from threading import Lock, local
 
 from router.runtime.aws.calls import blocking
 
@@ -14,7 +13,7 @@ MAX_TURN_SECONDS = 0.05
 Its owner may be in a call that does not release it.
 """
 
-Wait = Callable[[threading.Lock], bool]
+Wait = Callable[[Lock], bool]
 """Acquires the lock of a turn, which is released when the turn begins.
 
 Returns False if that takes too long.
@@ -22,7 +21,7 @@ Returns False if that takes too long.
 wait_for_turn: Wait = methodcaller("acquire", timeout=MAX_TURN_SECONDS)
 
 
-class _Thread(threading.local):
+class _Thread(local):
     """The number of the current thread's turn; 0 if it does not own the run lock."""
 
     turn = 0
@@ -37,7 +36,7 @@ class _Turn:
     __slots__ = ("gate", "number")
 
     def __init__(self) -> None:
-        self.gate = threading.Lock()
+        self.gate = Lock()
         self.gate.acquire()
         self.number = 0
 
@@ -50,7 +49,7 @@ class RunLock:
 
     def __init__(self, wait: Wait = wait_for_turn) -> None:
         self._wait = wait
-        self._guard = threading.Lock()
+        self._guard = Lock()
         self._owned = False
         self._number = 0
         self._waiting: dict[RunGroup, deque[_Turn]] = {}
@@ -74,9 +73,8 @@ class RunLock:
             self._waiting.setdefault(group, deque()).append(turn)
         while not self._wait(turn.gate):
             with self._guard:
-                has_begun = turn.number != 0
-                if not has_begun and self._number == seen:
-                    # The same owner for all of this wait.
+                if not turn.number and self._number == seen:
+                    # The turn has not begun, and all of this wait had the same owner.
                     self._waiting[group].remove(turn)
                     turn.number = self._begin()
                     return turn.number
@@ -116,12 +114,7 @@ class RunGroup:
         blocking.lock = self
         self.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
         blocking.lock = None
 

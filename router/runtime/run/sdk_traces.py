@@ -3,9 +3,10 @@
 The module needs the extra `otel`, and is imported only where traces are on.
 """
 
-import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from logging import WARNING
+from threading import Lock
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,7 +27,7 @@ from opentelemetry.trace import (
 from router.model import __version__
 from router.runtime.aws.calls import NoThreadError, run_within
 from router.runtime.deliver.metrics import SPANS_DROPPED
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, Env, log
 from router.runtime.deliver.traces import (
     MESSAGE_ID,
     QUEUE_ATTRIBUTE,
@@ -54,7 +55,7 @@ class WorkerTracer:
     Spans that are not sent, as the endpoint fails or too many wait, are counted.
     """
 
-    def __init__(self, env: Mapping[str, str], count: Count) -> None:
+    def __init__(self, env: Env, count: Count) -> None:
         """The SDK reads its other variables from the environment; raises ValueError if they contradict each other."""
         self._sampling = read_sampling(env)
         self._count = count
@@ -106,7 +107,7 @@ class WorkerTracer:
             LOGGER.error("cannot send the last spans: %s", error)
         waiting = self._exporter.add_waiting(0)
         if waiting:
-            LOGGER.warning("spans dropped", extra={"fields": {"spans": waiting}})
+            log(WARNING, "spans dropped", spans=waiting)
 
     def _begin(self, span: BatchSpan, parent: Span | None) -> Span:
         context = Context()
@@ -131,7 +132,7 @@ class _CountingExporter(OTLPSpanExporter):
     def __init__(self, count: Count) -> None:
         super().__init__()
         self._count = count
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._waiting = 0
 
     def add_waiting(self, number: int) -> int:
@@ -155,6 +156,6 @@ class _CountingExporter(OTLPSpanExporter):
 
 
 def _link(link: ProducerLink) -> Link:
-    flags = TraceFlags(TraceFlags.SAMPLED if link.sampled else TraceFlags.DEFAULT)
-    context = SpanContext(int(link.trace_id, 16), int(link.span_id, 16), True, flags)
+    sampled = TraceFlags(link.sampled)
+    context = SpanContext(int(link.trace_id, 16), int(link.span_id, 16), True, sampled)
     return Link(context, {MESSAGE_ID: link.message_id, **outcome_attributes(link.outcome)})

@@ -14,18 +14,19 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from logging import ERROR, INFO
 from queue import Empty, SimpleQueue
+from threading import Lock
 from types import FrameType
 
 import msgspec
 
 from router.runtime.aws.calls import boottime
 from router.runtime.deliver.metrics import LINES_DROPPED
-from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.telemetry import LOGGER, log
 from router.runtime.run.counters import (
     Totals,
     add_totals,
@@ -35,6 +36,7 @@ from router.runtime.run.counters import (
 )
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
+from router.runtime.run.threads import start_daemon
 
 POLL_SECONDS = 0.1
 KILL_SECONDS = 1.0
@@ -67,13 +69,7 @@ class ControlServer:
 
         `stop` begins to stop the worker; it may be called several times.
         """
-        thread = threading.Thread(
-            target=self._serve,
-            args=(status, stop),
-            name="control",
-            daemon=True,
-        )
-        thread.start()
+        start_daemon("control", self._serve, status, stop)
 
     def _serve(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
         # An error of the connection is its end, too.
@@ -195,15 +191,18 @@ class ChildProcess:
         self.send(signal.SIGTERM)
 
     def _popen(self, control: int) -> "subprocess.Popen[bytes]":
-        options = [
-            *("--control", str(control)),
-            *("--counters", str(self._counters)),
-            *("--number", str(self.number)),
-        ]
         # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it
         # once.
         return subprocess.Popen(  # noqa: S603 — the command that this process was started by
-            [*self._command, *options],
+            [
+                *self._command,
+                "--control",
+                str(control),
+                "--counters",
+                str(self._counters),
+                "--number",
+                str(self.number),
+            ],
             stdin=subprocess.DEVNULL,
             pass_fds=[control, self._counters],
             process_group=0,
@@ -246,14 +245,14 @@ class Supervisor:
         count: int,
         grace: float,
         listen: str,
-        log: LogQueue | None = None,
+        log: LogQueue,
     ) -> None:
         self._children = [ChildProcess(number, command) for number in range(count)]
         self._grace = grace
         self._listen = listen
         self._log = log
         self._signals: SimpleQueue[int] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         """Held while a child ends, so that its totals are counted exactly once."""
         self._first_started = False
         self._stopped_at: float | None = None
@@ -270,7 +269,9 @@ class Supervisor:
                 code = self._poll(boottime())
                 if code is not None:
                     return code
-                number = self._next_signal()
+                number = None
+                with suppress(Empty):
+                    number = self._signals.get(timeout=POLL_SECONDS)
                 if number == signal.SIGHUP:
                     for child in self._children:
                         child.send(number)
@@ -285,9 +286,7 @@ class Supervisor:
         known = [status for status in statuses if status is not None]
         is_running = self._stopped_at is None and len(known) == len(statuses)
         any_silent = any(child.is_silent(now) for child in self._children)
-        blocked = [status.log_blocked for status in known]
-        if self._log is not None:
-            blocked.append(self._log.blocked)
+        blocked = [self._log.blocked, *[status.log_blocked for status in known]]
         return WorkerStatus(
             alive=not any_silent and all(status.alive for status in known),
             ready=is_running and all(status.ready for status in known),
@@ -300,7 +299,7 @@ class Supervisor:
         """Return the metrics of all processes, those included that have ended."""
         with self._lock:
             totals = [child.totals() for child in self._children]
-        if self._log and self._log.dropped:
+        if self._log.dropped:
             totals.append({LINES_DROPPED: {("",): self._log.dropped}})
         return add_totals(totals)
 
@@ -318,18 +317,11 @@ class Supervisor:
                 was_ended_by_signal = code < 0
                 if not self._first_started and not was_ended_by_signal:
                     return code
-                fields = {"process": child.number, "exit_code": code}
-                LOGGER.error("process ended", extra={"fields": fields})
+                log(ERROR, "process ended", process=child.number, exit_code=code)
             child.start(now)
         if not self._first_started and self._children[0].status is not None:
             self._first_started = True
-            fields = {"processes": len(self._children)}
-            LOGGER.info("processes started", extra={"fields": fields})
-        return None
-
-    def _next_signal(self) -> int | None:
-        with suppress(Empty):
-            return self._signals.get(timeout=POLL_SECONDS)
+            log(INFO, "processes started", processes=len(self._children))
         return None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -351,7 +343,7 @@ class Supervisor:
         codes = [self._wait(child, until) for child in self._children]
         # A child that is still starting has no handler yet and ends by the signal itself.
         finished = all(code in (None, 0, -signal.SIGTERM) for code in codes)
-        LOGGER.info("processes stopped", extra={"fields": {"finished": finished}})
+        log(INFO, "processes stopped", finished=finished)
         return 0 if finished else 1
 
     def _wait(self, child: ChildProcess, until: float) -> int | None:

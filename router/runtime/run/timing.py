@@ -1,22 +1,19 @@
 """How a receiver tells the time, waits, and chooses how long it waits."""
 
 import time
-from collections.abc import Callable
 from random import uniform
 
 from msgspec import Struct
 
 from router.runtime.aws.calls import Clock, boottime
+from router.runtime.deliver.time_limits import Jitter, Sleep
 
 
 class Timing(Struct, frozen=True):
-    """The clock, the sleep, and the jitter of a receiver; tests have their own.
+    """The clock, the sleep, and the jitter of a receiver; tests have their own."""
 
-    `jitter` chooses a wait between two bounds in seconds.
-    """
-
-    jitter: Callable[[float, float], float] = uniform
-    sleep: Callable[[float], None] = time.sleep
+    jitter: Jitter = uniform
+    sleep: Sleep = time.sleep
     clock: Clock = boottime
 
 

@@ -8,11 +8,12 @@ import gc
 import os
 import resource
 import signal
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from logging import INFO, WARNING
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from router.errors import ConfigError, MissingExtra, RouterError, UsageError
 from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER
+from router.runtime.deliver.delivery import DeliveryOptions
+from router.runtime.deliver.telemetry import LINE_FIELDS, LOGGER, Env, log
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
@@ -31,9 +33,10 @@ from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.metric_lines import MetricLines, logs_metrics
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.polling import Count, Meters, PolledQueue
+from router.runtime.run.polling import Count, PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
+from router.runtime.run.threads import start_daemon
 
 if TYPE_CHECKING:
     from router.runtime.run.sdk_traces import WorkerTracer
@@ -84,9 +87,9 @@ class WorkerService:
     def __init__(
         self,
         options: WorkerOptions,
-        env: Mapping[str, str],
+        env: Env,
+        log: LogQueue,
         connect: Callable[[int], Aws] = connect,
-        log: LogQueue | None = None,
     ) -> None:
         """`connect` makes the AWS client for a number of connections.
 
@@ -100,8 +103,8 @@ class WorkerService:
         self._signalled = False
         self._stopped_at: float | None = None
         self._reload_wanted = False
-        self._reloading: threading.Thread | None = None
-        self._swapping = threading.Lock()
+        self._reloading: Thread | None = None
+        self._swapping = Lock()
         """Held while a reload replaces the pool, which none does after the worker is stopped."""
         self._retired: list[ReceiverPool] = []
         """The pools that reloads replaced, while their batches are finished."""
@@ -125,14 +128,8 @@ class WorkerService:
         It is 0, or 1 if a batch was not finished within the grace period.
         """
         _tune_garbage_collector()
-        ended = threading.Event()
-        heartbeat = threading.Thread(
-            target=self._leases.heartbeat,
-            args=(ended,),
-            name="heartbeat",
-            daemon=True,
-        )
-        heartbeat.start()
+        ended = Event()
+        start_daemon("heartbeat", self._leases.heartbeat, ended)
         with serve(self._options.listen, self.status, self.totals):
             # Signals have no handler yet: a plugin that hangs here is ended by one. No message is
             # received yet.
@@ -140,37 +137,33 @@ class WorkerService:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
             self._pool.start()
-            LOGGER.info("worker started", extra={"fields": _fields(self._pool)})
+            _log_config("worker started", self._pool)
             if self._control:
                 self._control.start(self.status, self._request_stop)
             finished = self._stop(self._wait_for_stop())
         ended.set()
         if self._metric_lines:
             self._metric_lines.log()
-        LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
+        log(INFO, "worker stopped", finished=finished)
         return 0 if finished else 1
 
     def status(self) -> WorkerStatus:
         """Return the current status."""
         # Here too: a parent reads the metrics from their file.
-        self._count_dropped_lines()
+        self._counters.set_dropped_lines(self._log.dropped)
         pool = self._pool
         return WorkerStatus(
             alive=pool.is_alive(boottime()),
             ready=pool.is_ready(),
-            log_blocked=self._log is not None and self._log.blocked,
+            log_blocked=self._log.blocked,
             config=pool.config,
             paused=pool.paused,
         )
 
     def totals(self) -> Totals:
         """Return the current metrics."""
-        self._count_dropped_lines()
+        self._counters.set_dropped_lines(self._log.dropped)
         return self._counters.totals()
-
-    def _count_dropped_lines(self) -> None:
-        if self._log is not None:
-            self._counters.set_dropped_lines(self._log.dropped)
 
     def _wait_for_stop(self) -> float:
         """Reload on SIGHUP until the worker is to stop; return when that was requested.
@@ -193,13 +186,10 @@ class WorkerService:
         return self._stopped_at
 
     def _begin_reload(self) -> None:
-        reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
         try:
-            reloading.start()
+            self._reloading = start_daemon("reload", self._reload)
         except RuntimeError as error:  # there is no further thread
             LOGGER.error("cannot reload: %s; continuing with the old config", error)
-        else:
-            self._reloading = reloading
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -289,7 +279,7 @@ class WorkerService:
             each.stop_plugins()
             self._retired.remove(each)
         if self._pool is pool:
-            LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
+            _log_config("config reloaded", pool)
 
     def _load(self) -> Program:
         program = load_program(self._options.config, self._env)
@@ -304,7 +294,10 @@ class WorkerService:
         chosen = _choose(program, options.queues)
         routes = [route.route for queue in chosen for route in queue.routes]
         by_route = routes if program.counts_routes else []
-        self._counters.declare([queue.name for queue in chosen], by_route, _measured(program))
+        tables = program.config.tables.items()
+        # Those whose write units are counted.
+        measured = [name for name, table in tables if program.counts_routes or table.write_units]
+        self._counters.declare([queue.name for queue in chosen], by_route, measured)
         polled = overlap(
             lambda queue: _resolve(self._aws, queue, wait),
             chosen,
@@ -315,37 +308,32 @@ class WorkerService:
             polled,
             self._aws,
             self._leases,
-            Meters(
+            DeliveryOptions(
                 self._counters.record,
-                self._counters.add,
-                self._tracer.trace if self._tracer else None,
+                trace=self._tracer.trace if self._tracer else None,
             ),
+            self._counters.add,
             structs.replace(DEFAULT_TUNING, receivers=options.receivers),
         )
 
 
-def raise_file_limit(
-    needed: int,
-    get: Callable[[int], tuple[int, int]] = resource.getrlimit,
-    set_: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
-) -> None:
+def raise_file_limit(needed: int) -> None:
     """Raise this process's soft limit of open files to what is needed.
 
     The hard limit may permit less.
     """
-    soft, hard = get(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    set_(resource.RLIMIT_NOFILE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     if limit < needed:
         cause = "all receivers together may need more open files than the system allows"
-        fields = {"limit": limit, "needed": needed}
-        LOGGER.warning(f"{cause}: raise 'ulimit -Hn'", extra={"fields": fields})
+        log(WARNING, f"{cause}: raise 'ulimit -Hn'", limit=limit, needed=needed)
 
 
-def _fields(pool: ReceiverPool) -> dict[str, object]:
-    return {"queues": pool.queues, "config": pool.config}
+def _log_config(message: str, pool: ReceiverPool) -> None:
+    log(INFO, message, queues=pool.queues, config=pool.config)
 
 
 def _tune_garbage_collector() -> None:
@@ -356,7 +344,7 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
-def start_tracing(env: Mapping[str, str], count: Count) -> "WorkerTracer | None":
+def start_tracing(env: Env, count: Count) -> "WorkerTracer | None":
     """Return what traces batches, if a variable of OpenTelemetry names an endpoint.
 
     A worker without traces is better than none: what is missing or wrong is logged.
@@ -387,12 +375,6 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
             known = ", ".join(queues)
             raise UsageError(f"no route reads the queue '{name}'; the config has {known}")
     return [queues[name] for name in names or queues]
-
-
-def _measured(program: Program) -> list[str]:
-    """Return the tables whose write units are counted."""
-    tables = program.config.tables.items()
-    return [name for name, table in tables if program.counts_routes or table.write_units]
 
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:

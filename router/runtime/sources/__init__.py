@@ -163,12 +163,6 @@ def meta_of(attribute: Any) -> frozenset[str]:
     return frozenset(source.meta(given))
 
 
-def values_of(attribute: Any, fifo: bool = False) -> Values:
-    """What can be inferred of the values of an attribute's source."""
-    source, given = source_of(attribute)
-    return source.values(given, fifo, attribute.type or "")
-
-
 SOURCES: Mapping[str, AttributeSource] = {
     module.SOURCE.key: module.SOURCE for module in import_modules(__name__, __path__)
 }

@@ -18,7 +18,8 @@ def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
     compiled = compiler.expression(text, ("from",))
     if compiled is None:
         return None
-    evaluate, pointer = compiled.evaluate, compiled.pointer
+    evaluate = compiled.evaluate
+    pointer = compiled.pointer
     return Lookup(lambda data, message: evaluate(data), pointer, tuple(pointer.split("/")[1:]))
 
 

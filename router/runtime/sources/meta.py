@@ -50,10 +50,12 @@ def _values(name: str, fifo: bool, type_: str) -> Computed:
     missing: bool | None = False
     gap = ""
     if not fifo and name in _FIFO_ONLY:
-        missing, gap = True, f"messages of a standard queue have no '{name}'"
+        missing = True
+        gap = f"messages of a standard queue have no '{name}'"
     elif not fifo and name == "group_id":
         # Fair queues: senders may give messages of standard queues a group.
-        missing, gap = True, "senders may leave out the group of a message on a standard queue"
+        missing = True
+        gap = "senders may leave out the group of a message on a standard queue"
     return Computed("string", ID_LENGTH, missing=missing, gap=gap, fixed=name in _FIXED)
 
 

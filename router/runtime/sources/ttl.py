@@ -53,7 +53,8 @@ def _compile(ttl: str | TtlAfter, compiler: AttributeCompiler) -> Lookup | None:
     compiled = compiler.expression(ttl.from_, ("ttl", "from"))
     if compiled is None:
         return None
-    evaluate, seconds = compiled.evaluate, parse_duration(ttl.after)
+    evaluate = compiled.evaluate
+    seconds = parse_duration(ttl.after)
 
     def get(data: Any, message: Message) -> int | None:
         value = evaluate(data)

@@ -24,7 +24,6 @@ from router.runtime.transforms.transform import (
     WholeNumber,
     as_before,
     bytes_as_text,
-    no_bound,
     utf8_bytes,
 )
 
@@ -76,6 +75,16 @@ def lower(value: str) -> str:
     return text_of(value).lower()
 
 
+def _most_in_another_case(before: float, arguments: Arguments) -> float:
+    return _CASE_GROWTH * before
+
+
+_IN_ANOTHER_CASE = TextResult(
+    longest=_most_in_another_case,
+    empty=lambda arguments: "as before",
+    can_keep_length=True,
+)
+
 LOWER = Transform(
     name="lower",
     apply=lower,
@@ -83,12 +92,8 @@ LOWER = Transform(
     accepts="every value",
     gives="string",
     arguments={},
-    result=TextResult(
-        longest=lambda before, arguments: _CASE_GROWTH * before,
-        empty=lambda arguments: "as before",
-        can_keep_length=True,
-    ),
-    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+    result=_IN_ANOTHER_CASE,
+    most_bytes=_most_in_another_case,
 )
 
 
@@ -108,12 +113,8 @@ UPPER = Transform(
     accepts="every value",
     gives="string",
     arguments={},
-    result=TextResult(
-        longest=lambda before, arguments: _CASE_GROWTH * before,
-        empty=lambda arguments: "as before",
-        can_keep_length=True,
-    ),
-    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+    result=_IN_ANOTHER_CASE,
+    most_bytes=_most_in_another_case,
 )
 
 
@@ -159,7 +160,8 @@ def _longest_replaced(before: float, arguments: Arguments) -> float:
 
 
 def _when_empty_replaced(arguments: Arguments) -> Emptiness:
-    old, new = arguments["old"], arguments["new"]
+    old = arguments["old"]
+    new = arguments["new"]
     if old and not new:
         return EmptyIfRepeats(old)
     # Between all characters, and so also in an empty text, there is an empty text to replace.
@@ -167,7 +169,8 @@ def _when_empty_replaced(arguments: Arguments) -> Emptiness:
 
 
 def _most_bytes_replaced(before: float, arguments: Arguments) -> float:
-    old, new = utf8_bytes(arguments["old"]), utf8_bytes(arguments["new"])
+    old = utf8_bytes(arguments["old"])
+    new = utf8_bytes(arguments["new"])
     if old:
         return before * max(1.0, new / old)
     return (before + 1) * (new + 1)
@@ -229,13 +232,9 @@ SUFFIX = Transform(
     takes=TEXT,
     accepts="every value",
     gives="string",
-    arguments={"text": AnyText(may_be_empty=True)},
-    result=TextResult(
-        longest=lambda before, arguments: before + len(arguments["text"]),
-        empty=lambda arguments: "never" if arguments["text"] else "as before",
-        can_keep_length=False,
-    ),
-    most_bytes=lambda before, arguments: before + utf8_bytes(arguments["text"]),
+    arguments=PREFIX.arguments,
+    result=PREFIX.result,
+    most_bytes=PREFIX.most_bytes,
 )
 
 
@@ -299,7 +298,7 @@ BASE64_ENCODE = Transform(
     gives="string",
     arguments={},
     result=TextResult(
-        longest=no_bound,
+        longest=lambda before, arguments: inf,
         empty=lambda arguments: "as before",
         can_keep_length=False,
     ),

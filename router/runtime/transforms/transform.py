@@ -8,7 +8,6 @@ that is not true makes `router check` prove what is wrong.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from math import inf
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -295,11 +294,6 @@ class Transform(Struct, frozen=True, kw_only=True):
         """Whether arguments are in their ranges: those after the value, and those by name."""
         by_name = {**dict(zip(self.arguments, given, strict=False)), **named}
         return all(self.arguments[name].takes(value) for name, value in by_name.items())
-
-
-def no_bound(before: float, arguments: Arguments) -> float:
-    """Return that a text can have any length."""
-    return inf
 
 
 def as_before(before: float, arguments: Arguments) -> float:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, structs
 
 from router.prover.containment import Containment
 from router.prover.predicates import exact
-from router.prover.schema_prover import NO, UNKNOWN, YES
+from router.prover.schema_prover import NO, UNKNOWN, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import ASSERTED_SINCE, subschemas
@@ -22,7 +22,7 @@ from router.tools.change.counterexamples import (
     make_candidates,
     search,
     stage_of,
-    stages_of,
+    stage_of_part,
 )
 from router.tools.change.drafts import in_draft, with_draft
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
@@ -61,9 +61,7 @@ class Taking(Struct, frozen=True):
     def undecided(self) -> tuple[tuple[str, str], ...]:
         """The parts without a proof, in stages for which there is no example either."""
         shown = {stage_of(each) for each in self.examples}
-        return tuple(
-            (part, why) for part, why in self.unproved if stages_of([part]).isdisjoint(shown)
-        )
+        return tuple((part, why) for part, why in self.unproved if stage_of_part(part) not in shown)
 
 
 def compare_taking(
@@ -77,7 +75,9 @@ def compare_taking(
     if not changed or first.messages.impossible:
         return Taking()
     unproved = tuple((part, why) for part in changed for why in _unproved(part, first, second))
-    found = search(first, second, make_candidates(first, second, messages)) if unproved else None
+    if not unproved:
+        return Taking()
+    found = search(first, second, make_candidates(first, second, messages))
     if found is None:
         return Taking(unproved)
     parts = [part for part, _ in unproved]
@@ -100,9 +100,8 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
     reached = first.messages
     match part:
         case "schema":
-            if second.schema is not None and not _schema_takes(
-                first, second, first.schema, second.schema
-            ):
+            new = second.schema
+            if new is not None and not _schema_takes(first, second, first.schema, new):
                 yield "the schema may refuse messages"
         case "when":
             condition = when_of(second.settings.when)
@@ -123,30 +122,29 @@ def _schema_takes(
     first: RouteVersion, second: RouteVersion, old: Validation | None, new: Validation
 ) -> bool:
     """Return whether it is proved that the new schema takes every message of `first`, which the old one let through."""
-    taken, budget = second.prover, second.budget
-    if taken is not None and _is_exact(new):
+    # If the router asserts formats that the library does not, the prover knows a larger set.
+    taken = second.prover if _is_exact(new) else None
+    draft = new.root.draft
+    if taken is not None:
         answer = taken.covers(first.messages)
         if answer is not UNKNOWN:
             return answer is YES
     if old is None:
         return False
-    if old.root.draft != new.root.draft:
-        before = in_draft(old, new.root.draft)
-        if before is not None and exact(before) == exact(
-            with_draft(new.root.content, new.root.draft)
-        ):
-            return True
-        if before is None or taken is None or not _is_exact(new):
+    if old.root.draft != draft:
+        before = in_draft(old, draft)
+        if before is None:
             return False
-        was = prover_of_document(before, budget)
-        return was is not None and taken.covers(was) is YES
+        if exact(before) == exact(with_draft(new.root.content, draft)):
+            return True
+        return taken is not None and _covers(taken, prover_of_document(before, second.budget))
 
     def covers(before: Any, after: Any) -> bool:
-        if not _formats_are_asserted(after, new.root.draft):
+        if not _formats_are_asserted(after, draft):
             return False
-        one = prover_of_document(with_draft(before, new.root.draft), budget)
-        two = prover_of_document(with_draft(after, new.root.draft), budget)
-        return one is not None and two is not None and two.covers(one) is YES
+        one = prover_of_document(with_draft(before, draft), second.budget)
+        two = prover_of_document(with_draft(after, draft), second.budget)
+        return two is not None and _covers(two, one)
 
     comparison = Containment(old.locations, new.locations, covers)
     try:
@@ -155,11 +153,15 @@ def _schema_takes(
         return False
 
 
+def _covers(taken: SchemaProver, other: SchemaProver | None) -> bool:
+    """Return whether it is proved that a schema takes all that another takes."""
+    return other is not None and taken.covers(other) is YES
+
+
 def _is_exact(schema: Validation) -> bool:
-    """Return whether the library asserts all formats that the router asserts, so that it knows the exact set."""
-    return all(
-        _formats_are_asserted(each.content, each.draft) for each in schema.documents.values()
-    )
+    """Return whether the library asserts all formats that the router asserts."""
+    documents = schema.documents.values()
+    return all(_formats_are_asserted(each.content, each.draft) for each in documents)
 
 
 def _formats_are_asserted(content: Any, draft: int) -> bool:
@@ -196,17 +198,17 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
 
 def _refusing_keys(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why the key of a table, or those of its indexes, may refuse a message."""
-    key = second.compiled.write.table.key
-    if part == "table" and first.compiled.write.table.key != key:
-        for name, _ in key:
+    if part == "indexes":
+        for name in _indexed_names(second):
+            yield from _doubts_of_attribute(second, name, ["index"])
+    elif first.table.key != second.table.key:
+        for name, _ in second.table.key:
             yield from _doubts_of_attribute(second, name)
-    for name in _indexed_names(second) if part == "indexes" else ():
-        yield from (f"attribute '{name}': {each}" for each in _doubts(second, "index", name))
 
 
 def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
     """Return whether idempotency keys may be too long by the name of the route, which is in them."""
-    once = second.compiled.write.once
+    once = second.write.once
     if once is None or once.key is None or len(second.name) <= len(first.name):
         return False
     return any(of_once_key(second.analyzed, str(second.settings.write.once_key)))
@@ -217,24 +219,25 @@ def _refusing_attributes(first: RouteVersion | None, second: RouteVersion) -> It
     if not second.analyzed.final:
         yield "plugins get other items"
     old = {} if first is None else first.attributes or {}
-    write = second.compiled.write
-    keys = [name for name, _ in write.table.key]
+    met = _met_names(second)
+    deciding = (*dict(second.table.key), *met, *_indexed_names(second))
     if second.attributes is None:
         yield from _doubts(second, "mapping")
-        for name in (*keys, *_met_names(second), *_indexed_names(second)):
+        for name in deciding:
             yield from _doubts_of_attribute(second, name)
     for name, attribute in (second.attributes or {}).items():
-        decides = name in keys or name in (*_met_names(second), *_indexed_names(second))
-        if name not in old or not _refuses_as(old[name], attribute, decides):
-            yield from _doubts_of_attribute(second, name)
-            if first is not None and name in _met_names(second):
-                yield from _meeting_others(first, second, name)
+        if name in old and _refuses_as(old[name], attribute, name in deciding):
+            continue
+        yield from _doubts_of_attribute(second, name)
+        if first is not None and name in met:
+            yield from _meeting_others(first, second, name)
 
 
 def _met_names(route: RouteVersion) -> Sequence[str]:
     """Return the attributes of a write that the stored ones decide about."""
-    write = route.compiled.write
-    return (*filter(None, [write.version]), *write.add, *write.append)
+    write = route.write
+    names = (*write.add, *write.append)
+    return (write.version, *names) if write.version else names
 
 
 def _indexed_names(route: RouteVersion) -> Sequence[str]:
@@ -254,7 +257,7 @@ def _meeting_others(first: RouteVersion, second: RouteVersion, name: str) -> Ite
     """Yield why an item that `first` stored may refuse an attribute that is compared with it, or added to it."""
     before, after = _kinds(first, name), _kinds(second, name)
     # A text is appended as the element of a list.
-    is_list = name in second.compiled.write.append and name not in first.compiled.write.append
+    is_list = name in second.write.append and name not in first.write.append
     if before and before != ({"array"} if is_list else after):
         yield f"attribute '{name}': what is stored may have another type"
 
@@ -267,8 +270,10 @@ def _kinds(route: RouteVersion, name: str) -> set[str]:
     return {kind for kind, answer in types.items() if answer is not NO}
 
 
-def _doubts_of_attribute(route: RouteVersion, name: str) -> Iterator[str]:
-    for kind in _OF_ATTRIBUTES:
+def _doubts_of_attribute(
+    route: RouteVersion, name: str, kinds: Iterable[ClaimKind] = _OF_ATTRIBUTES
+) -> Iterator[str]:
+    for kind in kinds:
         for doubt in _doubts(route, kind, name):
             yield f"attribute '{name}': {doubt}"
 
@@ -286,8 +291,8 @@ def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool
     `decides` tells that not every value is accepted, not even as a default: of a key, of a version, and of what is
     added to the stored value.
     """
-    defaults = (old.default, new.default)
     if decides:
         return exact(old) == exact(new)
-    same = exact(structs.replace(old, default=None)) == exact(structs.replace(new, default=None))
-    return same and (defaults[1] is not UNSET or defaults[0] is UNSET)
+    if new.default is UNSET and old.default is not UNSET:
+        return False
+    return exact(structs.replace(old, default=None)) == exact(structs.replace(new, default=None))

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.prover.predicates import Steps
+from router.runtime.config.environment import parts
 from router.tools.change.anonymous_numbers import (
     Number,
     NumberScale,
@@ -108,15 +109,12 @@ class Anonymizer:
     def _see(self, value: Any) -> None:
         if isinstance(value, dict):
             self._seen.update(value)
-            for each in value.values():
-                self._see(each)
-        elif isinstance(value, list):
-            for each in value:
-                self._see(each)
         elif isinstance(value, str):
             self._seen.add(value)
         elif isinstance(value, int | Decimal):
             self._seen.add(_value_of(value))
+        for _, part in parts(value):
+            self._see(part)
 
     def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
         if isinstance(value, dict):
@@ -133,15 +131,13 @@ class Anonymizer:
         return self._text(value) if isinstance(value, str) else self._number(value)
 
     def _name(self, name: str) -> str:
-        return (
-            name if name in self._kept.names or name in self._kept.constants else self._text(name)
-        )
+        is_kept = name in self._kept.names or name in self._kept.constants
+        return name if is_kept else self._text(name)
 
     def _text(self, text: str) -> str:
         def make(draw: Draw, longer: int) -> str:
-            return other_text(text, draw) + "".join(
-                ascii_lowercase[draw(26)] for _ in range(longer)
-            )
+            made = other_text(text, draw)
+            return made + "".join(ascii_lowercase[draw(26)] for _ in range(longer))
 
         return str(self._unique(text, make))
 
@@ -171,9 +167,8 @@ class Anonymizer:
             self._unchanged.add(value)
             return value
         for number in range(1, _ATTEMPTS):
-            if self._is_free(made) and (
-                made == value or made not in self._seen or number > _OTHERS
-            ):
+            is_of_another = made != value and made in self._seen
+            if self._is_free(made) and (number > _OTHERS or not is_of_another):
                 return made
             made = attempt(number)
         if value not in self._values:

@@ -29,9 +29,8 @@ class NumberScale(Struct, frozen=True):
 
 def scale_of(named: Iterable[Number], factors: Iterable[Number] = ()) -> NumberScale:
     """Return a scale. Zero is always on it: whether a number is one decides about much."""
-    return NumberScale(
-        tuple(sorted({Fraction(0), *map(Fraction, named)})), tuple(map(Fraction, factors))
-    )
+    numbers = sorted({Fraction(0), *map(Fraction, named)})
+    return NumberScale(tuple(numbers), tuple(map(Fraction, factors)))
 
 
 def is_comparable(number: Number) -> bool:
@@ -69,9 +68,8 @@ def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
         step *= 10  # 1.50 is equal to 1.5, and 2.00 to 2
     for factor in scale.factors:
         if factor > 0 and (value / factor).denominator == 1:
-            step = Fraction(
-                lcm(step.numerator, factor.numerator), gcd(step.denominator, factor.denominator)
-            )
+            numerator = lcm(step.numerator, factor.numerator)
+            step = Fraction(numerator, gcd(step.denominator, factor.denominator))
     return step
 
 
@@ -81,20 +79,17 @@ def _span(
     """Return the least and the greatest multiple of the step that may replace a value."""
     size = Fraction(10) ** (digits - 1) if digits else Fraction(0)
     beyond = Fraction(10) ** (digits + longer)
-    low, high = (size, beyond) if value > 0 else (-beyond, -size)
+    # The bound that has one digit more is not taken.
+    if value > 0:
+        least, most = ceil(size / step), ceil(beyond / step) - 1
+    else:
+        least, most = floor(-beyond / step) + 1, floor(-size / step)
     before = bisect_left(scale.named, value)
     after = bisect_right(scale.named, value)
-    below = scale.named[before - 1] if before else None
-    above = scale.named[after] if after < len(scale.named) else None
-    least, most = ceil(low / step), floor(high / step)
-    if value > 0 and most * step == beyond:
-        most -= 1
-    if value < 0 and least * step == -beyond:
-        least += 1
-    if below is not None:
-        least = max(least, floor(below / step) + 1)
-    if above is not None:
-        most = min(most, ceil(above / step) - 1)
+    if before:
+        least = max(least, floor(scale.named[before - 1] / step) + 1)
+    if after < len(scale.named):
+        most = min(most, ceil(scale.named[after] / step) - 1)
     return least, most
 
 

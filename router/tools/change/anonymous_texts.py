@@ -6,7 +6,7 @@ inside of a sentence is replaced as the rest of the sentence is.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
@@ -25,6 +25,7 @@ _VARIANTS = ("89", "ab", "AB")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,7}")
 _PREFIXED_HEX = re.compile(r"0x[0-9a-fA-F]+|#[0-9a-fA-F]{3,8}")
 _HEX = re.compile(r"[0-9a-f]+(?:[-:._][0-9a-f]+)*|[0-9A-F]+(?:[-:._][0-9A-F]+)*")
+_HEX_DIGITS = (digits, "abcdef", "ABCDEF")
 _SHORTEST_HEX = 6
 """The fewest digits of a text that counts as hexadecimal: shorter ones may be words."""
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
@@ -78,7 +79,6 @@ _RANGES = (
 _BLOCK = 0x7F
 _OTHERS = {2: _RANGES[1], 3: (0x4E00, 0x9FA5), 4: (0x20000, 0x2A6D6)}
 """What replaces a character that is the only one of its kind in its block, by the size in UTF-8."""
-_LAST_OF_SIZE = (0x7F, 0x7FF, 0xFFFF)
 _WORD_BITS = 32
 FEW = 4
 """Of fewer other ones, each is taken for any value."""
@@ -110,8 +110,7 @@ def _other_token(found: re.Match[str], draw: Draw) -> str:
         case "percent":
             return f"%{_other_hex(found['percent'], draw)}"
         case "escape":
-            letters = next(each for each in _ESCAPES if found["escape"] in each)
-            return f"\\{_other(letters, found['escape'], draw)}"
+            return f"\\{_other_of(_ESCAPES, found['escape'], draw)}"
         case "address":
             inside = _other_address(found["address"], draw) or other_text(found["address"], draw)
             return f"[{found['tag'] or ''}{inside}]"
@@ -126,9 +125,11 @@ def _other_char(char: str, draw: Draw) -> str:
 
 def _other_digits(text: str, draw: Draw) -> str:
     """Return other digits; the first of them is no zero, as most patterns and notations demand."""
-    return _other(digits[1:], text[0], draw) + "".join(
-        _other(digits, char, draw) for char in text[1:]
-    )
+    return _other(digits[1:], text[0], draw) + _any_other_digits(text[1:], draw)
+
+
+def _any_other_digits(text: str, draw: Draw) -> str:
+    return "".join(_other(digits, char, draw) for char in text)
 
 
 def _other_label(whole: str, label: str, draw: Draw) -> str:
@@ -141,12 +142,7 @@ def _other_label(whole: str, label: str, draw: Draw) -> str:
 
 
 def _other_hex(text: str, draw: Draw) -> str:
-    return "".join(_other_hex_digit(char, draw) for char in text)
-
-
-def _other_hex_digit(char: str, draw: Draw) -> str:
-    alphabet = next((each for each in (digits, "abcdef", "ABCDEF") if char in each), "")
-    return _other(alphabet, char, draw)
+    return "".join(_other_of(_HEX_DIGITS, char, draw) for char in text)
 
 
 def _other_hexadecimal(text: str, draw: Draw) -> str | None:
@@ -170,7 +166,7 @@ def _is_id(text: str) -> bool:
 def _other_uuid(text: str, draw: Draw) -> str:
     changed = list(_other_hex(text, draw))
     changed[_VERSION_AT] = text[_VERSION_AT]
-    variants = next((each for each in _VARIANTS if text[_VARIANT_AT] in each), "")
+    variants = _with_char(_VARIANTS, text[_VARIANT_AT])
     if variants:
         changed[_VARIANT_AT] = _other(variants, text[_VARIANT_AT], draw)
     return "".join(changed)
@@ -181,7 +177,7 @@ def _other_address(text: str, draw: Draw) -> str | None:
     if _IPV4.fullmatch(text):
         parts = text.split(".")
         if all(str(int(part)) == part and int(part) <= _OCTETS[3][1] for part in parts):
-            return ".".join(_other_octet(part, draw) for part in parts)
+            return ".".join(_other_number(part, *_OCTETS[len(part)], draw) for part in parts)
         return None
     if ":" not in text or "%" in text:
         return None
@@ -197,11 +193,6 @@ def _other_address(text: str, draw: Draw) -> str | None:
             return None
         changed.append(found)
     return ":".join(changed)
-
-
-def _other_octet(text: str, draw: Draw) -> str:
-    least, most = _OCTETS[len(text)]
-    return str(_other_number(int(text), least, most, draw))
 
 
 def _other_duration(text: str, draw: Draw) -> str | None:
@@ -239,47 +230,53 @@ def _is_time(found: re.Match[str]) -> bool:
 
 
 def _other_date(found: re.Match[str], draw: Draw) -> str:
-    century, year = found["year"][:2], int(found["year"][2:])
-    changed = _other_number(year, 1, 99, draw)
-    month = _other_number(int(found["month"]), 1, 12, draw)
-    day = _other_number(int(found["day"]), 1, _LAST_DAY, draw)
-    return f"{century}{changed:02}-{month:02}-{day:02}"
+    century = found["year"][:2]
+    year = _other_number(found["year"][2:], 1, 99, draw)
+    month = _other_number(found["month"], 1, 12, draw)
+    day = _other_number(found["day"], 1, _LAST_DAY, draw)
+    return f"{century}{year}-{month}-{day}"
 
 
 def _other_clock(found: re.Match[str], draw: Draw) -> str:
-    hour = _other_number(int(found["hour"]), 0, 23, draw)
-    minute = _other_number(int(found["minute"]), 0, 59, draw)
-    changed = f"{hour:02}:{minute:02}"
+    changed = _other_number(found["hour"], 0, 23, draw)
+    changed += f":{_other_number(found['minute'], 0, 59, draw)}"
     if found["second"]:
-        changed += f":{_other_number(int(found['second']), 0, 59, draw):02}"
+        changed += f":{_other_number(found['second'], 0, 59, draw)}"
     if found["fraction"]:
-        changed += found["point"] + "".join(
-            _other(digits, char, draw) for char in found["fraction"]
-        )
+        changed += found["point"] + _any_other_digits(found["fraction"], draw)
     offset = found["offset"] or ""
     if len(offset) <= 1:
         return changed + offset
-    hours = _other_number(int(offset[1:3]), 0, _LAST_OFFSET, draw)
-    minutes = _QUARTERS[draw(len(_QUARTERS))]
-    return f"{changed}{offset[0]}{hours:02}{':' if ':' in offset else ''}{minutes}"
+    hours = _other_number(offset[1:3], 0, _LAST_OFFSET, draw)
+    colon = ":" if ":" in offset else ""
+    return f"{changed}{offset[0]}{hours}{colon}{_QUARTERS[draw(len(_QUARTERS))]}"
 
 
-def _other_number(number: int, least: int, most: int, draw: Draw) -> int:
-    """Return a number from `least` to `most` that is another one."""
+def _other_number(text: str, least: int, most: int, draw: Draw) -> str:
+    """Return a number from `least` to `most` that is another one, with as many digits."""
     size = most - least + 1
-    return least + (
-        other_index(number - least, size, draw) if least <= number <= most else draw(size)
-    )
+    index = int(text) - least
+    other = other_index(index, size, draw) if 0 <= index < size else draw(size)
+    return str(least + other).zfill(len(text))
+
+
+def _other_of(alphabets: Iterable[str], char: str, draw: Draw) -> str:
+    """Return another character of the alphabet that a character is of."""
+    return _other(_with_char(alphabets, char), char, draw)
+
+
+def _with_char(alphabets: Iterable[str], char: str) -> str:
+    """Return the alphabet that has a character; "" if none has it."""
+    return next((each for each in alphabets if char in each), "")
 
 
 def _other(alphabet: str, char: str, draw: Draw) -> str:
     """Return another character of an alphabet; the character itself if there is none."""
     if not alphabet:
         return char
-    position = alphabet.find(char)
-    return alphabet[
-        other_index(position, len(alphabet), draw) if position >= 0 else draw(len(alphabet))
-    ]
+    size = len(alphabet)
+    index = alphabet.find(char)
+    return alphabet[draw(size) if index < 0 else other_index(index, size, draw)]
 
 
 def other_index(index: int, size: int, draw: Draw) -> int:
@@ -290,20 +287,19 @@ def other_index(index: int, size: int, draw: Draw) -> int:
 def alphabet_of(char: str) -> str:
     """Return the characters that may replace a character; "" for a sign of ASCII, punctuation and white space."""
     if char.isascii():
-        return next(
-            (each for each in (ascii_lowercase, ascii_uppercase, digits) if char in each), ""
-        )
+        return _with_char((ascii_lowercase, ascii_uppercase, digits), char)
     category = unicodedata.category(char)
     if category[0] in "PZ" or category in ("Cc", "Cs"):
         return ""
     code = ord(char)
-    block = next(
-        (each for each in _RANGES if each[0] <= code <= each[1]), (code & ~_BLOCK, code | _BLOCK)
-    )
+    block = code & ~_BLOCK, code | _BLOCK
+    for first, last in _RANGES:
+        if first <= code <= last:
+            block = first, last
     found = _characters(*block, category)
     if len(found) > 1:
         return found
-    size = 1 + sum(code > last for last in _LAST_OF_SIZE)
+    size = len(char.encode())
     return _characters(*_OTHERS[size], "Ll" if size == 2 else "Lo")
 
 

@@ -25,7 +25,7 @@ from router.tools.change.change_codes import (
     SIDE_BY_SIDE,
 )
 from router.tools.change.consequences import compare_deployments
-from router.tools.change.counterexamples import Counterexample, samples
+from router.tools.change.counterexamples import MAPPED, Counterexample, samples, stage_of
 from router.tools.change.index_refusals import index_refusals
 from router.tools.change.items import compare_parts, conflicts
 from router.tools.change.new_meetings import new_meetings
@@ -33,6 +33,7 @@ from router.tools.change.number_texts import other_number_texts
 from router.tools.change.recording import NO_RECORDINGS, Recordings
 from router.tools.change.report import (
     ChangeFinding,
+    Changes,
     ConfigChange,
     DiffReport,
     RouteReport,
@@ -43,6 +44,7 @@ from router.tools.change.routes import (
     MAPPING,
     RoutePairs,
     RouteVersion,
+    change_of,
     pair,
     replacements,
     routes_of,
@@ -60,18 +62,15 @@ _WHERE = {
     "table": "table",
 }
 """The key of the route that a stage is set by, where that has another name."""
-_STAGES = {
-    codes.INVALID.id: "schema",
-    codes.NO_ROUTE.id: "when",
-    codes.NOT_JSON.id: "queue",
-    codes.BAD_ENVELOPE.id: "queue",
+_KEYS_OF_MAPPING = {
     codes.UNMAPPABLE.id: "item",
     codes.BAD_KEY.id: "item",
     codes.BAD_VERSION.id: "write",
 }
-"""The key of the route that decides about a message, by the code of its outcome."""
+"""The key of the route by which its mapping refuses a message, by the code of its outcome."""
 
 
+@without_garbage_collector()
 def compare_versions(
     old: ConfigVersion,
     new: ConfigVersion,
@@ -83,24 +82,17 @@ def compare_versions(
     The stacks that are compared are those of the worker with `as_worker`, else those of the Lambda function. Recorded
     messages run through both versions, after those that are made.
     """
-    with without_garbage_collector():
-        return _compare(old, new, as_worker, recordings)
-
-
-def _compare(
-    old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings
-) -> DiffReport:
     was, now = routes_of(old), routes_of(new)
     pairs = pair(was, now)
-    changed = [(before, after) for before, after in pairs.both if before.parts != after.parts]
-    compared = [_compare_route(before, after, recordings) for before, after in changed]
-    changes = [
-        *(change for _, own in compared for change in own),
-        *_of_one_version(
-            ROUTE_REMOVED,
-            "was removed: messages of queue '{}' are no longer written",
-            pairs.removed,
-        ),
+    reports = []
+    changes: list[ConfigChange] = []
+    for before, after in pairs.changed:
+        report, own = _compare_route(before, after, recordings)
+        reports.append(report)
+        changes += own
+    removed = "was removed: messages of queue '{}' are no longer written"
+    changes += [
+        *_of_one_version(ROUTE_REMOVED, removed, pairs.removed),
         *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
         *_side_by_side(pairs),
@@ -114,17 +106,17 @@ def _compare(
     if hidden:
         changes = [each.without(hidden) for each in changes]
     findings = _located(old, new, changes)
-    reports = []
-    for report, _ in compared:
-        own = tuple(each for each in findings if each.change.route == report.route)
-        reports.append(structs.replace(report.without(hidden), findings=own))
+    shown = []
+    for report in reports:
+        of_route = tuple(each for each in findings if each.change.route == report.route)
+        shown.append(structs.replace(report.without(hidden), findings=of_route))
     return DiffReport(
         old.label,
         new.label,
-        tuple(reports),
+        tuple(shown),
         tuple(each for each in findings if not each.ignored),
         tuple(each for each in findings if each.ignored),
-        len(pairs.both) - len(changed),
+        len(pairs.both) - len(reports),
         _conflicts(changes),
     )
 
@@ -152,11 +144,8 @@ def refusal(versions: tuple[ConfigVersion, ConfigVersion] | None, advice: str) -
 
 
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
-    return tuple(
-        f"{each.with_route}; {each.suggestion}" if each.suggestion else each.with_route
-        for each in changes
-        if each.code is SIDE_BY_SIDE
-    )
+    found = [each for each in changes if each.code is SIDE_BY_SIDE]
+    return tuple("; ".join(filter(None, (each.with_route, each.suggestion))) for each in found)
 
 
 def _compare_route(
@@ -170,9 +159,8 @@ def _compare_route(
     verdict: RouteVerdict = "compatible" if lost.proved else "unknown"
     if lost.example:
         verdict = "breaking"
-    parts = [*compare_parts(old, new)]
     found = _differences(old, new, records, recorded, recordings.values)
-    changes = [*_taking(old, new, lost, gained), *_items(old, new, parts, found)]
+    changes = [*_taking(old, new, lost, gained), *_items(old, new, found)]
     report = RouteReport(
         new.name,
         verdict,
@@ -194,11 +182,10 @@ def _taken(
     """Compare what two versions take; without `values` the example is not shown if it was recorded."""
     made = compare_taking(first, second, messages, all_reasons=all_reasons)
     found = search_in(made, first, second, recorded)
-    if values or found.examples == made.examples:
+    if values or found is made:
         return found
-    return structs.replace(
-        found, examples=tuple(structs.replace(each, message=UNSET) for each in found.examples)
-    )
+    hidden = [structs.replace(each, message=UNSET) for each in found.examples]
+    return structs.replace(found, examples=tuple(hidden))
 
 
 def _differences(
@@ -212,9 +199,9 @@ def _differences(
         if _differ_in(ACCEPTING, old, new):
             made += samples(new)
     found = differences(old, new, [*records, *_recorded(old, made)])
-    known = {(each.attribute, each.what) for each in found}
+    known = {each.in_words for each in found}
     for each in differences(old, new, _recorded(old, recorded)):
-        if (each.attribute, each.what) in known:
+        if each.in_words in known:
             continue
         found.append(each if values else structs.replace(each, message=UNSET, before="", after=""))
     return found
@@ -224,53 +211,56 @@ def _differ_in(parts: Iterable[str], old: RouteVersion, new: RouteVersion) -> bo
     return any(old.parts[part] != new.parts[part] for part in parts)
 
 
-def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Record]]:
-    pairs = ((message, record_of(old, message)) for message in messages)
-    return [(message, record) for message, record in pairs if record]
+def _recorded(old: RouteVersion, messages: Iterable[Any]) -> Iterator[tuple[Any, Record]]:
+    for message in messages:
+        record = record_of(old, message)
+        if record:
+            yield message, record
 
 
-def _taking(
-    old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking
-) -> Iterator[ConfigChange]:
+def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Changes:
     """Yield what a route no longer takes, newly takes, or what is not known of that."""
     for example in lost.examples:
-        yield _shown(old, new, NO_LONGER_TAKEN, lost, example, example.second.refusal)
+        sentence = f"it no longer takes some messages: {example.second.refusal}"
+        yield _shown(old, new, NO_LONGER_TAKEN, sentence, lost, example)
     if lost.undecided:
-        key = _key(lost.undecided[0][0])
+        part, _ = lost.undecided[0]
         reasons = "; ".join(dict.fromkeys(why for _, why in lost.undecided))
         sentence = f"it is not known whether it takes all messages that it took: {reasons}"
-        yield ConfigChange(NOT_DECIDED, sentence, (*new.path, key), (*old.path, key), new.name)
+        yield change_of(old, new, NOT_DECIDED, sentence, _WHERE.get(part, part))
     if gained.example:
-        sentence = f"the old config ended such a message with: {gained.example.second.refusal}"
-        yield _shown(old, new, NEWLY_TAKEN, gained, gained.example, sentence)
+        example = gained.example
+        why = f"the old config ended such a message with: {example.second.refusal}"
+        sentence = f"it takes messages that it did not take: {why}"
+        yield _shown(old, new, NEWLY_TAKEN, sentence, gained, example)
 
 
 def _shown(
     old: RouteVersion,
     new: RouteVersion,
     code: Code,
+    sentence: str,
     taking: Taking,
     example: Counterexample,
-    why: str,
 ) -> ConfigChange:
-    refused = example.second.outcome
-    stage = _STAGES.get(
-        refused.code, "when" if refused.kind == "written" else _key(taking.unproved[0][0])
-    )
-    lost = code is NO_LONGER_TAKEN
-    results = (example.first, example.second) if lost else (example.second, example.first)
-    return ConfigChange(
+    """Return a change of what is taken, with a message that only one version takes."""
+    stage = stage_of(example)
+    if stage == MAPPED:
+        part, _ = taking.unproved[0]
+        stage = _KEYS_OF_MAPPING.get(example.second.outcome.code, part)
+    before, after = example.first.describe(), example.second.describe()
+    if code is NEWLY_TAKEN:
+        before, after = after, before
+    return change_of(
+        old,
+        new,
         code,
-        f"it no longer takes some messages: {why}"
-        if lost
-        else f"it takes messages that it did not take: {why}",
-        (*new.path, stage),
-        (*old.path, stage),
-        new.name,
-        _shown_by(example.message),
+        sentence,
+        _WHERE.get(stage, stage),
+        suggestion=_shown_by(example.message),
         example=example.message,
-        before=results[0].describe(),
-        after=results[1].describe(),
+        before=before,
+        after=after,
     )
 
 
@@ -278,34 +268,26 @@ def _shown_by(message: Any) -> str:
     return "a recorded message shows it: --values prints that" if message is UNSET else ""
 
 
-def _key(stage: str) -> str:
-    return _WHERE.get(stage, stage)
-
-
-def _items(
-    old: RouteVersion, new: RouteVersion, changes: list[ConfigChange], found: list[ItemDifference]
-) -> Iterator[ConfigChange]:
+def _items(old: RouteVersion, new: RouteVersion, found: list[ItemDifference]) -> Changes:
     """Yield the changes of items, each with a message that shows it, and the differences that none of them explains."""
-    left = list(found)
-    for change in changes:
-        shown = next((each for each in found if _explains(change, each)), None)
+    left = found
+    for change in compare_parts(old, new):
         left = [each for each in left if not _explains(change, each)]
-        yield (
-            change
-            if shown is None
-            else structs.replace(
-                change, example=shown.message, before=shown.before, after=shown.after
-            )
-        )
+        shown: dict[str, Any] = {}
+        for each in found:
+            if _explains(change, each):
+                shown = {"example": each.message, "before": each.before, "after": each.after}
+                break
+        yield structs.replace(change, **shown)
     for each in left:
-        sentence = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
-        yield ConfigChange(
+        yield change_of(
+            old,
+            new,
             OTHER_RESULT,
-            f"a message has another result: {sentence}",
-            (*new.path, "item", *([each.attribute] if each.attribute else [])),
-            (*old.path, "item", *([each.attribute] if each.attribute else [])),
-            new.name,
-            _shown_by(each.message),
+            f"a message has another result: {each.in_words}",
+            "item",
+            *filter(None, [each.attribute]),
+            suggestion=_shown_by(each.message),
             example=each.message,
             before=each.before,
             after=each.after,
@@ -323,37 +305,28 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
     return change.code in (DISPOSITION, MESSAGES_LOST)
 
 
-def _side_by_side(pairs: RoutePairs) -> Iterator[ConfigChange]:
-    changed = [(old, new) for old, new in pairs.both if old.parts != new.parts]
-    for old, new in (*changed, *replacements(pairs)):
+def _side_by_side(pairs: RoutePairs) -> Changes:
+    for old, new in (*pairs.changed, *replacements(pairs)):
         for why in conflicts(old, new):
-            yield ConfigChange(
-                SIDE_BY_SIDE,
-                f"two versions must not write side by side: {why}",
-                new.path,
-                old.path,
-                new.name,
-            )
+            sentence = f"two versions must not write side by side: {why}"
+            yield change_of(old, new, SIDE_BY_SIDE, sentence)
 
 
-def _of_one_version(
-    code: Code, what: str, routes: Iterable[RouteVersion]
-) -> Iterator[ConfigChange]:
+def _of_one_version(code: Code, what: str, routes: Iterable[RouteVersion]) -> Changes:
     for route in routes:
-        sentence = f"route '{route.name}' {what.format(route.queue.reference)} to table"
-        yield ConfigChange(
-            code, f"{sentence} '{route.compiled.write.table.name}'", route.path, route.path
-        )
+        of_queue = what.format(route.queue.reference)
+        sentence = f"route '{route.name}' {of_queue} to table '{route.table.name}'"
+        yield ConfigChange(code, sentence, route.path, route.path)
 
 
-def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:
+def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Changes:
     """Yield new names: of routes with the same settings, of queues and tables with the same name in AWS."""
     seen = set()
     for old, new in pairs:
         names = [("route", "routes", old.name, new.name)]
         if old.parts["queue"] == new.parts["queue"]:
             names.append(("queue", "queues", old.settings.queue, new.settings.queue))
-        if old.compiled.write.table.name == new.compiled.write.table.name:
+        if old.table.name == new.table.name:
             names.append(("table", "tables", old.settings.table, new.settings.table))
         for kind, section, before, after in names:
             if before != after and (kind, before, after) not in seen:
@@ -370,18 +343,14 @@ def _located(
     by_finding: dict[Finding, ConfigChange] = {}
     seen = set()
     for change in changes:
-        key = len(change.path) == 2
-        finding = Finding(
-            change.code, change.with_route, new.place(change.path, key), change.suggestion
-        )
+        place = new.place(change.path, len(change.path) == 2)
+        finding = Finding(change.code, change.with_route, place, change.suggestion)
         findings.add_finding(finding, (change.path,))
-        if (
-            change.code,
-            change.sentence,
-            change.path,
-        ) not in seen:  # routes share queues and tables
+        # Routes share queues and tables.
+        content = change.code, change.sentence, change.path
+        if content not in seen:
             by_finding.setdefault(finding, change)
-        seen.add((change.code, change.sentence, change.path))
+        seen.add(content)
     ignored = ignore_changes(new.config.ignore, findings)
     located = []
     for finding, change in by_finding.items():

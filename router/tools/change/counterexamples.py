@@ -38,8 +38,12 @@ _MOST_KEYWORDS = 16
 """Changed keywords of a schema for each of which a message is looked for, once one was found for any."""
 _SEEDS = 6
 _MOST_EDITS = 300
-_DECIDING = {codes.INVALID.id: "schema", codes.NO_ROUTE.id: "when"}
-_DECIDING |= dict.fromkeys((codes.NOT_JSON.id, codes.BAD_ENVELOPE.id), "decode")
+_DECIDING = {
+    codes.INVALID.id: "schema",
+    codes.NO_ROUTE.id: "when",
+    codes.NOT_JSON.id: "decode",
+    codes.BAD_ENVELOPE.id: "decode",
+}
 """The stages that refuse a message by the code of its outcome; any other is of the mapping."""
 MAPPED = "item"
 
@@ -63,9 +67,9 @@ def stage_of(example: Counterexample) -> str:
     return "earlier" if outcome.kind == "written" else _DECIDING.get(outcome.code, MAPPED)
 
 
-def stages_of(parts: Iterable[str]) -> frozenset[str]:
-    """Return the stages, as of `stage_of`, of some parts of a route."""
-    return frozenset(part if part in ACCEPTING else MAPPED for part in parts)
+def stage_of_part(part: str) -> str:
+    """Return the stage, as of `stage_of`, of a part of a route."""
+    return part if part in ACCEPTING else MAPPED
 
 
 def search(
@@ -96,10 +100,8 @@ def find_others(
     first.
     """
     known = {found.reason}
-    for most, candidates in (
-        (len(messages), messages),
-        *_by_reason(first, second, stage_of(found), unproved),
-    ):
+    by_reason = _by_reason(first, second, stage_of(found), unproved)
+    for most, candidates in ((len(messages), messages), *by_reason):
         left, runs = most, _MOST_RUNS
         for message in candidates:
             # Most messages end as one that is known: they need not run.
@@ -119,7 +121,7 @@ def _by_reason(
     first: RouteVersion, second: RouteVersion, known: str, unproved: Sequence[str]
 ) -> Iterator[tuple[int, Iterable[Any]]]:
     """Yield messages that may be refused for other reasons, with the most reasons that they may show."""
-    stages = stages_of(unproved)
+    stages = set(map(stage_of_part, unproved))
     if "schema" in stages and first.schema is not None and second.schema is not None:
         changed = list(islice(changed_keywords(first.schema, second.schema), _MOST_KEYWORDS))
         if len(changed) > 1 or known != "schema":
@@ -186,8 +188,9 @@ def _longer_texts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str
     Texts that are shorter need no search: the shortest that a schema takes are made first.
     """
     most = after.get("maxLength", inf)
-    values = values_of((), (before,))
-    yield from (each for each in values if isinstance(each, str) and len(each) > most)
+    for value in values_of((), (before,)):
+        if isinstance(value, str) and len(value) > most:
+            yield value
 
 
 def _early_reason(route: RouteVersion, message: Any) -> tuple[str, str] | None:
@@ -195,7 +198,7 @@ def _early_reason(route: RouteVersion, message: Any) -> tuple[str, str] | None:
     compiled = route.compiled
     if compiled.when is not None and not compiled.when(message):
         return codes.NO_ROUTE.id, WHEN_FAILS
-    invalid = None if compiled.validate is None else compiled.validate(message)
+    invalid = compiled.validate and compiled.validate(message)
     return None if invalid is None else (codes.INVALID.id, invalid.reason)
 
 
@@ -204,18 +207,18 @@ def make_candidates(
 ) -> Iterator[Any]:
     """Yield messages that `first` may take and `second` may refuse, the most likely first."""
     yield from messages
-    aimed, changed, texts = _aimed(first.schema, second.schema)
+    schemas = (first.schema, second.schema)
+    aimed, changed, texts = _aimed(*schemas)
     bases: list[Any] = []
     for message in aimed:
         yield message
         bases.append(message)
-    if max(map(_size, (first.schema, second.schema))) <= _MOST_SUBTRACTED:
+    if max(map(_size, schemas)) <= _MOST_SUBTRACTED:
         yield from _values(first.messages.without(second.messages), _SAMPLES)
     bases += samples(first, _SAMPLES)
     if first.schema is not None:
         bases += Sampler(first.schema.locations).values(Location.of(first.schema.root), _SAMPLES)
     yield from bases
-    schemas = (first.schema, second.schema)
     values, names = [*texts, *values_of(schemas, changed)], names_of(schemas)
     taken = (message for message in [*messages, *bases] if _passes(first, message))
     for message in islice(taken, _EDITED):
@@ -235,14 +238,16 @@ def _aimed(
     """
     if first is None or second is None:
         return iter(()), [], []
-    changed, others = changed_places(first, second), list(changed_places(second, first).values())
+    changed, others = changed_places(first, second), changed_places(second, first).values()
     texts = list(islice(texts_outside(changed.values(), others), _MOST_TEXTS))
-    leading, root = leading_to(first, changed), Location.of(first.root)
-    aimed = [
-        Sampler(first.locations, 0, leading, changed, found).values(root, _AIMED)
-        for found in (texts, [])
-    ]
-    return chain(*(aimed if texts else aimed[1:])), [*changed.values(), *others], texts
+    leading = leading_to(first, changed)
+
+    def aim(texts: list[str]) -> Iterator[Any]:
+        sampler = Sampler(first.locations, 0, leading, changed, texts)
+        return sampler.values(Location.of(first.root), _AIMED)
+
+    aimed = chain(aim(texts), aim([])) if texts else aim([])
+    return aimed, [*changed.values(), *others], texts
 
 
 def samples(route: RouteVersion, count: int = _EXAMPLES) -> Iterator[Any]:
@@ -281,10 +286,8 @@ def _try(first: RouteVersion, second: RouteVersion, message: Any) -> Counterexam
     if record is None:
         return None
     one = run(first, record)
-    if not one.taken:
-        return None
-    two = run(second, record)
-    return None if two.taken else Counterexample(message, one, two)
+    two = run(second, record) if one.taken else one
+    return None if one.taken == two.taken else Counterexample(message, one, two)
 
 
 def _shortened(
@@ -299,15 +302,11 @@ def _shortened(
         )
 
     for _ in range(_MOST_ROUNDS):
-        tried = (
-            _try(first, second, message)
-            for message in shorter(example.message)
-            if is_similar(message)
-        )
-        found = next(
-            (each for each in tried if each and each.second.outcome == example.second.outcome), None
-        )
-        if found is None:
-            return example
-        example = found
+        for message in filter(is_similar, shorter(example.message)):
+            found = _try(first, second, message)
+            if found and found.second.outcome == example.second.outcome:
+                example = found
+                break
+        else:
+            break
     return example

@@ -48,41 +48,33 @@ class DeployedVersion(Struct, frozen=True, dict=True):
         if id_ not in self.resources:
             return None
         planned = self.planned(id_)
-        kind = kind_of(self.resources[id_]["Type"])
         if planned:
-            return ConfigSubject(f"{kind} '{planned.label}'", self.path(planned))
+            return self._subject_of(planned)
+        kind = kind_of(self.resources[id_]["Type"])
         # There is one function, and one cluster.
         label = f"the {kind}" if kind.replace(" ", "") == id_.lower() else f"{kind} {id_}"
-        return ConfigSubject(label, self._path_of_other(id_))
+        queue = self._queues_of_parts.get(id_)
+        return ConfigSubject(label, self.path(queue) if queue else (self.plan.section,))
+
+    def _subject_of(self, planned: PlannedResource) -> ConfigSubject:
+        return ConfigSubject(f"{kind_of_planned(planned)} '{planned.label}'", self.path(planned))
 
     def path(self, planned: PlannedResource) -> Path:
         """Return the path of a queue or table: without settings of its own, that of what names it first."""
-        config, name = self.plan.config, planned.name_in_config
+        queues, name = self.plan.config.queues, planned.name_in_config
         if not isinstance(planned, PlannedQueue):
             return ("tables", name)
         if name:
-            return (
-                ("queues", name)
-                if name in config.queues
-                else ("routes", planned.routes[0], "queue")
-            )
+            return ("queues", name) if name in queues else ("routes", planned.routes[0], "queue")
         source = self.source(planned)
-        if source.settings.dead_letter in config.queues:
-            return ("queues", source.settings.dead_letter)
-        return (
-            (*self.path(source), "dead_letter")
-            if source.name_in_config in config.queues
-            else self.path(source)
-        )
+        dead_letter, path = source.settings.dead_letter, self.path(source)
+        if dead_letter in queues:
+            return ("queues", dead_letter)
+        return (*path, "dead_letter") if source.name_in_config in queues else path
 
     def source(self, dead_letters: PlannedQueue) -> PlannedQueue:
         """Return the first queue of a dead-letter queue."""
         return next(each for each in self.plan.read if each.dead_letter == dead_letters.id)
-
-    def _path_of_other(self, id_: str) -> Path:
-        """Return the path of what belongs to a queue, or to the function or worker."""
-        queue = self._queues_of_parts.get(id_)
-        return self.path(queue) if queue else ("worker" if self.plan.worker else "function",)
 
     @cached_property
     def _queues_of_parts(self) -> Mapping[str, PlannedQueue]:
@@ -94,10 +86,7 @@ class DeployedVersion(Struct, frozen=True, dict=True):
     def subjects(self) -> Mapping[str, ConfigSubject]:
         """What permissions are about, by their ARNs."""
         planned = [*self.plan.queues.values(), *self.plan.tables.values()]
-        found = {
-            each.arn: ConfigSubject(f"{_kind(each)} '{each.label}'", self.path(each))
-            for each in planned
-        }
+        found = {each.arn: self._subject_of(each) for each in planned}
         for arn, subject in self._keys_and_buckets():
             found.setdefault(arn, subject)
         return found
@@ -112,23 +101,23 @@ class DeployedVersion(Struct, frozen=True, dict=True):
         for name, queue in config.queues.items():
             if queue.s3_pointer is None:
                 continue
-            arn = next(
-                (each.arn for each in self.plan.read if each.name_in_config == name), "arn:aws:sqs:"
-            )
-            for resource, _ in fetches_of(queue.s3_pointer, arn.partition(":sqs:")[0]):
-                yield (
-                    resource,
-                    ConfigSubject(
-                        _of_s3(self.value(resource)), ("queues", name, "s3_pointer", "buckets")
-                    ),
-                )
+            arns = [each.arn for each in self.plan.read if each.name_in_config == name]
+            partition, _, _ = next(iter(arns), "arn:aws:sqs:").partition(":sqs:")
+            for resource, _ in fetches_of(queue.s3_pointer, partition):
+                what = _of_s3(self.value(resource))
+                yield resource, ConfigSubject(what, ("queues", name, "s3_pointer", "buckets"))
 
     def value(self, text: str) -> str:
         """Return a text with the values of variables; as it is if one has none here."""
         return substitute_text(text, self.values) or text
 
+    def keys(self, planned: PlannedResource) -> tuple[str, str]:
+        """Return the KMS key of a queue or table, and the previous one, each "" for none."""
+        return self.value(planned.kms_key), self.value(planned.kms_key_previous)
 
-def _kind(planned: PlannedResource) -> str:
+
+def kind_of_planned(planned: PlannedResource) -> str:
+    """Return what a planned resource is, in words."""
     return "queue" if isinstance(planned, PlannedQueue) else "table"
 
 
@@ -145,11 +134,11 @@ def _of_s3(arn: str) -> str:
 
 
 def _deployable(version: ConfigVersion) -> DeployableConfig:
-    files = (
-        unpack(version.path.read_bytes(), COMPILED_NAME, any_version=True).files.files
-        if is_precompiled(version.path)
-        else read_files(version.path, version.config.include)
-    )
+    if is_precompiled(version.path):
+        packed = version.path.read_bytes()
+        files = unpack(packed, COMPILED_NAME, any_version=True).files.files
+    else:
+        files = read_files(version.path, version.config.include)
     return DeployableConfig(version.path, version.program, version.loaded, files)
 
 
@@ -173,14 +162,11 @@ def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion
         for arn in statement.resources:
             actions[arn] = actions.get(arn, frozenset()) | frozenset(statement.actions)
     # What a resource waits for does not change it.
-    resources = {}
-    for id_, resource in body["Resources"].items():
-        resources[id_] = {name: value for name, value in resource.items() if name != "DependsOn"}
-    known = substitutions.variables.values()
-    given = {
-        each.parameter: version.env.get(each.name) or next(iter(each.defaults), "")
-        for each in known
-    }
-    return DeployedVersion(
-        plan, actions, resources, {name: value for name, value in given.items() if value}
-    )
+    for resource in body["Resources"].values():
+        resource.pop("DependsOn", None)
+    values = {}
+    for each in substitutions.variables.values():
+        value = version.env.get(each.name) or next(iter(each.defaults), "")
+        if value:
+            values[each.parameter] = value
+    return DeployedVersion(plan, actions, body["Resources"], values)

@@ -1,6 +1,6 @@
 """A schema in another draft of JSON Schema: whether its keywords say the same there."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from router.prover.predicates import Schema
@@ -17,16 +17,20 @@ _SINCE: Mapping[str, int] = {
 _UNTIL: Mapping[str, int] = {"dependencies": 7, "additionalItems": 2019}
 """The last draft of keywords that say the same in all drafts until then."""
 _IN_ONE_DRAFT = frozenset(
-    {"prefixItems", "unevaluatedItems", "contentEncoding", "contentMediaType", "contentSchema"}
-    | {
+    (
+        "prefixItems",
+        "unevaluatedItems",
+        "contentEncoding",
+        "contentMediaType",
+        "contentSchema",
         "$anchor",
         "$dynamicAnchor",
         "$dynamicRef",
         "$recursiveAnchor",
         "$recursiveRef",
         "$vocabulary",
-    }
-    | {"id"}
+        "id",
+    )
 )
 _EXCLUSIVE = frozenset({"exclusiveMinimum", "exclusiveMaximum"})
 _FIRST_REFERENCES = 2019
@@ -42,14 +46,12 @@ def in_draft(schema: Validation, draft: int) -> Any:
 
     None if a keyword may say something else there, or the schema has several documents.
     """
-    content = schema.root.content
-    drafts = (schema.root.draft, draft)
+    content, own = schema.root.content, schema.root.draft
     if len(schema.documents) > 1:
         return None
-    parts = [*subschemas(content)]
-    if all(_is_same(path, part, drafts) for path, part in parts) and _has_same_integers(
-        [part for _, part in parts], *drafts
-    ):
+    parts = dict(subschemas(content))
+    are_same = all(_is_same(path, part, (own, draft)) for path, part in parts.items())
+    if are_same and _has_same_integers(parts.values(), own, draft):
         return with_draft(content, draft)
     return None
 
@@ -62,9 +64,8 @@ def with_draft(content: Any, draft: int) -> Any:
 def _is_same(path: tuple[Any, ...], part: Schema, drafts: tuple[int, int]) -> bool:
     """Whether the keywords of a subschema say the same in two drafts. What no draft defines says nothing."""
     least, greatest = min(drafts), max(drafts)
-    keys = (
-        part.keys() - _NAMES if not path else part.keys()
-    )  # references here are within the document
+    # References here are within the document.
+    keys = part.keys() if path else part.keys() - _NAMES
     if not keys.isdisjoint(_IN_ONE_DRAFT) or any(_SINCE.get(key, 0) > least for key in keys):
         return False
     if any(_UNTIL.get(key, greatest) < greatest for key in keys):
@@ -86,15 +87,15 @@ def _flags(part: Schema) -> Iterator[bool]:
     yield from (isinstance(value, bool) for value in values)
 
 
-def _has_same_integers(parts: Iterable[Schema], old: int, new: int) -> bool:
+def _names_integer(type_: Any) -> bool:
+    return type_ == "integer" or (isinstance(type_, list) and "integer" in type_)
+
+
+def _has_same_integers(parts: Collection[Schema], old: int, new: int) -> bool:
     """Whether integers are the same in two drafts, or more in the new one: in draft 4, 1.0 is none."""
     if (old == 4) == (new == 4):
         return True
-    parts = list(parts)
-    kinds = [part.get("type") for part in parts]
-    if not any(
-        kind == "integer" or (isinstance(kind, list) and "integer" in kind) for kind in kinds
-    ):
+    if not any(_names_integer(part.get("type")) for part in parts):
         return True
     # Where less is refused, more is taken, but for what is negated.
     return old == 4 and all(part.keys().isdisjoint({"not", "oneOf"}) for part in parts)

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from router.prover.text_patterns import matching_text, texts_outside
 from router.prover.value_generation import replaced
+from router.runtime.config.environment import parts
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 
@@ -65,12 +66,14 @@ def values_of(
     found: list[Any] = []
     for content in (*first, *_subschemas(schemas)):
         found += list_of(content, "enum")
-        found += [content["const"]] if "const" in content else ()
+        if "const" in content:
+            found.append(content["const"])
         for key, bound in content.items():
             if isinstance(bound, bool) or not isinstance(bound, int | Decimal):
                 continue
             if key in ("minLength", "maxLength") and 0 <= bound < 10_000:
-                found += ["a" * int(bound), "a" * (int(bound) + 1), "a" * max(0, int(bound) - 1)]
+                length = int(bound)
+                found += ["a" * length, "a" * (length + 1), "a" * (length - 1)]
             elif key.endswith(("inimum", "aximum", "multipleOf")):
                 found += [bound, bound + 1, bound - 1, bound + Decimal("0.5")]
     return _distinct(found)
@@ -91,16 +94,13 @@ def names_of(schemas: Iterable[Validation | None]) -> list[str]:
 def _other_names(contents: list[dict[str, Any]]) -> Iterator[str]:
     """Yield names that `patternProperties` match, then names that `propertyNames` may refuse."""
     random = Random(0)  # noqa: S311 — no secrets
-    patterns: dict[str, None] = {}
-    for content in contents:
-        patterns.update(dict.fromkeys(map_of(content, "patternProperties")))
-    for pattern in patterns:
+    patterns = [pattern for each in contents for pattern in map_of(each, "patternProperties")]
+    for pattern in dict.fromkeys(patterns):
         name = matching_text(pattern, random)
         if name is not None:
             yield name
-    limits = _distinct(
-        [map_of(content, "propertyNames") for content in contents if "propertyNames" in content]
-    )
+    named = [each for each in contents if "propertyNames" in each]
+    limits = _distinct([map_of(each, "propertyNames") for each in named])
     if limits:
         yield from _UNUSUAL_NAMES
         yield from (value for value in values_of((), limits) if isinstance(value, str))
@@ -119,12 +119,8 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
     yield steps, value
-    if isinstance(value, dict):
-        for name, child in value.items():
-            yield from _walk(child, (*steps, name))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _walk(child, (*steps, index))
+    for step, child in parts(value):
+        yield from _walk(child, (*steps, step))
 
 
 def _neighbours(value: Any) -> Iterator[Any]:
@@ -146,7 +142,6 @@ def shorter(message: Any) -> Iterator[Any]:
     for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
         if steps:
             yield replaced(message, steps, UNSET)
-        if (isinstance(value, str) and len(value) > _LONG) or (
-            isinstance(value, list) and len(value) > 2
-        ):
+        longest = _LONG if isinstance(value, str) else 2
+        if isinstance(value, str | list) and len(value) > longest:
             yield replaced(message, steps, value[: len(value) // 2])

@@ -4,7 +4,7 @@ While both versions write, a table has the indexes of both: new ones are made be
 changed, and old ones are deleted after that. DynamoDB refuses the whole item then, and its message is rejected.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
@@ -12,8 +12,8 @@ from router.runtime.aws.references import is_name
 from router.runtime.config import spec
 from router.tools.change.change_codes import SIDE_BY_SIDE
 from router.tools.change.items import mapped
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RouteVersion
+from router.tools.change.report import Changes
+from router.tools.change.routes import Routes, RouteVersion, change_of
 from router.tools.check.analysis.index_keys import (
     IndexedAttribute,
     index_doubts,
@@ -27,9 +27,7 @@ _ADVICE = {
 """What to do about an index, by the version that has it."""
 
 
-def index_refusals(
-    old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]
-) -> Iterator[ConfigChange]:
+def index_refusals(old: Routes, new: Routes) -> Changes:
     """Yield the routes whose items an index that only the other version has may refuse.
 
     Routes of one version only count, too: a removed one writes until the old version ends.
@@ -38,12 +36,10 @@ def index_refusals(
     yield from _refused(new, old, "new", "old")
 
 
-def _refused(
-    routes: Mapping[str, RouteVersion], others: Mapping[str, RouteVersion], own: str, other: str
-) -> Iterator[ConfigChange]:
-    tables = {route.compiled.write.table.name: route for route in others.values()}
+def _refused(routes: Routes, others: Routes, own: str, other: str) -> Changes:
+    tables = {route.table.name: route for route in others.values()}
     for name, route in routes.items():
-        with_table = tables.get(route.compiled.write.table.name)
+        with_table = tables.get(route.table.name)
         if with_table is None or not _changes_indexes(with_table):
             continue
         table = structs.replace(route.table_settings, indexes=_own_indexes(with_table, route))
@@ -53,15 +49,11 @@ def _refused(
             doubts = [each for each in index_doubts(analyzed, indexed) if each not in known]
             if not doubts:
                 continue
-            yield ConfigChange(
-                SIDE_BY_SIDE,
+            sentence = (
                 f"two versions must not write side by side: {indexed.in_words} of the {other} version may refuse "
-                f"items of the {own} one: attribute '{indexed.name}': {'; '.join(doubts)}",
-                route.path,
-                route.path,
-                name,
-                _ADVICE[other],
+                f"items of the {own} one: attribute '{indexed.name}': {'; '.join(doubts)}"
             )
+            yield change_of(route, route, SIDE_BY_SIDE, sentence, suggestion=_ADVICE[other])
 
 
 def _changes_indexes(route: RouteVersion) -> bool:
@@ -72,12 +64,14 @@ def _changes_indexes(route: RouteVersion) -> bool:
 
 def _own_indexes(route: RouteVersion, other: RouteVersion) -> Mapping[str, spec.TableIndex]:
     """Return the indexes of a table whose keys no index has by the other version."""
-    known = [(each.partition_key, each.sort_key) for each in other.table_settings.indexes.values()]
-    return {
-        name: index
-        for name, index in route.table_settings.indexes.items()
-        if (index.partition_key, index.sort_key) not in known
-    }
+    known = [_key(index) for index in other.table_settings.indexes.values()]
+    indexes = route.table_settings.indexes
+    return {name: index for name, index in indexes.items() if _key(index) not in known}
+
+
+def _key(index: spec.TableIndex) -> tuple[object, ...]:
+    """Return the key of an index; the order of its attributes counts."""
+    return index.partition_key, index.sort_key
 
 
 def _known_doubts(
@@ -89,6 +83,5 @@ def _known_doubts(
     """
     if same is None or route.parts["merge"] != same.parts["merge"]:
         return ()
-    if mapped(route, indexed.name) != mapped(same, indexed.name):
-        return ()
-    return same.doubts.get(("index", indexed.name), ())
+    is_mapped_alike = mapped(route, indexed.name) == mapped(same, indexed.name)
+    return same.doubts.get(("index", indexed.name), ()) if is_mapped_alike else ()

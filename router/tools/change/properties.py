@@ -16,7 +16,6 @@ They are those of variables and dimensions, tags, keys, indexes and statements.
 """
 _ENVIRONMENT = re.compile(r"(?:^|[.\]])Environment\.")
 _LISTS = (list, tuple)
-_NOT_SET = "not set"
 NOT_SHOWN, ANOTHER_NOT_SHOWN = "(not shown)", "(another, not shown)"
 
 
@@ -31,11 +30,10 @@ class PropertyDifference(Struct, frozen=True):
     after: Any
 
     def __str__(self) -> str:
-        before, after = (
-            self._texts()
-            if self.without_secrets is self
-            else map(_shown, self.without_secrets.values)
-        )
+        shown = self.without_secrets
+        before, after = _shown(shown.before), _shown(shown.after)
+        if before == after:
+            before, after = to_json(shown.before), to_json(shown.after)
         return f"{self.path}: {before} → {after}"
 
     @property
@@ -48,14 +46,11 @@ class PropertyDifference(Struct, frozen=True):
         """The same, with words in place of values of which one may be a secret."""
         if not any(_may_be_secret(self.path, each) for each in self.values):
             return self
-        before, after = (None if each is None else NOT_SHOWN for each in self.values)
-        return PropertyDifference(
-            self.path, before, ANOTHER_NOT_SHOWN if before == after else after
-        )
-
-    def _texts(self) -> tuple[str, str]:
-        before, after = _shown(self.before), _shown(self.after)
-        return (before, after) if before != after else (to_json(self.before), to_json(self.after))
+        before = None if self.before is None else NOT_SHOWN
+        after = None if self.after is None else NOT_SHOWN
+        if before == after:
+            after = ANOTHER_NOT_SHOWN
+        return PropertyDifference(self.path, before, after)
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[PropertyDifference]:
@@ -97,12 +92,10 @@ def _rest(element: Mapping[str, Any], name: str) -> Any:
 def _elements(before: Sequence[Any], after: Sequence[Any], path: str) -> list[PropertyDifference]:
     """Return the elements that differ of two lists without names: by their index if there are as many."""
     if len(before) == len(after):
-        both = zip(before, after, strict=True)
-        return [
-            each
-            for index, (one, two) in enumerate(both)
-            for each in differences(one, two, f"{path}[{index}]")
-        ]
+        found = []
+        for index, value in enumerate(before):
+            found += differences(value, after[index], f"{path}[{index}]")
+        return found
     return [
         *(PropertyDifference(f"{path}[]", each, None) for each in _without(before, after)),
         *(PropertyDifference(f"{path}[]", None, each) for each in _without(after, before)),
@@ -122,12 +115,13 @@ def _without(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
 
 
 def _is_function(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and (next(iter(value)) == "Ref" or next(iter(value)).startswith("Fn::"))
+    name = next(iter(value), "")
+    return len(value) == 1 and (name == "Ref" or name.startswith("Fn::"))
 
 
 def _shown(value: Any) -> str:
     if value is None:
-        return _NOT_SET
+        return "not set"
     plain = _plain(value)
     return plain if isinstance(plain, str) and plain else to_json(plain)
 
@@ -154,5 +148,6 @@ def _may_be_secret(path: str, value: Any) -> bool:
     text, name = _shown(value), path.rpartition(".")[2]
     if re.fullmatch(r"\$\{[^}]*\}", text):
         return False
-    named = _ENVIRONMENT.search(path) is not None and names_secret(name)
-    return named or find_secret(f"{name}={text}\n".encode()) is not None
+    if _ENVIRONMENT.search(path) and names_secret(name):
+        return True
+    return find_secret(f"{name}={text}\n".encode()) is not None

@@ -9,20 +9,20 @@ from secrets import token_bytes
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.prover.predicates import ENCODER, Steps, text_of
-from router.runtime.config import spec
+from router.runtime.config.environment import parts
 from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
 from router.runtime.program.load import Loaded, Program
 from router.tools.change.anonymizer import Anonymizer, Kept
 from router.tools.check.analysis.config_names import names_of
-from router.tools.dev.records import make_body, record_with
+from router.tools.dev.records import make_body, queue_settings, record_with
 from router.tools.dev.starting import start_plugins
 
 FORMAT = 1
@@ -67,9 +67,7 @@ class Recording(Struct, frozen=True):
 
 def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
-    body = make_body(
-        message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes
-    )
+    body = make_body(message, queue_settings(program, queue), program.plugins.envelopes)
     start_plugins(program)
     planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
@@ -87,11 +85,11 @@ def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable
     for steps in kept_paths:
         named.names.update(step for step in steps if step is not None)
     return Kept(
-        constants=frozenset(named.constants),
-        names=frozenset(named.names),
+        constants=named.constants,
+        names=named.names,
         paths=kept_paths,
-        numbers=frozenset(named.numbers),
-        factors=frozenset(named.factors),
+        numbers=named.numbers,
+        factors=named.factors,
     )
 
 
@@ -125,7 +123,7 @@ class Recorder:
     @property
     def unused(self) -> tuple[str, ...]:
         """The paths to keep at which no recorded message has a value."""
-        return tuple(sorted(text_of(steps) for steps in set(self._kept.paths) - self._met))
+        return tuple(sorted(map(text_of, set(self._kept.paths) - self._met)))
 
     def record(self, record: Record) -> RecordedMessage | None:
         """Return a message anonymized, with the outcome that it has as it is; None if it is left out."""
@@ -149,10 +147,9 @@ class Recorder:
 
     def head(self) -> RecordingHead:
         """Return the first line."""
-        paths = {
-            text_of(steps): _summary(counts)
-            for steps, counts in sorted(self._paths.items(), key=str)
-        }
+        paths = {}
+        for steps, counts in sorted(self._paths.items(), key=str):
+            paths[text_of(steps)] = _summary(counts)
         return RecordingHead(
             queue=self._queue,
             config=self._program.hash,
@@ -209,16 +206,14 @@ class Recorder:
     def _same(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
         """Return the anonymized message if its outcome is that of the real one."""
         found = outcome_of(self._program, self._queue, message)
-        same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
-        return found if same else None
+        return found if found == structs.replace(real, message=message) else None
 
     def _reason(self, rejection: Rejection) -> str:
         """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
-        settings = self._program.config.queues.get(self._queue) or spec.Queue()
-        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(
-            settings.envelope
-        )
-        return "the envelope of a plugin refuses it" if of_plugin else rejection.reason
+        settings = queue_settings(self._program, self._queue)
+        if rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope):
+            return "the envelope of a plugin refuses it"
+        return rejection.reason
 
     def _keeps(self, steps: Steps) -> bool:
         if steps not in self._asked:
@@ -226,14 +221,16 @@ class Recorder:
         return self._asked[steps]
 
     def _note(self, message: Any, anonymized: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, _) in zip(
-            _values(message, ()), _values(anonymized, ()), strict=True
-        ):
+        both = zip(_values(message, ()), _values(anonymized, ()), strict=True)
+        for (steps, value), (shown, _) in both:
             self._met.add(steps)
-            kept = steps in restored or steps in self._kept.paths
-            what = "masked" if self._anonymizer.is_replaced(value) and not kept else "kept"
+            what = "kept"
             if self._kept.is_constant(value):
                 what = "constant"
+            elif steps not in (*restored, *self._kept.paths) and self._anonymizer.is_replaced(
+                value
+            ):
+                what = "masked"
             self._paths.setdefault(shown, Counter())[what] += 1
 
 
@@ -241,20 +238,15 @@ def _summary(counts: Counter[str]) -> str:
     """Return what was done to the values of a path; with their numbers, if not the same was done to all."""
     if len(counts) == 1:
         return next(iter(counts))
-    return ", ".join(
-        f"{what} in {number} of {counts.total()}" for what, number in sorted(counts.items())
-    )
+    total = counts.total()
+    return ", ".join(f"{what} in {number} of {total}" for what, number in sorted(counts.items()))
 
 
 def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _values(each, (*steps, name))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _values(each, (*steps, None))
-    else:
+    if not isinstance(value, dict | list):
         yield steps, value
+    for step, part in parts(value):
+        yield from _values(part, (*steps, step if isinstance(step, str) else None))
 
 
 def steps_of(path: str) -> Steps:
@@ -268,7 +260,8 @@ def steps_of(path: str) -> Steps:
     steps: list[str | None] = []
     for part in path.split("."):
         name = part.rstrip("[]")
-        steps += [name] if name else []
+        if name:
+            steps.append(name)
         steps += [None] * part.count("[]")
     return tuple(steps)
 
@@ -286,13 +279,9 @@ class Recordings(Struct, frozen=True):
 
     def of(self, queues: Iterable[str]) -> list[Any]:
         """Return the messages of queues by their names in the config."""
-        names = frozenset(queues)
-        return [
-            each.message
-            for file in self.files
-            if file.head.queue in names
-            for each in file.messages
-        ]
+        names = set(queues)
+        files = [file for file in self.files if file.head.queue in names]
+        return [each.message for file in files for each in file.messages]
 
 
 NO_RECORDINGS = Recordings()

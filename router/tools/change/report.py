@@ -1,7 +1,7 @@
 """What `router diff` reports: findings, and a verdict for each route."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -49,6 +49,9 @@ class ConfigChange(Struct, frozen=True):
         """Return the change without values that are hidden."""
         texts = {name: hidden.mask(getattr(self, name)) for name in _TEXTS}
         return structs.replace(self, **texts, example=_without(self.example, hidden))
+
+
+Changes = Iterator[ConfigChange]
 
 
 def _without(message: Any, hidden: SecretValues) -> Any:
@@ -130,17 +133,22 @@ def summary(report: DiffReport) -> str:
     """Return the number of findings by severity, and of routes by verdict."""
     risks = Counter(each.risk for each in report.findings)
     verdicts = Counter(each.verdict for each in report.routes)
-    counts = [f"{risks[risk]} {risk}" for risk in RISKS.values() if risks[risk]] or ["no changes"]
-    counts += [f"{len(report.ignored)} ignored"] if report.ignored else []
-    of_routes = [f"{verdicts[verdict]} {verdict}" for verdict in _VERDICTS if verdicts[verdict]]
-    return f"{', '.join(counts)}; routes: {', '.join([*of_routes, f'{report.same} the same'])}"
+    counts = _counts(risks, RISKS.values()) or ["no changes"]
+    if report.ignored:
+        counts.append(f"{len(report.ignored)} ignored")
+    of_routes = [*_counts(verdicts, _VERDICTS), f"{report.same} the same"]
+    return f"{', '.join(counts)}; routes: {', '.join(of_routes)}"
+
+
+def _counts(counts: Counter[Any], names: Iterable[str]) -> list[str]:
+    return [f"{counts[name]} {name}" for name in names if counts[name]]
 
 
 def grouped(
     report: DiffReport, show_ignored: bool
 ) -> Iterator[tuple[RouteReport | None, list[ChangeFinding]]]:
     """Yield each route that changed with its findings, then the findings about no such route."""
-    shown = [*report.findings, *(report.ignored if show_ignored else ())]
+    shown = report.findings + report.ignored if show_ignored else report.findings
     routes = sorted(report.routes, key=lambda each: _VERDICTS.index(each.verdict))
     for route in routes:
         yield route, [each for each in shown if each.change.route == route.route]

@@ -4,7 +4,6 @@ A recording is run against the outcomes in it, or against another version.
 """
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -16,7 +15,6 @@ from msgspec import Struct, UnsetType
 from router import codes
 from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.tools.change.recording import RecordedMessage, Recording, outcome_of
@@ -26,10 +24,15 @@ from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
 from router.tools.dev.requests import show_request
 from router.tools.dev.starting import start_plugins_if_possible
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.indexes import index_fault
 
 WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""
+
+
+Entry = Mapping[str, Any]
+"""What differs if a recording is run, as it is reported."""
 
 
 class RouteResult(Struct, frozen=True):
@@ -42,8 +45,10 @@ class RouteResult(Struct, frozen=True):
 
     def describe(self) -> str:
         """Return the outcome in words, without a value of the message."""
-        if self.taken or self.outcome.kind == "written":
-            return self.outcome.kind if self.taken else self.refusal
+        if self.taken:
+            return self.outcome.kind
+        if self.outcome.kind == "written":
+            return self.refusal
         return f"{self.outcome.kind} ({self.outcome.code} {self.outcome.reason})"
 
     @property
@@ -76,7 +81,8 @@ def run(route: RouteVersion, record: Record) -> RouteResult:
         and outcome.route == route.name
         and outcome.code == codes.DROPPED.id
     )
-    if refused := _index_refusal(route, writes):
+    refused = _index_refusal(route, writes)
+    if refused:
         return RouteResult(False, refused)
     items = [decode_item(write.item) for write in writes]
     requests = [show_request(write, route.queue.atomic) for write in writes]
@@ -106,6 +112,11 @@ class ItemDifference(Struct, frozen=True):
     before: str
     after: str
 
+    @property
+    def in_words(self) -> str:
+        """What differs."""
+        return f"attribute '{self.attribute}': {self.what}" if self.attribute else self.what
+
 
 def differences(
     old: RouteVersion,
@@ -118,49 +129,53 @@ def differences(
 
     With `taking`, it is one too that one version takes a message and the other does not; else that is left to verdicts.
     """
-    found: dict[tuple[str, str], ItemDifference] = {}
+    found: dict[str, ItemDifference] = {}
     for message, record in records:
-        before, after = run(old, record), run(new, record)
-        for attribute, what, was, is_ in _compare(before, after, taking):
-            found.setdefault((attribute, what), ItemDifference(attribute, what, message, was, is_))
+        for each in _compare(message, run(old, record), run(new, record), taking):
+            found.setdefault(each.in_words, each)
     return list(found.values())
 
 
 def _compare(
-    old: RouteResult, new: RouteResult, taking: bool
-) -> Iterator[tuple[str, str, str, str]]:
+    message: Any, old: RouteResult, new: RouteResult, taking: bool
+) -> Iterator[ItemDifference]:
     if not (old.taken and new.taken):
-        before, after = old.describe(), new.describe()
-        if old.taken != new.taken and taking:
-            yield "", "no longer taken" if old.taken else "newly taken", before, after
-        elif old.taken == new.taken and old.outcome.kind != new.outcome.kind:
-            yield "", f"{old.outcome.kind} → {new.outcome.kind}", before, after
+        what = ""
+        if old.taken != new.taken:
+            if taking:
+                what = "no longer taken" if old.taken else "newly taken"
+        elif old.outcome.kind != new.outcome.kind:
+            what = f"{old.outcome.kind} → {new.outcome.kind}"
+        if what:
+            yield ItemDifference("", what, message, old.describe(), new.describe())
         return
     if len(old.items) != len(new.items):
-        yield "", "number of items", _items(old), _items(new)
+        yield ItemDifference("", "number of items", message, _items(old), _items(new))
         return
     same = True
     for was, is_ in zip(old.items, new.items, strict=True):
         for name in {**was, **is_}:
-            if _differ(was, is_, name):
+            kind = _kind_of_difference(was, is_, name)
+            if kind:
                 same = False
-                values = cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
-                yield name, _kind(was, is_, name), *values
+                before, after = cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
+                yield ItemDifference(name, kind, message, before, after)
     if same and old.requests != new.requests:
-        yield "", "request", "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+        before, after = "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+        yield ItemDifference("", "request", message, before, after)
 
 
-def _differ(before: Item, after: Item, name: str) -> bool:
+def _kind_of_difference(before: Item, after: Item, name: str) -> str:
+    """Return how an attribute differs; "" if it does not."""
     one, two = before.get(name, ABSENT), after.get(name, ABSENT)
-    return type(one) is not type(two) or one != two
-
-
-def _kind(before: Item, after: Item, name: str) -> str:
+    is_same_type = type(one) is type(two)
+    if is_same_type and one == two:
+        return ""
     if name not in before:
         return "added"
     if name not in after:
         return "removed"
-    return "value" if type(before[name]) is type(after[name]) else "type"
+    return "value" if is_same_type else "type"
 
 
 def _items(result: RouteResult) -> str:
@@ -169,24 +184,28 @@ def _items(result: RouteResult) -> str:
 
 def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
     """Yield the messages of the tests of a route, with their records; those that cannot be read are left out."""
-    settings, envelopes = route.queue_settings, route.version.program.plugins.envelopes
+    program = route.version.program
     for sent in chain.from_iterable(test.received for test in route.settings.tests):
         try:
-            record = make_record(sent, settings, envelopes, route.version.program.folder)
+            record = make_record(
+                sent, route.queue_settings, program.plugins.envelopes, program.folder
+            )
         except UsageError:
             continue
         yield record.body if isinstance(sent.message, UnsetType) else sent.message, record
 
 
-def run_recording(
-    recording: Recording, config: Path, against: str | None
-) -> list[Mapping[str, Any]]:
+def run_recording(recording: Recording, config: Path, against: str | None) -> list[Entry]:
     """Return what differs if a recording is run: from its outcomes, or from the version `against`; raises UsageError.
 
     Each kind of difference has its first message, and the number of such messages.
     """
+    old = None
     with ExitStack() as stack:
-        old, new = _open(config, against, stack)
+        if against is None:
+            new = open_version(str(config), config, os.environ, stack)
+        else:
+            old, new = open_versions(against, str(config), config, os.environ, stack)
         if recording.head.queue not in new.program.engine.queues:
             raise UsageError(
                 f"no route of {config} reads the queue '{recording.head.queue}' of the recording"
@@ -194,34 +213,20 @@ def run_recording(
         return _versions(recording, old, new) if old else _outcomes(recording, new)
 
 
-def _open(
-    config: Path, against: str | None, stack: ExitStack
-) -> tuple[ConfigVersion | None, ConfigVersion]:
-    if against is None:
-        return None, open_version(str(config), config, os.environ, stack)
-    return open_versions(against, str(config), config, os.environ, stack)
-
-
-def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any]]:
+def _outcomes(recording: Recording, new: ConfigVersion) -> list[Entry]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for recorded in recording.messages:
         now = outcome_of(new.program, recording.head.queue, recorded.message)
-        if (now.outcome, now.code, now.routes) == (
-            recorded.outcome,
-            recorded.code,
-            recorded.routes,
-        ):
+        if now == recorded:
             continue
         before, after = _in_words(recorded), _in_words(now)
-        entry = {
-            "what": "outcome",
-            "message": recorded.message,
-            "before": before,
-            "after": after,
-            "count": 0,
-        }
+        entry = _entry("outcome", recorded.message, before, after, 0)
         found.setdefault((before, after), entry)["count"] += 1
     return list(found.values())
+
+
+def _entry(what: str, message: Any, before: str, after: str, count: int) -> dict[str, Any]:
+    return {"what": what, "message": message, "before": before, "after": after, "count": count}
 
 
 def _in_words(result: RecordedMessage) -> str:
@@ -233,35 +238,25 @@ def _in_words(result: RecordedMessage) -> str:
     return " ".join(words)
 
 
-def _versions(
-    recording: Recording, old: ConfigVersion, new: ConfigVersion
-) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    messages = [each.message for each in recording.messages]
+def _versions(recording: Recording, old: ConfigVersion, new: ConfigVersion) -> list[Entry]:
+    found: list[Entry] = []
+    queue = recording.head.queue
     pairs = pair(routes_of(old), routes_of(new))
     for before, after in pairs.both:
-        if recording.head.queue not in (before.settings.queue, after.settings.queue):
+        if queue not in (before.settings.queue, after.settings.queue):
             continue
-        records = []
-        counts: Counter[tuple[str, str]] = Counter()
-        for message in messages:
-            record = record_of(before, message)
+        entries: dict[str, dict[str, Any]] = {}
+        for recorded in recording.messages:
+            record = record_of(before, recorded.message)
             if record is None:
                 continue
-            records.append((message, record))
             # A message counts once for each kind of difference.
-            own = differences(before, after, [(message, record)], taking=True)
-            counts.update((each.attribute, each.what) for each in own)
-        for each in differences(before, after, records, taking=True):
-            what = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
-            results = {
-                "before": each.before,
-                "after": each.after,
-                "count": counts[each.attribute, each.what],
-            }
-            found.append({"route": after.name, "what": what, "message": each.message, **results})
+            for each in differences(before, after, [(recorded.message, record)], taking=True):
+                what = each.in_words
+                entry = _entry(what, each.message, each.before, each.after, 0)
+                entries.setdefault(what, {"route": after.name, **entry})["count"] += 1
+        found += entries.values()
     for route in pairs.removed:
-        if route.settings.queue == recording.head.queue:
-            gone = {"what": "is removed", "message": None, "before": "", "after": "", "count": 1}
-            found.append({"route": route.name, **gone})
+        if route.settings.queue == queue:
+            found.append({"route": route.name, **_entry("is removed", None, "", "", 1)})
     return found

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 
+import msgspec
 from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
@@ -21,7 +22,7 @@ from router.model import Finding, Path, Place, names_file, plugin_name
 from router.runtime.config import spec
 from router.runtime.filesystem import read_regular
 from router.runtime.program.load import Loaded, Program, load_any, without_garbage_collector
-from router.runtime.program.precompiled import COMPILED_NAME, REVISION, revision_of
+from router.runtime.program.precompiled import COMPILED_NAME, REVISION, Head, is_precompiled
 from router.runtime.program.schemas.compile import SchemaStore
 
 GIT = "git:"
@@ -90,11 +91,9 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
         folder = self.program.folder
         names = [posixpath.normpath(entry) for entry in self.config.plugins if names_file(entry)]
         files = [folder / name for name in names if not name.startswith(("/", "../"))]
-        hashes = {}
-        for name in packed_names(files, folder, [], SecretFiles()):
-            if (folder / name).is_file():
-                hashes[name.as_posix()] = sha256_of(folder / name)
-        return hashes
+        packed = packed_names(files, folder, [], SecretFiles())
+        present = [name for name in packed if (folder / name).is_file()]
+        return {name.as_posix(): sha256_of(folder / name) for name in present}
 
     def place(self, path: Path, key: bool = False) -> Place:
         """Return the place of the value (or the key) at a path of the config; of its parent if there is none."""
@@ -102,7 +101,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
 
     def relabel(self, finding: Finding) -> Finding:
         """Return a finding about this version with its file as reports name it."""
-        return structs.replace(finding, place=_relabel(finding.place, self.root, self.shown))
+        return _relabeled(finding, self.root, self.shown)
 
     def file(self, place: Place) -> FilePath:
         """Return the file of a place in this version, which may be a temporary one."""
@@ -116,6 +115,10 @@ def _relabel(place: Place, root: str, shown: str) -> Place:
     return structs.replace(place, file=shown + place.file[len(root) :]) if inside else place
 
 
+def _relabeled(finding: Finding, root: str, shown: str) -> Finding:
+    return structs.replace(finding, place=_relabel(finding.place, root, shown))
+
+
 def open_versions(
     old: str, new: str, config: FilePath, env: Mapping[str, str], stack: ExitStack
 ) -> tuple[ConfigVersion, ConfigVersion]:
@@ -126,10 +129,9 @@ def open_versions(
     deployed = {given: open_stack(given, stack) for given in (old, new) if given.startswith(STACK)}
     for version in deployed.values():
         env = {**version.env, **env}
-    hidden = frozenset(name for version in deployed.values() for name in version.hidden)
-    before, after = (
-        deployed.get(given) or open_version(given, config, env, stack) for given in (old, new)
-    )
+    hidden = {name for version in deployed.values() for name in version.hidden}
+    before = deployed.get(old) or open_version(old, config, env, stack)
+    after = deployed.get(new) or open_version(new, config, env, stack)
     return before.hiding(hidden), after.hiding(hidden)
 
 
@@ -154,9 +156,8 @@ def open_package(
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             # The plugins and what they read; the router here takes the place of the packed one.
-            archive.extractall(
-                root, [name for name in archive.namelist() if not name.startswith(_ROUTER)]
-            )
+            members = [name for name in archive.namelist() if not name.startswith(_ROUTER)]
+            archive.extractall(root, members)
     except zipfile.BadZipFile:
         raise UsageError(f"{label} is no package made by router build") from None
     if not (root / COMPILED_NAME).is_file():
@@ -192,20 +193,16 @@ def _load(
         loaded = load_any(path, env, "warning", any_version=True)
     if loaded.program is None or loaded.schemas is None:
         errors = [each for each in loaded.findings if each.code.severity == "error"]
-        raise ConfigError(
-            [structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors]
-        )
-    return ConfigVersion(
-        label,
-        path,
-        loaded,
-        loaded.program,
-        loaded.schemas,
-        env,
-        root,
-        shown,
-        revision_of(path),
-    )
+        raise ConfigError([_relabeled(each, root, shown) for each in errors])
+    program, schemas, revision = loaded.program, loaded.schemas, _revision_of(path)
+    return ConfigVersion(label, path, loaded, program, schemas, env, root, shown, revision)
+
+
+def _revision_of(path: FilePath) -> int:
+    """Return the revision of what the router that compiled a config writes; that of this one for another file."""
+    if not is_precompiled(path):
+        return REVISION
+    return msgspec.json.decode(read_regular(path).partition(b"\n")[0], type=Head).revision
 
 
 class Blob(Struct, frozen=True):
@@ -238,7 +235,7 @@ def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
     )
     inside = name.rpartition("/")[0]
     blobs = list(_list_blobs(top, commit.decode().strip(), inside))
-    if not any(blob.path == name for blob in blobs):
+    if name not in [blob.path for blob in blobs]:
         raise UsageError(
             f"there is no {name} in {ref}; give the path from the top of the repository: git:{ref}:PATH"
         )
@@ -265,9 +262,8 @@ def _list_blobs(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
 def _write_blobs(top: FilePath, blobs: Sequence[Blob], target: FilePath) -> None:
     # Links come last: no file is written through one.
     for chunk in _chunks(sorted(blobs, key=lambda blob: blob.link)):
-        answer = _git(
-            top, "cat-file", "--batch", given="".join(f"{blob.id}\n" for blob in chunk).encode()
-        )
+        ids = "".join(f"{blob.id}\n" for blob in chunk)
+        answer = _git(top, "cat-file", "--batch", given=ids.encode())
         start = 0
         for blob in chunk:
             start = answer.index(b"\n", start) + 1  # the line with id, type and size
@@ -308,13 +304,12 @@ def _git(folder: FilePath, *arguments: str, given: bytes = b"", what: str = "") 
         raise UsageError(
             "git: refers to a commit, and there is no program git here; give a file instead"
         ) from None
-    if done.returncode and what:
+    if not done.returncode:
+        return done.stdout
+    if what:
         raise UsageError(
             f"git knows no commit '{what}'; in CI fetch it first: git fetch --depth=1 origin {what}"
         )
-    if done.returncode:
-        reason = (
-            done.stderr.decode(errors="replace").strip().rpartition("\n")[2].removeprefix("fatal: ")
-        )
-        raise UsageError(f"cannot read the git repository of {folder}: {reason or 'git failed'}")
-    return done.stdout
+    _, _, reason = done.stderr.decode(errors="replace").strip().rpartition("\n")
+    reason = reason.removeprefix("fatal: ") or "git failed"
+    raise UsageError(f"cannot read the git repository of {folder}: {reason}")

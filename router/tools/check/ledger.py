@@ -19,7 +19,7 @@ from router.tools.check.analysis.refutations import Refutation, refutation
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.size_counterexamples import unbounded_part
 from router.tools.check.analysis.verdicts import Claim, ClaimKind, RouteClaim, Undecided
-from router.tools.check.rule import Found, Subject
+from router.tools.check.rule import RuleResult, Subject
 
 Verdict = Literal["proved", "refuted", "not decided"]
 
@@ -54,14 +54,13 @@ _BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "index", "version", "ttl", "size")
 _MAY_BE_REJECTED = "may be rejected"
+# What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
     "pair": "may lose data",
 }
-"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
-"""
 _TO_DECIDE: Mapping[ClaimKind, str] = {
     "when": "declare what it reads in the schema, with 'type' and 'required'",
     "for_each": "declare its list in the schema, with 'type: array', 'required' and 'maxItems'",
@@ -113,8 +112,8 @@ class LedgerEntry(Struct, frozen=True):
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
         what = f"route '{self.route}'"
-        if self.kind == "pair":
-            what = f"routes '{self.subject}' and '{self.route}'" if self.subject else what
+        if self.subject and self.kind == "pair":
+            what = f"routes '{self.subject}' and '{self.route}'"
         elif self.subject:
             what = f"'{self.subject}' of {what}"
         code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
@@ -122,8 +121,9 @@ class LedgerEntry(Struct, frozen=True):
         if self.by_message:
             code = UNBOUNDED if self.kind == "size" else REFUTED
             verdict = "does not hold for each message"
-        sentence = f"the {self.kind} of {what} {verdict}: {self.reason}"
-        return Finding(code, sentence, self.place, self.way_out)
+        return Finding(
+            code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place, self.way_out
+        )
 
     @property
     def way_out(self) -> str:
@@ -188,7 +188,7 @@ NO_LEDGER = Ledger()
 
 
 def make_ledger(
-    subject: Subject, results: Iterable[Found | Undecided], findings: Findings
+    subject: Subject, results: Iterable[RuleResult], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
     """Return the entries of all claims.
 
@@ -251,8 +251,9 @@ def _judged(
     reason = ""
     example = ""
     if not codes:
-        unknown = "" if claim.kind == "pair" else found.unknown
-        reason = unknown or "; ".join(dict.fromkeys(doubts))
+        if claim.kind != "pair":
+            reason = found.unknown
+        reason = reason or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
     unbounded = claim.kind in ("key", "index") and any(code.severity == "info" for code in codes)
     refuted = None if unbounded else _refutation(route, claim, neighbours)
@@ -306,13 +307,11 @@ def close_ledger(
     entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]
 ) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
-    if not ignored:
-        return Ledger(tuple(entries.values()))
-    closed: list[LedgerEntry] = []
-    for key, entry in entries.items():
-        reason = ignored.get(key) if isinstance(key, Finding) else None
-        closed.append(entry if reason is None else structs.replace(entry, ignored=reason))
-    return Ledger(tuple(closed))
+    closed = dict(entries)
+    for finding, reason in ignored.items():
+        if finding in closed:
+            closed[finding] = structs.replace(closed[finding], ignored=reason)
+    return Ledger(tuple(closed.values()))
 
 
 def _claims_of_routes(
@@ -320,7 +319,8 @@ def _claims_of_routes(
 ) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue = subject.by_queue
     for route in subject.routes:
-        for each in claims_of(route, by_queue[route.route.queue]):
-            yield each, route, by_queue[route.route.queue]
+        neighbours = by_queue[route.route.queue]
+        for each in claims_of(route, neighbours):
+            yield each, route, neighbours
     for meeting in subject.meetings:
         yield meeting.in_ledger, meeting.other, ()

@@ -1,6 +1,7 @@
 """Says which team or person owns each queue, table and route."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -24,31 +25,29 @@ def owners_of(config: spec.Config) -> Owners:
     A queue or table without one belongs to the owner of all its routes, if that is one.
     A dead-letter queue without one belongs to the owner of the queues that it serves.
     """
-    of_routes: dict[str, set[str]] = {}
-    of_tables: dict[str, set[str]] = {}
-    for route in config.routes.values():
-        of_routes.setdefault(route.queue, set()).add(route.owner)
-        of_tables.setdefault(route.table, set()).add(route.owner)
-        if isinstance(route.write.once, str):
-            of_tables.setdefault(route.write.once, set()).add(route.owner)
+    routes: dict[str, str] = {}
+    of_routes = defaultdict[str, set[str]](set)
+    of_tables = defaultdict[str, set[str]](set)
+    for name, route in config.routes.items():
+        routes[name] = route.owner
+        of_routes[route.queue].add(route.owner)
+        of_tables[route.table].add(route.owner)
+        if route.write.once is not None:
+            of_tables[route.write.once].add(route.owner)
     queues: dict[str, str] = {}
     for name in dict.fromkeys((*config.queues, *of_routes)):
-        queues[name] = _owner(config.queues.get(name), of_routes.get(name, ()))
-    of_served: dict[str, set[str]] = {}
+        queues[name] = _owner(config.queues.get(name), of_routes[name])
+    of_served = defaultdict[str, set[str]](set)
     for name, queue in config.queues.items():
         if queue.dead_letter:
-            of_served.setdefault(queue.dead_letter, set()).add(queues[name])
+            of_served[queue.dead_letter].add(queues[name])
     for name, owners in of_served.items():
         queues[name] = queues.get(name) or _owner(config.queues.get(name), owners)
-    tables = {}
-    for name, table in config.tables.items():
-        tables[name] = _owner(table, of_tables.get(name, ()))
-    routes = {name: route.owner for name, route in config.routes.items()}
+    tables = {name: _owner(table, of_tables[name]) for name, table in config.tables.items()}
     return Owners(queues, tables, routes)
 
 
-def _owner(settings: spec.Queue | spec.TableSettings | None, users: Iterable[str]) -> str:
+def _owner(settings: spec.Queue | spec.TableSettings | None, users: set[str]) -> str:
     if settings is not None and settings.owner:
         return settings.owner
-    found = set(users)
-    return found.pop() if len(found) == 1 else ""
+    return next(iter(users)) if len(users) == 1 else ""

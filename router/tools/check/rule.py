@@ -35,9 +35,11 @@ LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
 CHANGE = "RT9"
 """The prefix of the codes that only `router diff` reports."""
-CHANGE_CODES = "router.tools.change.change_codes"
-"""The module that declares them. `ignore` and `--explain` need its codes; it is of a package above this one."""
-DECLARING = (
+# The module that declares them. `ignore` and `--explain` need its codes; it is of a package above
+# this one.
+_CHANGE_CODES = "router.tools.change.change_codes"
+# The packages of `router` whose modules declare codes, besides `router.codes`.
+_DECLARING = (
     "runtime.config",
     "runtime.modes",
     "runtime.sources",
@@ -46,7 +48,6 @@ DECLARING = (
     "runtime.program",
     "tools.check",
 )
-"""The packages of `router` whose modules declare codes, besides `router.codes`."""
 
 
 class Subject(Struct, frozen=True, dict=True):
@@ -72,17 +73,16 @@ class Subject(Struct, frozen=True, dict=True):
     @cached_property
     def meetings(self) -> "tuple[Meeting, ...]":
         """What is known of the routes that share a table; nothing if the config has errors."""
-        tables = {} if self.program is None else sharing_routes(self.config)
-        if self.program is None or not tables:
+        if self.program is None:
+            return ()
+        tables = sharing_routes(self.config)
+        if not tables:
             return ()
         # Most configs have nothing to compare, and do without the modules.
         from router.tools.check.analysis.key_meetings import meetings_of
 
         by_name = {route.name: route for route in self.routes}
-        sharing = []
-        for names in tables.values():
-            routes = [by_name[name] for name in names]
-            sharing.append(routes)
+        sharing = (list(map(by_name.__getitem__, names)) for names in tables.values())
         return tuple(meetings_of(sharing, self.program))
 
     @cached_property
@@ -134,7 +134,7 @@ class PlacedClaim(Struct, frozen=True):
 
     route: AnalyzedRoute
     claim: Claim
-    part: tuple[str | int, ...] = ()
+    part: Path = ()
 
     @property
     def path(self) -> Path:
@@ -159,13 +159,15 @@ RuleResult = Found | Undecided
 
 
 SubjectT = TypeVar("SubjectT")
+Find = Callable[[SubjectT], Iterable[RuleResult]]
+"""The function of a rule. It is quoted in annotations: to fill it in takes time at each import."""
 
 
 class Rule(Struct, Generic[SubjectT], frozen=True):
     """A function that yields findings about a subject, and the codes of these findings."""
 
     codes: tuple[Code, ...]
-    find: Callable[[SubjectT], Iterable[RuleResult]]
+    find: "Find[SubjectT]"
 
     @property
     def name(self) -> str:
@@ -180,19 +182,13 @@ class RuleSet(Generic[SubjectT]):
         self._package = package
         self._rules: dict[str, Rule[SubjectT]] = {}
 
-    def register(
-        self, *reported: Code
-    ) -> Callable[
-        [Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]
-    ]:
+    def register(self, *reported: Code) -> "Callable[[Find[SubjectT]], Find[SubjectT]]":
         """Decorate the function of a rule.
 
         Raises ValueError if another rule reports one of its codes.
         """
 
-        def decorate(
-            find: Callable[[SubjectT], Iterable[RuleResult]],
-        ) -> Callable[[SubjectT], Iterable[RuleResult]]:
+        def decorate(find: "Find[SubjectT]") -> "Find[SubjectT]":
             for code in reported:
                 if code.id in self._rules:
                     raise ValueError(f"two rules report {code.id}")
@@ -232,9 +228,9 @@ def _import_all(package: str) -> None:
 
 def known_codes() -> Mapping[str, Code]:
     """Return every code by id, in order; import all modules that declare codes."""
-    for package in DECLARING:
+    for package in _DECLARING:
         _import_all(f"router.{package}")
-    import_module(CHANGE_CODES)
+    import_module(_CHANGE_CODES)
     return codes.declared()
 
 
@@ -259,11 +255,13 @@ class Example(Struct, frozen=True, omit_defaults=True):
 
 def shipped_examples() -> Mapping[str, Example]:
     """Return the examples that are installed with the package, by code."""
-    content = FilePath(__file__).with_name("examples.json").read_bytes()
-    return msgspec.json.decode(content, type=dict[str, Example])
+    return msgspec.json.decode(_shipped("examples.json"), type=dict[str, Example])
 
 
 def shipped_runbooks() -> Mapping[str, str]:
     """Return the runbooks that are installed with the package, by code: Markdown without its title."""
-    content = FilePath(__file__).with_name("runbooks.json").read_bytes()
-    return msgspec.json.decode(content, type=dict[str, str])
+    return msgspec.json.decode(_shipped("runbooks.json"), type=dict[str, str])
+
+
+def _shipped(name: str) -> bytes:
+    return FilePath(__file__).with_name(name).read_bytes()

@@ -41,12 +41,11 @@ CHECK_FAILED = declare(
     "It raised an exception, or did not return a list of remarks, so that its result is unknown.",
 )
 REPORT = "report it, with a config that reproduces it"
-INCOMPLETE = ("RT0", "RT1")
-"""The prefixes of the codes of errors for which a part of the config is left out: errors of its
-text and shape.
-"""
-RESERVED = "RT"
-"""The prefix that the codes of plugins' remarks must not have."""
+# The prefixes of the codes of errors for which a part of the config is left out: errors of its
+# text and shape.
+_INCOMPLETE = ("RT0", "RT1")
+# The prefix that the codes of plugins' remarks must not have.
+_RESERVED = "RT"
 CANNOT_IGNORE = declare(
     "RT109",
     "an `ignore` of a code that cannot be ignored",
@@ -59,8 +58,8 @@ NOTHING_TO_IGNORE = declare(
     "The fault was fixed, or never existed. An entry that stays would hide the same fault if it is introduced again.",
     "warning",
 )
-OUTCOME = "RT8"
-"""The prefix of the codes of outcomes of messages."""
+# The prefix of the codes of outcomes of messages.
+_OUTCOME = "RT8"
 
 
 class Ignored(Struct, frozen=True):
@@ -117,10 +116,13 @@ def examine_loaded(
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
-        whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
-        secrets = tuple(loaded.findings.secrets.uses)
         subject = Subject(
-            loaded.config, loaded.plugins, loaded.schemas, whole, secrets, loaded.program
+            loaded.config,
+            loaded.plugins,
+            loaded.schemas,
+            whole=not any(finding.code.id.startswith(_INCOMPLETE) for finding in stopping),
+            secrets=tuple(loaded.findings.secrets.uses),
+            program=loaded.program,
         )
         results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
         if not stopping:
@@ -199,7 +201,7 @@ def _run_plugin_checks(loaded: Loaded) -> None:
             loaded.findings.add(CHECK_FAILED, str(error), ("plugins",), suggestion="fix the plugin")
             continue
         for remark in remarks:
-            id_ = f"X-{remark.code}" if remark.code.startswith(RESERVED) else remark.code
+            id_ = f"X-{remark.code}" if remark.code.startswith(_RESERVED) else remark.code
             code = Code(id_, remark.sentence, "A plugin's check reports this.", remark.severity)
             loaded.findings.add(code, remark.sentence, remark.path, suggestion=remark.suggestion)
 
@@ -255,7 +257,7 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
             and not stopping
             # What is left undecided without plugins may be found with them.
             and not (loaded.plugins and loaded.plugins.left_out)
-            and each.code[: len(LIVE)] not in ((CHANGE,) if live else (CHANGE, LIVE))
+            and not each.code.startswith(CHANGE if live else (CHANGE, LIVE))
         ):
             sentence = f"no finding matches {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"
             loaded.findings.add(NOTHING_TO_IGNORE, sentence, where, suggestion="remove it")
@@ -277,13 +279,8 @@ def ignore_changes(settings: Sequence[spec.Ignore], findings: Findings) -> Mappi
 
 
 def _matched(ignore: spec.Ignore, where: Path, findings: Findings) -> list[Finding]:
-    return [finding for finding in findings if _matches(ignore, where, finding, findings)]
-
-
-def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findings) -> bool:
-    return finding.code.id == ignore.code and is_about(
-        ignore, where, findings.paths(finding), findings
-    )
+    of_code = [finding for finding in findings if finding.code.id == ignore.code]
+    return [each for each in of_code if is_about(ignore, where, findings.paths(each), findings)]
 
 
 def is_about(ignore: spec.Ignore, where: Path, paths: Collection[Path], findings: Findings) -> bool:
@@ -310,8 +307,8 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
         if name.startswith("RT"):
             return (f"there is no code {name}", "docs/checks.md lists all codes")
         return None
-    if name.startswith(OUTCOME):
+    if name.startswith(_OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"
-    if refused or (name.startswith(INCOMPLETE) and code.severity == "error"):
+    if refused or (name.startswith(_INCOMPLETE) and code.severity == "error"):
         return f"{name} cannot be ignored: it stops the router from starting", "fix what it reports"
     return None

@@ -57,18 +57,17 @@ class SenderParts(Struct, frozen=True):
 
 def sender_parts(sender: str, queue_arn: str) -> SenderParts | None:
     """Return the parts of a sender of a queue; None for what is no sender."""
-    kind = kind_of_sender(sender)
     _, partition, _, _, account, _ = queue_arn.split(":", 5)
-    match kind:
+    match kind_of_sender(sender):
         case None:
             return None
-        case "bucket":
+        case "bucket" as kind:
             return SenderParts(kind, sender, account)
-        case "topic" | "rule":
+        case "topic" | "rule" as kind:
             return SenderParts(kind, sender, sender.split(":")[4])
-        case "account" if sender.isdigit():
+        case "account" as kind if sender.isdigit():
             return SenderParts(kind, f"arn:{partition}:iam::{sender}:root")
-        case _:
+        case kind:
             return SenderParts(kind, sender)
 
 
@@ -176,17 +175,14 @@ def read_policy(text: str) -> Mapping[str, Any]:
 def _grants_of_statement(statement: Mapping[str, Any]) -> Iterator[Grant]:
     effect = str(statement.get("Effect", ""))
     sources, conditions = _conditions_of(statement)
-    for action in _listed(statement.get("Action", "all but some actions")):
+    for each in _listed(statement.get("Action", "all but some actions")):
+        action = str(each).lower()
         for source in sources:
             if source:
-                yield Grant(effect, _lower(action), source=source, conditions=conditions)
+                yield Grant(effect, action, source=source, conditions=conditions)
                 continue
             for principal in _principals_of(statement):
-                yield Grant(effect, _lower(action), principal, conditions=conditions)
-
-
-def _lower(action: Any) -> str:
-    return str(action).lower()
+                yield Grant(effect, action, principal, conditions=conditions)
 
 
 def _principals_of(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -210,11 +206,11 @@ def _conditions_of(statement: Mapping[str, Any]) -> tuple[list[str], str]:
     others: dict[str, Any] = {}
     for operator, values in (statement.get("Condition") or {}).items():
         for key, value in values.items():
-            name = f"{operator} {key}".lower()
+            listed = map(str, _listed(value))
             if key.lower() == _SOURCE and operator.lower() in _OF_ARNS:
-                sources += map(str, _listed(value))
+                sources += listed
             else:
-                others[name] = sorted(map(str, _listed(value)))
+                others[f"{operator} {key}".lower()] = sorted(listed)
     if sources and all(each.split(":")[4:5] not in ([], [""]) for each in sources):
         others = {name: each for name, each in others.items() if not name.endswith(_ACCOUNT)}
     return sources or [""], json.dumps(others, sort_keys=True) if others else ""

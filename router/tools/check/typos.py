@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from router.runtime.config.findings import closest
 
-SIMILARITY = 0.8
-"""The least similarity of names at which one is taken for a typo of the other."""
+# The least similarity of names at which one is taken for a typo of the other.
+_SIMILARITY = 0.8
+# Shorter names often differ in one letter.
 _SHORTEST = 4
-"""Shorter names often differ in one letter."""
 
 
 def typo_of(word: str, known: Iterable[str]) -> str:
@@ -17,7 +17,7 @@ def typo_of(word: str, known: Iterable[str]) -> str:
     neighbours exchanged.
     """
     names = tuple(known)
-    alike = closest(word, names, SIMILARITY)
+    alike = closest(word, names, _SIMILARITY)
     if alike is not None:
         return alike
     return next((name for name in names if _is_slip(word, name)), "")
@@ -26,10 +26,9 @@ def typo_of(word: str, known: Iterable[str]) -> str:
 def _is_slip(word: str, name: str) -> bool:
     if len(word) != len(name) or len(word) < _SHORTEST:
         return False
-    wrong = [at for at in range(len(word)) if word[at] != name[at]]
-    if len(wrong) == 1:
-        return True
-    if len(wrong) != 2:
-        return False
-    one, other = wrong
-    return other == one + 1 and word[one] + word[other] == name[other] + name[one]
+    match [at for at, char in enumerate(word) if char != name[at]]:
+        case [_]:
+            return True
+        case [one, other]:
+            return other == one + 1 and word[one] + word[other] == name[other] + name[one]
+    return False

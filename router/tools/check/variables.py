@@ -8,6 +8,7 @@ from typing import Any
 from router.model import Path
 from router.runtime.config.environment import names_in
 
+# The settings of queues and routes that only running code reads, by section.
 _AT_RUN_TIME = {
     "queues": ("encoding", "match", "redact", "unmatched"),
     "routes": (
@@ -21,7 +22,6 @@ _AT_RUN_TIME = {
         "when",
     ),
 }
-"""The settings of queues and routes that only running code reads, by section."""
 
 
 def is_read_at_run_time(path: Path) -> bool:

@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 
 from router.errors import ConfigError, MissingExtra, RouterError
 from router.runtime.printable import printable, printable_lines
-from router.tools.cli.masked_output import masking
+from router.tools.cli.masked_output import masking, tell
 
 _FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
 _EXTRAS = {
@@ -38,7 +38,7 @@ SHORT = frozenset(
 )
 """The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
+GROUPS = {
     "Start": ("demo", "new"),
     "Write and test routes": ("check", "test", "explain", "list", "graph", "console", "schema"),
     "Run": ("local", "send", "worker"),
@@ -132,19 +132,16 @@ class Commands(click.Group):
         What it prints has no value of a variable that holds a secret.
         """
         with masking():
-            return self._invoke(ctx)
-
-    def _invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _naming_extras(ctx):
-                return super().invoke(ctx)
-        except ConfigError as error:
-            for finding in error.findings:
-                click.echo(printable(str(finding)), err=True)
-            ctx.exit(2)
-        except RouterError as error:
-            click.echo(f"router: {printable_lines(str(error))}", err=True)
-            ctx.exit(2)
+            try:
+                with _naming_extras(ctx):
+                    return super().invoke(ctx)
+            except ConfigError as error:
+                for finding in error.findings:
+                    tell(printable(str(finding)))
+                ctx.exit(2)
+            except RouterError as error:
+                tell(f"router: {printable_lines(str(error))}")
+                ctx.exit(2)
 
 
 @click.command(

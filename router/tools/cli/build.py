@@ -9,8 +9,6 @@ import click
 from router.tools.cli.options import allow_file_option, config_option, output_option
 from router.tools.deploy.targets import ARCHES, PYTHONS
 
-_OUTPUT = Path("dist/lambda.zip")
-
 
 @click.command("build")
 @config_option
@@ -20,7 +18,7 @@ _OUTPUT = Path("dist/lambda.zip")
 @click.option(
     "--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]"
 )
-@output_option(default=_OUTPUT, show_default=True, help="The file.")
+@output_option(default=Path("dist/lambda.zip"), show_default=True, help="The file.")
 @click.option(
     "--bytecode/--no-bytecode",
     default=None,

@@ -4,7 +4,6 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -12,9 +11,12 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from router.model import JsonObject
 from router.runtime.config.environment import RT005
 from router.runtime.printable import printable
 from router.tools.check.run import examine
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.terminal import output as stdout
 from router.tools.deploy.archive import as_megabytes
@@ -32,7 +34,7 @@ class BuildOptions(Struct, frozen=True):
     output: Path
     bytecode: bool | None
     form: str
-    allowed: tuple[str, ...]
+    allowed: Repeated
 
 
 def run_build(options: BuildOptions) -> bool:
@@ -52,7 +54,7 @@ def run_build(options: BuildOptions) -> bool:
     else:
         _show(built)
     if built.archive.over:
-        click.echo(f"router: {built.archive.over}; nothing was written", err=True)
+        tell(f"router: {built.archive.over}; nothing was written")
     return bool(built.archive.over)
 
 
@@ -66,12 +68,13 @@ def _check(config: Path) -> None:
     ]
     show_findings(findings, err=True)
     if any(finding.code.severity == "error" for finding in findings):
-        click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+        tell(count_findings(report.findings, report.ignored, report.ledger))
         sys.exit(1)
 
 
 def _show(built: BuildResult) -> None:
-    archive, contents = built.archive, built.contents
+    archive = built.archive
+    contents = built.contents
     table = Table("part", "files", "zipped", "unzipped")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -105,9 +108,11 @@ def _show(built: BuildResult) -> None:
         click.echo(f"built {archive.path}, handler {HANDLER}, sha256 {archive.sha256}")
 
 
-def _as_record(built: BuildResult) -> dict[str, Any]:
+def _as_record(built: BuildResult) -> JsonObject:
     """Return the result for JSON; sizes are in bytes."""
-    test, archive, contents = built.smoke_test, built.archive, built.contents
+    test = built.smoke_test
+    archive = built.archive
+    contents = built.contents
     return {
         "path": None if archive.over else str(archive.path),
         "handler": HANDLER,

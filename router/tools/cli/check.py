@@ -10,6 +10,7 @@ import click
 
 from router.runtime.import_stubs import import_without_patterns, postpone
 from router.runtime.printable import printable
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def command(
     )
     _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
     if no_plugins and report.left_out:
-        click.echo(_without(report.left_out), err=True)
+        tell(_without(report.left_out))
     sys.exit(_fails(report, strict))
 
 
@@ -116,7 +117,7 @@ def _show(
         from router.tools.cli.check_report import show_claims
 
         show_claims([entry for entry in report.ledger.entries if entry.verdict != "proved"])
-    click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+    tell(count_findings(report.findings, report.ignored, report.ledger))
 
 
 def _without(plugins: Sequence[str]) -> str:
@@ -163,12 +164,10 @@ def _format(
                 show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            text = as_json(findings, ignored, report.ledger)
+            more = {}
             if comparison:
-                from router.tools.cli.check_report import with_seen
-
-                text = with_seen(text, comparison.seen, comparison.survivals)
-            return text
+                more = {"live": comparison.seen, "outages": comparison.survivals}
+            return as_json(findings, ignored, report.ledger, more)
         case "sarif":
             return as_sarif(findings, ignored, report.ledger)
         case _:
@@ -180,10 +179,11 @@ def _explain(name: str) -> None:
     from router.tools.check.rule import Example, known_codes, shipped_examples, shipped_runbooks
     from router.tools.cli.code_pages import page_of
 
-    code = known_codes().get(name.upper())
-    if name.upper() in RETIRED:
-        click.echo(f"{name.upper()} is retired: {RETIRED[name.upper()]}")
+    id_ = name.upper()
+    if id_ in RETIRED:
+        click.echo(f"{id_} is retired: {RETIRED[id_]}")
         return
+    code = known_codes().get(id_)
     if code is None:
         raise click.UsageError(f"there is no code {name}; see docs/checks.md")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")

@@ -1,14 +1,13 @@
-"""Text and JSON of `router check`: the claims that are not proved, and the state of the deployed resources."""
+"""Text of `router check`: the claims that are not proved, and the state of the deployed resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import click
-import msgspec
 
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.printable import printable
-from router.tools.check.ledger import LedgerEntry, Verdict
+from router.tools.check.ledger import LedgerEntry
 from router.tools.check.live.deployed import duration
 from router.tools.check.live.queues import OutageSurvival
 from router.tools.check.rules.queues import rough_duration
@@ -26,7 +25,7 @@ from router.tools.control_plane.deployed import (
     function_name,
 )
 
-_VERDICT_COLOURS: Mapping[Verdict, str] = {
+_VERDICT_COLOURS = {
     "proved": "green",
     "refuted": "red",
     "not decided": "yellow",
@@ -60,20 +59,11 @@ Row = tuple[str, ...]
 _Deployed = TypeVar("_Deployed", DeployedTable, DeployedQueue, DeployedFunction)
 
 
-def with_seen(
-    report: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()
-) -> str:
-    """Return the report, a JSON object, with `live` (null if none was compared) and `outages`."""
-    parts = msgspec.json.decode(report, type=dict[str, msgspec.Raw])
-    text = msgspec.json.encode({**parts, "live": seen, "outages": survivals})
-    return msgspec.json.format(text).decode()
-
-
 def show_seen(seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> None:
     """Print a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
-    outlasted: list[Row] = [
+    outlasted = [
         (each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes)))
         for each in survivals
     ]
@@ -127,18 +117,20 @@ def _rows(
 
 
 def _table(name: str, deployed: DeployedTable) -> Row:
-    ttl = (
-        _error(deployed.ttl)
-        if isinstance(deployed.ttl, Unanswered)
-        else f"{deployed.ttl.status} {deployed.ttl.attribute}"
-    )
-    capacity = (
-        f"{deployed.write_units} write, {deployed.read_units} read"
-        if deployed.provisioned
-        else "on demand"
-    )
+    ttl = deployed.ttl
+    ttl_shown = _error(ttl) if isinstance(ttl, Unanswered) else f"{ttl.status} {ttl.attribute}"
+    capacity = "on demand"
+    if deployed.provisioned:
+        capacity = f"{deployed.write_units} write, {deployed.read_units} read"
     indexes = "; ".join(map(_index, deployed.indexes))
-    return name, deployed.status, _key(deployed.key), ttl.rstrip(), capacity, indexes or "none"
+    return (
+        name,
+        deployed.status,
+        _key(deployed.key),
+        ttl_shown.rstrip(),
+        capacity,
+        indexes or "none",
+    )
 
 
 def _index(index: DeployedIndex) -> str:
@@ -163,7 +155,7 @@ def _queue(_: str, deployed: DeployedQueue) -> Row:
     )
 
 
-_SURVIVAL: Row = ("queue", "is to survive", "survives", "survives crashes")
+_SURVIVAL = ("queue", "is to survive", "survives", "survives crashes")
 
 
 def _mappings(seen: DeployedState) -> Iterator[Row]:

@@ -9,6 +9,7 @@ import click
 
 from router.errors import UsageError
 from router.runtime.printable import printable
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument, output_option, write_file
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
     report = examine(path, os.environ, None, "warning")
     if any(finding.code.severity == "error" for finding in report.findings):
         show_findings(report.findings, err=False)
-        click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+        tell(count_findings(report.findings, report.ignored, report.ledger))
         sys.exit(1)
     content = precompile(path)
     write_file(output, content)

@@ -3,12 +3,12 @@
 import os
 import socket
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ def command(
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((ADDRESS, port)))
-        report = partial(click.echo, err=True)
         local = (
-            stack.enter_context(local_target(chosen, os.environ, report))
+            stack.enter_context(local_target(chosen, os.environ, tell))
             if target == "local"
             else None
         )
@@ -85,7 +84,7 @@ def command(
         )
         access = Access()
         url = f"http://{ADDRESS}:{listener.getsockname()[1]}/?token="
-        click.echo("Ctrl-C ends the console", err=True)
+        tell("Ctrl-C ends the console")
         click.echo(f"{url}{access.token}")
         if not no_browser:
             webbrowser.open(f"{url}{access.launch}")

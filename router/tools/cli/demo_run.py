@@ -2,15 +2,16 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 from rich.console import Console
 
 from router.errors import UsageError
+from router.model import Item
 from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load_program
 from router.tools.cli.terminal import literal, output, print_items, print_table
@@ -84,7 +85,7 @@ def _rounds(
     return rounds
 
 
-def _row(item: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+def _row(item: Item, columns: Sequence[str]) -> list[str]:
     return [to_cell(item[column]) if column in item else "" for column in columns]
 
 
@@ -102,7 +103,8 @@ def _print(demo: DemoResult) -> None:
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
-        queue, name = literal(result.sample.queue), literal(result.sample.name)
+        queue = literal(result.sample.queue)
+        name = literal(result.sample.name)
         rows.append((mark, queue, name, outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
     for result in demo.results:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import Struct
+
 from router.errors import UsageError
 from router.tools.cli.stack_run import ChangeOptions
 from router.tools.cli.terminal import confirm, confirm_by_typing
 from router.tools.deploy.deployed_places import (
     AccountRegion,
-    StackPlaces,
     describe_places,
     moved_from,
     read_places,
@@ -16,47 +17,43 @@ from router.tools.deploy.deployed_places import (
 )
 
 
-class DeployedFolder:
+class DeployedFolder(Struct, frozen=True):
     """The stacks that were deployed from a folder, and the one that is to be."""
 
-    def __init__(
-        self, folder: Path, options: ChangeOptions, place: AccountRegion, log: Callable[[str], None]
-    ) -> None:
-        self._folder, self._options, self._place, self._log = folder, options, place, log
+    folder: Path
+    options: ChangeOptions
+    place: AccountRegion
+    log: Callable[[str], None]
 
     def is_confirmed(self) -> bool:
         """Ask about a stack that was deployed to another place, or is new in this folder; raises UsageError."""
-        places = read_places(self._folder)
-        before = moved_from(places, self._options.stack, self._place)
+        options = self.options
+        place = self.place
+        name = options.stack
+        places = read_places(self.folder)
+        before = moved_from(places, name, place)
+        # Sentences come before the questions: there may be nobody to answer.
         if before:
-            return self._is_move_confirmed(before)
-        if places and self._options.stack not in places:
-            return self._is_stack_confirmed(places)
-        return True
+            word = str(place)
+            self.log(
+                f"From this folder the stack '{name}' was deployed to {before}; this is {word}."
+            )
+            if options.dry_run or word in options.confirmed:
+                return True
+            return confirm_by_typing(word, f"Deploy '{name}' there?", f"--yes --confirm {word}")
+        if not places or name in places:
+            return True
+        self.log(
+            f"The stack '{name}' was not deployed from this folder before, from which there are "
+            f"{describe_places(places)}."
+        )
+        if options.dry_run or options.yes:
+            return True
+        return confirm(f"Go on with '{name}' in {place}?")
 
     def remember(self) -> None:
         """Note where the stack is; a folder that cannot be written to is no reason to fail after a deployment."""
         try:
-            remember_place(self._folder, self._options.stack, self._place)
+            remember_place(self.folder, self.options.stack, self.place)
         except UsageError as error:
-            self._log(f"where the stack was deployed to is not remembered: {error}")
-
-    def _is_move_confirmed(self, before: AccountRegion) -> bool:
-        name, word = self._options.stack, str(self._place)
-        sentence = f"From this folder the stack '{name}' was deployed to {before}; this is {word}."
-        # Before the question, which may have nobody to answer it.
-        self._log(sentence)
-        if self._options.dry_run or word in self._options.confirmed:
-            return True
-        return confirm_by_typing(word, f"Deploy '{name}' there?", f"--yes --confirm {word}")
-
-    def _is_stack_confirmed(self, places: StackPlaces) -> bool:
-        name = self._options.stack
-        sentence = (
-            f"The stack '{name}' was not deployed from this folder before, "
-            f"from which there are {describe_places(places)}."
-        )
-        self._log(sentence)
-        if self._options.dry_run or self._options.yes:
-            return True
-        return confirm(f"Go on with '{name}' in {self._place}?")
+            self.log(f"where the stack was deployed to is not remembered: {error}")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
 
 import msgspec
 from rich.console import Console
 
+from router.model import JsonObject
 from router.tools.change.change_codes import (
     KEY_LOST,
     SHORTER_RETENTION,
@@ -20,7 +20,7 @@ from router.tools.change.properties import (
 )
 from router.tools.change.report import ConfigChange, DiffReport, Risk, grouped, summary
 from router.tools.cli.diff_report import COLOURS as VERDICT_COLOURS
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, output, print_line, print_table
 from router.tools.control_plane.stacks import Stack, StackEvent, StackResource
 from router.tools.deploy.changes import (
     ANOTHER,
@@ -37,13 +37,13 @@ from router.tools.deploy.deleted_queues import is_deleted_lately
 from router.tools.deploy.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
-_COLOUR, _LOSS_COLOUR = "yellow", "bold red"
+_COLOUR = "yellow"
+_LOSS_COLOUR = "bold red"
 _LONGEST = 250
 """Characters of what is shown of the changes of a property."""
 _LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
 """The changes of a comparison that the change set shows as losses."""
 _NOT_COMPARED = "(not compared)"
-_DASHBOARD = "AWS::CloudWatch::Dashboard"
 _SHOWN = (
     "AWS::Lambda::Function",
     "AWS::ECS::Service",
@@ -52,6 +52,10 @@ _SHOWN = (
     "AWS::Logs::LogGroup",
 )
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+ChangedParameters = Mapping[str, tuple[str, str]]
+"""The values of parameters before and after, by their names."""
 
 
 def show_changes(planned: Sequence[PlannedChange]) -> None:
@@ -76,7 +80,7 @@ def _short(changed: PropertyChange) -> str:
     return text if len(text) <= _LONGEST else changed.name
 
 
-def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+def show_parameters(parameters: ChangedParameters) -> Iterator[str]:
     """Yield a line for each parameter that changes."""
     for name, (before, after) in _known_parameters(parameters).items():
         if after == _NOT_COMPARED:
@@ -85,16 +89,16 @@ def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
             yield f"parameter {name}: {before or 'empty'} → {after or 'empty'}"
 
 
-def _known_parameters(parameters: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def _known_parameters(parameters: ChangedParameters) -> dict[str, tuple[str, str]]:
     """Return the values of parameters, but for those that may be secrets, or that CloudFormation hides."""
-    return {name: _known_values(name, both) for name, both in parameters.items()}
-
-
-def _known_values(name: str, both: tuple[str, str]) -> tuple[str, str]:
-    before, after = both
-    if before == HIDDEN:
-        return NOT_SHOWN, ANOTHER_NOT_SHOWN if after == ANOTHER else _NOT_COMPARED
-    return PropertyDifference(f"Environment.{name}", before, after).without_secrets.values
+    known = {}
+    for name, (before, after) in parameters.items():
+        if before == HIDDEN:
+            known[name] = NOT_SHOWN, ANOTHER_NOT_SHOWN if after == ANOTHER else _NOT_COMPARED
+        else:
+            difference = PropertyDifference(f"Environment.{name}", before, after)
+            known[name] = difference.without_secrets.values
+    return known
 
 
 def breaking_changes(report: DiffReport) -> list[ConfigChange]:
@@ -103,8 +107,11 @@ def breaking_changes(report: DiffReport) -> list[ConfigChange]:
 
 
 def _changes(report: DiffReport, risk: Risk) -> list[ConfigChange]:
-    found = [each.change for each in report.findings if each.risk == risk]
-    return [each for each in found if each.code not in _LOSSES]
+    return [
+        each.change
+        for each in report.findings
+        if each.risk == risk and each.change.code not in _LOSSES
+    ]
 
 
 def breaking_sentence(change: ConfigChange) -> str:
@@ -119,7 +126,8 @@ def show_routes(report: DiffReport, stack: str) -> None:
     The verdict is about the messages that a route takes: one that takes all of them can still break something. The way
     out is beside a risk: it breaks nothing, but what may happen then is better known before.
     """
-    console, breaking = output(), breaking_changes(report)
+    console = output()
+    breaking = breaking_changes(report)
     shown = breaking + _changes(report, "risky")
     for route, _ in grouped(report, show_ignored=False):
         lines = []
@@ -134,10 +142,8 @@ def show_routes(report: DiffReport, stack: str) -> None:
         elif lines:
             console.print("[bold]other changes[/]")
         for line in lines:
-            console.print(f"  {literal(line)}", soft_wrap=True)
-    console.print(
-        f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True
-    )
+            print_line(f"  {line}", soft_wrap=True)
+    print_line(f"{summary(report)}; 'router diff stack:{stack}' shows all", soft_wrap=True)
 
 
 def show_result(
@@ -155,20 +161,21 @@ def show_result(
         (each for each in resources if each.type in _SHOWN),
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
     )
-    places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
-    rows = [
-        (kind_of(each.type), literal(short_name(each.physical_id)), literal(where))
-        for each, where in places
-    ]
+    rows = []
+    for each in shown:
+        place = each.physical_id
+        where = place if "/" in place else ""
+        rows.append((kind_of(each.type), literal(short_name(place)), literal(where)))
     print_table(("resource", "name", "where"), rows)
-    console = output()
     stores = {f"{each.logical_id}Arn" for each in resources if each.type in (QUEUE, TABLE)}
-    for name in [name for name in result.outputs if name not in stores]:
-        value = result.outputs[name]
-        console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
-    for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
-        console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
-    console.print(f"the stack '{literal(stack)}' is {result.status}")
+    for name, value in result.outputs.items():
+        if name not in stores:
+            print_line(f"{name}: {value}", soft_wrap=True)
+    for each in resources:
+        if each.type == "AWS::CloudWatch::Dashboard":
+            link = dashboard_link(each.physical_id, region, partition)
+            print_line(f"dashboard: {link}", soft_wrap=True)
+    print_line(f"the stack '{stack}' is {result.status}")
 
 
 def dashboard_link(name: str, region: str, partition: str) -> str:
@@ -205,10 +212,10 @@ def as_record(
     stack: str,
     region: str,
     planned: Sequence[PlannedChange],
-    parameters: Mapping[str, tuple[str, str]],
+    parameters: ChangedParameters,
     result: DeploymentResult | None,
     now: Stack | None,
-) -> Mapping[str, Any]:
+) -> JsonObject:
     """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed.
 
     `now` is the stack as it is, None if there is none: then its status is None.
@@ -235,14 +242,12 @@ def as_record(
     }
 
 
-def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
-    found = [
-        each
-        for value in planned.values
-        for each in differences(value.before, value.after, value.name)
-    ]
-    shown = [each.without_secrets for each in found]
-    values = [{"name": each.path, "before": each.before, "after": each.after} for each in shown]
+def _change_record(planned: PlannedChange) -> JsonObject:
+    values = []
+    for value in planned.values:
+        for each in differences(value.before, value.after, value.name):
+            shown = each.without_secrets
+            values.append({"name": shown.path, "before": shown.before, "after": shown.after})
     return {**msgspec.to_builtins(planned), "values": values}
 
 
@@ -250,7 +255,7 @@ def watch(
     console: Console, events: Iterator[StackEvent], stack_id: str, what: str
 ) -> list[StackEvent]:
     """Print a line for each event; return the events."""
-    seen: list[StackEvent] = []
+    seen = []
     latest: dict[str, tuple[str, str]] = {}
     with console.status(what):
         for event in events:

@@ -24,6 +24,7 @@ from router.tools.check.run import RULE_FAILED, examine
 from router.tools.cli.deploy_place import DeployedFolder
 from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
 from router.tools.cli.diff_report import render
+from router.tools.cli.options import Repeated
 from router.tools.cli.stack_run import ChangeOptions, StackRun
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import ServiceClient
@@ -85,9 +86,9 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
 
     package: Path | None
     worker: bool
-    allowed: tuple[str, ...]
+    allowed: Repeated
     allow_breaking: bool
-    allow_failing: tuple[str, ...]
+    allow_failing: Repeated
     revert_drift: bool
     canary: Canary | None
     template: TemplateOptions
@@ -117,11 +118,12 @@ class DeployRun(StackRun):
         self._folder = DeployedFolder(config.parent, options, place, self._log)
 
     def _run(self, closing: ExitStack) -> int:
+        deploys = self._deploys
         # Checked before the build, which takes long.
         if not self._folder.is_confirmed():
             self._log("nothing was changed")
-            return self._report(Deployment(self._options.stack), (), 1)
-        stack = self._stacks.find(self._options.stack)
+            return self._report(Deployment(deploys.stack), (), 1)
+        stack = self._stacks.find(deploys.stack)
         creates = must_create(stack)
         require_own(self._stacks, stack)
         old = self._version(stack) if stack and not creates else TemplateVersion({})
@@ -133,20 +135,20 @@ class DeployRun(StackRun):
             self._known = hidden_variables(old.body, environment)
             self._hidden |= self._known.keys()
         self._known = {**self._known, **variables_of(old.body, old.values), **known}
-        fits = partial(require_room, make=make_template(self._deploys.worker))
+        fits = partial(require_room, make=make_template(deploys.worker))
         config = read_for_deployment(self._path, self._known, fits)
         self._unsent = [each for each in config.findings if each.code.id == NOBODY_SENDS.id]
-        given = self._deploys.template.tags
+        given = deploys.template.tags
         kept = kept_tags(config, stack.tags) if stack and old.body and not given else {}
-        self._template = structs.replace(self._deploys.template, kept=kept)
+        self._template = structs.replace(deploys.template, kept=kept)
         tags = {**kept, **config.program.config.tags, **given}
-        self._stacks.settings = StackSettings(tags or None, self._deploys.role)
+        self._stacks.settings = StackSettings(tags or None, deploys.role)
         self._artifacts.tags = tags
         if not self._passes_tests(config):
-            return self._report(Deployment(self._options.stack), (), 1)
+            return self._report(Deployment(deploys.stack), (), 1)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
-        if self._deploys.worker and _DIGEST not in deployment.values[IMAGE]:
+        if deploys.worker and _DIGEST not in deployment.values[IMAGE]:
             self._log(
                 f"the image {deployment.values[IMAGE]} is named by a tag, which may name another image later: name it "
                 f"by its digest (REPOSITORY{_DIGEST}…), so that what runs has the configuration that is kept"
@@ -156,9 +158,9 @@ class DeployRun(StackRun):
         if why := self._why_not_side_by_side(old):
             self._log(why)
             return self._report(deployment, (), 1)
-        if self._deploys.canary:
+        if deploys.canary:
             require_codedeploy(self._services["codedeploy"])
-        if has_worker(old.body) and self._deploys.worker:
+        if has_worker(old.body) and deploys.worker:
             deployment = self._replace_tasks(deployment, old)
         return self._change(self._with_routes(deployment, old), old, stack)
 
@@ -214,7 +216,8 @@ class DeployRun(StackRun):
 
         Raises UsageError for the image that runs, named by its digest, with another config: it has the one of before.
         """
-        image, kept = old.values.get(IMAGE, ""), old.values.get(CODE_KEY, "")
+        image = old.values.get(IMAGE, "")
+        kept = old.values.get(CODE_KEY, "")
         new = deployment.values
         same_config = new[CODE_KEY] == kept
         if kept and not same_config and _DIGEST in image and new[IMAGE] == image:
@@ -272,8 +275,7 @@ class DeployRun(StackRun):
         # What is too large for a stack is reported before the build, which takes long.
         document = make_fitting(config, make_template(self._deploys.worker))
         hidden = hidden_parameters(document.body)
-        variables = document.variables.items()
-        self._hidden |= {name for name, each in variables if each in hidden}
+        self._hidden |= {name for name, each in document.variables.items() if each in hidden}
         if self._deploys.canary:
             document = with_canary(document, self._deploys.canary)
             if not has_function(old.body):
@@ -284,7 +286,8 @@ class DeployRun(StackRun):
             package = pack_config(self._path, folder, self._known, self._deploys.allowed)
         else:
             package = self._package(folder)
-        stack, bucket = self._options.stack, self._artifacts.bucket
+        stack = self._options.stack
+        bucket = self._artifacts.bucket
         return make_deployment(
             stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
         )
@@ -330,8 +333,7 @@ def _run_test(suite: Suite, route: str, name: str, index: int) -> Verdict:
     try:
         return suite.run_one(route, index)
     except PluginError as error:
-        fault = Difference("plugins", "they start", str(error))
-        return Verdict(route, name, (fault,), index)
+        return Verdict(route, name, (Difference("plugins", "they start", str(error)),), index)
 
 
 class RollbackRun(StackRun):

@@ -3,23 +3,24 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import click
 from msgspec import UnsetType, structs
 
-from router.model import Finding
+from router.model import Finding, JsonObject
 from router.runtime.printable import printable
 from router.tools.change.report import ChangeFinding, DiffReport, RouteReport, grouped, summary
 from router.tools.check.run import Ignored
 from router.tools.cli.report import as_github, as_sarif
 from router.tools.dev.compare import to_json
 
-COLOURS: Mapping[str, str] = {
+COLOURS = {
     "breaking": "red", "risky": "yellow", "info": "blue", "compatible": "green", "unknown": "yellow",
 }  # fmt: skip
-_NARROW, _WIDE = 80, 110
+_NARROW = 80
+_WIDE = 110
 _INDENT = " " * 9
 _MOST_LINES = 40
 """Lines of a message that the text shows."""
@@ -51,26 +52,25 @@ def _finding(found: ChangeFinding) -> Finding:
         parts.append(
             f"for example {_short(change.example)} (before: {change.before}; after: {change.after})"
         )
-    return Finding(
-        change.code,
-        change.with_route,
-        found.place,
-        "; ".join([*parts, f"was at {found.old_place}"]),
-    )
+    parts.append(f"was at {found.old_place}")
+    return Finding(change.code, change.with_route, found.place, "; ".join(parts))
 
 
 def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
-    width = (
-        min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE)
-        if sys.stdout.isatty()
-        else _NARROW
-    )
+    width = _NARROW
+    if sys.stdout.isatty():
+        width = min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE)
     yield f"{printable(report.old)} → {printable(report.new)}"
     for route, findings in grouped(report, show_ignored):
         yield ""
-        yield _heading(route)
-        for why in route.unproved if route else ():
-            yield from _wrapped(f"not known: {why}", width, "  ", "  ")
+        if route is None:
+            yield click.style("other changes", bold=True)
+        else:
+            verdict = click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)
+            was = f" (was {route.was})" if route.was else ""
+            yield f"{verdict}  {printable(route.route)}{was}"
+            for why in route.unproved:
+                yield from _wrapped(f"not known: {why}", width, "  ", "  ")
         for found in findings:
             yield from _entry(found, width)
     if report.routes or report.findings:
@@ -78,24 +78,16 @@ def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield summary(report)
 
 
-def _heading(route: RouteReport | None) -> str:
-    if route is None:
-        return click.style("other changes", bold=True)
-    was = f" (was {route.was})" if route.was else ""
-    return f"{click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)}  {printable(route.route)}{was}"
-
-
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
-    change, colour = found.change, COLOURS[found.risk]
+    change = found.change
+    colour = COLOURS[found.risk]
     kind = f"{found.risk} {change.code.id}"
     first, *rest = _wrapped(_advised(found), width, f"  {kind}  ", _INDENT)
     yield first.replace(kind, click.style(kind, fg=colour), 1)
     yield from rest
-    places = (
-        f"{found.place}, was at {found.old_place}"
-        if found.place != found.old_place
-        else str(found.place)
-    )
+    places = str(found.place)
+    if found.place != found.old_place:
+        places += f", was at {found.old_place}"
     for line in _wrapped(places, width, _INDENT, _INDENT):
         yield click.style(line, dim=True)
     if found.ignored:
@@ -144,14 +136,14 @@ def _markdown(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield f"### Changes of the routes: {_code(report.old)} → {_code(report.new)}"
     yield f"\n{_escaped(summary(report))}"
     for route, findings in grouped(report, show_ignored):
-        yield (
-            "\n#### Other changes"
-            if route is None
-            else f"\n#### {_code(route.route)}: {route.verdict}"
-        )
-        if route and route.was:
-            yield f"\nIt was named {_code(route.was)}."
-        yield from (f"\nNot known: {_escaped(why)}." for why in (route.unproved if route else ()))
+        if route is None:
+            yield "\n#### Other changes"
+        else:
+            yield f"\n#### {_code(route.route)}: {route.verdict}"
+            if route.was:
+                yield f"\nIt was named {_code(route.was)}."
+            for why in route.unproved:
+                yield f"\nNot known: {_escaped(why)}."
         yield ""
         for found in findings:
             yield from _item(found)
@@ -179,7 +171,7 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#@" else char for char in printable(text))
 
 
-def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, Any]:
+def as_diff_record(report: DiffReport, show_ignored: bool = False) -> JsonObject:
     """Return a report for JSON."""
     shown = [*report.findings, *(report.ignored if show_ignored else ())]
     return {
@@ -193,7 +185,7 @@ def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, 
     }
 
 
-def _route_record(route: RouteReport) -> dict[str, Any]:
+def _route_record(route: RouteReport) -> JsonObject:
     found = None if isinstance(route.counterexample, UnsetType) else route.counterexample
     return {
         "route": route.route,
@@ -205,9 +197,9 @@ def _route_record(route: RouteReport) -> dict[str, Any]:
     }
 
 
-def _finding_record(found: ChangeFinding) -> dict[str, Any]:
+def _finding_record(found: ChangeFinding) -> JsonObject:
     change = found.change
-    record: dict[str, Any] = {
+    record = {
         "code": change.code.id,
         "severity": found.risk,
         "sentence": change.sentence,

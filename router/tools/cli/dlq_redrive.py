@@ -6,7 +6,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -24,7 +23,8 @@ from router.tools.cli.dlq_rehearse import (
 from router.tools.cli.dlq_report import count
 from router.tools.cli.dlq_session import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import confirm, output, progress_bar
+from router.tools.cli.masked_output import tell
+from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
@@ -37,15 +37,15 @@ from router.tools.replay.source import read_export
 class RedriveOptions(Struct, frozen=True):
     """The options of `router dlq redrive`, besides those that select messages; `rate` is in messages a second."""
 
-    to_queue: bool = False
-    keep_newer: bool = False
-    rate: float | None = None
-    dry_run: bool = False
-    file: Path | None = None
-    again: bool = False
-    journal: Path | None = None
-    yes: bool = False
-    as_json: bool = False
+    to_queue: bool
+    keep_newer: bool
+    rate: float | None
+    dry_run: bool
+    file: Path | None
+    again: bool
+    journal: Path | None
+    yes: bool
+    as_json: bool
 
 
 class _Work(Struct, frozen=True):
@@ -71,7 +71,7 @@ class _Choice:
     messages that an earlier run delivered: whatever the config does with them now, they are only to be deleted.
     """
 
-    def __init__(self, spool: Spool, journal: Journal, *, ordered: bool) -> None:
+    def __init__(self, spool: Spool, journal: Journal) -> None:
         self.chosen = 0
         self.waiting = 0
         self.batches = 0
@@ -80,7 +80,6 @@ class _Choice:
         self.confirmed: list[str] = []
         self._spool = spool
         self._journal = journal
-        self._ordered = ordered
 
     def is_confirmed(self, message: DlqMessage) -> bool:
         """Return whether an earlier run delivered a message, and deselect it then."""
@@ -100,12 +99,6 @@ class _Choice:
         else:
             self._spool.deselect(rehearsal.message.id)
 
-    def undeliver(self, queue: CompiledQueue, message: DlqMessage) -> None:
-        """Keep what follows a chosen message in its group."""
-        # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
-        if self._ordered or queue.fifo:
-            self.undelivered.add(message.record.group_id)
-
 
 class _Redrive:
     """The redrive of the messages of one dead-letter queue."""
@@ -124,35 +117,36 @@ class _Redrive:
             # The journal of a file is of use where the file is.
             path = own.file.with_name(f"{own.file.name}.journal")
         self._journal = Journal(own.journal or path, again=own.again)
-        self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
+        self._choice = _Choice(work.spool, self._journal)
         self._plan = RedrivePlan(Counter())
 
     def run(self) -> bool:
         """Rehearse, ask and deliver; return whether all messages are done, or would be. Raises RouterError."""
-        choice, own = self._choice, self._own
+        choice = self._choice
+        own = self._own
         self._rehearse()
         if not own.as_json:
             if self._plan.total or not choice.confirmed:
                 print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
-                output().print(
+                print_line(
                     f"{count(choice.waiting)} of these stay behind one of their group that is not redriven"
                 )
             if choice.confirmed and own.file:
-                output().print(
+                print_line(
                     f"already redriven: {count(len(choice.confirmed))}; --again delivers them again"
                 )
             elif choice.confirmed:
-                output().print(
+                print_line(
                     f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}"
                 )
         idle = not choice.chosen and (own.file or not choice.confirmed)
         if idle:
-            click.echo(f"{printable(self._work.name)}: nothing to redrive", err=True)
+            tell(f"{printable(self._work.name)}: nothing to redrive")
         if own.dry_run or idle:
             return choice.chosen == self._plan.total and not self._work.elsewhere
         if not own.yes and not confirm(self._question()):
-            click.echo(f"{printable(self._work.name)}: nothing was redriven", err=True)
+            tell(f"{printable(self._work.name)}: nothing was redriven")
             return False
         with self._journal:
             self._deliver()
@@ -161,9 +155,8 @@ class _Redrive:
 
     def report(self, complete: bool) -> dict[str, object]:
         """Return the report for `--json`."""
-        plan = plan_as_json(self._work.name, self._plan, self._work.unseen)
         return {
-            **plan,
+            **plan_as_json(self._work.name, self._plan, self._work.unseen),
             "confirmed": len(self._choice.confirmed),
             **tally_as_json(self.tally),
             "complete": complete,
@@ -189,7 +182,8 @@ class _Redrive:
         choice.blocked = rehearser.blocked
 
     def _question(self) -> str:
-        chosen, name = self._choice.chosen, self._work.name
+        chosen = self._choice.chosen
+        name = self._work.name
         if not chosen:
             return f"Delete {count(len(self._choice.confirmed))} from {name}?"
         what = f"Deliver {count(chosen)}"
@@ -201,8 +195,11 @@ class _Redrive:
 
     def _deliver(self) -> None:
         """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
-        session, work, choice = self._session, self._work, self._choice
-        rate, place = self._own.rate, session.services["sqs"].place
+        session = self._session
+        work = self._work
+        choice = self._choice
+        rate = self._own.rate
+        place = session.services["sqs"].place
         redriver = Redriver(
             session.program, session.aws, work.source, self._journal, rate, place=place
         )
@@ -266,8 +263,9 @@ class _Redrive:
         by_id = {message.id: message for message in batch}
         for each in results:
             self.tally.add(each)
-            if not each.deleted:
-                self._choice.undeliver(queue, by_id[each.id])
+            # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
+            if not each.deleted and (self._work.queue.fifo or queue.fifo):
+                self._choice.undelivered.add(by_id[each.id].record.group_id)
 
 
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
@@ -277,7 +275,7 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
             "--again is for --from FILE: what is on a dead-letter queue was not redriven"
         )
     session = open_session(options)
-    reports: list[dict[str, object]] = []
+    reports = []
     codes = {0}
     works = _from_file(session, own.file) if own.file else _from_queues(session)
     try:

@@ -2,22 +2,22 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import compress
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from rich.table import Column
 
-from router.runtime.aws.faults import DENIED
+from router.model import Item, JsonObject
 from router.tools.cli.dlq_report import none_selected
 from router.tools.cli.dlq_session import DlqOptions, open_session
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import literal, output, print_table, progress_bar
+from router.tools.cli.terminal import literal, output, print_line, print_table, progress_bar
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_names
+from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
 from router.tools.dlq.queues import OpenQueue, explain_code
 from router.tools.dlq.redrive import SENT, Redriven
@@ -83,11 +83,11 @@ class Tally:
     @property
     def done(self) -> int:
         """The messages that are delivered or sent."""
-        return sum(number for (result, _, _), number in self.results.items() if result in _DONE)
+        return sum(number for result, number in self.by_result().items() if result in _DONE)
 
     def by_result(self) -> dict[str, int]:
         """Return the number of messages of each result."""
-        counts: Counter[str] = Counter()
+        counts = Counter[str]()
         for (result, _, _), number in self.results.items():
             counts[result] += number
         return dict(sorted(counts.items()))
@@ -95,24 +95,23 @@ class Tally:
 
 def print_tally(name: str, tally: Tally, nothing: str = "nothing was redriven") -> None:
     """Print the results of a redrive: for messages that stay, why."""
-    console = output()
     text = ", ".join(f"{result} {number}" for result, number in tally.by_result().items())
-    console.print(f"{literal(name)}: {literal(text or nothing)}")
+    print_line(f"{name}: {text or nothing}")
     for (result, code, reason), number in tally.results.most_common():
         if reason:
-            console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
+            print_line(f"  {number} {result}: {code} {reason}".replace(":  ", ": "))
     for code, number in tally.undeleted.items():
         why = explain_code(code, "sqs:DeleteMessage")
-        console.print(literal(f"  {number} delivered, but not deleted: {why}"))
+        print_line(f"  {number} delivered, but not deleted: {why}")
     if tally.undeleted:
-        console.print("  Run the same command again: what was delivered is only deleted.")
+        print_line("  Run the same command again: what was delivered is only deleted.")
     if DENIED & tally.undeleted.keys():
-        console.print("  Stopped: further messages could not be deleted either.")
+        print_line("  Stopped: further messages could not be deleted either.")
     if tally.stopped:
-        console.print("  Stopped: further messages would have the same result.")
+        print_line("  Stopped: further messages would have the same result.")
 
 
-def tally_as_json(tally: Tally) -> dict[str, Any]:
+def tally_as_json(tally: Tally) -> JsonObject:
     """Return the results of a redrive."""
     reasons = [
         {"messages": number, "result": result, "code": code, "reason": reason}
@@ -155,7 +154,7 @@ def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
     if rows:
         shown = [map(literal, compress(row, filled)) for row in rows]
         print_table(compress(columns, filled), shown, literal(name))
-    output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
+    print_line(plan.sentence() if rows else none_selected(name, elsewhere))
 
 
 def _now(cause: Cause, result: str) -> str:
@@ -163,10 +162,10 @@ def _now(cause: Cause, result: str) -> str:
     return "rejected, as before" if result == f"rejected {cause.code} {cause.reason}" else result
 
 
-def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, Any]:
+def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> JsonObject:
     """Return the counts of a rehearsal, and about how many messages could not be looked at."""
     results = [
-        {"messages": number, "before": structs.asdict(cause), "now": result}
+        {"messages": number, "before": cause, "now": result}
         for (cause, result), number in plan.results.most_common()
     ]
     return {
@@ -179,7 +178,7 @@ def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, 
     }
 
 
-def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> str:
+def rehearsal_as_text(rehearsal: Rehearsal, names: Names) -> str:
     """Return one rehearsed message for standard output, with each item beside the stored one.
 
     Of names and values, only these names are shown; all with None.
@@ -208,19 +207,18 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> st
     return captured.get()
 
 
-def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> dict[str, Any]:
+def rehearsal_as_json(rehearsal: Rehearsal, names: Names) -> JsonObject:
     """Return one rehearsed message, with these names only, or with all names and values."""
-    outcome = rehearsal.outcome
     return {
         "id": rehearsal.message.id,
         "original_id": rehearsal.message.shown_id,
-        "before": structs.asdict(cause_of(rehearsal.message, rehearsal.queue)),
-        "now": structs.asdict(outcome) if outcome else None,
+        "before": cause_of(rehearsal.message, rehearsal.queue),
+        "now": rehearsal.outcome,
         "changes": [_change_as_json(change, names) for change in rehearsal.changes],
     }
 
 
-def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, Any]:
+def _change_as_json(change: Change, names: Names) -> JsonObject:
     return {
         "table": change.table,
         "key": shown(change.key, names),
@@ -233,17 +231,17 @@ def _change_as_json(change: Change, names: Collection[str] | None) -> dict[str, 
     }
 
 
-def _differences(change: Change, names: Collection[str] | None) -> Iterable[tuple[str, str, str]]:
+def _differences(change: Change, names: Names) -> Iterable[tuple[str, str, str]]:
     """Yield the attributes that differ, each with its stored and its new value as text."""
-    before, after = change.before or {}, change.after or {}
-    found = sorted(before.keys() | after.keys())
-    names_shown = shown_names(found, names)
-    for name in found:
+    before = change.before or {}
+    after = change.after or {}
+    found = shown_names(sorted(before.keys() | after.keys()), names)
+    for name, name_shown in found.items():
         if before.get(name, _ABSENT) != after.get(name, _ABSENT):
-            yield names_shown[name], _shown(before, name, names), _shown(after, name, names)
+            yield name_shown, _shown(before, name, names), _shown(after, name, names)
 
 
-def _shown(item: Mapping[str, Any], name: str, names: Collection[str] | None) -> str:
+def _shown(item: Item, name: str, names: Names) -> str:
     if name not in item:
         return _NONE
     return to_json(shown(item[name], names))
@@ -279,13 +277,13 @@ def _rehearse(
     rehearser: Rehearser,
     opened: OpenQueue,
     plan: RedrivePlan,
-    names: Collection[str] | None,
+    names: Names,
     *,
     diff: bool,
     as_json: bool,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Rehearse the messages of a queue into a plan; print that and the messages, or return them for JSON."""
-    found: list[dict[str, Any]] = []
+    found = []
     # The messages are printed after the plan, so they wait in a file.
     with TemporaryFile("w+", encoding="utf-8") as details:
 

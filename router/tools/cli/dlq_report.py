@@ -1,6 +1,6 @@
 """What the commands of `router dlq` print: tables for people, and the objects of `--json`."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -9,14 +9,15 @@ from msgspec import structs
 from rich.table import Column, Table
 
 from router.errors import Rejection
+from router.model import JsonObject
 from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
-from router.tools.cli.terminal import literal, output
+from router.tools.cli.terminal import literal, output, print_line
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_failure
-from router.tools.dlq.messages import CauseCount, DlqMessage, PropertyCount
+from router.tools.dlq.hidden_values import Names, shown, shown_failure
+from router.tools.dlq.messages import Cause, DlqMessage, MessageCount
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
     RECEIVE_COUNT,
@@ -43,7 +44,8 @@ _FIRST = (
 
 def describe_unseen(opened: OpenQueue) -> Iterator[str]:
     """Yield sentences about the messages of a queue that were not received."""
-    queue, received = opened.queue, len(opened.spool)
+    queue = opened.queue
+    received = len(opened.spool)
     if opened.unseen is None:
         yield f"not known: how many messages of {queue.name} were not received; that needs sqs:GetQueueAttributes"
         return
@@ -79,78 +81,91 @@ def none_selected(name: str, elsewhere: int) -> str:
     return f"{name}: no message that is visible and selected{in_flight}"
 
 
-def print_causes(opened: OpenQueue, causes: Sequence[CauseCount]) -> None:
+def print_causes(opened: OpenQueue, causes: Sequence[MessageCount[Cause]]) -> None:
     """Print the causes of the messages on a dead-letter queue, each on lines that fit into 80 columns."""
-    console = output()
-    name = opened.queue.name
-    if not causes:
-        console.print(literal(none_selected(name, opened.elsewhere)))
-        return
-    total = sum(each.count for each in causes)
-    console.print(
-        f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}"
-    )
-    _print_end(opened)
-    table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
+    what = f"of {len(causes)} cause{'' if len(causes) == 1 else 's'}"
+    _print_counts(opened, causes, what, _rows_of_causes(causes))
+
+
+def _rows_of_causes(causes: Sequence[MessageCount[Cause]]) -> Iterator[tuple[str, ...]]:
     for each in causes:
-        cause = each.cause
+        cause = each.value
         place = [f"queue {cause.queue or 'unknown'}"]
-        place += [f"route {cause.route}"] if cause.route else []
-        place += [f"at {cause.pointer}"] if cause.pointer else []
-        lines = (
-            cause.reason,
-            ", ".join(place),
-            f"{_to_second(each.oldest)} to {_to_second(each.newest)} UTC",
-            f"example {each.example}",
-        )
-        table.add_row("")
-        table.add_row(f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines)))
-    _print_grid(table)
+        if cause.route:
+            place.append(f"route {cause.route}")
+        if cause.pointer:
+            place.append(f"at {cause.pointer}")
+        lines = (cause.reason, ", ".join(place), _times(each), f"example {each.example}")
+        yield ("",)
+        yield f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines))
 
 
-def print_counts(opened: OpenQueue, property_: str, counts: Sequence[PropertyCount]) -> None:
+def print_counts(opened: OpenQueue, property_: str, counts: Sequence[MessageCount[str]]) -> None:
     """Print the messages on a dead-letter queue by a property."""
-    console = output()
+    rows = (
+        (f"[bold]{each.count}[/]", literal(each.value or "unknown"), _times(each))
+        for each in counts
+    )
+    _print_counts(opened, counts, f"by {property_}", rows)
+
+
+def _print_counts(
+    opened: OpenQueue,
+    counts: Sequence[MessageCount[Any]],
+    what: str,
+    rows: Iterable[tuple[str, ...]],
+) -> None:
     name = opened.queue.name
     if not counts:
-        console.print(literal(none_selected(name, opened.elsewhere)))
+        print_line(none_selected(name, opened.elsewhere))
         return
-    console.print(f"{literal(name)}: {count(sum(each.count for each in counts))} by {property_}")
-    _print_end(opened)
+    print_line(f"{name}: {count(_total(counts))} {what}")
+    if opened.first_end:
+        # That of all messages, selected or not. SQS may not say how many were not received.
+        before = "" if opened.unseen == 0 else ", or before"
+        print_line(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
-    for each in counts:
-        times = f"{_to_second(each.oldest)} to {_to_second(each.newest)} UTC"
-        table.add_row(f"[bold]{each.count}[/]", literal(each.value or "unknown"), times)
+    for row in rows:
+        table.add_row(*row)
     _print_grid(table)
 
 
-def _print_end(opened: OpenQueue) -> None:
-    """Print when SQS deletes the first message of a dead-letter queue, whether it is selected or not."""
-    if opened.first_end:
-        # SQS may not say how many were not received.
-        before = "" if opened.unseen == 0 else ", or before"
-        output().print(f"SQS deletes the first at {_to_second(opened.first_end)} UTC{before}")
+def _total(counts: Sequence[MessageCount[Any]]) -> int:
+    return sum(each.count for each in counts)
+
+
+def _times(counted: MessageCount[Any]) -> str:
+    return f"{_to_second(counted.oldest)} to {_to_second(counted.newest)} UTC"
 
 
 def counts_as_json(
-    opened: OpenQueue, property_: str, counts: Sequence[PropertyCount]
-) -> dict[str, Any]:
+    opened: OpenQueue, property_: str, counts: Sequence[MessageCount[str]]
+) -> JsonObject:
     """Return the messages on a dead-letter queue by a property, and about how many could not be looked at."""
-    entries = [
-        {"messages": each.count, property_: each.value}
-        | {"oldest": each.oldest, "newest": each.newest, "example": each.example}
-        for each in counts
-    ]
-    total = sum(each.count for each in counts)
-    return {**_numbers(opened, total), "by": entries}
+    return _as_json(opened, "by", counts, lambda value: {property_: value})
 
 
-def _numbers(opened: OpenQueue, total: int) -> dict[str, Any]:
+def causes_as_json(opened: OpenQueue, causes: Sequence[MessageCount[Cause]]) -> JsonObject:
+    """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
+    return _as_json(opened, "causes", causes, structs.asdict)
+
+
+def _as_json(
+    opened: OpenQueue,
+    name: str,
+    counts: Sequence[MessageCount[Any]],
+    value_as_json: Callable[[Any], JsonObject],
+) -> JsonObject:
+    entries = []
+    for each in counts:
+        times = {"oldest": each.oldest, "newest": each.newest, "example": each.example}
+        entries.append({"messages": each.count, **value_as_json(each.value), **times})
     return {
         "dead_letter": opened.queue.name,
-        "messages": total,
+        "messages": _total(counts),
         "not_received": opened.unseen,
         "first_deleted_at": opened.first_end,
+        name: entries,
     }
 
 
@@ -168,33 +183,11 @@ def _to_second(moment: str) -> str:
     return moment[:19].replace("T", " ")
 
 
-def causes_as_json(opened: OpenQueue, causes: Sequence[CauseCount]) -> dict[str, Any]:
-    """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
-    entries = [
-        {
-            "messages": each.count,
-            **structs.asdict(each.cause),
-            "oldest": each.oldest,
-            "newest": each.newest,
-        }
-        | {"example": each.example}
-        for each in causes
-    ]
-    total = sum(each.count for each in causes)
-    return {**_numbers(opened, total), "causes": entries}
-
-
-def message_as_json(
-    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
-) -> dict[str, Any]:
+def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Names) -> JsonObject:
     """Return everything that is known about one message; of names and values only these names, all with None."""
     failed = msgspec.to_builtins(message.failed) if message.failed else {}
-    attributes = {
-        name: value
-        for name, value in read_attributes(message.record.message_attributes).items()
-        if name != ATTRIBUTE
-    }
-    data = _decoded(message, queue)
+    attributes = dict(read_attributes(message.record.message_attributes))
+    attributes.pop(ATTRIBUTE, None)
     return {
         "id": message.id,
         "original_id": message.shown_id,
@@ -203,7 +196,7 @@ def message_as_json(
         "failed_at": message.failed_at,
         "failure": shown_failure(failed, names),
         "attributes": shown(attributes, names),
-        "message": shown(data, names),
+        "message": shown(_decoded(message, queue), names),
     }
 
 
@@ -217,13 +210,12 @@ def _decoded(message: DlqMessage, queue: CompiledQueue | None) -> Any:
         return message.record.body
 
 
-def print_message(
-    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
-) -> None:
+def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Names) -> None:
     """Print one message: the failure, then the message with the place of the failure."""
     shown = message_as_json(message, queue, names)
     failure = shown.pop("failure")
-    data, attributes = shown.pop("message"), shown.pop("attributes")
+    data = shown.pop("message")
+    attributes = shown.pop("attributes")
     fields = {**shown, **failure}
     # The same under two names.
     fields.pop("message_id", None)
@@ -239,15 +231,14 @@ def print_message(
             table.add_row(name, literal(text))
     if attributes:
         table.add_row("attributes", literal(to_json(attributes)))
-    console = output()
     _print_grid(table)
     for line in to_json(data, indent=2).split("\n"):
-        console.print(literal(line), soft_wrap=True)
+        print_line(line, soft_wrap=True)
     pointer = failure.get("pointer", "")
     if pointer:
         found = value_at(data, steps_of(pointer))
         place = "it is not there" if found is NOWHERE else to_json(found)
-        console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
+        output().print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
 
 
 def _field_as_text(value: Any) -> str:

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.tools.cli.dlq_report import (
     causes_as_json,
     count,
@@ -27,6 +26,7 @@ from router.tools.cli.dlq_session import (
     open_session,
 )
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import confirm_by_typing
 from router.tools.dlq.messages import DlqMessage, Property, count_by, count_causes
 from router.tools.dlq.queues import OpenQueue, explain_code
@@ -48,16 +48,16 @@ def run_list(options: DlqOptions, property_: Property | None, *, as_json: bool) 
 class _QueueCount(Struct, frozen=True):
     """The messages of a dead-letter queue by cause or property, as JSON and in print."""
 
-    report: dict[str, Any]
+    report: JsonObject
     elsewhere: int
     show: Callable[[], None]
 
 
 def _count(session: DlqSession, opened: OpenQueue, property_: Property | None) -> _QueueCount:
-    queue, elsewhere = opened.queue, opened.elsewhere
+    queue = opened.queue
+    elsewhere = opened.elsewhere
     if property_:
-        redacted = (session.redacted(queue, message) for message in opened.spool.selected())
-        counts = count_by(property_, redacted)
+        counts = count_by(property_, _redacted(session, opened))
         report = counts_as_json(opened, property_, counts)
         return _QueueCount(report, elsewhere, lambda: print_counts(opened, property_, counts))
     causes = count_causes(
@@ -98,11 +98,11 @@ def run_export(options: DlqOptions, path: Path, *, as_json: bool) -> bool:
         nonlocal elsewhere
         for opened in each_opened:
             elsewhere += opened.elsewhere
-            yield from _exported(session, opened)
+            yield from _redacted(session, opened)
 
     with session.each_opened() as each_opened:
         number = write_messages(path, exported(each_opened))
-    click.echo(f"exported {count(number)} to {path}", err=True)
+    tell(f"exported {count(number)} to {path}")
     if as_json:
         print_json({"file": str(path), "messages": number})
     return elsewhere > 0
@@ -117,39 +117,39 @@ def run_drop(options: DlqOptions, path: Path | None, *, yes: bool, as_json: bool
     with session.each_opened() as each_opened:
         for position, opened in enumerate(each_opened):
             file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
-            number = write_messages(file, _exported(session, opened))
+            number = write_messages(file, _redacted(session, opened))
+            name = opened.queue.name
             left += opened.elsewhere
             if not number:
                 file.unlink()
-                click.echo(none_selected(opened.queue.name, opened.elsewhere), err=True)
+                tell(none_selected(name, opened.elsewhere))
                 continue
-            what = f"{count(number)} of {opened.queue.name}"
-            click.echo(f"exported {what} to {file}", err=True)
+            what = f"{count(number)} of {name}"
+            tell(f"exported {what} to {file}")
             if not yes and not confirm_by_typing(str(number), f"This deletes {what}."):
-                click.echo("nothing was deleted", err=True)
+                tell("nothing was deleted")
                 return True
             undeleted = _delete(opened)
-            click.echo(f"deleted {count(number - undeleted)} of {opened.queue.name}", err=True)
+            deleted = number - undeleted
+            tell(f"deleted {count(deleted)} of {name}")
             left += undeleted
-            dropped.append(
-                {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
-            )
+            dropped.append({"dead_letter": name, "file": str(file), "dropped": deleted})
     if as_json:
         print_json(dropped)
     return left > 0
 
 
-def _exported(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
+def _redacted(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
     return (session.redacted(opened.queue, message) for message in opened.spool.selected())
 
 
 def _delete(opened: OpenQueue) -> int:
     """Delete the selected messages; return how many could not be deleted."""
-    failed: Counter[str] = Counter()
+    failed = Counter[str]()
     ids = (message.id for message in opened.spool.selected())
     while batch := list(islice(ids, 100)):
         failed.update(fault.code for fault in opened.lease.delete(batch).values())
     for code, number in failed.items():
         why = explain_code(code, "sqs:DeleteMessage")
-        click.echo(f"{count(number)} could not be deleted: {why}", err=True)
+        tell(f"{count(number)} could not be deleted: {why}")
     return failed.total()

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.model import AttributeValue, Table
+from router.model import Table
 from router.runtime.aws.connect import connect
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.engine.engine import CompiledQueue
+from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Loaded, Program, load_any
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
-from router.tools.cli.options import parse_expression
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import literal, output, progress_bar
 from router.tools.dlq.messages import DlqMessage, Selection, UnknownNames
 from router.tools.dlq.queues import (
@@ -36,6 +37,7 @@ from router.tools.dlq.queues import (
     opened,
 )
 from router.tools.dlq.redacted import as_redacted
+from router.tools.dlq.rehearse import ReadItem
 
 if TYPE_CHECKING:
     from router.tools.control_plane.clients import ServiceClient
@@ -52,13 +54,13 @@ class DlqOptions(Struct, frozen=True):
     """The options that select messages."""
 
     config: Path
-    queues: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    pointers: tuple[str, ...] = ()
+    queues: Repeated = ()
+    routes: Repeated = ()
+    codes: Repeated = ()
+    pointers: Repeated = ()
     since: str | None = None
     where: str | None = None
-    ids: tuple[str, ...] = ()
+    ids: Repeated = ()
     limit: int | None = None
     dead_letter: str | None = None
 
@@ -70,13 +72,15 @@ class DlqOptions(Struct, frozen=True):
             frozenset(self.codes),
             frozenset(self.pointers),
             frozenset(self.ids),
-            parse_time(self.since, datetime.now(UTC)) if self.since else None,
+            parse_time(self.since, datetime.now(UTC)),
             parse_expression(self.where, "--where"),
         )
 
 
-def parse_time(text: str, now: datetime, option: str = "--since") -> datetime:
-    """Return the time of an option such as `--since`; raises UsageError."""
+def parse_time(text: str | None, now: datetime, option: str = "--since") -> datetime | None:
+    """Return the time of an option such as `--since`, if it is given; raises UsageError."""
+    if not text:
+        return None
     match = _AGO.fullmatch(text)
     if match:
         try:
@@ -100,19 +104,18 @@ class DlqSession(Struct, frozen=True):
     aws: Aws
     services: "Mapping[str, ServiceClient]"
     attributes: Attributes
+    read_item: ReadItem
     queues: tuple[DeadLetterQueue, ...]
     selection: Selection
     limit: int | None
     unknown: UnknownNames
 
-    @contextmanager
-    def each_opened(self) -> Iterator[Iterator[OpenQueue]]:
+    def each_opened(self) -> AbstractContextManager[Iterator[OpenQueue]]:
         """Enter with an iterator over the dead-letter queues, each with its messages leased until the next one.
 
         At the end they are released, also if the iteration stops before its end.
         """
-        with closing(self._each_opened()) as found:
-            yield found
+        return closing(self._each_opened())
 
     def _each_opened(self) -> Generator[OpenQueue, None, None]:
         limited = False
@@ -129,7 +132,7 @@ class DlqSession(Struct, frozen=True):
         Several queues are received from at a time: to know that one is empty takes a second.
         """
         stopped = Event()
-        received: Counter[str] = Counter()
+        received = Counter[str]()
         for queue in self.queues:
             _warn(queue)
 
@@ -212,16 +215,10 @@ class DlqSession(Struct, frozen=True):
             return found.name
         return message.failed.queue if message.failed else ""
 
-    def read_item(
-        self, table: Table, key: Mapping[str, AttributeValue]
-    ) -> Mapping[str, AttributeValue] | AwsFault | None:
-        """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
-        return read_item(self.services["dynamodb"], table, key)
-
 
 def read_item(
-    dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
-) -> Mapping[str, AttributeValue] | AwsFault | None:
+    dynamodb: "ServiceClient", table: Table, key: StoredItem
+) -> StoredItem | AwsFault | None:
     """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
     from router.tools.control_plane.clients import AwsCallError
 
@@ -234,7 +231,7 @@ def read_item(
                 f"the table '{table.name}' cannot be read{dynamodb.place}: {error}"
             ) from None
         return fault
-    item: Mapping[str, AttributeValue] | None = found.get("Item")
+    item: StoredItem | None = found.get("Item")
     return item
 
 
@@ -264,13 +261,23 @@ def open_session(options: DlqOptions) -> DlqSession:
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
     write_no_log()
-    aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
+    aws = connect(_CONNECTIONS)
+    services = connect_services(("sqs", "dynamodb"))
     attributes = partial(read_attributes, services["sqs"])
-    sources, place = frozenset(options.queues), services["sqs"].place
+    sources = frozenset(options.queues)
+    place = services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
-    unknown = UnknownNames(selection, program)
     return DlqSession(
-        loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
+        loaded,
+        program,
+        aws,
+        services,
+        attributes,
+        partial(read_item, services["dynamodb"]),
+        tuple(queues),
+        selection,
+        options.limit,
+        UnknownNames(selection, program),
     )
 
 
@@ -296,7 +303,7 @@ def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
 def finished_first() -> Iterator[None]:
     """Finish the block before Ctrl-C or SIGTERM ends the command; a second one ends it at once."""
     signals = (signal.SIGINT, signal.SIGTERM)
-    received: list[int] = []
+    received = []
 
     def receive(number: int, frame: object) -> None:
         received.append(number)

@@ -42,6 +42,11 @@ def _print_masked(
     sys.stderr.write(WRITTEN.mask("".join(format_exception(kind, error, trace))))
 
 
+def tell(sentence: str) -> None:
+    """Print a sentence to standard error: on standard output are results only."""
+    click.echo(sentence, err=True)
+
+
 def write_exactly(text: str) -> None:
     """Write what a program reads to standard output, as it is."""
     out = sys.stdout

@@ -9,6 +9,7 @@ from router.tools.cli.completion import complete_queue, complete_table
 from router.tools.cli.options import (
     DEFAULT_CONFIG,
     NEW_FILE,
+    Repeated,
     env_file_option,
     json_option,
     yes_option,
@@ -75,7 +76,7 @@ _MODES = ("put", "insert", "newest", "update")
 )
 @yes_option
 @json_option
-def command(samples: tuple[str, ...], plugin: str | None, **options: Any) -> None:
+def command(samples: Repeated, plugin: str | None, **options: Any) -> None:
     """Make a route, its table, schema and tests from SAMPLE messages.
 
     A SAMPLE is a file of JSON or JSON lines, - for standard input, or a queue: sqs:NAME, its ARN or its URL. Messages

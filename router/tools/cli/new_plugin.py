@@ -8,6 +8,7 @@ import click
 from router.errors import UsageError
 from router.runtime.printable import printable
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import confirm
 from router.tools.dev.new_plugin import plan_plugin, write_plugin
 
@@ -22,7 +23,7 @@ def make_plugin(name: str, config: Path, *, yes: bool, as_json: bool) -> int:
     if as_json and not yes:
         raise UsageError("--json does not ask: give --yes, too")
     if not yes and not confirm("Write these files?"):
-        click.echo("nothing was written", err=True)
+        tell("nothing was written")
         return 1
     write_plugin(files, config, os.environ)
     if as_json:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
@@ -15,6 +14,7 @@ from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import max_receive_count, redrive_target
 from router.tools.cli.dlq_options import stop_on_sigterm
 from router.tools.cli.dlq_session import read_attributes
+from router.tools.cli.masked_output import tell
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.new.samples import Body, Fetch, SampleSet, open_samples, parse_body
 from router.tools.dlq.queues import CALL_SECONDS, DlqLease
@@ -34,7 +34,8 @@ class LiveSamples(Struct, frozen=True):
 
 def sample_queue(reference: str, count: int) -> LiveSamples:
     """Receive up to `count` messages of a queue, given by name, ARN or URL, and release them; raises UsageError."""
-    aws, name = connect(_CONNECTIONS), queue_name(reference)
+    aws = connect(_CONNECTIONS)
+    name = queue_name(reference)
     records, attributes = receive_records(aws, reference, count)
     bodies = []
     for record in records:
@@ -54,13 +55,14 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
     from router.tools.control_plane.clients import connect_services
 
     stop_on_sigterm()
-    name, url = queue_name(reference), aws.queues.url(reference, CALL_SECONDS)
+    name = queue_name(reference)
+    url = aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"the queue '{reference}' cannot be opened: {url.cause}")
     attributes = read_attributes(connect_services(("sqs",))["sqs"], url) or {}
     receives = max_receive_count(attributes)
     if receives:
-        click.echo(f"note: this counts as one of {receives} receives of each message", err=True)
+        tell(f"note: this counts as one of {receives} receives of each message")
     with Spool(is_fifo(name)) as spool, DlqLease(aws.queues, name, url, spool) as lease:
         with progress_bar(f"receiving from {name}", count) as progress:
             lease.receive(lambda message: True, count, progress)

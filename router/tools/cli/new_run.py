@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ import click
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError, refusing_file
+from router.model import JsonObject
 from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import confirm, literal, output, print_table
+from router.tools.cli.masked_output import tell
+from router.tools.cli.terminal import confirm, literal, print_line, print_table
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
@@ -34,7 +36,6 @@ from router.tools.dev.new.tables import NewTable, Wanted
 from router.tools.dev.new.trial import losses_of
 
 if TYPE_CHECKING:
-    from router.tools.cli.new_queue import LiveSamples
     from router.tools.dev.new.fields import KeyCandidate
 
 _QUEUE = re.compile(r"sqs:(?P<name>.+)|(?P<arn>arn:[\w-]+:sqs:.+)|(?P<url>https?://.+)")
@@ -66,20 +67,16 @@ def run_new(names: Sequence[str], options: NewOptions) -> int:
     if live:
         from router.tools.cli.new_queue import sample_queue
 
-        reference = live[0]["name"] or names[0]
-        received = sample_queue(reference, options.count)
-        return _make(
-            received.samples,
-            _wanted(options, received.name, received),
-            options,
-            masked=not options.values,
-        )
+        received = sample_queue(live[0]["name"] or names[0], options.count)
+        wanted = _wanted(options, received.name, received.settings)
+        return _make(received.samples, wanted, options, masked=not options.values)
     bodies = [
         body
         for name in names
         for body in read_bodies(_read(name), "standard input" if name == "-" else name)
     ]
-    return _make(open_samples(bodies), _wanted(options, _stem(names[0])), options, masked=False)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(names[0]).stem).strip("-_")
+    return _make(open_samples(bodies), _wanted(options, stem), options, masked=False)
 
 
 def _read(name: str) -> bytes:
@@ -89,16 +86,11 @@ def _read(name: str) -> bytes:
         return Path(name).read_bytes()
 
 
-def _stem(name: str) -> str:
-    return "" if name == "-" else re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-_")
-
-
-def _wanted(options: NewOptions, default: str, received: "LiveSamples | None" = None) -> Wanted:
+def _wanted(options: NewOptions, default: str, settings: Mapping[str, Any] = {}) -> Wanted:
     queue = options.queue or default
     if not queue:
         raise UsageError("give the name of the queue with --queue")
     stem = queue.removesuffix(".fifo")
-    settings = received.settings if received else {}
     return Wanted(
         options.name or stem,
         queue,
@@ -129,7 +121,7 @@ def _make(samples: SampleSet, wanted: Wanted, options: NewOptions, masked: bool)
     if not options.as_json:
         _show_plan(plan, files)
     if not options.yes and not confirm("Write these files?"):
-        click.echo("nothing was written", err=True)
+        tell("nothing was written")
         return 1
     write_files(files)
     undecided = _verify(plan, files, options, before)
@@ -185,25 +177,22 @@ def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
 
 
 def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
-    console = output()
-    for note in (
-        *plan.notes,
-        *(f"table {table.name}: {note}" for table in plan.tables for note in table.notes),
-    ):
-        console.print(literal(note))
+    for note in plan.notes:
+        print_line(note)
+    for table in plan.tables:
+        for note in table.notes:
+            print_line(f"table {table.name}: {note}")
     for route in plan.routes:
         count = len(route.shape.messages)
         what = "1 sample" if count == 1 else f"{count} samples"
-        console.print(
-            literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
-        )
+        print_line(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         for sentence in rejections(route.schema):
-            console.print(literal(f"  rejects a message in which {sentence}"))
+            print_line(f"  rejects a message in which {sentence}")
     for file in files:
-        console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
+        print_line(f"{'new ' if file.before is None else 'edit'}  {file.path}")
 
 
-def _table_as_json(table: NewTable) -> dict[str, Any]:
+def _table_as_json(table: NewTable) -> JsonObject:
     candidates = [
         {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
     ]
@@ -214,22 +203,23 @@ def _report(
     plan: Plan, files: Sequence[NewFile], options: NewOptions, undecided: Sequence[str]
 ) -> None:
     if options.as_json:
-        report = {
-            "files": [{"path": str(each.path), "new": each.before is None} for each in files],
-            "routes": [
-                {
-                    "name": each.name,
-                    **each.settings,
-                    "samples": len(each.shape.messages),
-                    "rejects": rejections(each.schema),
-                }
-                for each in plan.routes
-            ],
-            "tables": [_table_as_json(table) for table in plan.tables],
-            "notes": plan.notes,
-            "undecided": undecided,
-        }
-        print_json(report)
+        print_json(
+            {
+                "files": [{"path": str(each.path), "new": each.before is None} for each in files],
+                "routes": [
+                    {
+                        "name": each.name,
+                        **each.settings,
+                        "samples": len(each.shape.messages),
+                        "rejects": rejections(each.schema),
+                    }
+                    for each in plan.routes
+                ],
+                "tables": [_table_as_json(table) for table in plan.tables],
+                "notes": plan.notes,
+                "undecided": undecided,
+            }
+        )
         return
     names = ", ".join(route.name for route in plan.routes)
     if any(WORKFLOW in each.path.parts for each in files):

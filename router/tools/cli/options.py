@@ -10,11 +10,12 @@ import click
 
 from router.errors import UsageError, refusing_file
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.filesystem import replace_file
 
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+Repeated = tuple[str, ...]
+"""The values of an option or an argument that may be repeated."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 """What becomes a command."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,14 +76,14 @@ env_file_option = click.option(
     help="A file of environment variables, NAME=VALUE in each line; those of the environment have precedence.",
 )
 """`--env-file FILE`, of all commands that read a config."""
-_config_option = click.option(
-    "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
-)
 
 
 def config_option(function: Function) -> Function:
     """Add `-c FILE` and `--env-file FILE`."""
-    return _config_option(env_file_option(function))
+    option = click.option(
+        "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
+    )
+    return option(env_file_option(function))
 
 
 allow_file_option = click.option(
@@ -109,7 +110,6 @@ confirm_option = click.option(
 )
 _tag_option = click.option(
     "--tag",
-    "tag",
     multiple=True,
     metavar="NAME=VALUE",
     help="A tag of all resources that can have tags; may be repeated. Those of the config stay.",
@@ -123,7 +123,6 @@ _boundary_option = click.option(
 )
 _patch_option = click.option(
     "--patch",
-    "patch",
     type=FILE,
     multiple=True,
     help="A YAML file that is merged into the template; may be repeated.",
@@ -195,5 +194,8 @@ def write_text_file(path: Path, text: str) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write the whole file that programs read, or leave it as it is; raises UsageError."""
+    # Most runs write no file, and start without the module.
+    from router.tools.deploy.file_writing import replace_file
+
     with refusing_file(f"write {path}"):
         replace_file(path, content)

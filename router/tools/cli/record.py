@@ -11,13 +11,19 @@ import click
 from router.errors import UsageError
 from router.runtime.printable import printable
 from router.tools.cli.completion import complete_queue
-from router.tools.cli.options import config_option, output_option, require_writable, write_file
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import (
+    Repeated,
+    config_option,
+    output_option,
+    require_writable,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from router.runtime.engine.engine import CompiledQueue
 
 _CONNECTIONS = 4
-_DEFAULT = 200
 _LONG = 10_000
 
 
@@ -27,13 +33,12 @@ _LONG = 10_000
 @click.option(
     "--count",
     type=click.IntRange(1, _LONG),
-    default=_DEFAULT,
+    default=200,
     show_default=True,
     help="The most messages.",
 )
 @click.option(
     "--keep",
-    "keep",
     multiple=True,
     metavar="PATH",
     help="Keep these values: customer.country, lines[].sku.",
@@ -47,7 +52,7 @@ def command(
     queue: str,
     config: Path,
     count: int,
-    keep: tuple[str, ...],
+    keep: Repeated,
     dead_letters: bool,
     output: Path,
     force: bool,
@@ -83,7 +88,7 @@ def command(
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
     for note in _notes(recorder.left_out, recorder.unused, len(messages)):
-        click.echo(note, err=True)
+        tell(note)
     if not messages:
         sys.exit(1)
     head = recorder.head()

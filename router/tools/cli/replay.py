@@ -8,7 +8,7 @@ import click
 
 from router.tools.cli.completion import complete_route
 from router.tools.cli.dlq_options import stop_on_sigterm
-from router.tools.cli.options import NEW_FILE, json_option, yes_option
+from router.tools.cli.options import NEW_FILE, Repeated, json_option, yes_option
 from router.tools.cli.source_options import source_options
 
 _ALLOWED = {
@@ -56,7 +56,7 @@ _ALLOW_HELP = "; ".join(f"{name}: {what}" for name, what in _ALLOWED.items())
 @click.option("--again", is_flag=True, help="Begin anew, whatever an earlier run has done.")
 @yes_option
 @json_option
-def command(sources: tuple[str, ...], config: Path, **options: Any) -> None:
+def command(sources: Repeated, config: Path, **options: Any) -> None:
     """Write the messages of sources to the tables of the config, in order, as the messages that they were.
 
     A SOURCE is a file, - for standard input, or a prefix in S3 (s3://BUCKET/PREFIX), with JSON lines, plain or gzip:

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import click
 from msgspec import Struct
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.runtime.aws.connect import connect
-from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_any
@@ -33,9 +31,11 @@ from router.tools.cli.dlq_session import (
     write_no_log,
 )
 from router.tools.cli.json_output import print_json
-from router.tools.cli.options import parse_expression
-from router.tools.cli.terminal import confirm, literal, output, progress_bar
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated, parse_expression
+from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
 from router.tools.dlq.rehearse import Rehearser
@@ -56,22 +56,22 @@ class ReplayOptions(Struct, frozen=True):
     """The options of `router replay`."""
 
     config: Path
-    sources: tuple[str, ...]
-    queue: str = ""
-    routes: tuple[str, ...] = ()
-    since: str | None = None
-    until: str | None = None
-    where: str | None = None
-    sent_at: str | None = None
-    message_id: str | None = None
-    rate: float | None = None
-    allowed: tuple[str, ...] = ()
-    dry_run: bool = False
-    journal: Path | None = None
-    rejected: Path | None = None
-    again: bool = False
-    yes: bool = False
-    as_json: bool = False
+    sources: Repeated
+    queue: str
+    routes: Repeated
+    since: str | None
+    until: str | None
+    where: str | None
+    sent_at: str | None
+    message_id: str | None
+    rate: float | None
+    allowed: Repeated
+    dry_run: bool
+    journal: Path | None
+    rejected: Path | None
+    again: bool
+    yes: bool
+    as_json: bool
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class ReplayOptions(Struct, frozen=True):
         more = f"-and-{len(others)}-more" if others else ""
         return name[-_SOURCE_NAME:] + more
 
-    def what(self, rejected: Path, now: datetime) -> dict[str, Any]:
+    def what(self, rejected: Path, started: str) -> JsonObject:
         """Return what decides about the messages that a run does, to be the same in the next one."""
         return {
             "sources": [*self.sources],
@@ -95,7 +95,7 @@ class ReplayOptions(Struct, frozen=True):
             "--sent-at": self.sent_at,
             "--message-id": self.message_id,
             "--rejected": str(rejected),
-            "started": now.isoformat(),
+            "started": started,
         }
 
 
@@ -115,11 +115,16 @@ class _Run:
         self.journal = ReplayJournal(path, again=options.again)
         self.begun = bool(self.journal.what)
         self.rejected = options.rejected or Path(f"router-replay-{options.name}.rejected.jsonl")
-        self.what = options.what(self.rejected, datetime.now(UTC))
         # Times such as 2h are counted from the first run.
-        self.what["started"] = self.journal.what.get("started", self.what["started"])
+        started = self.journal.what.get("started", datetime.now(UTC).isoformat())
+        self.what = options.what(self.rejected, started)
         self.journal.require(self.what)
-        self.selection = self._selection(datetime.fromisoformat(self.what["started"]))
+        first = datetime.fromisoformat(started)
+        self.selection = SourceSelection(
+            parse_time(options.since, first),
+            parse_time(options.until, first, "--until"),
+            parse_expression(options.where, "--where"),
+        )
         reading = SourceOptions(
             options.queue,
             parse_expression(options.sent_at, "--sent-at"),
@@ -132,19 +137,13 @@ class _Run:
         self.refusals = Refusals(self.program, frozenset(options.allowed), self._is_empty)
         self._found: dict[str, bool] = {}
 
-    def _selection(self, started: datetime) -> SourceSelection:
-        since, until = self.options.since, self.options.until
-        return SourceSelection(
-            parse_time(since, started) if since else None,
-            parse_time(until, started, "--until") if until else None,
-            parse_expression(self.options.where, "--where"),
-        )
-
     def _is_empty(self, table: str) -> bool:
         """Return whether a table had no items before the replay; one that may not be read may have some."""
+        if table in self.journal.empty:
+            return True
         if table not in self._found:
-            self._found[table] = table in self.journal.empty or self._has_no_items(table)
-            if self._found[table] and table not in self.journal.empty and not self.options.dry_run:
+            self._found[table] = self._has_no_items(table)
+            if self._found[table] and not self.options.dry_run:
                 self.journal.found_empty(table)
         return self._found[table]
 
@@ -175,7 +174,7 @@ def run_replay(options: ReplayOptions) -> int:
 def _replay(run: _Run) -> int:
     options = run.options
     if not options.yes and not confirm(_question(run)):
-        click.echo(f"{run.sources}: nothing was replayed", err=True)
+        tell(f"{run.sources}: nothing was replayed")
         return 1
     before = run.journal.results.total()
     delivery = OrderedDelivery(run.program, run.aws, run.planner, run.refusals.check)
@@ -211,13 +210,12 @@ def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> None:
 
 
 def _question(run: _Run) -> str:
-    routes = [
-        route
-        for route in run.program.routes
-        if not run.options.routes or route.name in run.options.routes
-    ]
-    if run.options.queue:
-        routes = [route for route in routes if route.queue == run.options.queue]
+    options = run.options
+    routes = [*run.program.routes]
+    if options.routes:
+        routes = [route for route in routes if route.name in options.routes]
+    if options.queue:
+        routes = [route for route in routes if route.queue == options.queue]
     tables = ", ".join(dict.fromkeys(route.table for route in routes))
     done = run.journal.position
     after = f", after the first {count(done)}," if done else ""
@@ -226,37 +224,36 @@ def _question(run: _Run) -> str:
 
 def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool) -> None:
     """Print what became of the messages, in all runs."""
-    journal, options = run.journal, run.options
+    journal = run.journal
+    options = run.options
     tally = Tally()
-    tally.results = Counter(journal.results)
+    tally.results = journal.results
     rejected = str(run.rejected) if journal.rejected else None
     if options.as_json:
         found = tally_as_json(tally)
-        report = {
-            "sources": options.sources,
-            "messages": journal.results.total(),
-            "before": before,
-            "results": found["redriven"],
-            "reasons": found["reasons"],
-            "rejected": rejected,
-            "stopped": delivery.stopped.reason if delivery.stopped else None,
-            "complete": complete,
-        }
-        print_json(report)
+        print_json(
+            {
+                "sources": options.sources,
+                "messages": journal.results.total(),
+                "before": before,
+                "results": found["redriven"],
+                "reasons": found["reasons"],
+                "rejected": rejected,
+                "stopped": delivery.stopped.reason if delivery.stopped else None,
+                "complete": complete,
+            }
+        )
         return
     print_tally(run.sources, tally, "nothing was replayed")
-    console = output()
     if complete and before and before == journal.results.total():
-        console.print("  All were replayed by an earlier run; --again replays them again.")
+        print_line("  All were replayed by an earlier run; --again replays them again.")
     elif before:
-        console.print(f"  Of these, {count(before)} by an earlier run.")
+        print_line(f"  Of these, {count(before)} by an earlier run.")
     if rejected:
-        console.print(literal(f"  Rejected messages are in {rejected}, which is a source again."))
+        print_line(f"  Rejected messages are in {rejected}, which is a source again.")
     if delivery.stopped:
         why = f"{delivery.stopped.code} {delivery.stopped.reason}"
-        console.print(
-            literal(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
-        )
+        print_line(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
 
 
 def _rehearse(run: _Run) -> int:
@@ -283,12 +280,11 @@ def _rehearse(run: _Run) -> int:
     if run.options.as_json:
         found = plan_as_json(run.sources, plan, 0)
         del found["dead_letter"], found["not_received"]
-        report = {"sources": run.options.sources, **found, "refused": refused}
-        print_json(report)
+        print_json({"sources": run.options.sources, **found, "refused": refused})
     else:
         print_plan(run.sources, plan, 0)
         for each in refused:
-            output().print(literal(f"refused: {each}"), soft_wrap=True)
+            print_line(f"refused: {each}", soft_wrap=True)
     return int(bool(refused) or plan.passing < plan.total)
 
 

@@ -14,19 +14,20 @@ import msgspec
 from msgspec import structs
 
 from router.errors import ConfigError
-from router.model import Code, Finding, Place, Severity
+from router.model import Code, Finding, JsonObject, Place
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_json
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry
 from router.tools.check.run import Ignored, finding_record
+from router.tools.cli.masked_output import tell
 
 SARIF_SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-_COLOURS: Mapping[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
-_SARIF_LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
-_GITHUB_COMMANDS: Mapping[Severity, str] = {
+_COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+_SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB_COMMANDS = {
     "error": "error",
     "warning": "warning",
     "info": "notice",
@@ -92,9 +93,7 @@ def sum_up(ledger: Ledger) -> str:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)
         without = sum(not entry.has_schema and entry.open for entry in undecided)
-        parts = []
-        if ignored:
-            parts.append(f"{ignored} ignored")
+        parts = [f"{ignored} ignored"] if ignored else []
         if without:
             parts.append(f"{without} without a schema")
         more = f" ({', '.join(parts)})" if parts else ""
@@ -110,7 +109,7 @@ def exit_on_findings(err: bool) -> Iterator[None]:
         yield
     except ConfigError as error:
         show_findings(error.findings, err)
-        click.echo(count_findings(error.findings), err=True)
+        tell(count_findings(error.findings))
         sys.exit(1)
 
 
@@ -139,7 +138,8 @@ def _excerpt(place: Place, colour: str) -> Iterator[str]:
     lines = _lines(place.file)
     if not 0 < place.line <= len(lines):
         return
-    line, column = lines[place.line - 1], place.column - 1
+    line = lines[place.line - 1]
+    column = place.column - 1
     start = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = "".join(map(_printable, line[start : start + _WIDTH]))
     before = cell_len(shown[: column - start])
@@ -166,15 +166,21 @@ def _printable(char: str) -> str:
 
 
 def as_json(
-    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER
+    findings: Sequence[Finding],
+    ignored: Sequence[Ignored] = (),
+    ledger: Ledger = NO_LEDGER,
+    more: Mapping[str, Any] = {},
 ) -> str:
-    """Return a JSON object of `findings` and `claims`; ignored findings follow and have the reason as `ignored`."""
+    """Return a JSON object of `findings`, `claims` and what more there is.
+
+    Ignored findings follow the others, and have the reason as `ignored`.
+    """
     listed = [finding_record(finding) for finding in findings]
     listed += [{**finding_record(each.finding), "ignored": each.reason} for each in ignored]
-    return _format({"findings": listed, "claims": list(map(_claim, ledger.entries))})
+    return _format({"findings": listed, "claims": list(map(_claim, ledger.entries)), **more})
 
 
-def _claim(entry: LedgerEntry) -> dict[str, Any]:
+def _claim(entry: LedgerEntry) -> JsonObject:
     record = {
         name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")
     }
@@ -234,20 +240,15 @@ def as_sarif(
     # Imported here for start-up time.
     from importlib.metadata import version
 
-    claims = [(entry.finding, entry) for entry in ledger.unreported]
-    all_ = (*findings, *(each.finding for each in ignored), *(finding for finding, _ in claims))
-    codes = {finding.code.id: finding.code for finding in all_}
+    # What a result has besides its finding.
+    shown: list[tuple[Finding, JsonObject]] = [(finding, {}) for finding in findings]
+    shown += [(each.finding, _suppressed(each.reason)) for each in ignored]
+    for entry in ledger.unreported:
+        kind = {} if entry.by_message else {"kind": "open", "level": "none"}
+        shown.append((entry.finding, kind | _suppressed(entry.ignored)))
+    codes = {finding.code.id: finding.code for finding, _ in shown}
     index = {id_: number for number, id_ in enumerate(codes)}
-    results = [_result(finding, index) for finding in findings]
-    results += [{**_result(each.finding, index), **_suppressed(each.reason)} for each in ignored]
-    results += [
-        {
-            **_result(finding, index),
-            **({} if entry.by_message else _OPEN),
-            **_suppressed(entry.ignored),
-        }
-        for finding, entry in claims
-    ]
+    results = [_result(finding, index) | more for finding, more in shown]
     driver = {
         "name": "router",
         "version": version("message-router"),
@@ -257,14 +258,11 @@ def as_sarif(
     return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-_OPEN = {"kind": "open", "level": "none"}
-
-
-def _suppressed(reason: str) -> dict[str, Any]:
+def _suppressed(reason: str) -> JsonObject:
     return {"suppressions": [{"kind": "inSource", "justification": reason}]} if reason else {}
 
 
-def _rule(code: Code) -> dict[str, Any]:
+def _rule(code: Code) -> JsonObject:
     # Imported here for start-up time.
     from router.tools.cli.code_pages import page_of
 
@@ -279,9 +277,9 @@ def _rule(code: Code) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, index: Mapping[str, int]) -> JsonObject:
     file = Path(finding.place.file)
-    location: dict[str, Any] = {
+    location: JsonObject = {
         "artifactLocation": {"uri": file.as_uri() if file.is_absolute() else quote(file.as_posix())}
     }
     if finding.place.line:

@@ -25,8 +25,8 @@ def command(file: Path | None, config: Path | None, included: bool) -> None:
       # then, as the first line of routes.yaml:
       # yaml-language-server: $schema=routes.schema.json
     """
-    from router.runtime.config.schema import config_schema
     from router.runtime.program.load import load
+    from router.tools.check.config_schema import config_schema
 
     named = file or config
     known = load(choose_config(file, config), os.environ).config if named else None

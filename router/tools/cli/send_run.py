@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -17,7 +18,8 @@ from router.runtime.config import spec
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_program
 from router.tools.cli.json_output import print_json
-from router.tools.cli.options import parse_expression
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.emulator import LocalAws
 from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
@@ -31,7 +33,7 @@ class SendOptions(Struct, frozen=True):
     """The options of the command."""
 
     config: Path
-    attributes: tuple[str, ...]
+    attributes: Repeated
     group: str
     group_from: str | None
     detailed: bool
@@ -71,13 +73,14 @@ def _read(file: TextIO) -> str:
 
 
 def _wrapping(program: Program, queue: str, options: SendOptions) -> Wrapping:
-    pairs = [text.partition("=") for text in options.attributes]
-    for name, sign, _ in pairs:
+    attributes = {}
+    for text in options.attributes:
+        name, sign, value = text.partition("=")
         if not (name and sign):
             raise UsageError(f"--attribute {name} must be NAME=TEXT")
+        attributes[name] = value
     group = parse_expression(options.group_from, "--group-from")
     settings = program.config.queues.get(queue) or spec.Queue()
-    attributes = {name: value for name, _, value in pairs}
     return Wrapping(settings, program.plugins.envelopes, options.raw, attributes, group)
 
 
@@ -104,9 +107,9 @@ def _report(
         print_json({"queue": queue, "url": url, "sent": count, "failed": lines})
     else:
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
-        for id_, fault in [*failed.items()][:_LISTED]:
+        for id_, fault in islice(failed.items(), _LISTED):
             unknown = " (it may have been sent)" if fault.kind == "retry" else ""
-            click.echo(f"line {id_}: {printable(fault.code)}{unknown}", err=True)
+            tell(f"line {id_}: {printable(fault.code)}{unknown}")
         if len(failed) > _LISTED:
-            click.echo(f"and {len(failed) - _LISTED} more; --json lists them", err=True)
+            tell(f"and {len(failed) - _LISTED} more; --json lists them")
     return int(bool(failed))

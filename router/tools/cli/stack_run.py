@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
 
-import click
 from msgspec import Struct, structs
 
 from router.model import Finding
@@ -26,9 +25,11 @@ from router.tools.cli.deploy_report import (
 )
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.steps_before import StepsBefore
-from router.tools.cli.terminal import confirm, confirm_by_typing, output
+from router.tools.cli.terminal import Answers, output
 from router.tools.cli.version_probe import VersionProbe
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import (
@@ -81,6 +82,8 @@ from router.tools.deploy.template.worker import (
     with_rolling,
 )
 
+PlannedChanges = tuple[PlannedChange, ...]
+
 
 class ChangeOptions(Struct, frozen=True, kw_only=True):
     """The options of each command that changes a stack."""
@@ -89,7 +92,7 @@ class ChangeOptions(Struct, frozen=True, kw_only=True):
     bucket: str
     dry_run: bool
     allow_destructive: bool
-    confirmed: tuple[str, ...]
+    confirmed: Repeated
     yes: bool
     as_json: bool
 
@@ -345,7 +348,7 @@ class StackRun(ABC):
             )
 
     def _decide(
-        self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion
+        self, deployment: Deployment, planned: PlannedChanges, old: TemplateVersion
     ) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
         options = self._options
@@ -356,7 +359,10 @@ class StackRun(ABC):
         refusals = [*self._review(deployment)]
         lost = [each for each in planned if each.loses]
         if options.dry_run:
-            return self._end_dry_run(old)
+            # That nothing is changed hides no drift.
+            code = self._compare_running(0, old.body) if old.body else 0
+            self._log("this was a dry run: nothing is changed")
+            return code
         if lost and not options.allow_destructive:
             what = "; ".join(f"'{each.name}': {each.warning}" for each in lost)
             refusals.append(f"refused without --allow-destructive: {what}")
@@ -364,34 +370,20 @@ class StackRun(ABC):
             for sentence in refusals:
                 self._log(sentence)
             return 1
-        if not self._is_confirmed(lost):
+        # Each queue and table that loses something is confirmed by its name.
+        words = {word: f"{loss}." for word, loss in confirmation_words(lost).items()}
+        warning = "" if options.yes else self._warning()
+        answers = Answers(options.yes, options.confirmed)
+        if not answers.are_yes(f"Change the stack '{options.stack}'?", words, warning):
             self._log("nothing was changed")
             return 1
         return None
-
-    def _end_dry_run(self, old: TemplateVersion) -> int:
-        """Compare what is deployed with the config that runs: that nothing is changed hides no drift."""
-        code = self._compare_running(0, old.body) if old.body else 0
-        self._log("this was a dry run: nothing is changed")
-        return code
-
-    def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
-        """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
-        words = confirmation_words(lost)
-        warning = "" if self._options.yes else self._warning()
-        more = ["--allow-breaking"] if warning else []
-        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
-        missing = [word for word in words if word not in self._options.confirmed]
-        question = f"{warning}Change the stack '{self._options.stack}'?"
-        if not self._options.yes and (warning or not missing) and not confirm(question, instead):
-            return False
-        return all(confirm_by_typing(word, f"{words[word]}.", instead) for word in missing)
 
     def _warning(self) -> str:
         """Return what the question begins with."""
         return ""
 
-    def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+    def _count(self, planned: PlannedChanges) -> PlannedChanges:
         """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
         return tuple(
             structs.replace(each, stored=self._stored(each)) if each.is_counted else each
@@ -399,13 +391,13 @@ class StackRun(ABC):
         )
 
     def _with_policies(
-        self, planned: tuple[PlannedChange, ...], deployment: Deployment, old: TemplateVersion
-    ) -> tuple[PlannedChange, ...]:
+        self, planned: PlannedChanges, deployment: Deployment, old: TemplateVersion
+    ) -> PlannedChanges:
         """Return the changes with what they take away of the policies that queues have now."""
-        sqs, new = self._services["sqs"], deployment.template
-        return in_order(with_lost_grants(planned, old, new, sqs, self._account))
+        sqs = self._services["sqs"]
+        return in_order(with_lost_grants(planned, old, deployment.template, sqs, self._account))
 
-    def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+    def _with_left(self, planned: PlannedChanges) -> PlannedChanges:
         """Return the changes with the queues that are left with messages which nothing reads any more."""
         if self._versions is None:
             return planned
@@ -465,13 +457,14 @@ class StackRun(ABC):
             )
             raise
         result = read_result(self._stacks, prepared, seen)
-        failure = probe.result.failure if probe and probe.result else ""
-        return with_reason(result, failure) if failure else result
+        if probe and probe.result and probe.result.failure:
+            return with_reason(result, probe.result.failure)
+        return result
 
     def _report(
         self,
         deployment: Deployment,
-        planned: tuple[PlannedChange, ...],
+        planned: PlannedChanges,
         code: int,
         result: DeploymentResult | None = None,
     ) -> int:
@@ -480,17 +473,17 @@ class StackRun(ABC):
             record = as_record(
                 self._options.stack, self._stacks.region, planned, deployment.changes, result, stack
             )
-            findings = None if self._findings is None else list(map(finding_record, self._findings))
-            diff = self._diff and as_diff_record(self._diff)
-            more: dict[str, Any] = {
+            findings = self._findings
+            record |= {
                 "account": self._account,
-                "diff": diff,
+                "diff": self._diff and as_diff_record(self._diff),
                 "not_compared": self._unread,
-                "findings": findings,
+                "findings": None if findings is None else list(map(finding_record, findings)),
             }
-            more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
-            print_json({**record, **more})
+            if self._not_restored:
+                record["not_restored"] = self._not_restored
+            print_json(record)
         return code
 
     def _log(self, sentence: str) -> None:
-        click.echo(printable_lines(sentence), err=True)
+        tell(printable_lines(sentence))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.tools.cli.options import FILE, env_file_option, json_option
+from router.tools.cli.options import FILE, Repeated, env_file_option, json_option
 
 
 @click.command("status")
@@ -43,7 +43,7 @@ from router.tools.cli.options import FILE, env_file_option, json_option
 def command(
     config: Path | None,
     stack: str | None,
-    pages: tuple[str, ...],
+    pages: Repeated,
     letters: int,
     probe: bool,
     seconds: int | None,
@@ -79,12 +79,13 @@ def command(
     from router.tools.cli.json_output import print_json
     from router.tools.cli.status_report import read_status, show_status
 
-    status = read_status(config, stack, pages, letters, probed=probe)
-    while seconds:
+    while True:
+        status = read_status(config, stack, pages, letters, probed=probe)
+        if not seconds:
+            break
         click.clear()
         show_status(status)
         time.sleep(seconds)
-        status = read_status(config, stack, pages, letters, probed=probe)
     if as_json:
         print_json(status.record())
     else:

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 from msgspec import Struct, structs, to_builtins
 
 from router.errors import ConfigError, RouterError, UsageError
+from router.model import JsonObject
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws
 from router.runtime.aws.references import is_fifo
 from router.runtime.program.load import Program, load_program
 from router.tools.change.versions import STACK, open_stack
-from router.tools.cli.options import choose_config
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.options import Repeated, choose_config
+from router.tools.cli.terminal import literal, print_line, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
 from router.tools.deploy.concerns import concerns
@@ -36,10 +36,6 @@ _CONNECTIONS = 8
 _SECONDS = 60.0
 _PAGE_SECONDS = 5.0
 _PAGE_BYTES = 64 * 1024
-_CONFIG = "config "
-"""How the line of a page begins that names configs."""
-_PAUSED = "paused "
-"""How the line of a page begins that names a queue."""
 
 
 class RunningConfig(Struct, frozen=True):
@@ -80,18 +76,18 @@ class StatusReport(Struct, frozen=True):
                 )
         return tuple(found)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Return all of it for JSON."""
         queues = [{**to_builtins(each), "paused": each.paused} for each in self.queues]
         tables = [
             {**to_builtins(each), "dollars_an_hour": each.dollars_an_hour} for each in self.tables
         ]
-        changed = {"queues": queues, "tables": tables, "attention": list(self.attention)}
+        changed = {"queues": queues, "tables": tables, "attention": self.attention}
         return {**to_builtins(self), **changed}
 
 
 def read_status(
-    config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, *, probed: bool
+    config: Path | None, stack: str | None, pages: Repeated, letters: int, *, probed: bool
 ) -> StatusReport:
     """Read the status of a config, or of what a stack runs; with `probed`, invoke the functions; raises RouterError."""
     with ExitStack() as closing:
@@ -103,17 +99,19 @@ def read_status(
         reader = StatusReader(aws, connect_live(), connect_services(("cloudwatch", "sqs")))
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
-        kind = "function" if any(name.partition(":")[0] == stack for name in names) else "stack"
+        # The names may have an alias.
+        found = dict.fromkeys(name.partition(":")[0] for name in names)
+        kind = "function" if stack in found else "stack"
         own = [RunningConfig(f"{kind} {stack}", (program.hash,))] if stack else []
-        others = (each for each in names if each.partition(":")[0] != stack)
+        others = [name for name in found if name != stack]
         running = (*own, *_of_functions(others), *map(_of_worker, pages))
         functions = tuple(reader.functions(names, probed=probed))
         return StatusReport(program.hash, queues, tuple(reader.tables(program)), functions, running)
 
 
 def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
-    """Yield what functions run; the names may have an alias. Only those of the router's stacks can be read."""
-    for name in dict.fromkeys(each.partition(":")[0] for each in names):
+    """Yield what functions run. Only those of the router's stacks can be read."""
+    for name in names:
         with ExitStack() as stack:
             try:
                 # A function has the name of its stack.
@@ -136,9 +134,10 @@ def _of_worker(url: str) -> RunningConfig:
         text, healthy = _read_page(url)
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(where, unknown=f"no answer: {error}", healthy=False)
-    known = tuple(hash_ for line in _after(_CONFIG, text) for hash_ in line.split(","))
+    # A line of the page names configs, others name the queues that are paused.
+    known = tuple(hash_ for line in _after("config ", text) for hash_ in line.split(","))
     unknown = "" if known else "the page names no config"
-    return RunningConfig(where, known, unknown, healthy, _after(_PAUSED, text))
+    return RunningConfig(where, known, unknown, healthy, _after("paused ", text))
 
 
 def _read_page(url: str) -> tuple[str, bool]:
@@ -214,7 +213,7 @@ def show_status(status: StatusReport) -> None:
             lines.append(f"dead letters of {queue.queue} by sender{part}: {counts}")
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
-        output().print(literal(line), soft_wrap=True)
+        print_line(line, soft_wrap=True)
 
 
 def _row(queue: QueueStatus) -> tuple[str, ...]:

@@ -32,8 +32,11 @@ class StepsBefore:
         log: Callable[[str], None],
     ) -> None:
         self.before: Mapping[str, Any] | None = None
-        self._stacks, self._artifacts, self._dynamodb = stacks, artifacts, dynamodb
-        self._console, self._log = console, log
+        self._stacks = stacks
+        self._artifacts = artifacts
+        self._dynamodb = dynamodb
+        self._console = console
+        self._log = log
         self._done = "nothing was changed"
 
     def make(
@@ -87,7 +90,8 @@ class StepsBefore:
         prepared = create_change_set(self._stacks, stack.name, step, kept)
         if self.before is not None:
             self.check(prepared)
-        self.before, self._done = json.loads(body), done
+        self.before = json.loads(body)
+        self._done = done
         return prepared
 
     def check(self, prepared: PreparedChange) -> PreparedChange:

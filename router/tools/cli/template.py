@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.errors import UsageError
-from router.tools.cli.masked_output import write_exactly
+from router.tools.cli.masked_output import tell, write_exactly
 from router.tools.cli.options import (
     FILE,
+    Repeated,
     allow_file_option,
     config_option,
     output_option,
@@ -62,7 +63,7 @@ def command(
     form: str,
     wheel: Path | None,
     index: str,
-    allowed: tuple[str, ...],
+    allowed: Repeated,
     output: Path | None,
     **more: Any,
 ) -> None:
@@ -173,15 +174,14 @@ def _write(text: str, form: str, path: Path | None) -> None:
         write_exactly(text)
     size = len(text.encode())
     if form in ("yaml", "json") and size > MAX_INLINE_BYTES:
-        click.echo(
+        tell(
             f"router: {size:,} bytes; CloudFormation reads a template over {MAX_INLINE_BYTES:,} bytes from S3 only, "
-            "where router deploy puts it",
-            err=True,
+            "where router deploy puts it"
         )
 
 
 def _worker_file(
-    folder: Path, form: str, wheel: Path | None, index: str, allowed: tuple[str, ...]
+    folder: Path, form: str, wheel: Path | None, index: str, allowed: Repeated
 ) -> "Callable[[DeployableConfig], str]":
     """Return what makes a Dockerfile or a unit file.
 
@@ -202,7 +202,7 @@ def _worker_file(
         text = dockerfile(config, program, secrets, left_out)
         program.place(folder)
         for each in left_out:
-            click.echo(f"left out: {each.name}: {each.reason}", err=True)
+            tell(f"left out: {each.name}: {each.reason}")
         return text
 
     return make

@@ -1,10 +1,11 @@
 """The consoles and prompts of the commands."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +23,8 @@ from rich.table import Column, Table
 from router.errors import UsageError
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.printable import printable
+from router.tools.cli.masked_output import tell
+from router.tools.cli.options import Repeated
 
 WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
@@ -45,6 +48,11 @@ def literal(text: str) -> str:
 def _one_line(text: str) -> str:
     # Before Rich wraps a cell, so that no part of a value is on each of two lines.
     return printable(WRITTEN.mask(text))
+
+
+def print_line(text: str, *, soft_wrap: bool = False) -> None:
+    """Print any text to standard output; a long one is wrapped between its words, unless the terminal is to wrap it."""
+    output().print(literal(text), soft_wrap=soft_wrap)
 
 
 def print_table(
@@ -105,7 +113,7 @@ def progress_bar(
         # A command without progress does not load the clients of AWS.
         from router.runtime.aws.calls import boottime
 
-        yield _ProgressLines(description, total, boottime, of_bytes=of_bytes).report
+        yield _print_progress(description, total, boottime, of_bytes=of_bytes)
         return
     number = (DownloadColumn(), TimeRemainingColumn()) if of_bytes else (MofNCompleteColumn(),)
     columns = (TextColumn("{task.description}"), BarColumn(), *number, TimeElapsedColumn())
@@ -116,36 +124,26 @@ def progress_bar(
         )
 
 
-class _ProgressLines:
-    """Prints what is done on standard error, once in LINE_SECONDS."""
+def _print_progress(
+    description: str, total: int | None, clock: Callable[[], float], *, of_bytes: bool
+) -> Callable[[int], None]:
+    """Return what prints the number done so far on standard error, once in LINE_SECONDS."""
+    name = _one_line(description)
+    started = last = clock()
 
-    def __init__(
-        self,
-        description: str,
-        total: int | None,
-        clock: Callable[[], float],
-        *,
-        of_bytes: bool,
-    ) -> None:
-        self._description = printable(WRITTEN.mask(description))
-        self._total = total
-        self._unit = _MEGABYTE if of_bytes else 1
-        self._clock = clock
-        self._start = self._last = clock()
+    def number(count: int) -> str:
+        return f"{count / _MEGABYTE:.1f} MB" if of_bytes else str(count)
 
-    def report(self, done: int) -> None:
-        """Print the number done so far, if it is time."""
-        now = self._clock()
-        if now - self._last < LINE_SECONDS:
+    def report(done: int) -> None:
+        nonlocal last
+        now = clock()
+        if now - last < LINE_SECONDS:
             return
-        self._last = now
-        text = self._number(done)
-        if self._total:
-            text += f" of {self._number(max(self._total, done))}"
-        click.echo(f"{self._description}: {text}, {now - self._start:.0f} s", err=True)
+        last = now
+        of = f" of {number(max(total, done))}" if total else ""
+        tell(f"{name}: {number(done)}{of}, {now - started:.0f} s")
 
-    def _number(self, count: int) -> str:
-        return str(count) if self._unit == 1 else f"{count / self._unit:.1f} MB"
+    return report
 
 
 def confirm(question: str, options: str = "--yes") -> bool:
@@ -164,6 +162,26 @@ def confirm_by_typing(word: str, sentence: str, options: str = "--yes") -> bool:
     """
     _require_terminal(options)
     return bool(click.prompt(f"{sentence} Type '{word}' to continue", err=True) == word)
+
+
+class Answers(Struct, frozen=True):
+    """What the options answer: whether there is a question at all, and the words that need not be typed."""
+
+    yes: bool
+    confirmed: Repeated
+
+    def are_yes(self, question: str, words: Mapping[str, str], warning: str = "") -> bool:
+        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names.
+
+        A question that begins with a warning is asked also where words are to be typed.
+        """
+        missing = [word for word in words if word not in self.confirmed]
+        more = ["--allow-breaking"] if warning else []
+        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
+        is_asked = not self.yes and (warning or not missing)
+        if is_asked and not confirm(f"{warning}{question}", instead):
+            return False
+        return all(confirm_by_typing(word, words[word], instead) for word in missing)
 
 
 def _require_terminal(options: str) -> None:

@@ -2,16 +2,17 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.runtime.printable import printable, printable_lines
 from router.tools.cli.json_output import print_json
+from router.tools.cli.masked_output import tell
 from router.tools.cli.options import write_text_file
 from router.tools.dev.compare import cell, table, to_json
 from router.tools.dev.junit import Described, as_junit
@@ -20,6 +21,8 @@ from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.selection import select_tests
 from router.tools.dev.update import DELETE, Updated, update
 
+TestPlace = tuple[str, int]
+"""The route of a test, and its number there."""
 _FAIL = click.style("FAIL", fg="red", bold=True)
 
 
@@ -51,14 +54,11 @@ def show_update(updated: Updated) -> None:
     name = printable(updated.verdict.name)
     click.echo(f"{mark}  {updated.verdict.route}: {name}  ({printable(str(updated.place))})")
     for change in updated.changes:
+        key = printable(change.key)
         if change.old is not UNSET:
-            click.echo(
-                click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red")
-            )
+            click.echo(click.style(f"      - {key}: {to_json(change.old)}", fg="red"))
         if change.new is not DELETE:
-            click.echo(
-                click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green")
-            )
+            click.echo(click.style(f"      + {key}: {to_json(change.new)}", fg="green"))
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
@@ -73,30 +73,33 @@ def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
         click.echo(f"{click.style('note', fg='cyan')}  {printable(note)}")
 
 
+def _place(verdict: Verdict) -> TestPlace:
+    return verdict.route, verdict.index
+
+
 def _untested(suite: Suite) -> list[str]:
     return [name for name, route in suite.program.config.routes.items() if not route.tests]
 
 
 def as_record(
     described: Sequence[Described],
-    updated: Sequence[Updated],
+    updates: Mapping[TestPlace, Updated],
     suite: Suite,
     reached: SchemaCoverage,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
-    updates = {(each.verdict.route, each.verdict.index): each for each in updated}
     return {
         "tests": [
-            _test_record(verdict, seconds, updates.get((verdict.route, verdict.index)))
+            _test_record(verdict, seconds, updates.get(_place(verdict)))
             for verdict, seconds, _ in described
         ],
         "untested_routes": _untested(suite),
-        "unreached": list(map(structs.asdict, reached.unreached(suite.loaded))),
+        "unreached": reached.unreached(suite.loaded),
     }
 
 
-def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
-    test: dict[str, Any] = {
+def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> JsonObject:
+    test = {
         "route": verdict.route,
         "name": verdict.name,
         "passed": verdict.passed,
@@ -154,44 +157,42 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
 def run_tests(config: Path, options: TestOptions) -> int:
     """Run the tests of the routes; return whether some failed, or there are none."""
     matches = select_tests(options.expression)
-    suite, reached = Suite(config, os.environ), SchemaCoverage()
-    described: list[Described] = []
+    suite = Suite(config, os.environ)
+    reached = SchemaCoverage()
+    described = []
     for route, name, index in suite.names():
         if matches(route, name):
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
-            seconds = time.perf_counter() - started
-            described.append((verdict, seconds, verdict.text))
+            described.append((verdict, time.perf_counter() - started, verdict.text))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_text_file(options.junit, as_junit(described).decode())
     updating = options.update or options.update_outcomes
     updated = update(suite, verdicts, options.update_outcomes) if updating else []
-    fixed = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}
-    failed = [
-        each for each in verdicts if not each.passed and (each.route, each.index) not in fixed
-    ]
+    updates = {_place(each.verdict): each for each in updated}
+    fixed = {place for place, each in updates.items() if each.changes}
+    failed = [each for each in verdicts if not each.passed and _place(each) not in fixed]
     if options.as_json:
-        print_json(as_record(described, updated, suite, reached))
+        print_json(as_record(described, updates, suite, reached))
     else:
-        _show(verdicts, updated, options.quiet)
+        _show(verdicts, updates, options.quiet)
         if options.coverage or not (options.quiet or options.expression):
             show_coverage(suite, reached, options.coverage)
         passed = len(verdicts) - len(failed) - len(fixed)
-        updates = f", {len(fixed)} updated" if updated else ""
-        click.echo(f"{passed} passed, {len(failed)} failed{updates}")
+        edited = f", {len(fixed)} updated" if updated else ""
+        click.echo(f"{passed} passed, {len(failed)} failed{edited}")
     if not verdicts:
         text = "no route has tests; add some under 'tests:'"
         if options.expression:
             text = f"no test matches '{options.expression}'"
-        click.echo(text, err=True)
+        tell(text)
     return int(bool(failed) or not verdicts)
 
 
-def _show(verdicts: Sequence[Verdict], updated: Sequence[Updated], quiet: bool) -> None:
-    by_test = {(each.verdict.route, each.verdict.index): each for each in updated}
+def _show(verdicts: Sequence[Verdict], updates: Mapping[TestPlace, Updated], quiet: bool) -> None:
     for verdict in verdicts:
-        change = by_test.get((verdict.route, verdict.index))
+        change = updates.get(_place(verdict))
         if change:
             show_update(change)
         elif not (quiet and verdict.passed):

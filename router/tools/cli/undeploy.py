@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from router.tools.cli.options import json_option, yes_option
+from router.tools.cli.options import Repeated, json_option, yes_option
 
 
 @click.command("undeploy")
@@ -26,9 +26,7 @@ from router.tools.cli.options import json_option, yes_option
 )
 @yes_option
 @json_option
-def command(
-    name: str, delete_tables: bool, confirmed: tuple[str, ...], yes: bool, as_json: bool
-) -> None:
+def command(name: str, delete_tables: bool, confirmed: Repeated, yes: bool, as_json: bool) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
     Queues whose deletion_policy is retain are kept, too.
@@ -46,6 +44,7 @@ def command(
       router undeploy --stack flows --yes --confirm orders-dlq --json
     """
     # boto3 is optional and takes 0.2 s to import.
-    from router.tools.cli.undeploy_run import Answers, run_undeploy
+    from router.tools.cli.terminal import Answers
+    from router.tools.cli.undeploy_run import run_undeploy
 
     sys.exit(run_undeploy(name, delete_tables, Answers(yes, confirmed), as_json))

@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import click
-from msgspec import Struct
 from rich.console import Console
 
 from router.errors import UsageError
+from router.model import JsonObject
 from router.tools.cli.deploy_report import watch
 from router.tools.cli.json_output import print_json
-from router.tools.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
+from router.tools.cli.masked_output import tell
+from router.tools.cli.terminal import Answers, literal, output, print_table
 from router.tools.control_plane.clients import (
     ServiceClient,
     caller_account,
@@ -31,27 +30,12 @@ from router.tools.deploy.stack import (
 )
 
 
-class Answers(Struct, frozen=True):
-    """What the options answer: whether there is a question at all, and the words that need not be typed."""
-
-    yes: bool
-    confirmed: tuple[str, ...]
-
-    def are_yes(self, question: str, words: Mapping[str, str]) -> bool:
-        """Ask, unless the options say yes; each word has to be typed, since something is lost that it names."""
-        missing = [word for word in words if word not in self.confirmed]
-        instead = " ".join(["--yes", *(f"--confirm {word}" for word in words)])
-        if not self.yes and not missing and not confirm(question, instead):
-            return False
-        return all(confirm_by_typing(word, words[word], instead) for word in missing)
-
-
 def run_undeploy(name: str, delete_tables: bool, answers: Answers, as_json: bool) -> int:
     """Delete a stack, if it is confirmed; return the exit code."""
     services = connect_services(("cloudformation", "sqs", "dynamodb", "sts"))
     stacks = Stacks(services["cloudformation"])
     account, _ = caller_account(services["sts"])
-    click.echo(f"account {account}, region {stacks.region}, stack '{name}'", err=True)
+    tell(f"account {account}, region {stacks.region}, stack '{name}'")
     stack = stacks.find(name)
     record = {
         "stack": name,
@@ -62,7 +46,7 @@ def run_undeploy(name: str, delete_tables: bool, answers: Answers, as_json: bool
     }
     code = 0
     if stack is None or is_absent(stack):
-        click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
+        tell(f"there is no stack '{name}' in {stacks.region}: nothing to do")
     else:
         require_own(stacks, stack)
         record |= _undeploy(stacks, services, stack, delete_tables, answers, as_json)
@@ -79,35 +63,34 @@ def _undeploy(
     delete_tables: bool,
     answers: Answers,
     as_json: bool,
-) -> Mapping[str, Any]:
+) -> JsonObject:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
-    name, console = stack.name, output(stderr=True)
+    name = stack.name
+    console = output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)
-    tables, queues = left_by(planned, TABLE), left_by(planned, QUEUE)
+    tables = left_by(planned, TABLE)
+    queues = left_by(planned, QUEUE)
     if not as_json:
         _show(planned, delete_tables)
     words = _words(name, planned, bool(tables) and delete_tables)
     if not answers.are_yes(f"Delete the stack '{name}'?", words):
-        click.echo("nothing was deleted", err=True)
+        tell("nothing was deleted")
         sys.exit(1)
     events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}")
-    deleted = events[-1].status == "DELETE_COMPLETE"
-    if not deleted:
+    record = {"deleted": False, "tables_kept": tables, "queues_kept": queues}
+    if events[-1].status != "DELETE_COMPLETE":
         cause = first_failure(events, stack.id)
         why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
-        click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
-        return {"deleted": False, "tables_kept": tables, "queues_kept": queues}
+        tell(f"the stack '{name}' could not be deleted{why}")
+        return record
     if queues:
-        click.echo(
-            f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)",
-            err=True,
-        )
+        tell(f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)")
     if delete_tables:
         _delete_tables(services["dynamodb"], tables, console)
-        return {"deleted": True, "tables_deleted": tables, "queues_kept": queues}
-    if tables:
-        click.echo(f"kept: {', '.join(tables)} (the next deployment imports them)", err=True)
-    return {"deleted": True, "tables_kept": tables, "queues_kept": queues}
+        record |= {"tables_kept": [], "tables_deleted": tables}
+    elif tables:
+        tell(f"kept: {', '.join(tables)} (the next deployment imports them)")
+    return record | {"deleted": True}
 
 
 def _show(planned: Sequence[PlannedRemoval], delete_tables: bool) -> None:
@@ -153,6 +136,6 @@ def _delete_tables(dynamodb: ServiceClient, tables: Sequence[str], console: Cons
             try:
                 delete_table(dynamodb, table)
             except UsageError:
-                click.echo(f"not deleted: {', '.join(tables[done:])}", err=True)
+                tell(f"not deleted: {', '.join(tables[done:])}")
                 raise
         console.print(f"deleted table {literal(table)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from router.tools.cli.options import json_option
+from router.tools.cli.options import Repeated, json_option
 from router.tools.cli.source_options import source_options
 
 _RATE = 1000.0
@@ -40,7 +40,7 @@ _EXAMPLES = 5
     help="Show the keys of items and, of those that are lost, what is stored and what should be.",
 )
 @json_option
-def command(sources: tuple[str, ...], config: Path, **options: Any) -> None:
+def command(sources: Repeated, config: Path, **options: Any) -> None:
     """Say what became of each message of sources: whether the tables hold what it writes by the config.
 
     A SOURCE is a file, - for standard input, or a prefix in S3 (s3://BUCKET/PREFIX), with JSON lines, plain or gzip,

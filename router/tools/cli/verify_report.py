@@ -1,29 +1,29 @@
 """What `router verify` prints: the messages by route and fate, and those that are lost or not decidable."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from rich.table import Column
 
-from router.model import Table
-from router.runtime.engine.attributes import decode_item
+from router.model import JsonObject, Table
 from router.runtime.engine.writes import StoredItem
 from router.runtime.program.load import Program
 from router.tools.cli.dlq_report import count
-from router.tools.cli.terminal import literal, output, print_table
+from router.tools.cli.terminal import literal, print_line, print_table
 from router.tools.dev.compare import to_json
-from router.tools.dlq.hidden_values import shown, shown_names
+from router.tools.dlq.hidden_values import Names, shown, shown_names
 from router.tools.dlq.redacted import redacted_tables
+from router.tools.memory.decoding import decode_item
 from router.tools.verify.kept import Decided, Evidence, Identity, KeptMessage, RouteVerdict
 from router.tools.verify.reasons import BY_OTHERS
-from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, worst
+from router.tools.verify.verdicts import LOST, WORST_FIRST, Fate, Fates, worst
 
-_SHOWN: tuple[Fate, ...] = (*LOST, "not decidable", "dropped", "rejected")
+_SHOWN: Fates = (*LOST, "not decidable", "dropped", "rejected")
 """The fates that are shown with their reasons."""
-_WITH_EXAMPLES: tuple[Fate, ...] = (*LOST, "not decidable")
+_WITH_EXAMPLES: Fates = (*LOST, "not decidable")
 _NO_ROUTE = "-"
 """Instead of a route: no route takes the message, or it cannot be read."""
 
@@ -35,6 +35,10 @@ class MessageExample(Struct, frozen=True):
     identity: Identity
     attributes: tuple[str, ...]
     evidence: Evidence | None
+
+
+FindingKey = tuple[Fate, str, str]
+"""A fate, a route, and a reason."""
 
 
 class FateGroup(Struct):
@@ -50,7 +54,7 @@ class FateReport:
     def __init__(self, examples: int) -> None:
         self.fates: Counter[Fate] = Counter()
         self.routes: dict[str, Counter[Fate]] = {}
-        self.findings: dict[tuple[Fate, str, str], FateGroup] = {}
+        self.findings: dict[FindingKey, FateGroup] = {}
         self.by_others = 0
         """The messages of which nothing can be said, as the source may lack others."""
         self._examples = examples
@@ -68,7 +72,7 @@ class FateReport:
     def add(self, decided: Decided) -> None:
         """Count a message, for each of its routes by what became of its writes there."""
         self.fates[decided.verdict.fate] += 1
-        self.by_others += decided.verdict.reason in BY_OTHERS
+        self.by_others += decided.verdict in BY_OTHERS
         by_route: dict[str, list[RouteVerdict]] = {}
         for each in decided.verdicts:
             by_route.setdefault(each.route or _NO_ROUTE, []).append(each)
@@ -89,7 +93,7 @@ class FateReport:
             example = MessageExample(message, found.identity, verdict.attributes, evidence)
             finding.examples.append(example)
 
-    def sorted_findings(self) -> list[tuple[tuple[Fate, str, str], FateGroup]]:
+    def sorted_findings(self) -> list[tuple[FindingKey, FateGroup]]:
         """Return the findings, the worst first."""
         return sorted(
             self.findings.items(),
@@ -97,14 +101,11 @@ class FateReport:
         )
 
 
-def print_report(
-    report: FateReport, program: Program, names: Collection[str] | None, *, complete: bool
-) -> None:
+def print_report(report: FateReport, program: Program, names: Names, *, complete: bool) -> None:
     """Print a report; of keys and attributes, only these names are shown, all with None, and then values, too."""
-    console = output()
     total = report.fates.total()
     right = total - report.lost - report.undecided
-    console.print(
+    print_line(
         f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
     )
     occurring = Counter[Fate]()
@@ -120,24 +121,33 @@ def print_report(
     keys = _Keys(program, names)
     for (fate, route, reason), finding in report.sorted_findings():
         text = f"{finding.messages} {fate} in '{route}': {reason}"
-        console.print(literal(text.replace(f" in '{_NO_ROUTE}'", "")), soft_wrap=True)
+        print_line(text.replace(f" in '{_NO_ROUTE}'", ""), soft_wrap=True)
         for example in finding.examples:
-            console.print(literal(f"  {_as_text(example, keys)}"), soft_wrap=True)
+            print_line(f"  {_as_text(example, keys)}", soft_wrap=True)
             for line in keys.lines(example):
-                console.print(literal(f"    {line}"), soft_wrap=True)
+                print_line(f"    {line}", soft_wrap=True)
     if report.by_others and not complete:
-        console.print(
+        print_line(
             f"--complete may decide {report.by_others} of those that are not decidable, "
             "if the source has every message that its tables were ever written by",
             soft_wrap=True,
         )
 
 
-def report_as_json(
-    report: FateReport, program: Program, names: Collection[str] | None
-) -> dict[str, Any]:
+def report_as_json(report: FateReport, program: Program, names: Names) -> JsonObject:
     """Return a report; of keys and attributes with these names only, with all and with values for None."""
     keys = _Keys(program, names)
+    findings = []
+    for (fate, route, reason), finding in report.sorted_findings():
+        findings.append(
+            {
+                "fate": fate,
+                "route": route,
+                "reason": reason,
+                "messages": finding.messages,
+                "examples": [_as_json(example, keys) for example in finding.examples],
+            }
+        )
     return {
         "messages": report.fates.total(),
         "lost": report.lost,
@@ -148,19 +158,8 @@ def report_as_json(
             {"route": route, "fates": _counts(found)}
             for route, found in sorted(report.routes.items())
         ],
-        "findings": [*_findings_as_json(report, keys)],
+        "findings": findings,
     }
-
-
-def _findings_as_json(report: FateReport, keys: "_Keys") -> Iterator[dict[str, Any]]:
-    for (fate, route, reason), finding in report.sorted_findings():
-        yield {
-            "fate": fate,
-            "route": route,
-            "reason": reason,
-            "messages": finding.messages,
-            "examples": [_as_json(example, keys) for example in finding.examples],
-        }
 
 
 def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:
@@ -170,7 +169,7 @@ def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:
 class _Keys:
     """How the keys of items are shown: without what is redacted, and of names and values only these names."""
 
-    def __init__(self, program: Program, names: Collection[str] | None) -> None:
+    def __init__(self, program: Program, names: Names) -> None:
         self.names = names
         self._redacted = redacted_tables(program)
         self._tables: dict[str, Table] = {
@@ -187,13 +186,13 @@ class _Keys:
         redaction = self._redacted.get(table)
         return shown(redaction.redact(values) if redaction else values, self.names)
 
-    def show_values(self, example: MessageExample) -> dict[str, Any]:
+    def show_values(self, example: MessageExample) -> JsonObject:
         """Return what is stored and expected, and what was to be added; nothing if values are hidden."""
         evidence = example.evidence
         if self.names is not None or evidence is None:
             return {}
         table = example.identity[0]
-        found: dict[str, Any] = {"stored": self._item(table, evidence.stored)}
+        found = {"stored": self._item(table, evidence.stored)}
         if evidence.expected != {}:
             found["expected"] = self._item(table, evidence.expected)
         if evidence.adds:
@@ -216,7 +215,8 @@ class _Keys:
     def _item(self, table: str, item: StoredItem | None) -> Any:
         if item is None:
             return None
-        values, redaction = decode_item(item), self._redacted.get(table)
+        values = decode_item(item)
+        redaction = self._redacted.get(table)
         return redaction.redact(values) if redaction else values
 
     def show_names(self, attributes: Iterable[str]) -> list[str]:
@@ -224,9 +224,9 @@ class _Keys:
         return [*shown_names(attributes, self.names).values()]
 
 
-def _as_json(example: MessageExample, keys: _Keys) -> dict[str, Any]:
+def _as_json(example: MessageExample, keys: _Keys) -> JsonObject:
     message = example.message
-    found: dict[str, Any] = {
+    found = {
         "place": message.place,
         "queue": message.queue,
         "message_id": message.id,

@@ -14,7 +14,7 @@ from router.runtime.program.load import load_any
 from router.tools.check.analysis.config_names import names_of
 from router.tools.cli.dlq_session import write_no_log
 from router.tools.cli.json_output import print_json
-from router.tools.cli.options import parse_expression
+from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.cli.verify_report import FateReport, print_report, report_as_json
 from router.tools.control_plane.clients import connect_services
@@ -30,15 +30,15 @@ class VerifyOptions(Struct, frozen=True):
     """The options of `router verify`."""
 
     config: Path
-    sources: tuple[str, ...]
-    queue: str = ""
-    sent_at: str | None = None
-    message_id: str | None = None
-    complete: bool = False
-    rate: float = 0.0
-    examples: int = 0
-    show_values: bool = False
-    as_json: bool = False
+    sources: Repeated
+    queue: str
+    sent_at: str | None
+    message_id: str | None
+    complete: bool
+    rate: float
+    examples: int
+    show_values: bool
+    as_json: bool
 
 
 def run_verify(options: VerifyOptions) -> int:

@@ -18,7 +18,8 @@ class VersionProbe:
     """The probe of one change of a stack; `result` is None if the stack did not wait for one (yet)."""
 
     def __init__(self, stacks: Stacks, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        self._stacks, self._template = stacks, new
+        self._stacks = stacks
+        self._template = new
         # A version that stays was tried.
         self._id = probe_id(new) if probe_id(new) != probe_id(old) else ""
         self.result: ProbeResult | None = None

@@ -97,7 +97,7 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
         again = [sys.executable, *sys.orig_argv[1:]]
         code = Supervisor(again, processes, options["grace"], options["listen"], log).run()
     else:
-        code = WorkerService(WorkerOptions(**options), os.environ, log=log).run()
+        code = WorkerService(WorkerOptions(**options), os.environ, log).run()
     log.flush()
     # Not sys.exit: a hanging call in another thread must not keep the process alive.
     os._exit(code)

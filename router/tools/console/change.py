@@ -10,12 +10,11 @@ from functools import lru_cache
 from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 
-from router.model import Place
+from router.model import JsonObject, Place
 from router.runtime.filesystem import read_regular
 from router.runtime.program.schemas.links import uri_of
 from router.tools.change.compare import compare_versions
@@ -28,8 +27,6 @@ from router.tools.dev.compare import to_json
 
 AROUND = 4
 """Lines that are shown before and after those that differ."""
-EDITED = "edited, not saved"
-"""The name of the config with texts that are not saved."""
 MOST_LINES = 400
 """The most lines that are shown of one place."""
 EXACT_LINES = 2000
@@ -57,7 +54,7 @@ class CompareVersions(Struct, frozen=True):
     config: str = ""
 
 
-def compare_for_page(given: CompareVersions) -> dict[str, Any]:
+def compare_for_page(given: CompareVersions) -> JsonObject:
     """Return the report of a comparison for the page; a job. Raises RouterError."""
     config = Path(given.config)
     with ExitStack() as stack:
@@ -68,7 +65,8 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
         before, after = open_versions(given.old, new, config, os.environ, stack)
         if is_draft:
             root = f"{draft.parent}{os.sep}"
-            after = structs.replace(after, label=EDITED, root=root, shown=prefix_of(config))
+            shown = prefix_of(config)
+            after = structs.replace(after, label="edited, not saved", root=root, shown=shown)
         report = compare_versions(before, after)
         groups = []
         for route, findings in grouped(report, show_ignored=True):
@@ -84,7 +82,7 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
         }
 
 
-def _route(route: RouteReport | None) -> dict[str, Any]:
+def _route(route: RouteReport | None) -> JsonObject:
     if route is None:
         return {"route": "", "verdict": "", "was": "", "unknown": []}
     return {
@@ -95,7 +93,7 @@ def _route(route: RouteReport | None) -> dict[str, Any]:
     }
 
 
-def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> dict[str, Any]:
+def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> JsonObject:
     change = found.change
     example = None
     if change.has_example:
@@ -120,15 +118,14 @@ def _hunks(
     found: ChangeFinding,
     before: ConfigVersion,
     after: ConfigVersion,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Return the differing lines at the places of a change; for a change of schemas, those of the
     schema files.
     """
     change = found.change
     if change.path[-1:] == ("schema",) and change.old_path[-1:] == ("schema",):
         old = _schemas(before, str(change.old_path[1]))
-        new = _schemas(after, str(change.path[1]))
-        hunks = _schema_hunks(old, new)
+        hunks = _schema_hunks(old, _schemas(after, str(change.path[1])))
         if hunks:
             return hunks
     places = found.old_place, found.place
@@ -138,13 +135,15 @@ def _hunks(
     return list(_cut(rows, [str(place) for place in places], shown))
 
 
-def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[dict[str, Any]]:
-    hunks: list[dict[str, Any]] = []
+def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[JsonObject]:
+    hunks: list[JsonObject] = []
     for name in {**old, **new}:
-        before, after = old.get(name, ()), new.get(name, ())
+        before = old.get(name, ())
+        after = new.get(name, ())
         shown = name
         if any(len(line) > LONG for line in (*before, *after)):
-            before, after = _formatted(before), _formatted(after)
+            before = _formatted(before)
+            after = _formatted(after)
             shown = f"{name}, formatted"
         rows = _compare_lines(before, after)
         near: set[int] = set()
@@ -185,16 +184,16 @@ def _compare_lines(old: Lines, new: Lines) -> Rows:
     # The matcher is slow: it gets only what is between the same lines at both ends.
     start = _same_at_start(old, new)
     end = _same_at_start(old[start:][::-1], new[start:][::-1])
-    middle = old[start : len(old) - end], new[start : len(new) - end]
+    old_end = len(old) - end
+    new_end = len(new) - end
+    middle = old[start:old_end], new[start:new_end]
     is_long = max(map(len, middle)) > EXACT_LINES
-    numbered = list(enumerate(old, 1)), list(enumerate(new, 1))
-    rows: list[Row] = []
-    rows += _side_by_side("equal", numbered[0][:start], numbered[1][:start])
+    left = list(enumerate(old, 1))
+    right = list(enumerate(new, 1))
+    rows = _side_by_side("equal", left[:start], right[:start])
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, *middle, autojunk=is_long).get_opcodes():
-        left = numbered[0][start + i1 : start + i2]
-        right = numbered[1][start + j1 : start + j2]
-        rows += _side_by_side(tag, left, right)
-    rows += _side_by_side("equal", numbered[0][len(old) - end :], numbered[1][len(new) - end :])
+        rows += _side_by_side(tag, left[start + i1 : start + i2], right[start + j1 : start + j2])
+    rows += _side_by_side("equal", left[old_end:], right[new_end:])
     return tuple(rows)
 
 
@@ -222,7 +221,7 @@ def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
     return False
 
 
-def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[dict[str, Any]]:
+def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[JsonObject]:
     """Yield the parts that are shown and differ; both columns have as many lines, some of them
     empty.
     """
@@ -248,4 +247,4 @@ def compare(workspace: Workspace, given: CompareVersions) -> bytes:
     return workspace.checks.run(compare_for_page, asked)
 
 
-CALLS: tuple[Call, ...] = (Call("change/compare", CompareVersions, compare),)
+CALLS = (Call("change/compare", CompareVersions, compare),)

@@ -8,14 +8,14 @@ from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from router.model import META_NAMES
+from router.model import META_NAMES, JsonObject
 from router.prover.budget import ProofBudget
 from router.prover.predicates import text_of
 from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
 from router.runtime.program.load import Loaded, load
 from router.tools.check.ledger import LedgerEntry, Verdict
-from router.tools.check.rule import code_of, shipped_examples, shipped_runbooks
+from router.tools.check.rule import Example, code_of, shipped_examples, shipped_runbooks
 from router.tools.check.run import examine, finding_record
 from router.tools.console.files import as_unsaved, names_of
 from router.tools.console.workspace import ConsoleError, Workspace
@@ -64,8 +64,8 @@ class PageClaim(Struct, frozen=True):
 class Checked(Struct, frozen=True):
     """What `router check` says."""
 
-    findings: list[dict[str, Any]]
-    claims: tuple[PageClaim, ...]
+    findings: list[JsonObject]
+    claims: list[PageClaim]
     ignored: int
 
 
@@ -74,8 +74,7 @@ def check_config(given: Draft) -> Checked:
     unsaved = as_unsaved(given.unsaved)
     report = examine(Path(given.config), os.environ, unset="warning", unsaved=unsaved)
     findings = [{**finding_record(each), "title": each.code.title} for each in report.findings]
-    claims = tuple(map(page_claim, report.ledger.entries))
-    return Checked(findings, claims, len(report.ignored))
+    return Checked(findings, [*map(page_claim, report.ledger.entries)], len(report.ignored))
 
 
 def page_claim(entry: LedgerEntry) -> PageClaim:
@@ -84,8 +83,7 @@ def page_claim(entry: LedgerEntry) -> PageClaim:
     if not reason and entry.assumes:
         reason = f"assuming that {entry.assumes}"
     if not reason:
-        parts = [", ".join(entry.codes), entry.example]
-        reason = "; ".join(part for part in parts if part)
+        reason = "; ".join(filter(None, (", ".join(entry.codes), entry.example)))
     return PageClaim(
         route=entry.route,
         claim=f"{entry.kind} {entry.subject}".rstrip(),
@@ -124,7 +122,8 @@ class Outline(Struct, frozen=True):
 def outline(given: Draft) -> Outline | None:
     """Return the outline of a draft; None if it cannot be read."""
     loaded = given.load()
-    config, plugins = loaded.config, loaded.plugins
+    config = loaded.config
+    plugins = loaded.plugins
     if config is None or plugins is None:
         return None
     queues: dict[str, list[str]] = {}
@@ -161,8 +160,7 @@ def _shown(message: spec.ReceivedMessage, loaded: Loaded) -> tuple[str, bool] | 
         return to_json(message.record, indent=2), True
     if loaded.program is None:
         return None
-    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
-    return record.body, False
+    return make_record(message, spec.Queue(), folder=loaded.program.folder).body, False
 
 
 def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
@@ -186,10 +184,9 @@ class RouteOfDraft(Draft, frozen=True):
 def paths_of_route(given: RouteOfDraft) -> list[str]:
     """Return the paths that the schema of a route declares, those of few steps first."""
     loaded = given.load()
-    route = loaded.config.routes.get(given.route) if loaded.config else None
-    if route is None or loaded.schemas is None or route.schema is None:
+    if loaded.config is None or given.route not in loaded.config.routes:
         return []
-    validation = loaded.schemas.linked(route.schema, ("routes", given.route, "schema"))
+    validation = loaded.validation(given.route)
     if validation is None:
         return []
     index = SchemaIndex(validation, ProofBudget())
@@ -212,10 +209,10 @@ class CodePage(Struct, frozen=True):
     severity: str
     title: str
     why: str
-    bad: str = ""
-    found: str = ""
-    good: str = ""
-    runbook: str = ""
+    bad: str
+    found: str
+    good: str
+    runbook: str
     """What to do where messages end with the code: Markdown."""
 
 
@@ -224,9 +221,14 @@ def explain_code(id_: str) -> CodePage:
     code = code_of(id_)
     if code is None:
         raise ConsoleError("unknown_code", f"there is no code {id_}", 404)
-    example = shipped_examples().get(code.id)
-    runbook = shipped_runbooks().get(code.id, "")
-    page = CodePage(code.id, code.severity, code.title, code.why, runbook=runbook)
-    if example is None:
-        return page
-    return structs.replace(page, bad=example.bad, found=example.found, good=example.good)
+    example = shipped_examples().get(code.id, Example(""))
+    return CodePage(
+        code.id,
+        code.severity,
+        code.title,
+        code.why,
+        example.bad,
+        example.found,
+        example.good,
+        shipped_runbooks().get(code.id, ""),
+    )

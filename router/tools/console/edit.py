@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from router.runtime.config.schema import config_schema
+from router.tools.check.config_schema import config_schema
 from router.tools.console import checking, messages
 from router.tools.console.api import Call, Nothing
 from router.tools.console.checking import Draft, RouteOfDraft, check_config, message_job, of_console

@@ -13,7 +13,7 @@ from threading import Lock
 
 from msgspec import Struct
 
-from router.errors import RouterError, UsageError
+from router.errors import RouterError, UsageError, reason_of
 from router.model import Place
 from router.runtime.config.findings import Findings
 from router.runtime.config.include import included_files
@@ -81,7 +81,7 @@ def read_file(name: str, folder: Path) -> ReadFile:
     try:
         raw = read_inside(Path(name), folder)
     except OSError as error:
-        return ReadFile(name, "", fault=f"cannot be read: {_reason(error)}")
+        return ReadFile(name, "", fault=f"cannot be read: {reason_of(error)}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -140,7 +140,7 @@ def _open_to_save(
     except OSError as error:
         raise ConsoleError(
             "not_a_file",
-            f"'{file.name}' cannot be saved: {_reason(error)}",
+            f"'{file.name}' cannot be saved: {reason_of(error)}",
             403,
         ) from None
     if not overwrite and found != file.hash:
@@ -156,16 +156,14 @@ def _write(file: FileInside, text: str) -> None:
         newline = "\r\n" if b"\r\n" in before else "\n"
         file.replace(mark + text.replace("\n", newline).encode())
     except (OSError, UnicodeEncodeError) as error:
-        reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
+        reason = (
+            reason_of(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
+        )
         raise UsageError(f"cannot write '{file.name}': {reason}") from None
 
 
 def _hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from router.runtime.config.merge import resolve_inside
 from router.runtime.config.source import MAX_BYTES
-from router.runtime.filesystem import open_regular, read_descriptor, replace_in
+from router.runtime.filesystem import open_regular, read_descriptor
+from router.tools.deploy.file_writing import replace_in
 
 _OUT = "it leads out of the folder of the config"
-_LINKED = "a link has taken its place"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NOT_FOLLOWED = frozenset((errno.ELOOP, errno.EMLINK, errno.ENOTDIR))
 """The errors of `open` for a link that is not to be followed: those of POSIX, of FreeBSD, and of a
@@ -56,7 +56,8 @@ class FileInside(Struct, frozen=True):
 @contextmanager
 def open_inside(path: Path, folder: Path) -> Iterator[FileInside]:
     """Enter with a file of a folder; a link must lead to one in the folder, too. Raises OSError."""
-    root, real = folder.resolve(), resolve_inside(folder, path.absolute())
+    root = folder.resolve()
+    real = resolve_inside(folder, path.absolute())
     if real is None or not real.is_relative_to(root):
         raise OSError(errno.EACCES, _OUT)
     *folders, name = real.relative_to(root).parts or (".",)
@@ -87,5 +88,5 @@ def _naming_links(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NOT_FOLLOWED:
-            raise OSError(errno.ELOOP, _LINKED, name) from None
+            raise OSError(errno.ELOOP, "a link has taken its place", name) from None
         raise

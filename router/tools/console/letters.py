@@ -25,7 +25,6 @@ SECONDS = 900.0
 """The time limit of a command; 100,000 dead letters take less."""
 _STOP_SECONDS = 30.0
 """The time in which a stopped command releases its messages."""
-_COULD_NOT_RUN = 2
 _FACTS = ("id", "original_id", "queue", "sent_at", "failed_at")
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
 
@@ -91,7 +90,8 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     """Return one message: what is known about it, and its lines with the place of the failure
     marked.
     """
-    result = _run(workspace, "show", Selectors(), _values(given.values), after=(given.id,))
+    values = "--values" if given.values else ""
+    result = _run(workspace, "show", Selectors(), values, after=(given.id,))
     found = result.report
     failure = found["failure"]
     pointer = failure.get("pointer", "")
@@ -105,10 +105,6 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     }
 
 
-def _values(shown: bool) -> str:
-    return "--values" if shown else ""
-
-
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     """Return the plan for each dead-letter queue, and each message with its items beside the stored
     ones.
@@ -116,7 +112,8 @@ def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
         edited = structs.replace(workspace, config=config)
-        result = _run(edited, "rehearse", given.select, "--diff", _values(given.values))
+        values = "--values" if given.values else ""
+        result = _run(edited, "rehearse", given.select, "--diff", values)
     for queue in result.report:
         for each in queue["rehearsed"]:
             for change in each["changes"]:
@@ -138,7 +135,7 @@ def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
     return _answer(_run(workspace, "redrive", given.select, *options))
 
 
-CALLS: tuple[Call, ...] = (
+CALLS = (
     Call("letters/list", ListMessages, list_messages),
     Call("letters/show", ShowMessage, show_message),
     Call("letters/rehearse", RehearseMessages, rehearse_messages),
@@ -183,7 +180,8 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
         _stop_command(process)
     lines = _PREFIX.sub("", log.decode(errors="replace")).splitlines()
     notes = tuple(line for line in lines if line.strip())
-    if process.returncode == _COULD_NOT_RUN and not output:
+    # The exit code 2 is that of a command that could not run.
+    if process.returncode == 2 and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
         return CommandResult(JSON.decode(output), notes)

@@ -38,16 +38,15 @@ _WORKER_SECONDS = 2.0
 _OUTCOMES = {of_kind(kind): (QUEUE, kind) for kind in KINDS}
 _OUTCOMES |= {of_route(kind): (ROUTE, kind) for kind in KINDS}
 """The label of what is counted, and the outcome, by the name of a metric."""
-Outcomes = dict[str, dict[str, dict[str, int]]]
+Counts = dict[str, dict[str, int]]
+Outcomes = dict[str, Counts]
 """How many messages of each queue, and of each route, ended with each outcome: by `queue` and
 `route`, then by name. Those of routes are known with `telemetry: {metrics: route}` only.
 """
 
 
 _SHARE = 0.95
-"""An age is that within which this share of the messages is stored."""
-_PERCENTILE = "p95"
-"""The statistic of CloudWatch for it."""
+"""An age is that within which this share of the messages is stored: p95, as CloudWatch has it."""
 
 
 class Measured(Struct, frozen=True):
@@ -57,7 +56,7 @@ class Measured(Struct, frozen=True):
     """
 
     outcomes: Outcomes
-    retries: dict[str, dict[str, int]]
+    retries: Counts
     ages: dict[str, float]
     unknown: str = ""
 
@@ -81,7 +80,7 @@ class LiveStatus(Struct, frozen=True):
     paused: dict[str, str]
     tables: list[TableStatus]
     outcomes: Outcomes
-    retries: dict[str, dict[str, int]]
+    retries: Counts
     ages: dict[str, float]
     minutes: int
     unknown: list[str]
@@ -167,7 +166,7 @@ def of_functions(cloudwatch: ServiceClient) -> Measured:
         for number, values in read_metrics(cloudwatch, dict(enumerate(counted)), "Sum"):
             metric = counted[number]
             _count(found, metric["MetricName"], _dimensions(metric), int(sum(values)))
-        for number, values in read_metrics(cloudwatch, dict(enumerate(ages)), _PERCENTILE):
+        for number, values in read_metrics(cloudwatch, dict(enumerate(ages)), "p95"):
             if values:
                 found.ages[_dimensions(ages[number])[QUEUE]] = max(values)
         return found
@@ -189,7 +188,7 @@ def _count(found: Measured, metric: str, labels: Mapping[str, str], number: int)
         _add(found.outcomes[label], labels.get(label, ""), kind, number)
 
 
-def _add(counts: dict[str, dict[str, int]], name: str, kind: str, number: int) -> None:
+def _add(counts: Counts, name: str, kind: str, number: int) -> None:
     of_name = counts.setdefault(name, {})
     of_name[kind] = of_name.get(kind, 0) + number
 

@@ -2,16 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from router.errors import UsageError
-from router.model import Outcome
-from router.model import Path as ConfigPath
+from router.model import JsonObject, Outcome
 from router.runtime.config import spec
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.decode import JSON
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
@@ -33,6 +30,7 @@ from router.tools.dev.run_tests import Suite, Verdict, observe
 from router.tools.dev.stateful import StoredTable
 from router.tools.dev.update import as_yaml, changes_of
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile
+from router.tools.memory.decoding import decode_item
 
 
 class MessageOfDraft(Draft, frozen=True):
@@ -185,13 +183,13 @@ def _append(
     file: YamlFile,
     program: Program,
     asked: MessageOfDraft,
-    source: dict[str, Any],
+    source: JsonObject,
 ) -> None:
     test = msgspec.convert(source, spec.Test)
     observed = observe(program, asked.route, test)
     found = changes_of(test, source, observed, StoredTable(program, asked.route), outcomes=True)
     entry = {"name": asked.name, **as_yaml(source), **{each.key: each.new for each in found}}
-    path: ConfigPath = ("routes", asked.route)
+    path = ("routes", asked.route)
     before = file.data(path)
     if before.get("tests"):
         file.change((*path, "tests"), [*before["tests"], entry])
@@ -199,7 +197,7 @@ def _append(
         file.change(path, {**before, "tests": [entry]})
 
 
-def _message(asked: MessageOfDraft) -> dict[str, Any]:
+def _message(asked: MessageOfDraft) -> JsonObject:
     """Return what a test has of a message."""
     try:
         value = JSON.decode(asked.message.strip())

@@ -4,6 +4,7 @@ The contract of a route says in words what it takes, what it stores, and what ha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -35,7 +36,6 @@ from router.tools.dev.graph import (
 from router.tools.dev.graph_picture import draw
 from router.tools.dev.shared_tables import shared_tables
 
-_LIVE_LINES = 3
 _STORES = {
     "attributes": "some attributes of the item, and leaves the others",
     "nothing": "nothing: it deletes the item of the key",
@@ -72,7 +72,7 @@ def make_graph(given: GraphOfDraft) -> PageGraph:
     whole = graph_of(_require_config(loaded))
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
-    picture = draw(shown, _LIVE_LINES if given.live else 0)
+    picture = draw(shown, 3 if given.live else 0)
     return PageGraph(shown.nodes, shown.edges, as_elements(picture), counts)
 
 
@@ -131,25 +131,27 @@ def contract_of_route(given: RouteOfDraft) -> Contract:
     """Return the contract of a route of a draft; raises RouterError."""
     loaded = given.load()
     config = _require_config(loaded)
-    route = config.routes.get(given.route)
+    name = given.route
+    route = config.routes.get(name)
     if route is None:
-        raise UsageError(f"there is no route '{given.route}'")
+        raise UsageError(f"there is no route '{name}'")
     queue = config.queues.get(route.queue) or spec.Queue()
     table = config.tables.get(route.table)
-    takes = [*_source(route, queue), *_conditions(config, given.route, queue)]
-    takes.append(_schema(loaded, given.route, route))
-    stores = [
-        *_items(route, table),
-        *_writes(route, table, queue),
-        *_contents(route, config.plugins),
-    ]
-    place = loaded.findings.locate(("routes", given.route), True)
+    place = loaded.findings.locate(("routes", name), True)
     return Contract(
-        route=given.route,
+        route=name,
         description=route.description,
         owner=route.owner,
-        takes=takes,
-        stores=stores,
+        takes=[
+            *_source(route, queue),
+            *_conditions(config, name, queue),
+            _schema(loaded, name, route),
+        ],
+        stores=[
+            *_items(route, table),
+            *_writes(route, table, queue),
+            *_contents(route, config.plugins),
+        ],
         attributes=list(_attributes(route)),
         rest=list(_rest(route, queue)),
         tests=len(route.tests),
@@ -172,8 +174,8 @@ def _conditions(config: spec.Config, name: str, queue: spec.Queue) -> Iterator[s
     if route.when is not None:
         yield f"Those for which {route.when} is true."
     if queue.match == "first":
-        routes = [each for each, other in config.routes.items() if other.queue == route.queue]
-        earlier = routes[: routes.index(name)]
+        before = takewhile(name.__ne__, config.routes)
+        earlier = [each for each in before if config.routes[each].queue == route.queue]
         if earlier:
             yield f"Those that no earlier route takes: {', '.join(earlier)}."
 
@@ -182,19 +184,11 @@ def _schema(loaded: Loaded, name: str, route: spec.RouteSettings) -> str:
     if route.schema is None:
         return "It has no schema: each message that can be mapped is stored."
     schema = route.schema if isinstance(route.schema, str) else "the schema in the config"
-    required = _required(loaded, name, route.schema)
-    if required:
-        return f"They satisfy {schema}, which requires {', '.join(map(str, required))}."
-    return f"They satisfy {schema}."
-
-
-def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> list[Any]:
-    """Return the members that a schema requires."""
-    validation = None
-    if loaded.schemas:
-        validation = loaded.schemas.linked(schema, ("routes", name, "schema"))
+    validation = loaded.validation(name)
     content = validation.root.content if validation else None
-    return list_of(content, "required") if isinstance(content, dict) else []
+    required = list_of(content, "required") if isinstance(content, dict) else []
+    members = f", which requires {', '.join(map(str, required))}" if required else ""
+    return f"They satisfy {schema}{members}."
 
 
 def _items(route: spec.RouteSettings, table: spec.TableSettings | None) -> Iterator[str]:

@@ -4,7 +4,6 @@ It is used by requests with its token, of its own page, to its own address.
 """
 
 import signal
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
 from socket import socket
@@ -23,7 +22,6 @@ from router.tools.console import change, edit, first_run, letters, routes
 from router.tools.console.api import Call, Nothing, api_routes
 from router.tools.console.workspace import Target, Workspace
 
-_SAFE = ("GET", "HEAD")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -64,7 +62,7 @@ class Access:
 
     def accepts(self, given: str) -> bool:
         """Return whether a token of a URL is valid; that of the launch is so once."""
-        if self._is(given, self.token):
+        if self.has_session(given):
             return True
         if self._unused and self._is(given, self.launch):
             self._unused = False
@@ -72,7 +70,7 @@ class Access:
         return False
 
     def has_session(self, given: str) -> bool:
-        """Return whether the value of the cookie is valid."""
+        """Return whether the value of the cookie is valid: it is the token."""
         return self._is(given, self.token)
 
     @staticmethod
@@ -89,19 +87,13 @@ class Guard:
     Origin and Sec-Fetch-Site are its own, and there is a token: in the URL once, then in a cookie.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        access: Access,
-        port: int,
-        names: Iterable[str],
-    ) -> None:
+    def __init__(self, app: ASGIApp, access: Access, port: int) -> None:
         self._app = app
         self._access = access
         self._cookie = f"router-console-{port}"
-        self._hosts = frozenset(f"{name}:{port}" for name in names) | (
-            frozenset(names) if port == 80 else frozenset()
-        )
+        self._hosts = {f"{name}:{port}" for name in NAMES}
+        if port == 80:
+            self._hosts.update(NAMES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -126,11 +118,12 @@ class Guard:
 
     def _admit(self, scope: Scope, headers: Headers) -> tuple[bool, str]:
         """Return whether a request brings a token in its URL, and why it is refused, or ""."""
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host = headers.get("host", "")
+        origin = headers.get("origin")
         if host not in self._hosts:
             return False, "this is not the address of the console\n"
         foreign = origin is not None and origin != f"http://{host}"
-        if foreign or (origin is None and scope["method"] not in _SAFE):
+        if foreign or (origin is None and scope["method"] not in ("GET", "HEAD")):
             return False, "only the page of the console may ask this\n"
         # The page itself may be opened by a link in a terminal in the browser; all else only the page asks for.
         if scope["path"] != "/" and headers.get("sec-fetch-site", "same-origin") != "same-origin":
@@ -173,7 +166,7 @@ CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS, *f
 
 def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
     """Return the ASGI application of a console that listens on a port."""
-    files: Mapping[str, Path] = {
+    files = {
         path.relative_to(STATIC).as_posix(): path
         for path in STATIC.rglob("*")
         if path.suffix in _TYPES
@@ -192,7 +185,7 @@ def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
         return Response(found.read_bytes(), media_type=_TYPES[found.suffix])
 
     own = [Route("/", page), Route("/static/{name:path}", file)]
-    return Guard(Starlette(routes=[*own, *api_routes(workspace, CALLS)]), access, port, NAMES)
+    return Guard(Starlette(routes=[*own, *api_routes(workspace, CALLS)]), access, port)
 
 
 def serve(workspace: Workspace, access: Access, listener: socket) -> None:

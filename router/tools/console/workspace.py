@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock, Thread, Timer
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -110,7 +110,8 @@ class JobProcess:
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process:
             process.kill()
             process.communicate()
@@ -133,7 +134,7 @@ class JobProcess:
         process = self._process = self._process or _start(self._env)
         assert process.stdin
         assert process.stdout
-        expired: list[bool] = []
+        expired = []
 
         def expire() -> None:
             expired.append(True)
@@ -177,7 +178,7 @@ def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
 def run_jobs() -> None:
     """Run jobs until standard input ends, or the console."""
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    answers: IO[bytes] = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a plugin prints must not be among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin.buffer:
@@ -200,9 +201,9 @@ def _answer(line: bytes) -> JobAnswer:
         function = getattr(importlib.import_module(job.module), job.function)
         given = msgspec.convert(job.given, function.__annotations__["given"])
         answer = msgspec.json.encode(function(given), enc_hook=repr)
-        return JobAnswer(
-            msgspec.Raw(answer if job.function in _EXACT else _without_secrets(answer))
-        )
+        if WRITTEN and job.function not in _EXACT:
+            answer = WRITTEN.mask(answer.decode()).encode()
+        return JobAnswer(msgspec.Raw(answer))
     except RouterError as error:
         refusal = as_refusal(error)
         return JobAnswer(
@@ -217,10 +218,6 @@ def _answer(line: bytes) -> JobAnswer:
             message=f"{job.function} failed with {type(error).__name__}",
             status=500,
         )
-
-
-def _without_secrets(answer: bytes) -> bytes:
-    return WRITTEN.mask(answer.decode()).encode() if WRITTEN else answer
 
 
 class Workspace(Struct, frozen=True):

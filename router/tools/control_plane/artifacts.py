@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.errors import UsageError
-from router.runtime.aws.faults import ABSENT, DENIED
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
+from router.tools.control_plane.deployed import ABSENT, DENIED
 from router.tools.control_plane.resource_changes import Tags
 
 _ALREADY_OWNED = "BucketAlreadyOwnedByYou"

@@ -1,6 +1,6 @@
 """The control plane through boto3, for deployments: an error is a sentence that names the action that IAM knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -10,12 +10,17 @@ from botocore.exceptions import ClientError, WaiterError
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.boto import ERRORS, control_plane_clients
-from router.runtime.aws.faults import ABSENT, DENIED, INVALID_CREDENTIALS
+from router.runtime.aws.boto import ERRORS, make_client, open_session, settings_errors
 from router.runtime.aws.protocols import KeySchema, read_key_schema
+from router.tools.control_plane.deployed import ABSENT, DENIED
 
 TIMEOUT = 60
 """Seconds to wait for a response: uploading an object of 50 MB takes longer than what only reads."""
+_QUICK_TIMEOUT = 5
+"""Seconds to wait for a response while a person waits."""
+_ATTEMPTS = 3
+_CONCURRENT_CALLS = 8
+"""How many calls of the control plane are made at a time."""
 WAITING = "ApproximateNumberOfMessages"
 IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 DELAYED = "ApproximateNumberOfMessagesDelayed"
@@ -23,6 +28,15 @@ _COUNTS = (WAITING, IN_FLIGHT, DELAYED)
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 _CHUNK = 1024 * 1024
+_INVALID_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+"""The codes for credentials that a person has to renew."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3", and for
@@ -113,6 +127,25 @@ class ServiceClient:
             yield
         except ERRORS as error:
             raise _explain(f"{self._name}:{operation}", error) from None
+
+
+def control_plane_clients(
+    services: Sequence[str], timeout: int = _QUICK_TIMEOUT, attempts: int = _ATTEMPTS
+) -> Mapping[str, Any]:
+    """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
+    with settings_errors():
+        session = open_session()
+        return {
+            service: make_client(
+                session,
+                service,
+                timeout=timeout,
+                attempts=attempts,
+                connections=_CONCURRENT_CALLS,
+                validates=True,
+            )
+            for service in services
+        }
 
 
 Services = Mapping[str, ServiceClient]
@@ -227,7 +260,7 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
         # AWS's message names the caller and the resource, if there is one; a response to HEAD has no text.
         more = f": {message}" if message and message != "Forbidden" else ""
         return AwsCallError(f"these credentials may not do {action}{more}", code)
-    if code in INVALID_CREDENTIALS:
+    if code in _INVALID_CREDENTIALS:
         return AwsCallError(
             f"AWS does not accept the credentials of this environment ({code})", code
         )

@@ -4,8 +4,18 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from router.runtime.aws.faults import ABSENT, DENIED
-
+_ABSENT = """
+    404 NoSuchBucket NoSuchEntity NoSuchKey NonExistentQueue NotFound QueueDoesNotExist ResourceNotFound
+    ResourceNotFoundException
+"""
+_DENIED = (
+    "403 AccessDenied AccessDeniedException AuthorizationError Forbidden UnauthorizedOperation"
+)
+# 403 and 404: boto3's codes for responses to HEAD, which have no text.
+ABSENT = frozenset(_ABSENT.split())
+"""The codes for what does not exist."""
+DENIED = frozenset(_DENIED.split())
+"""The codes for a call that the caller lacks the permission for."""
 KeyAttributes = tuple[tuple[str, str], ...]
 """Key attributes and their types: those of the partition key, then those of the sort key."""
 

@@ -6,9 +6,10 @@ from typing import Any
 from botocore import xform_name
 
 from router.errors import UsageError
-from router.runtime.aws.boto import call, caller, control_plane_clients
+from router.runtime.aws.boto import call, caller
 from router.runtime.aws.protocols import AwsFault, read_key_schema
 from router.runtime.aws.sqs import SqsQueues, max_receive_count, redrive_target
+from router.tools.control_plane.clients import control_plane_clients
 from router.tools.control_plane.deployed import (
     Decision,
     DeployedFunction,

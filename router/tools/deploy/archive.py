@@ -14,7 +14,8 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
 from router.model import names_file
-from router.runtime.filesystem import NOT_REGULAR, read_regular, replace_file
+from router.runtime.filesystem import NOT_REGULAR, read_regular
+from router.tools.deploy.file_writing import replace_file
 from router.tools.deploy.packages import Wheel, sha256_of
 from router.tools.deploy.requirements import FOLDER, module_file, run_time_modules
 from router.tools.deploy.secret_files import SecretFiles

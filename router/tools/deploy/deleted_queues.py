@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from router.runtime.aws.faults import DENIED
 from router.tools.control_plane.clients import AwsCallError
+from router.tools.control_plane.deployed import DENIED
 from router.tools.control_plane.stacks import Stack, Stacks
 from router.tools.deploy.changes import QUEUE, short_name
 from router.tools.deploy.stack import must_create

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import UsageError, refusing_file
-from router.runtime.filesystem import replace_file
+from router.tools.deploy.file_writing import replace_file
 
 FILE_NAME = ".router-deployments.json"
 

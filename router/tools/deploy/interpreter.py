@@ -10,13 +10,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from marshal import dumps
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.bytecode import module_name, name_file, pack
+from router.runtime.bytecode import SIZE_BYTES, module_name, name_file
 from router.tools.deploy.archive import Entry
 from router.tools.deploy.requirements import HANDLER, LAMBDA_MODULES, PACKAGE
 from router.tools.deploy.targets import Target
@@ -26,6 +27,8 @@ _IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.runtime", f"{PACKAGE}.runtime.byteco
 _HEADER_BYTES = 16
 """Before the code in a `.pyc` file: https://peps.python.org/pep-0552/"""
 _COMPILE_SECONDS, _IMPORT_SECONDS = 300, 120
+_MARSHAL = 2
+"""The version of marshal's format for the table of modules: each Python reads it, and writes the same bytes."""
 _DESCRIBE = (
     "import json, platform, sys; "
     "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.implementation.name, sys.platform, platform.machine()]))"
@@ -125,6 +128,16 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
         else:
             codes[name] = content[_HEADER_BYTES:]
     yield Entry("bytecode", name_file(tag), partial(pack, codes))
+
+
+def pack(codes: Mapping[str, bytes]) -> bytes:
+    """Return the content of the file: `codes` are marshalled code objects by the names of their sources."""
+    places, start = {}, 0
+    for file, code in codes.items():
+        places[module_name(file)] = (file, start, len(code))
+        start += len(code)
+    table = dumps(places, _MARSHAL)
+    return b"".join((len(table).to_bytes(SIZE_BYTES, "little"), table, *codes.values()))
 
 
 def _compile(sources: Mapping[str, Entry], target: Target, folder: Path) -> None:

@@ -3,50 +3,70 @@
 import glob
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
-from router.errors import ConfigError
-from router.model import Path, Place
+from router.errors import ConfigError, UsageError
+from router.model import Path, Place, __version__
 from router.runtime.config import spec
 from router.runtime.config.environment import (
+    Constraint,
     Reference,
     find_references,
     parts,
     split_references,
 )
-from router.runtime.config.findings import Findings
+from router.runtime.config.findings import Findings, Locate
 from router.runtime.config.include import included_files
 from router.runtime.config.merge import SourceFile, folder_of, relocate
 from router.runtime.config.parse import without_empty_keys
 from router.runtime.config.schema import (
     Node,
     branch_for,
+    branches,
     exact_schema,
-    find_constraints,
     find_typed,
+    follow,
+    kind_at,
+    kind_of_branch,
 )
 from router.runtime.config.source import read_source
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.program.expressions.compile import (
     is_plain_path,
     parse_expression,
 )
 from router.runtime.program.load import load, without_garbage_collector
 from router.runtime.program.precompiled import (
+    FORMAT,
     MAP,
+    REVISION,
     TUPLE,
     Bundle,
     File,
     Files,
+    Head,
     Shape,
-    list_places,
-    write,
+    places_in,
 )
-from router.runtime.program.route_expressions import expressions_in_data
 from router.runtime.program.schemas.compile import SchemaStore
+from router.runtime.sources import SOURCES
+
+_DIGITS = frozenset("-0123456789")
+_CONSTRAINTS = (
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+)
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
@@ -101,6 +121,12 @@ def _places(source: SourceFile) -> list[int]:
     return list_places(_needed(source.data), source.findings.locate)
 
 
+def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
+    """Return line and column of each place in data."""
+    places = [locate(path, key) for path, key in places_in(data)]
+    return [number for place in places for number in (place.line, place.column)]
+
+
 def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]) -> File:
     file = FilePath(source.file)
     data = _needed(source.data)
@@ -115,6 +141,30 @@ def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Inclu
         constraints=tuple(find_constraints(cls, data, references)),
         shape=_shape(schema, {**schema, "title": cls.__name__}, data),
     )
+
+
+def find_constraints(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file.
+
+    Where it takes any text, or true and false, there is none.
+    """
+    schema = exact_schema(root)
+    for path in paths:
+        node, _ = follow(schema, data, path)
+        if node is None:
+            continue
+        wanted = kind_at(schema, node) or "string"
+        given = branches(schema, node)
+        fitting = [each for each in given if not each or kind_of_branch(each) == wanted]
+        choices = [_constraints(branch) for branch in fitting]
+        if choices and all(choices):
+            yield Constraint(path, tuple(choices))
+
+
+def _constraints(branch: Node) -> Node:
+    return {name: branch[name] for name in _CONSTRAINTS if name in branch}
 
 
 def _shape(schema: Node, node: Node, value: Any) -> Shape | None:
@@ -173,12 +223,35 @@ def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
     texts: set[str] = set()
     for source in sources:
         for _, route in _routes(source.data):
-            texts.update(each.text for each in expressions_in_data(route))
+            texts.update(_expressions(route))
     return {
         text: parse_expression(text)
         for text in sorted(texts)
         if "${" not in text and not is_plain_path(text)
     }
+
+
+def _expressions(route: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the expressions of a route as it is in its file.
+
+    A text may have variables in it. A source of an attribute that is such a text is left
+    out: the braces of a variable would be taken for those of a template.
+    """
+    merge = route.get("merge")
+    settings = (
+        route.get("when"),
+        route.get("for_each"),
+        merge.get("from") if isinstance(merge, dict) else merge,
+        (route.get("write") or {}).get("once_key"),
+    )
+    yield from (each for each in settings if isinstance(each, str))
+    for attribute in (route.get("item") or {}).values():
+        given = {"from": attribute} if isinstance(attribute, str) else attribute
+        for key in SOURCES.keys() & given.keys():
+            value = given[key]
+            has_variable = isinstance(value, str) and "${" in value
+            if value is not None and not has_variable:
+                yield from (use.text for use in SOURCES[key].expressions(value))
 
 
 def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
@@ -220,3 +293,40 @@ def _pattern(piece: str | Reference) -> str:
         return glob.escape(piece)
     folder = posixpath.dirname(piece.default or "")
     return f"{glob.escape(posixpath.join(folder, ''))}*"
+
+
+def write(
+    files: Files,
+    schemas: Bundle,
+    trees: Mapping[str, dict[str, Any]],
+    places: Sequence[Sequence[int]],
+) -> bytes:
+    """Return the bytes of a compiled config.
+
+    Raises UsageError for text that UTF-8 cannot encode.
+    """
+    lines = [_exact(part) for part in (files, schemas, trees, places)]
+    try:
+        body = b"".join(JSON_ENCODER.encode(line) + b"\n" for line in lines)
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the config has half of a surrogate pair in it, which no file can hold"
+        ) from None
+    head = Head(FORMAT, __version__, zlib.crc32(body), REVISION)
+    return JSON_ENCODER.encode(head) + b"\n" + body
+
+
+def _exact(value: Any) -> Any:
+    """Return the value with decimals as raw JSON.
+
+    Without an exponent, a whole decimal would be read as an integer.
+    """
+    if isinstance(value, Struct):
+        value = structs.asdict(value)
+    if isinstance(value, dict):
+        return {name: _exact(child) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(child) for child in value]
+    if isinstance(value, Decimal) and _DIGITS.issuperset(str(value)):
+        return msgspec.Raw(f"{value}e0".encode())
+    return value

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from router.codes import EXISTS_ALREADY, NO_CODEDEPLOY
 from router.errors import UsageError
-from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import KeySchema, read_key_schema
 from router.tools.control_plane.clients import (
     AwsCallError,
@@ -21,6 +20,7 @@ from router.tools.control_plane.clients import (
     find_queue,
     read_table,
 )
+from router.tools.control_plane.deployed import DENIED
 from router.tools.control_plane.stacks import Stacks
 from router.tools.deploy.changes import QUEUE, TABLE, TemplateVersion, count_sentence, kind_of
 from router.tools.deploy.deployment import literal_names

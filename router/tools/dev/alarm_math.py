@@ -6,12 +6,14 @@ the change waits for that.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+Change = Callable[[ModuleType], None]
+"""Changes a module, or executes it."""
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _RECORD = "_cw_metric_alarm_record"
 _QUERY = {"Namespace": "MessageRouter", "MetricName": "query"}
@@ -38,13 +40,13 @@ def accept_metric_math(provisioners: Any) -> None:
     setattr(provisioners, _RECORD, record_of_first)
 
 
-def after_import(name: str, change: Callable[[ModuleType], None]) -> None:
+def after_import(name: str, change: Change) -> None:
     """Change a module once it is imported."""
     sys.meta_path.insert(0, _LaterFinder(name, change))
 
 
 class _LaterFinder(MetaPathFinder):
-    def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
+    def __init__(self, name: str, change: Change) -> None:
         self._name = name
         self._change = change
 
@@ -59,18 +61,12 @@ class _LaterFinder(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _ChangingLoader(spec.loader, self._change)
+            vars(spec.loader)["exec_module"] = self._changing(spec.loader.exec_module)
         return spec
 
+    def _changing(self, execute: Change) -> Change:
+        def execute_and_change(module: ModuleType) -> None:
+            execute(module)
+            self._change(module)
 
-class _ChangingLoader(Loader):
-    def __init__(self, loader: Loader, change: Callable[[ModuleType], None]) -> None:
-        self._loader = loader
-        self._change = change
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        self._change(module)
+        return execute_and_change

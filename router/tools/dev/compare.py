@@ -62,13 +62,13 @@ def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
         is_elsewhere = outcome.kind == "written" and not observed.writes[index]
         found = _compare_outcome(message, outcome, is_elsewhere and not says_of_items(test))
         subject = f"messages[{index}]." if test.messages else ""
-        differences += _within(subject, found)
+        differences += within(subject, found)
     differences += _compare_items(test, observed.items)
     differences += _compare_write(test, observed.requests)
     return tuple(differences)
 
 
-def _within(subject: str, differences: Iterable[Difference]) -> list[Difference]:
+def within(subject: str, differences: Iterable[Difference]) -> list[Difference]:
     """Return differences of a part as differences of the whole."""
     return [structs.replace(each, what=f"{subject}{each.what}") for each in differences]
 
@@ -129,7 +129,7 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
-    expected: Sequence[Mapping[str, Any]]
+    expected: Sequence[Item]
     whole = True
     if test.items is not None:
         expected = test.items
@@ -145,13 +145,13 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
     differences = []
     for index, (each, item) in enumerate(zip(expected, found, strict=True)):
         subject = "" if test.items is None else f"items[{index}]."
-        differences += _within(subject, compare_item(each, item, whole))
+        differences += within(subject, compare_item(each, item, whole))
     return differences
 
 
 def compare_item(
-    expected: Mapping[str, Any],
-    item: Mapping[str, Any],
+    expected: Item,
+    item: Item,
     whole: bool,
 ) -> list[Difference]:
     """Return the attributes that differ; those that are not expected count only for a `whole` item."""

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 LogLine = Mapping[str, Any]
 """The fields of a log line."""
 _RECEIVE_COUNT = 10
-_OF_MESSAGE = {"message_id", "outcome", "code", "reason"}
-_OF_BATCH = {"service", "queue", "counts"}
-"""Members of the lines, which plugins can write too."""
 UNKNOWN = "unknown"
 """What became of a message of which nothing was seen."""
 
@@ -35,17 +32,18 @@ class MessageLog(Struct, frozen=True):
 
 
 def read_log(lines: Iterable[LogLine]) -> MessageLog:
-    """Return what lines say about messages; they are in the order of their times."""
+    """Return what lines say about messages; they are in the order of their times.
+
+    A plugin can write lines with these members, too.
+    """
     about: dict[str, LogLine] = {}
     written: Counter[str] = Counter()
     for line in lines:
-        if line.keys() >= _OF_MESSAGE and isinstance(line["message_id"], str):
-            about[line["message_id"]] = line
-        elif line.keys() >= _OF_BATCH and isinstance(line["queue"], str):
-            counts = line["counts"]
-            number = counts.get(WRITTEN.kind) if isinstance(counts, dict) else None
-            if isinstance(number, int):
-                written[line["queue"]] += number
+        match line:
+            case {"message_id": str(id_), "outcome": _, "code": _, "reason": _}:
+                about[id_] = line
+            case {"service": _, "queue": str(queue), "counts": {"written": int(number)}}:
+                written[queue] += number
     return MessageLog(about, written)
 
 
@@ -63,9 +61,7 @@ class DeadLetter(Struct, frozen=True):
         """Return whether it is the dead letter of a message, by the message's id, or by its body if
         it has no id.
         """
-        if self.message_id:
-            return self.message_id == message_id
-        return self.body == body
+        return self.message_id == message_id if self.message_id else self.body == body
 
 
 class SampleResult(Struct, frozen=True):
@@ -81,10 +77,10 @@ class SampleResult(Struct, frozen=True):
 class DemoResult(Struct, frozen=True):
     """The result of a demo."""
 
-    results: tuple[SampleResult, ...]
+    results: Sequence[SampleResult]
     tables: Mapping[str, list[Item]]
     """The items of each table, by its name in AWS."""
-    dead_letters: tuple[DeadLetter, ...]
+    dead_letters: Sequence[DeadLetter]
 
 
 class DemoState(Struct, frozen=True):
@@ -97,14 +93,14 @@ class DemoState(Struct, frozen=True):
     """The queues with messages that the log has no line about, and does not count as written."""
     tables: Mapping[str, list[Item]]
     """The items of each table, by its name in AWS."""
-    dead_letters: tuple[DeadLetter, ...]
+    dead_letters: Sequence[DeadLetter]
     dead_letter_queues: Mapping[str, str]
     """The dead-letter queue of each queue. One that a route reads is left out."""
 
 
-def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> tuple[DeadLetter, ...]:
+def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> Sequence[DeadLetter]:
     """Read and delete all messages of queues, which are named as in AWS."""
-    return tuple(dead_letter for queue in queues for dead_letter in _read_queue(client, queue))
+    return [letter for queue in queues for letter in _read_queue(client, queue)]
 
 
 def _read_queue(client: "SQSClient", queue: str) -> Iterator[DeadLetter]:
@@ -137,8 +133,8 @@ def evaluate(
     that are known.
     """
     samples = tuple(sent.values())
-    results = tuple(result_of(id_, sample, state, samples) for id_, sample in sent.items())
-    return DemoResult((*results, *others), state.tables, state.dead_letters)
+    results = [result_of(id_, sample, state, samples) for id_, sample in sent.items()]
+    return DemoResult([*results, *others], state.tables, state.dead_letters)
 
 
 def find_unseen(sent: Mapping[str, Sample], log: MessageLog) -> set[str]:
@@ -258,10 +254,9 @@ def _is_stored(expected: Expected, state: DemoState, samples: Sequence[Sample]) 
     stored = state.tables[table_name(expected.table)]
     for sample in samples:
         for each in sample.items:
-            if each.identity == expected.identity and _holds(stored, each.attributes):
+            wanted = each.attributes.items()
+            if each.identity == expected.identity and any(
+                wanted <= item.items() for item in stored
+            ):
                 return True
     return False
-
-
-def _holds(items: Iterable[Item], wanted: Item) -> bool:
-    return any(wanted.items() <= item.items() for item in items)

@@ -21,7 +21,7 @@ from router.tools.dev.emulator import replace_items, scan_table
 from router.tools.dev.records import records_of
 from router.tools.dev.run_tests import observe_records, run_test
 from router.tools.dev.samples import Sample, fault_of
-from router.tools.dev.stateful import StoredTable, tables_of
+from router.tools.dev.stateful import StoredTable, is_stateful, tables_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 _DEPENDS = "its outcome depends on 'id', 'group' or 'sent_at', which SQS sets unless the queue has a 'dead_letter'"
 
 
-GivenItems = tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]
+GivenItems = Sequence[tuple[Table, Sequence[dict[str, AttributeValue]]]]
 """The items that each table holds at the beginning, in DynamoDB's JSON."""
 
 
 class SampleTest(Struct, frozen=True):
     """A test to send."""
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     given: GivenItems
     """The items that the tables hold before it."""
     table: StoredTable
@@ -66,7 +66,7 @@ class SentTest(Struct, frozen=True):
     """A test that was sent."""
 
     test: SampleTest
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     """The ids of its messages."""
     stored: Sequence[Item]
     """The items of its table afterwards."""
@@ -77,7 +77,7 @@ def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
     tests = []
     for name, route in program.config.routes.items():
         for index, test in enumerate(route.tests):
-            if test.is_stateful and test.env == env:
+            if is_stateful(test) and test.env == env:
                 tests.append(_sample_test(program, name, test, index))
     return tests
 
@@ -114,7 +114,7 @@ def _sample_test(
                 name: value for name, value in item.items() if other.get(name) == value
             }
     count = len(first) if first.keys() == second.keys() else None
-    return SampleTest(tuple(samples), _given(program, test), table, expected, count)
+    return SampleTest(samples, _given(program, test), table, expected, count)
 
 
 def _kinds(observed: Observed) -> list[str]:
@@ -127,8 +127,8 @@ def _given(program: Program, test: spec.Test) -> GivenItems:
     given = []
     for name, table in tables.items():
         items = [types.encode(name, item) for item in test.given.get(name, ())]
-        given.append((table, tuple(items)))
-    return tuple(given)
+        given.append((table, items))
+    return given
 
 
 def _keeps_identity(queue: CompiledQueue, record: Record) -> bool:
@@ -177,7 +177,7 @@ def run_tests(
     for test in tests:
         for table, items in test.given:
             replace_items(client, table, items)
-        ids = tuple(deliver(sample) for sample in test.samples)
+        ids = [deliver(sample) for sample in test.samples]
         yield SentTest(test, ids, scan_table(client, test.table.name))
     for table, _ in tests[0].given if tests else ():
         replace_items(client, table, ())

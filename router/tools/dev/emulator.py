@@ -18,7 +18,8 @@ from msgspec import Struct
 from router.errors import MissingExtra, UsageError
 from router.model import Item, Table
 from router.runtime.aws.references import is_fifo, queue_name, table_name
-from router.runtime.engine.attributes import decode_item
+from router.tools.dev.file_lock import lock
+from router.tools.memory.decoding import decode_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,14 +79,19 @@ def local_aws(
     With `enforces_iam`, identities other than the root of the account have only the permissions of
     their policies. It listens on a free port for port 0. With `state`, a folder, it starts with
     what is in there, and saves it at the end. Raises MissingExtra (no ministack), UsageError (it
-    does not start, or it could not save).
+    does not start, it could not save, or another one has the folder).
     """
     if find_spec("ministack") is None:
         raise MissingExtra("the embedded AWS", "local")
     kept = [str(state.absolute())] if state else []
     directory = tempfile.mkdtemp(prefix="router-aws-")
     try:
-        with _guarded([directory, str(port), *kept], _IAM if enforces_iam else {}) as process:
+        with (
+            _locked(state) as inherited,
+            _guarded(
+                [directory, str(port), *kept], _IAM if enforces_iam else {}, inherited
+            ) as process,
+        ):
             seconds = LOAD_SECONDS if state else READY_SECONDS
             yield LocalAws(_endpoint(process, Path(directory, "log"), seconds), directory)
     finally:
@@ -93,9 +99,27 @@ def local_aws(
 
 
 @contextmanager
+def _locked(folder: Path | None) -> Iterator[tuple[int, ...]]:
+    """Lock a folder; the process that inherits the descriptors has it locked until it ends, too."""
+    if folder is None or sys.platform == "win32":
+        yield ()
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if not lock(descriptor):
+            raise UsageError(
+                f"another embedded AWS keeps its messages and items in {folder}: end it first, or name another folder"
+            )
+        yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _guarded(
     arguments: list[str],
     settings: Mapping[str, str],
+    inherited: tuple[int, ...],
 ) -> Iterator[subprocess.Popen[bytes]]:
     with (
         Path(arguments[0], "log").open("wb") as log,
@@ -109,6 +133,7 @@ def _guarded(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            pass_fds=inherited,
             # Ctrl-C at the terminal must not end it before the program has finished.
             start_new_session=True,
         ) as process,
@@ -277,20 +302,20 @@ def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, s
 
 def scan_table(client: "DynamoDBClient", name: str) -> list[Item]:
     """Return all items of a table, in Python's own types, in no particular order."""
-    pages = client.get_paginator("scan").paginate(TableName=table_name(name), ConsistentRead=True)
-    return [decode_item(dict[str, Any](item)) for page in pages for item in page["Items"]]
+    return [decode_item(item) for item in _stored_items(client, table_name(name))]
+
+
+def _stored_items(client: "DynamoDBClient", name: str) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
+        yield from page["Items"]
 
 
 def replace_items(client: "DynamoDBClient", table: Table, items: Iterable[dict[str, Any]]) -> None:
     """Delete all items of a table, and put others, which are in DynamoDB's JSON."""
     name = table_name(table.name)
-    keys = {attribute for attribute, _ in table.key}
-    for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
-        for item in page["Items"]:
-            client.delete_item(
-                TableName=name,
-                Key={key: value for key, value in item.items() if key in keys},
-            )
+    for item in _stored_items(client, name):
+        key = {attribute: item[attribute] for attribute, _ in table.key}
+        client.delete_item(TableName=name, Key=key)
     for item in items:
         client.put_item(TableName=name, Item=item)
 
@@ -333,12 +358,11 @@ def _statement(statement: dict[str, Any]) -> dict[str, Any]:
     actions = [each for action in statement["Action"] for each in in_batches(action)]
     resources = list(statement["Resource"])
     if all(action.startswith(_LOGS) for action in actions):
-        groups = [
-            each["Fn::GetAtt"][0]
+        resources += [
+            {"Fn::Sub": _GROUP % each["Fn::GetAtt"][0]}
             for each in resources
             if isinstance(each, dict) and "Fn::GetAtt" in each
         ]
-        resources += [{"Fn::Sub": _GROUP % group} for group in groups]
     changed = {**statement, "Action": actions, "Resource": resources}
     if _VIA_SERVICE in json.dumps(statement.get("Condition", {})):
         del changed["Condition"]

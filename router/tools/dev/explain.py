@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from router.runtime.engine.engine import CompiledQueue, CompiledRoute, plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.schemas.compile import Invalid
+from router.runtime.program.schemas.compile import Invalid, Validation
 from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.indexed_writes import IndexedWrite, indexes_of
 from router.tools.dev.plugin_errors import watching
@@ -64,9 +65,9 @@ class Explanation(Struct, frozen=True):
 
     queue: str
     outcome: Outcome
-    stages: tuple[Stage, ...]
+    stages: Sequence[Stage]
     conditions: tuple[RouteCondition, ...]
-    requests: tuple[dict[str, Any], ...] = ()
+    requests: Sequence[dict[str, Any]] = ()
     failed_at: str = ""
     """The stage that failed, "" if the message is written."""
     faults: tuple[Violation, ...] = ()
@@ -74,7 +75,7 @@ class Explanation(Struct, frozen=True):
     """What becomes of it after other messages, if there are any."""
     traceback: str = ""
     """What a plugin raised, with its lines in it; "" if none raised anything."""
-    indexes: tuple[IndexedWrite, ...] = ()
+    indexes: Sequence[IndexedWrite] = ()
     """What becomes of its items in the indexes of their tables."""
 
     @property
@@ -112,18 +113,11 @@ def read_message(
     without_mark = text.removeprefix("\ufeff").strip()
     if not raw:
         return wrapped_record(program, queue, without_mark)
-    given = _json(without_mark)
-    if holds_record(given):
-        return read_record(given)
-    return record_with(text)
-
-
-def _json(text: str) -> Any:
-    """Return the value of a JSON text, or None."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
+    given: Any = None
+    # A body need not be JSON.
+    with suppress(msgspec.DecodeError, RecursionError):
+        given = msgspec.json.decode(without_mark)
+    return read_record(given) if holds_record(given) else record_with(text)
 
 
 def explain(
@@ -155,7 +149,7 @@ def explain(
     planned = plan(compiled, record, watching(raised, trace))
     outcome = planned.outcome or WRITTEN
     failed_at = _failed_at(compiled, stages, outcome)
-    indexes = tuple(indexes_of(program, planned.writes))
+    indexes = [*indexes_of(program, planned.writes)]
     refused = next((each for each in indexes if each.refused), None)
     if refused and outcome.kind == "written":
         reason = f"table '{refused.table}' refuses the item for its index '{refused.index}': {refused.why}"
@@ -164,14 +158,14 @@ def explain(
     if stored and stored.outcome.kind != outcome.kind:
         outcome, failed_at = stored.outcome, "write"
     conditions = [
-        _condition(route.route.name, program, compiled, stages) for route in compiled.routes
+        _condition(each.route.name, program, compiled, stages) for each in compiled.routes
     ]
     return Explanation(
         queue=queue,
         outcome=outcome,
-        stages=tuple(stages),
+        stages=stages,
         conditions=tuple(conditions),
-        requests=tuple(show_requests(planned.writes, compiled.atomic)),
+        requests=show_requests(planned.writes, compiled.atomic),
         failed_at=failed_at,
         faults=tuple(_faults(loaded, stages)),
         stored=stored,
@@ -264,14 +258,12 @@ def _faults(loaded: Loaded, stages: Sequence[Stage]) -> list[Violation]:
     return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 
-def _violations(validation: Any, data: Any) -> Iterator[Violation]:
-    documents = validation.documents
-    first = next(iter(documents.values()))
+def _violations(validation: Validation, data: Any) -> Iterator[Violation]:
     for error in validation.validator.iter_errors(data):
-        uri = (error.absolute_keyword_location or "").partition("#")[0]
+        uri, _, _ = (error.absolute_keyword_location or "").partition("#")
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         yield Violation(
-            schema=documents.get(uri, first).name,
+            schema=validation.documents.get(uri, validation.root).name,
             keyword=keyword,
             at=pointer(error.schema_path),
             pointer=pointer(error.instance_path),

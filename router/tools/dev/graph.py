@@ -74,6 +74,10 @@ class Node(Struct, frozen=True):
     """The tables that several routes share, if it stands for a table or several."""
 
 
+GroupOf = Callable[[Node], str]
+"""Returns the file of a node, or what else it can be grouped by."""
+
+
 class Edge(Struct, frozen=True):
     """A connection of two nodes."""
 
@@ -118,7 +122,7 @@ def graph_of(
         nodes.append(node)
         edges.append(Edge(f"queue:{route.queue}", node.id, "reads"))
         edges.append(Edge(node.id, f"table:{route.table}", "writes"))
-        if isinstance(route.write.once, str):
+        if route.write.once is not None:
             edges.append(Edge(node.id, f"table:{route.write.once}", "writes"))
     for name, table in config.tables.items():
         details = _details(name, table.name, ", ".join(table.key))
@@ -129,14 +133,11 @@ def graph_of(
         target = settings.dead_letter
         if not target:
             continue
-        edges.append(
-            Edge(f"{kinds[name]}:{name}", f"{kinds[target]}:{target}", "dead_letter"),
-        )
+        kind = kinds[target]
+        edges.append(Edge(f"{kinds[name]}:{name}", f"{kind}:{target}", "dead_letter"))
         if target not in queues:
             queues[target] = spec.Queue()
-            nodes.append(
-                _queue_node(kinds[target], target, queues[target], owners.queues[target]),
-            )
+            nodes.append(_queue_node(kind, target, queues[target], owners.queues[target]))
     return Graph(tuple(nodes), tuple(edges))
 
 
@@ -213,12 +214,12 @@ def _around(graph: Graph, matched: set[str]) -> Graph:
     )
 
 
-def file_finder(findings: Findings) -> Callable[[Node], str]:
+def file_finder(findings: Findings) -> GroupOf:
     """Return a function that returns the file in which a node of a config is defined."""
     return lambda node: findings.locate((_SECTIONS[node.kind], node.name)).file
 
 
-def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
+def group(graph: Graph, by: GroupBy, file_of: GroupOf) -> Graph:
     """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of
     one first word.
 
@@ -231,7 +232,7 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
 def open_group(
     graph: Graph,
     by: GroupBy,
-    file_of: Callable[[Node], str],
+    file_of: GroupOf,
     id_: str,
 ) -> Graph:
     """Return what one node of `group` stands for, and what that is connected to."""
@@ -243,7 +244,7 @@ def open_group(
     return _around(graph, matched)
 
 
-def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Mapping[str, str]:
+def _groups_of(graph: Graph, by: GroupBy, file_of: GroupOf) -> Mapping[str, str]:
     """Return the group of each node by its id; nothing if they are not grouped."""
     is_automatic = by == "auto"
     if by == "none" or (is_automatic and graph.count("route") <= MAX_ROUTES):
@@ -286,16 +287,16 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
     nodes = []
     ids: dict[str, str] = {}
     for id_, group in members.items():
-        ids |= {node.id: id_ for node in group}
-        if len(group) == 1:
-            nodes.append(structs.replace(group[0], id=id_))
+        first, *others = group
+        ids |= dict.fromkeys([node.id for node in group], id_)
+        if not others:
+            nodes.append(structs.replace(first, id=id_))
             continue
-        owners = {node.owner for node in group}
-        owner = owners.pop() if len(owners) == 1 else ""
-        kind = group[0].kind
-        name = id_.removeprefix(f"{kind}:")
+        has_one_owner = all(node.owner == first.owner for node in others)
+        owner = first.owner if has_one_owner else ""
+        name = id_.removeprefix(f"{first.kind}:")
         shared = tuple(each for node in group for each in node.shared)
-        nodes.append(Node(id_, kind, name, count=len(group), owner=owner, shared=shared))
+        nodes.append(Node(id_, first.kind, name, count=len(group), owner=owner, shared=shared))
     counts = Counter((ids[edge.source], ids[edge.target], edge.kind) for edge in graph.edges)
     edges = [Edge(*ends, count) for ends, count in counts.items()]
     return Graph(tuple(nodes), tuple(edges))

@@ -127,11 +127,12 @@ def settings(directory: str, port: int, state: str = "") -> dict[str, str]:
 
     Without `state`, a folder, nothing is kept.
     """
+    keeps = "1" if state else "0"
     return {
         "BIND_HOST": ADDRESS,
         "GATEWAY_PORT": str(port),
-        "PERSIST_STATE": "1" if state else "0",
-        "S3_PERSIST": "1" if state else "0",
+        "PERSIST_STATE": keeps,
+        "S3_PERSIST": keeps,
         "TMPDIR": directory,
         "STATE_DIR": state or directory,
         "S3_DATA_DIR": os.path.join(state, "s3") if state else directory,  # noqa: PTH118 — no other use of pathlib here

@@ -19,7 +19,7 @@ class IndexedWrite(Struct, frozen=True):
     route: str
     table: str
     index: str
-    key: tuple[str, ...]
+    key: Sequence[str]
     enters: bool | None
     refused: bool = False
     why: str = ""
@@ -53,6 +53,4 @@ def _entry(write: Write, name: str, index: TableIndex) -> IndexedWrite:
         why = f"without {', '.join(missing)}"
         if write.mode.stores == "attributes":
             enters, why = None, f"it depends on the stored {', '.join(missing)}"
-    return IndexedWrite(
-        write.route, write.table.name, name, tuple(index.key), enters, bool(fault), why
-    )
+    return IndexedWrite(write.route, write.table.name, name, [*index.key], enters, bool(fault), why)

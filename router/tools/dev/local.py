@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO
@@ -135,17 +135,12 @@ def _reload(
 def provision_new(program: Program, local: LocalAws) -> None:
     """Make the queues and tables of a config that are not there."""
     tables, queues = clients(local)
-    existing = {
-        name
-        for page in tables.get_paginator("list_tables").paginate()
-        for name in page["TableNames"]
-    }
-    urls = [
-        url
-        for page in queues.get_paginator("list_queues").paginate()
-        for url in page.get("QueueUrls", ())
-    ]
-    provision(program, local, existing | {url.rpartition("/")[2] for url in urls})
+    existing: set[str] = set()
+    for page in tables.get_paginator("list_tables").paginate():
+        existing.update(page["TableNames"])
+    for urls in queues.get_paginator("list_queues").paginate():
+        existing.update(map(queue_name, urls.get("QueueUrls", ())))
+    provision(program, local, existing)
 
 
 def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
@@ -200,20 +195,16 @@ def _show_log(log: IO[bytes], report: Report) -> None:
 
 def show_line(text: str) -> str:
     """Return a line of the worker's log for people; one that is not JSON is returned as it is."""
-    try:
+    line = None
+    with suppress(ValueError):
         line = json.loads(text)
-    except ValueError:
-        return printable(text)
     if not isinstance(line, dict):
         return printable(text)
-    fields = [
-        f"{name}={json.dumps(value)}"
-        for name, value in line.items()
-        if name not in _OF_LINE and value
-    ]
-    return printable(
-        " ".join([str(line.get("time", ""))[11:23], str(line.get("message", "")), *fields])
-    )
+    shown = [str(line.get("time", ""))[11:23], str(line.get("message", ""))]
+    for name, value in line.items():
+        if name not in _OF_LINE and value:
+            shown.append(f"{name}={json.dumps(value)}")
+    return printable(" ".join(shown))
 
 
 RESTART_SECONDS = 2.0

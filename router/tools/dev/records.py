@@ -43,7 +43,8 @@ _LISTS = ("records", "messages")
 lower-case initials.
 """
 
-_JSON = msgspec.json.Encoder(decimal_format="number")
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+"""Writes messages as JSON."""
 
 
 def make_body(
@@ -54,7 +55,7 @@ def make_body(
     """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the
     innermost first.
     """
-    return wrap_text(_JSON.encode(message).decode(), queue, envelopes)
+    return wrap_text(ENCODER.encode(message).decode(), queue, envelopes)
 
 
 def wrap_text(
@@ -84,13 +85,17 @@ def record_with(body: str) -> Record:
 
 def wrapped_record(program: Program, queue: str, text: str) -> Record:
     """Return a record whose body is JSON text in the envelopes of a queue."""
-    settings = program.config.queues.get(queue) or spec.Queue()
-    return record_with(wrap_text(text, settings, program.plugins.envelopes))
+    return record_with(wrap_text(text, queue_settings(program, queue), program.plugins.envelopes))
+
+
+def queue_settings(program: Program, queue: str) -> spec.Queue:
+    """Return the settings of a queue; it may have none in the config."""
+    return program.config.queues.get(queue) or spec.Queue()
 
 
 def records_of(program: Program, route: str, test: spec.Test) -> list[Record]:
     """Return the records of a test's messages, in order; raises UsageError if one is invalid."""
-    settings = program.config.queues.get(program.config.routes[route].queue) or spec.Queue()
+    settings = queue_settings(program, program.config.routes[route].queue)
     envelopes = program.plugins.envelopes
     return [
         make_record(message, settings, envelopes, program.folder, number)
@@ -112,10 +117,7 @@ def make_record(
     """
     if message.record is not None:
         return numbered(read_record(message.record), number)
-    attributes = {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in message.attributes.items()
-    }
+    attributes = as_attributes(message.attributes)
     if message.body is not None:
         body = message.body
     elif message.file is not None:
@@ -124,6 +126,11 @@ def make_record(
         body = make_body(message.message, queue, envelopes)
     message_id = _id(number) if message.id is None else message.id
     return Record(message_id, RECEIPT_HANDLE, body, _system(message), attributes)
+
+
+def as_attributes(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return texts as message attributes of SQS."""
+    return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
 
 
 def numbered(record: Record, number: int) -> Record:
@@ -163,10 +170,8 @@ def read_record(given: Mapping[str, Any]) -> Record:
             "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"
         )
     if not isinstance(body, str):
-        body = _JSON.encode(body).decode()
-    system = dict(META)
-    for name, value in _map(record, "attributes").items():
-        system[name] = str(value)
+        body = ENCODER.encode(body).decode()
+    system = {name: str(value) for name, value in _map(record, "attributes").items()}
     sent = {}
     for name, value in _map(record, "messageAttributes").items():
         sent[name] = _attribute(name, value)
@@ -174,7 +179,7 @@ def read_record(given: Mapping[str, Any]) -> Record:
         str(record.get("messageId", MESSAGE_ID)),
         str(record.get("receiptHandle", RECEIPT_HANDLE)),
         body,
-        system,
+        {**META, **system},
         sent,
     )
 
@@ -183,11 +188,9 @@ def holds_record(given: Any) -> bool:
     """Return whether it is a record, or an event or response with records; an S3 event has
     `Records` without bodies.
     """
-    if not isinstance(given, dict):
-        return False
-    event = _lower_first(given)
-    if _has_body(event):
+    if _has_body(given):
         return True
+    event = _lower_first(given) if isinstance(given, dict) else {}
     for name in _LISTS:
         records = event.get(name)
         if isinstance(records, list) and any(map(_has_body, records)):

@@ -9,7 +9,6 @@ from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.runtime.config import spec
 from router.runtime.config.merge import NO_UNSAVED, Unsaved
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import Trace, plan
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
@@ -19,7 +18,8 @@ from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
 from router.tools.dev.starting import start_plugins
-from router.tools.dev.stateful import StoredTable, given_tables
+from router.tools.dev.stateful import StoredTable, given_tables, is_stateful
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 
 
@@ -102,7 +102,7 @@ class Suite:
         """Run one test, by its route and index; `coverage` records which parts of the schemas its
         message reaches.
         """
-        test = self._test(self.program, route, index)
+        test = test_of(self.program, route, index)
         try:
             loaded = self._load(test.env)
             program = loaded.require()
@@ -111,11 +111,7 @@ class Suite:
             return Verdict(route, test_name(test, index), (fault,), index)
         trace = coverage.trace(loaded) if coverage else None
         # The same test of the config with its variables.
-        return run_test(program, route, self._test(program, route, index), index, trace)
-
-    @staticmethod
-    def _test(program: Program, route: str, index: int) -> spec.Test:
-        return program.config.routes[route].tests[index]
+        return run_test(program, route, test_of(program, route, index), index, trace)
 
     @property
     def loaded(self) -> Loaded:
@@ -127,6 +123,11 @@ class Suite:
         if key not in self._loaded:
             self._loaded[key] = load(self._path, {**self._env, **env}, unsaved=self._unsaved)
         return self._loaded[key]
+
+
+def test_of(program: Program, route: str, index: int) -> spec.Test:
+    """Return a test of a route."""
+    return program.config.routes[route].tests[index]
 
 
 def test_name(test: spec.Test, index: int) -> str:
@@ -180,7 +181,7 @@ def observe_records(
     """
     start_plugins(program)
     queue = program.engine.queues[program.config.routes[route].queue]
-    if not test.is_stateful:
+    if not is_stateful(test):
         return observe_planned(program, route, [plan(queue, record, trace) for record in records])
     tables = given_tables(program, test.given)
     planned = []

@@ -1,12 +1,12 @@
 """Sample messages of a demo, and the outcome that the engine plans for each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from router.model import WRITTEN, Item, Record
-from router.runtime.engine.attributes import decode_item, identify
+from router.runtime.engine.attributes import identify
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
@@ -15,6 +15,8 @@ from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import META, records_of, wrapped_record
 from router.tools.dev.run_tests import Verdict, run_test
 from router.tools.dev.starting import start_plugins
+from router.tools.dev.stateful import is_stateful
+from router.tools.memory.decoding import decode_item
 
 _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.items()}
 
@@ -38,10 +40,10 @@ class Sample(Struct, frozen=True):
     attributes: Mapping[str, Any]
     """Its message attributes, as parameters of SendMessage."""
     outcome: str
-    items: tuple[Expected, ...]
+    items: Sequence[Expected]
     fault: str = ""
     """Why its test fails without AWS."""
-    identities: tuple[Identity, ...] = ()
+    identities: Sequence[Identity] = ()
     """What it writes if that depends on what is stored: items, and idempotency keys."""
     unexpected: bool = False
     """Whether no test expects its outcome, which is none that a message should have."""
@@ -58,7 +60,7 @@ def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[S
     samples = []
     for name, route in program.config.routes.items():
         for index, test in enumerate(route.tests):
-            if test.env != (env or {}) or test.is_stateful:
+            if test.env != (env or {}) or is_stateful(test):
                 continue
             verdict = run_test(program, name, test, index)
             record = records_of(program, name, test)[0]
@@ -127,8 +129,8 @@ def _sample(
         record.body,
         record.message_attributes,
         (planned.outcome or WRITTEN).kind,
-        tuple(items),
-        identities=tuple(identities),
+        items,
+        identities=identities,
         traceback="\n".join(raised),
     )
 

@@ -2,7 +2,7 @@
 takes.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
@@ -80,7 +80,7 @@ class SchemaCoverage:
                 found |= dict.fromkeys(self._unreached(document, used))
         return list(found)
 
-    def _unreached(self, document: SchemaDocument, used: Collection[str]) -> Iterator[Unreached]:
+    def _unreached(self, document: SchemaDocument, used: set[str]) -> Iterator[Unreached]:
         reported: list[Path] = []
         for path, location, schema in _places(document, used):
             is_part = any(path[: len(above)] == above for above in reported)
@@ -100,20 +100,20 @@ class SchemaCoverage:
         return ""
 
 
-def _places(document: SchemaDocument, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
+def _places(document: SchemaDocument, used: set[str]) -> Iterator[tuple[Path, str, Any]]:
     """Yield each subschema that can be reached: its path, and its location as the library names it."""
     bases: dict[Path, str] = {(): document.uri}
     keyword = "id" if document.draft == 4 else "$id"
     for path, schema in _with_booleans(document.content):
         is_definition = path[:1] in (("$defs",), ("definitions",))
-        if is_definition and "*" not in used and escape(path[:2]) not in used:
+        if is_definition and used.isdisjoint(("*", escape(path[:2]))):
             continue
         above = max((base for base in bases if path[: len(base)] == base), key=len)
         own = schema.get(keyword) if isinstance(schema, dict) else None
         if isinstance(own, str) and not own.startswith("#"):
             bases[path] = urljoin(bases[above], own)
             above = path
-        document_uri = bases[above].partition("#")[0]
+        document_uri, _, _ = bases[above].partition("#")
         yield path, f"{document_uri}#{escape(path[len(above) :])}", schema
 
 

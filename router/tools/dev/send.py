@@ -16,7 +16,7 @@ from router.runtime.config import spec
 from router.runtime.conversions import decode_json
 from router.runtime.engine.convert import scalar_text
 from router.runtime.envelopes import EnvelopeFormat
-from router.tools.dev.records import make_body, wrap_text
+from router.tools.dev.records import as_attributes, make_body, wrap_text
 
 _SECONDS = 30.0
 """For one batch."""
@@ -47,11 +47,12 @@ class Wrapping(Struct, frozen=True):
 
 def read_lines(text: str) -> list[tuple[int, str]]:
     """Return the messages of a text with their line numbers: one JSON value, or one in each line."""
-    lines = [
-        (number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
-    ]
-    if len(lines) > 1 and not _is_json(lines[0][1]) and _is_json(text):
-        return [(lines[0][0], text.strip())]
+    numbered = enumerate(text.split("\n"), 1)
+    lines = [(number, line.strip()) for number, line in numbered if line.strip()]
+    if len(lines) > 1:
+        number, first = lines[0]
+        if not _is_json(first) and _is_json(text):
+            return [(number, text.strip())]
     return lines
 
 
@@ -91,9 +92,7 @@ def _message(
         data = _decode(number, line)
         # The text as it is: numbers, and the order of keys, are those of the file.
         body = wrap_text(line, settings, envelopes)
-    attributes = {}
-    for name, value in {**wrapping.attributes, **given.attributes}.items():
-        attributes[name] = {"DataType": "String", "StringValue": value}
+    attributes = as_attributes({**wrapping.attributes, **given.attributes})
     group = given.group or _group(number, data, wrapping)
     return OutgoingMessage(str(number), body, attributes, group)
 

@@ -5,14 +5,21 @@ these hold then.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import structs
-
 from router.model import Item, Table
 from router.runtime.config import spec
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity, StoredTypes
-from router.tools.dev.compare import NO_ITEM, Difference, compare_item
+from router.tools.dev.compare import NO_ITEM, Difference, compare_item, within
 from router.tools.memory.tables import MemoryTables
+
+
+def is_stateful(test: spec.Test) -> bool:
+    """Whether what the tables hold decides about a test."""
+    return (
+        bool(test.given or test.messages)
+        or test.table is not None
+        or test.outcome in ("duplicate", "stale")
+    )
 
 
 class StoredTable:
@@ -28,7 +35,7 @@ class StoredTable:
         """Its name in AWS."""
         return self._tables[self._name].name
 
-    def by_identity(self, items: Iterable[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
+    def by_identity(self, items: Iterable[Item]) -> dict[Identity, Item]:
         """Return items of a test, or stored ones, by what identifies them."""
         return {self._types.identify(self._name, item): item for item in items}
 
@@ -42,19 +49,17 @@ class StoredTable:
         wanted = self.by_identity(expected)
         for identity, item in wanted.items():
             differences += _compare(identity, item, found.get(identity), whole)
-        if whole:
-            extra = [identity for identity in found if identity not in wanted]
-            differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
-        absent = () if isinstance(test.table, tuple) else self.by_identity(test.table.absent)
-        differences += [
-            Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found
-        ]
+        extra = [each for each in found if whole and each not in wanted]
+        if not isinstance(test.table, tuple):
+            absent = self.by_identity(test.table.absent)
+            extra += [each for each in absent if each in found]
+        differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
         return tuple(differences)
 
 
 def expected_items(
     table: tuple[dict[str, Any], ...] | spec.StoredItems,
-) -> tuple[Sequence[Mapping[str, Any]], bool]:
+) -> tuple[Sequence[Item], bool]:
     """Return the items that a test expects in its table, and whether they are all, with all their
     attributes.
     """
@@ -65,17 +70,14 @@ def expected_items(
 
 def _compare(
     identity: Identity,
-    expected: Mapping[str, Any],
-    found: Mapping[str, Any] | None,
+    expected: Item,
+    found: Item | None,
     whole: bool,
 ) -> list[Difference]:
     subject = _subject(identity)
     if found is None:
         return [Difference(subject, expected, NO_ITEM)]
-    return [
-        structs.replace(each, what=f"{subject}.{each.what}")
-        for each in compare_item(expected, found, whole)
-    ]
+    return within(f"{subject}.", compare_item(expected, found, whole))
 
 
 def _subject(identity: Identity) -> str:
@@ -90,7 +92,7 @@ def tables_of(program: Program) -> dict[str, Table]:
 
 def given_tables(
     program: Program,
-    given: Mapping[str, Sequence[Mapping[str, Any]]],
+    given: Mapping[str, Sequence[Item]],
 ) -> MemoryTables:
     """Return tables in memory that hold the items that a test gives, by table."""
     tables, by_name = MemoryTables.of(program), tables_of(program)

@@ -6,12 +6,12 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from router.model import Item, Outcome, Record
-from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import PlannedMessage, Write, same_value
 from router.runtime.program.load import Program
 from router.tools.dev.compare import to_json
 from router.tools.dev.records import numbered
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables, StoredItem
 
@@ -28,19 +28,19 @@ class ItemChange(Struct, frozen=True):
     """What a message makes of an item; None is no item."""
 
     table: str
-    routes: tuple[str, ...]
+    routes: Sequence[str]
     key: Item
     before: Item | None
     after: Item | None
-    changes: tuple[AttributeChange, ...]
+    changes: Sequence[AttributeChange]
 
 
 class StoredEffect(Struct, frozen=True):
     """What becomes of a message after others, whose outcomes are `earlier`."""
 
-    earlier: tuple[Outcome, ...]
+    earlier: Sequence[Outcome]
     outcome: Outcome
-    items: tuple[ItemChange, ...]
+    items: Sequence[ItemChange]
 
     def of_route(self, route: str | None) -> list[ItemChange]:
         """Return the items that a route writes, or all for None."""
@@ -71,7 +71,7 @@ def effect_after(
         _change(writes, was, _stored(tables, writes[0]))
         for writes, was in zip(by_item.values(), before, strict=True)
     ]
-    return StoredEffect(tuple(outcomes), outcome, tuple(items))
+    return StoredEffect(outcomes, outcome, items)
 
 
 def _write(program: Program, queue: str, planned: PlannedMessage, tables: MemoryTables) -> Outcome:
@@ -91,11 +91,11 @@ def _change(
 ) -> ItemChange:
     return ItemChange(
         writes[0].table.name,
-        tuple(dict.fromkeys(write.route for write in writes)),
+        [*dict.fromkeys(write.route for write in writes)],
         decode_item(_key(writes[0])),
         None if before is None else decode_item(before),
         None if after is None else decode_item(after),
-        tuple(_changes(before or {}, after or {})),
+        [*_changes(before or {}, after or {})],
     )
 
 

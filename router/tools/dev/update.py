@@ -13,8 +13,8 @@ from router.model import Path as ConfigPath
 from router.runtime.config import secret_values, spec
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.compare import Observed, same, says_of_items
-from router.tools.dev.run_tests import Suite, Verdict
-from router.tools.dev.stateful import StoredTable, expected_items
+from router.tools.dev.run_tests import Suite, Verdict, test_of
+from router.tools.dev.stateful import StoredTable, expected_items, is_stateful
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile
 
 DELETE: Any = object()
@@ -24,6 +24,8 @@ _OF_OUTCOME = ("outcome", "code", "reason")
 _EXPECTATIONS = (*_OF_ITEMS, *_OF_OUTCOME, "write")
 _MAX_DIGITS = 38
 """Of a number in DynamoDB."""
+Written = Mapping[str, Any]
+"""A test, or one of its messages, as it is in the file."""
 NewValues = dict[str, Any]
 """The new values of the keys of a test; `DELETE` for one that is removed."""
 
@@ -40,7 +42,7 @@ class KeyChange(Struct, frozen=True):
 
 def changes_of(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     observed: Observed,
     table: StoredTable,
     outcomes: bool = False,
@@ -68,7 +70,7 @@ def changes_of(
 
 def _of_outcome(
     message: spec.ReceivedMessage,
-    written: Mapping[str, Any],
+    written: Written,
     outcome: Outcome,
     outcomes: bool,
     subject: str = "its outcome",
@@ -89,7 +91,7 @@ def _of_outcome(
     return found
 
 
-def _of_other_outcome(outcome: Outcome, written: Mapping[str, Any]) -> NewValues:
+def _of_other_outcome(outcome: Outcome, written: Written) -> NewValues:
     """Return the new outcome; expectations that make no sense with it are removed."""
     if outcome.kind == "written":
         # It is the default.
@@ -103,7 +105,7 @@ def _of_other_outcome(outcome: Outcome, written: Mapping[str, Any]) -> NewValues
 
 def _of_messages(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     observed: Observed,
     outcomes: bool,
 ) -> NewValues:
@@ -121,14 +123,14 @@ def _of_messages(
     return {} if new == written["messages"] else {"messages": new}
 
 
-def _changed(written: Mapping[str, Any], new: NewValues) -> dict[str, Any]:
+def _changed(written: Written, new: NewValues) -> dict[str, Any]:
     """Return a map with new values, without the keys that are removed."""
     return {key: value for key, value in {**written, **new}.items() if value is not DELETE}
 
 
 def _of_table(
     test: spec.Test,
-    written: Mapping[str, Any],
+    written: Written,
     stored: Sequence[Item],
     table: StoredTable,
     *,
@@ -156,8 +158,8 @@ def _of_table(
 
 def _new_items(
     written: Sequence[Any],
-    expected: Mapping[Identity, Mapping[str, Any]],
-    found: Mapping[Identity, Mapping[str, Any]],
+    expected: Mapping[Identity, Item],
+    found: Mapping[Identity, Item],
     whole: bool,
 ) -> list[Any]:
     """Return the new items of a table in the order of the file; further ones follow if they must be
@@ -173,11 +175,11 @@ def _new_items(
     return new
 
 
-def _only(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def _only(item: Item, names: Iterable[str]) -> Item:
     return {name: item[name] for name in names if name in item}
 
 
-def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> NewValues:
+def _of_nothing(test: spec.Test, written: Written, outcomes: bool) -> NewValues:
     """Return the changes of a test whose message other routes write, and its own does not."""
     if not outcomes:
         if test.outcome != "written" or not says_of_items(test):
@@ -194,27 +196,27 @@ def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> 
     return found
 
 
-def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> NewValues:
+def _of_items(test: spec.Test, written: Written, observed: Observed) -> NewValues:
     """Return the new items and the new request of a test, if they differ."""
     found: NewValues = {}
     items = list(observed.items)
     expectation = next((name for name in _OF_ITEMS if getattr(test, name) is not None), "")
-    expected: Any = getattr(test, expectation, None)
-    says_of_outcome = not written.keys().isdisjoint(_OF_OUTCOME)
-    says_more = says_of_outcome or test.is_stateful or test.write is not None
     if expectation == "items":
         found["items"] = merge(written.get("items"), list(test.items or ()), items)
-    elif expectation and len(items) != 1:
-        raise CannotUpdate(
-            f"its route writes {len(items)} items; '{expectation}' is for one: use 'items'"
-        )
     elif expectation:
+        if len(items) != 1:
+            raise CannotUpdate(
+                f"its route writes {len(items)} items; '{expectation}' is for one: use 'items'"
+            )
+        expected = getattr(test, expectation)
         shown = items[0] if expectation == "item" else _only(items[0], expected)
         found[expectation] = merge(written.get(expectation), expected, shown)
-    elif not says_more and len(items) == 1:
-        found["item"] = as_yaml(items[0])
-    elif not says_more:
-        found["items"] = as_yaml(items)
+    elif written.keys().isdisjoint(_OF_OUTCOME) and not is_stateful(test) and test.write is None:
+        # The test says nothing yet.
+        if len(items) == 1:
+            found["item"] = as_yaml(items[0])
+        else:
+            found["items"] = as_yaml(items)
     if test.write is not None:
         if len(observed.requests) != 1:
             raise CannotUpdate(
@@ -318,14 +320,14 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
 def _changes(
     suite: Suite,
     verdict: Verdict,
-    written: Mapping[str, Any],
+    written: Written,
     outcomes: bool,
 ) -> list[KeyChange]:
     if verdict.observed is None:
         raise CannotUpdate("it could not run")
-    env = suite.program.config.routes[verdict.route].tests[verdict.index].env
+    env = test_of(suite.program, verdict.route, verdict.index).env
     # The same test of the config with its variables.
     program = suite.program_of(env)
-    test = program.config.routes[verdict.route].tests[verdict.index]
+    test = test_of(program, verdict.route, verdict.index)
     table = StoredTable(program, verdict.route)
     return changes_of(test, written, verdict.observed, table, outcomes)

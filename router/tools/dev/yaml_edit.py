@@ -16,7 +16,8 @@ from router.runtime.config.environment import copy_plain, parts
 from router.runtime.config.source import parse_text
 from router.runtime.config.tree import CoreSchema, compose
 from router.runtime.conversions import plain_number
-from router.runtime.filesystem import read_regular, replace_file
+from router.runtime.filesystem import read_regular
+from router.tools.deploy.file_writing import replace_file
 from router.tools.dev.compare import same
 
 _WIDTH = 100

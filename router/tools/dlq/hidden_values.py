@@ -1,14 +1,18 @@
 """Shows values of dead letters to people: all of them, or only their types and lengths."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
+from router.model import JsonObject
+
+Names = Collection[str] | None
+"""The names of which values are shown without them, and that are shown themselves; with None, all as they are."""
 _IDENTITY = ("group_id", "deduplication_id", "sender_id")
 """What senders choose of the identity of a message, and who they are."""
 
 
-def shown(value: Any, names: Collection[str] | None) -> Any:
+def shown(value: Any, names: Names) -> Any:
     """Return a value in which text, numbers, booleans and binary values are replaced by their type.
 
     Null is kept, and so are the names in objects that are among `names`: another one may be a value. With None for
@@ -39,7 +43,7 @@ def _type_of(value: Any) -> str | None:
     return None
 
 
-def shown_names(found: Iterable[str], names: Collection[str] | None) -> dict[str, str]:
+def shown_names(found: Iterable[str], names: Names) -> dict[str, str]:
     """Return how the names of one object are shown.
 
     Those among `names` are shown as they are, the others by their number; with None, all as they are.
@@ -52,7 +56,7 @@ def shown_names(found: Iterable[str], names: Collection[str] | None) -> dict[str
     return result
 
 
-def shown_failure(failure: Mapping[str, Any], names: Collection[str] | None) -> dict[str, Any]:
+def shown_failure(failure: JsonObject, names: Names) -> JsonObject:
     """Return what a dead letter says of its failure; unless `names` is None, without what its sender chose."""
     result = {**failure}
     for name in _IDENTITY:

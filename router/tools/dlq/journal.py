@@ -1,9 +1,9 @@
 """The journal of a redrive: the messages whose outcome is confirmed, and which of them are deleted."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
-from router.model import OutcomeKind
+from router.model import JsonObject, OutcomeKind
 from router.tools.dlq.journal_file import JournalFile, line
 
 _LONGEST = max(get_args(OutcomeKind), key=len)
@@ -19,32 +19,28 @@ class Journal(JournalFile):
 
     command = "router dlq redrive"
     begin = b'{"id": "'
-    _undeleted: dict[str, str]
+    undeleted: dict[str, str]
+    """The results of the messages that are confirmed and not deleted, by id."""
 
     @property
     def is_needed(self) -> bool:
         """Whether a message is confirmed and not deleted."""
-        return bool(self._undeleted)
+        return bool(self.undeleted)
 
     def clear(self) -> None:
         """Forget all messages."""
-        self._undeleted = {}
+        self.undeleted = {}
 
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line."""
         if entry.get("deleted"):
-            self._undeleted.pop(entry["id"], None)
+            self.undeleted.pop(entry["id"], None)
         else:
-            self._undeleted[entry["id"]] = entry["result"]
-
-    @property
-    def undeleted(self) -> Mapping[str, str]:
-        """The results of the messages that are confirmed and not deleted, by id."""
-        return self._undeleted
+            self.undeleted[entry["id"]] = entry["result"]
 
     def result(self, message_id: str) -> str | None:
         """Return the result of a message that is confirmed and not deleted."""
-        return self._undeleted.get(message_id)
+        return self.undeleted.get(message_id)
 
     def reserve(self, ids: Sequence[str]) -> None:
         """Make room for the lines of messages; raises UsageError, after which none of them may be delivered."""
@@ -56,13 +52,13 @@ class Journal(JournalFile):
     def confirm(self, results: Mapping[str, str]) -> None:
         """Add results by message id, and wait until they are on the disk; raises UsageError."""
         if results:
-            self._undeleted |= results
+            self.undeleted |= results
             self.append(_confirmed(results), sync=True)
 
     def delete(self, ids: Collection[str]) -> None:
         """Note that confirmed messages are deleted from their dead-letter queue; raises UsageError."""
         for id_ in ids:
-            del self._undeleted[id_]
+            del self.undeleted[id_]
         self.append(_deleted(ids), sync=False)
 
 

@@ -3,18 +3,17 @@
 import errno
 import json
 import os
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from router.errors import UsageError
-from router.runtime.filesystem import open_regular, read_regular, sync_folder
-
-if sys.platform != "win32":
-    import fcntl
+from router.errors import UsageError, reason_of
+from router.model import JsonObject
+from router.runtime.filesystem import open_regular, read_regular
+from router.tools.deploy.file_writing import sync_folder
+from router.tools.dev.file_lock import lock
 
 _ROOM = b"\0"
 """What fills the file after its last line, while a command runs."""
@@ -47,7 +46,7 @@ class JournalFile(ABC):
             content = b""
         except OSError as error:
             raise UsageError(
-                f"cannot read the journal {path}: {_reason(error)}; {_OTHER}"
+                f"cannot read the journal {path}: {reason_of(error)}; {_OTHER}"
             ) from None
         self._load(content)
 
@@ -87,7 +86,7 @@ class JournalFile(ABC):
         """Forget all lines."""
 
     @abstractmethod
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line; raises KeyError, TypeError, or ValueError for one that is none of this journal."""
 
     def make_room(self, size: int) -> None:
@@ -112,9 +111,9 @@ class JournalFile(ABC):
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UsageError(
-                f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}"
+                f"cannot write the journal {self.path}: {reason_of(error)}; {_OTHER}"
             ) from None
-        if not _lock(descriptor):
+        if not lock(descriptor):
             os.close(descriptor)
             raise UsageError(
                 f"another '{self.command}' writes the journal {self.path}; wait for its end, or name another file "
@@ -152,11 +151,11 @@ class JournalFile(ABC):
             yield
         except OSError as error:
             advice = "make room there, and" if error.errno in _FULL else "when it can be written,"
-            sentence = f"cannot write the journal {self.path}: {_reason(error)}; {advice} run the same command again"
+            sentence = f"cannot write the journal {self.path}: {reason_of(error)}; {advice} run the same command again"
             raise UsageError(sentence) from None
 
 
-def line(entry: Mapping[str, Any]) -> bytes:
+def line(entry: JsonObject) -> bytes:
     """Return a line of a journal."""
     return f"{json.dumps(entry)}\n".encode()
 
@@ -180,20 +179,6 @@ def _write(descriptor: int, start: int, content: bytes) -> None:
     while left:
         # On a disk that gets full, a part is written first.
         left = left[os.write(descriptor, left) :]
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file while it is open; return False if another process has it locked."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct, structs
 
@@ -16,6 +16,8 @@ from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malforme
 from router.runtime.program.load import Program
 from router.runtime.program.redaction import is_redacted
 
+Expression = Callable[[Any], Any]
+"""An expression over the decoded message."""
 _MOST_NAMES = 1000
 _MOST_LISTED = 20
 MOVED_BY_SQS = "-"
@@ -94,15 +96,16 @@ class DlqMessage(Struct, frozen=True):
         of the queue, which may have another name by now; last the only queue that has this dead-letter queue.
         """
         engine = program.engine
+        failed = self.failed
         arn = self.record.attributes.get(SOURCE_ARN, "")
-        if self.failed and self.failed.queue in engine.queues:
-            return engine.queues[self.failed.queue]
-        for reference in (arn, self.failed.source if self.failed else ""):
+        if failed and failed.queue in engine.queues:
+            return engine.queues[failed.queue]
+        for reference in (arn, failed.source if failed else ""):
             found = engine.queue_of(reference)
             if found:
                 return found
         users = [queue for queue in engine.queues.values() if queue.dead_letter == dead_letter]
-        return users[0] if len(users) == 1 and not self.failed else None
+        return users[0] if len(users) == 1 and not failed else None
 
     def to_deliver(self) -> Record:
         """Return the record to plan and deliver: as it was on its queue, with the sender that the failure names."""
@@ -122,12 +125,12 @@ class Selection(Struct, frozen=True):
     pointers: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     since: datetime | None = None
-    where: Callable[[Any], Any] | None = None
+    where: Expression | None = None
 
     def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
         """Return whether a message is selected; `queue` is the one that it failed on."""
         failed = message.failed
-        names: set[str] = set()
+        names = set()
         if queue:
             names.add(queue.name)
         if failed:
@@ -142,18 +145,14 @@ class Selection(Struct, frozen=True):
         ):
             if wanted and wanted.isdisjoint(found):
                 return False
-        if self.since is not None and not _is_since(message, self.since):
-            return False
+        if self.since is not None:
+            failed_at = message.failed_at
+            if not failed_at or datetime.fromisoformat(failed_at) < self.since:
+                return False
         return self.where is None or holds(self.where, message, queue)
 
 
-def _is_since(message: DlqMessage, since: datetime) -> bool:
-    if not message.failed_at:
-        return False
-    return datetime.fromisoformat(message.failed_at) >= since
-
-
-def holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
+def holds(where: Expression, message: DlqMessage, queue: CompiledQueue | None) -> bool:
     """Whether an expression is true for a message; False if it cannot be decoded or evaluated."""
     if queue is None:
         return False
@@ -187,11 +186,8 @@ class UnknownNames:
         """Note what a message has, selected or not."""
         failed = message.failed
         if failed and any(self._left.values()):
-            for kind, name in (
-                ("queue", failed.queue),
-                ("route", failed.route),
-                ("code", failed.code),
-            ):
+            found = {"queue": failed.queue, "route": failed.route, "code": failed.code}
+            for kind, name in found.items():
                 self._left[kind].discard(name)
                 if len(self._known[kind]) < _MOST_NAMES:
                     self._known[kind].add(name)
@@ -202,8 +198,7 @@ class UnknownNames:
             for name in sorted(names):
                 owner = "the router" if kind == "code" else "the config"
                 text = f"no message that could be looked at has the {kind} '{name}', and {owner} has no such {kind}"
-                advice = self._advice(kind, name)
-                raise UsageError(f"{text}; {advice}" if advice else text)
+                raise UsageError("; ".join(filter(None, (text, self._advice(kind, name)))))
 
     def _advice(self, kind: str, name: str) -> str:
         if kind == "queue" and name in self._dead_letters:
@@ -224,57 +219,47 @@ class Cause(Struct, frozen=True):
     reason: str
 
 
-class CauseCount(Struct):
-    """The messages of one cause: how many, when the first and the last failed (ISO 8601), and the id of one."""
+Value = TypeVar("Value")
 
-    cause: Cause
+
+class MessageCount(Struct, Generic[Value]):
+    """The messages with one value: how many, when the first and the last failed (ISO 8601), and the id of one."""
+
+    value: Value
     count: int
     oldest: str
     newest: str
     example: str
 
 
-def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]:
-    """Return the causes of messages, each with the name of its queue; the most frequent first."""
-    found: dict[Cause, CauseCount] = {}
-    for message, queue in messages:
-        cause = cause_of(message, queue)
-        entry = found.setdefault(
-            cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id)
-        )
+def _count(valued: Iterable[tuple[Value, DlqMessage]]) -> Iterable[MessageCount[Value]]:
+    found: dict[Value, MessageCount[Value]] = {}
+    for value, message in valued:
+        moment = message.failed_at
+        entry = found.setdefault(value, MessageCount(value, 0, moment, moment, message.shown_id))
         entry.count += 1
-        entry.oldest = min(entry.oldest, message.failed_at)
-        entry.newest = max(entry.newest, message.failed_at)
-    return sorted(
-        found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason)
-    )
+        entry.oldest = min(entry.oldest, moment)
+        entry.newest = max(entry.newest, moment)
+    return found.values()
+
+
+def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[MessageCount[Cause]]:
+    """Return the causes of messages, each with the name of its queue; the most frequent first."""
+    counts = _count((cause_of(message, queue), message) for message, queue in messages)
+    return sorted(counts, key=lambda each: (-each.count, each.value.code, each.value.reason))
 
 
 Property = Literal["sender", "route", "code", "config"]
 """What messages can be counted by."""
 
 
-class PropertyCount(Struct):
-    """The messages with one value of a property, as `CauseCount` counts those of a cause; "" is not known."""
+def count_by(property_: Property, messages: Iterable[DlqMessage]) -> list[MessageCount[str]]:
+    """Return the messages by the sender, route, code, or hash of the config, "" if it is not known.
 
-    value: str
-    count: int
-    oldest: str
-    newest: str
-    example: str
-
-
-def count_by(property_: Property, messages: Iterable[DlqMessage]) -> list[PropertyCount]:
-    """Return the messages by the sender, route, code, or hash of the config; the most frequent first."""
-    found: dict[str, PropertyCount] = {}
-    for message in messages:
-        value = _property_of(property_, message)
-        moment = message.failed_at
-        entry = found.setdefault(value, PropertyCount(value, 0, moment, moment, message.shown_id))
-        entry.count += 1
-        entry.oldest = min(entry.oldest, moment)
-        entry.newest = max(entry.newest, moment)
-    return sorted(found.values(), key=lambda each: (-each.count, each.value))
+    The most frequent value stands first.
+    """
+    counts = _count((_property_of(property_, message), message) for message in messages)
+    return sorted(counts, key=lambda each: (-each.count, each.value))
 
 
 def _property_of(property_: Property, message: DlqMessage) -> str:
@@ -295,17 +280,13 @@ def cause_of(message: DlqMessage, queue: str) -> Cause:
     failed = message.failed
     if failed is None and not message.was_dead:
         return Cause("", queue, "", "", "")
-    if failed is None:
-        return Cause(message.code, queue, "", "", _why_without_reason(message))
-    return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
-
-
-def _why_without_reason(message: DlqMessage) -> str:
+    if failed:
+        return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
     if is_malformed(message.record):
-        return f"its attribute '{ATTRIBUTE}' is not one of the router"
-    # SQS names the source of each message that it moved.
-    return (
-        "moved by the redrive policy of the queue"
-        if message.moved_by_sqs
-        else "moved by SQS, or of another program"
-    )
+        reason = f"its attribute '{ATTRIBUTE}' is not one of the router"
+    elif message.moved_by_sqs:
+        reason = "moved by the redrive policy of the queue"
+    else:
+        # SQS names the source of each message that it moved.
+        reason = "moved by SQS, or of another program"
+    return Cause(message.code, queue, "", "", reason)

@@ -19,11 +19,11 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.model import iso_ms
 from router.runtime.aws.calls import Clock, boottime
-from router.runtime.aws.faults import DENIED
 from router.runtime.aws.protocols import Aws, AwsFault, Queues, Receipt
 from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import BATCH_ENTRIES, max_receive_count, redrive_target
 from router.runtime.program.load import Program
+from router.tools.control_plane.deployed import DENIED
 from router.tools.dlq.messages import DlqMessage, Selection
 from router.tools.dlq.spool import Spool
 
@@ -45,7 +45,6 @@ CALL_SECONDS = 60.0
 IN_FLIGHT_LIMIT = 120_000
 """Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-_OVER_LIMIT = "OverLimit"
 _NOT_LEASED = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
 """Faults of a message that is deleted, visible, or received by others: there is nothing to release.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html"""
@@ -54,6 +53,8 @@ Progress = Callable[[int], None]
 """Called with the number of messages done so far."""
 _VISIBLE = "ApproximateNumberOfMessages"
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+Selects = Callable[[DlqMessage], bool]
+"""Returns whether a command works on a message."""
 Attributes = Callable[[str], Mapping[str, str] | None]
 """Returns the attributes of a queue by its URL; None if they cannot be read."""
 
@@ -120,7 +121,7 @@ class DlqLease:
 
     def receive(
         self,
-        selects: Callable[[DlqMessage], bool],
+        selects: Selects,
         limit: int | None = None,
         progress: Progress = lambda done: None,
         expected: int = 0,
@@ -135,7 +136,7 @@ class DlqLease:
 
     def _receive(
         self,
-        selects: Callable[[DlqMessage], bool],
+        selects: Selects,
         limit: int | None,
         progress: Progress,
         expected: int,
@@ -148,11 +149,9 @@ class DlqLease:
             received = self._queues.receive(self._url, count, WAIT_SECONDS, self._visibility)
             if isinstance(received, AwsFault):
                 raise UsageError(self._explain(received))
-            expected, last, empty = (
-                expected - len(received),
-                len(received),
-                0 if received else empty + 1,
-            )
+            last = len(received)
+            expected -= last
+            empty = 0 if received else empty + 1
             for record in received:
                 message = DlqMessage.of(record)
                 chosen = selects(message) and (limit is None or new < limit)
@@ -181,7 +180,8 @@ class DlqLease:
             until = self._clock() + self._visibility
             changes = [(id_, handle, self._visibility) for id_, handle in receipts]
             failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
-            self._spool.extend([receipt for receipt in receipts if receipt[0] not in failed], until)
+            extended = [receipt for receipt in receipts if receipt[0] not in failed]
+            self._spool.extend(extended, until)
 
     def _renew(self) -> None:
         # Without renewals the leases end, and then nothing of them is delivered.
@@ -190,18 +190,15 @@ class DlqLease:
                 self.extend()
 
     def _explain(self, fault: AwsFault) -> str:
-        if fault.code.endswith(_OVER_LIMIT):
+        if fault.code.endswith("OverLimit"):
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
             return (
                 f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
                 "its other consumers, or select fewer with --limit"
             )
-        needs = (
-            "; the command needs sqs:ReceiveMessage"
-            if fault.kind == "configuration"
-            else "; try again"
-        )
-        return f"cannot receive from '{self._name}': {fault.code}{needs}"
+        is_denied = fault.kind == "configuration"
+        advice = "the command needs sqs:ReceiveMessage" if is_denied else "try again"
+        return f"cannot receive from '{self._name}': {fault.code}; {advice}"
 
 
 class DeadLetterQueue(Struct, frozen=True):
@@ -237,11 +234,11 @@ class OpenQueue(Struct, frozen=True):
     queue: DeadLetterQueue
     spool: Spool
     lease: DlqLease
-    selects: Callable[[DlqMessage], bool]
+    selects: Selects
     unseen: int | None
-    elsewhere: int = 0
-    limited: bool = False
-    first_end: str = ""
+    elsewhere: int
+    limited: bool
+    first_end: str
     """When SQS deletes the first of the messages that were received, ISO 8601; "" is not known."""
 
 
@@ -313,14 +310,6 @@ def _describe(aws: Aws, attributes: Attributes, reference: str, place: str) -> D
     )
 
 
-def _count_unseen(attributes: Attributes, queue: DeadLetterQueue, received: int) -> int | None:
-    found = attributes(queue.url)
-    if found is None:
-        return None
-    # Both together: for some time SQS counts received messages as visible.
-    return max(0, int(found.get(_VISIBLE, 0)) + int(found.get(_IN_FLIGHT, 0)) - received)
-
-
 @contextmanager
 def opened(
     program: Program,
@@ -346,7 +335,12 @@ def opened(
 
     with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:
         selected = lease.receive(selects, limit, progress, queue.visible)
-        unseen = _count_unseen(attributes, queue, len(spool))
+        unseen = None
+        found = attributes(queue.url)
+        if found is not None:
+            # Both together: for some time SQS counts received messages as visible.
+            there = int(found.get(_VISIBLE, 0)) + int(found.get(_IN_FLIGHT, 0))
+            unseen = max(0, there - len(spool))
         limited = selected == limit
         elsewhere = 0 if limited or (queue.fifo and len(spool)) else unseen or 0
         end = "" if first == math.inf else iso_ms(int(first)) or ""

@@ -13,7 +13,7 @@ from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.load import Program
 from router.runtime.program.redacted_routes import find_needs
-from router.runtime.program.redaction import Redaction, ValueRedactor, content_of
+from router.runtime.program.redaction import IDENTITY, Redaction, ValueRedactor, content_of
 from router.tools.dlq.messages import SOURCE_ARN, DlqMessage
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -21,7 +21,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INDEX = re.compile(r"\*|\d{1,5}")
 """What is shown of a pointer: `*`, and the indexes of lists."""
 _MOST_TIMES = 10_000
-_NOT_VERIFIED = "not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it"
 
 
 def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | None) -> DlqMessage:
@@ -30,16 +29,14 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     If its queue is not known, and any queue has `redact`, its body and attributes are redacted as a whole.
     """
     queues = (queue,) if queue else program.engine.queues.values()
-    redaction = next(
-        (each.redaction for each in queues if isinstance(each.redaction, Redaction)), None
-    )
-    if redaction is None:
+    redactions = [each.redaction for each in queues if isinstance(each.redaction, Redaction)]
+    if not redactions:
         return message
-    record = (
-        redaction.redact_all(message.record)
-        if queue is None
-        else redaction.redact(message.record)[0]
-    )
+    redaction = redactions[0]
+    if queue:
+        record, _ = redaction.redact(message.record)
+    else:
+        record = redact_all(redaction.values, message.record)
     failed = message.failed
     if failed and message.moved_by_sqs:
         failed = _verified(program, redaction, message.record, failed)
@@ -51,12 +48,32 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])
         text = msgspec.json.encode(failed).decode() if failed else redaction.values.redact(own)
-        attributes = {
-            **record.message_attributes,
-            ATTRIBUTE: {"DataType": "String", "StringValue": text},
-        }
+        shown = {"DataType": "String", "StringValue": text}
+        attributes = {**record.message_attributes, ATTRIBUTE: shown}
         record = structs.replace(record, message_attributes=attributes)
     return structs.replace(message, record=record, failed=failed)
+
+
+def redact_all(values: ValueRedactor, record: Record) -> Record:
+    """Return a record whose body, ids and message attributes are redacted.
+
+    The attribute of the router stays.
+    """
+    system = {**record.attributes}
+    for key in IDENTITY.values():
+        if key in system:
+            system[key] = values.redact(system[key])
+    attributes = {**record.message_attributes}
+    for name, attribute in attributes.items():
+        if name != ATTRIBUTE:
+            attributes[name] = values.redact_attribute(attribute)
+    return structs.replace(
+        record,
+        body=values.redact_body(record.body),
+        attributes=system,
+        message_attributes=attributes,
+        fetched=None,
+    )
 
 
 def _verified(
@@ -66,15 +83,15 @@ def _verified(
 
     That is what is of a closed vocabulary, has a form that leaves no room for other text, or is what SQS reports.
     """
-    engine, reported = program.engine, record.attributes
+    engine = program.engine
+    reported = record.attributes
 
     def keep(text: str, *known: str | None) -> str:
-        verified = not text or text in known
-        return text if verified else str(redaction.values.redact(text))
+        return text if not text or text in known else str(redaction.values.redact(text))
 
     return FailedMessage(
         code=keep(failed.code, *declared()),
-        reason=_NOT_VERIFIED,
+        reason="not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it",
         queue=keep(failed.queue, *engine.queues),
         route=keep(failed.route, *program.config.routes),
         pointer="".join(
@@ -119,7 +136,12 @@ class RedactedTable(Struct, frozen=True):
 
     def redact(self, item: Item) -> Item:
         """Return an item of the table without redacted values."""
-        return self.values.redact_item(item, self.names)
+        redacted = {**item}
+        for name, value in item.items():
+            if self.names is None or name in self.names:
+                is_set = isinstance(value, set | frozenset)
+                redacted[name] = self.values.redact(sorted(value) if is_set else value)
+        return redacted
 
 
 def redacted_tables(program: Program) -> Mapping[str, RedactedTable]:
@@ -135,5 +157,6 @@ def redacted_tables(program: Program) -> Mapping[str, RedactedTable]:
             needs = find_needs(settings, redaction.redacted, NO_TREES, plugins=plugins)
             name = route.write.table.name
             table = found.get(name) or RedactedTable(redaction.values)
-            found[name] = table.joined(needs.derived)
+            # What `merge` reads may be in any attribute.
+            found[name] = table.joined(None if needs.paths.get("merge") else needs.mapped)
     return found

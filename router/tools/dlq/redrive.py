@@ -9,16 +9,16 @@ received again by the same run.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.model import Outcome
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
-from router.runtime.deliver.dead_letters import describe_failure, trace_header, with_failure
+from router.runtime.deliver.dead_letters import describe_failure, outgoing_of, with_failure
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.time_limits import FixedDeadline
@@ -67,9 +67,7 @@ def batch_size(rate: float | None, most: int = BATCH) -> int:
 class RateLimit:
     """Keeps messages to a rate, in messages a second; None is no limit."""
 
-    def __init__(
-        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, rate: float | None, clock: Clock, sleep: Sleep) -> None:
         self._rate = rate
         self._clock = clock
         self._sleep = sleep
@@ -116,8 +114,8 @@ class Redriver:
         source: RedriveSource,
         journal: Journal,
         rate: float | None = None,
-        clock: Callable[[], float] = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = boottime,
+        sleep: Sleep = time.sleep,
         place: str = "",
     ) -> None:
         """`place` is what errors say of where the queues are."""
@@ -146,7 +144,6 @@ class Redriver:
 
     def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
         """Deliver messages that failed on one queue, and delete those that are acknowledged; raises UsageError."""
-        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         records = [message.to_deliver() for message in new]
         delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
@@ -167,7 +164,6 @@ class Redriver:
             raise UsageError(
                 f"cannot send to the queue '{queue.reference}'{self._place}: {url.cause}"
             )
-        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
         waves = group_waves(
@@ -176,7 +172,7 @@ class Redriver:
         for wave in waves if queue.fifo else [new]:
             results = self._send(url, queue, wave, until - self._clock())
             self.unfinished += results
-            sent.update({each.id: each for each in results})
+            sent |= {each.id: each for each in results}
             self._confirm({each.id: SENT for each in results if each.result == SENT})
             if self._fault:
                 break
@@ -212,20 +208,21 @@ class Redriver:
         """Return the results of messages that are not to be delivered, the others, and the deadline of those.
 
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
-        over, with the rest of their groups.
+        over, with the rest of their groups. The journal has room for all of them then; raises UsageError.
         """
-        confirmed: dict[str, str] = {}
+        ids = [message.id for message in messages]
+        self._journal.reserve(ids)
+        confirmed = []
+        left = []
+        ends = self._source.leased_until(ids)
+        new = []
+        now = self._clock()
+        until = now + DELIVERY_SECONDS
+        over = set()
         for message in messages:
             result = self._journal.result(message.id)
             if result is not None:
-                confirmed[message.id] = result
-        left = [Redriven(id_, result) for id_, result in confirmed.items()]
-        ends = self._source.leased_until([each.id for each in messages])
-        new, now = [], self._clock()
-        until = now + DELIVERY_SECONDS
-        over: set[str | None] = set()
-        for message in messages:
-            if message.id in confirmed:
+                confirmed.append(Redriven(message.id, result))
                 continue
             end = ends.get(message.id, now)
             if end > now + LEAST_LEASE_SECONDS and message.record.group_id not in over:
@@ -237,7 +234,7 @@ class Redriver:
             left.append(
                 Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again")
             )
-        return left, new, until
+        return confirmed + left, new, until
 
     def _finish(self, groups: Mapping[str, str | None]) -> list[Redriven]:
         """Delete what is confirmed, now or by an earlier run, and return the results; `groups` are by id, in order."""
@@ -257,7 +254,8 @@ class Redriver:
             raise self._fault
         if not self._source.lasting:
             self._journal.delete(done)
-        results, self.unfinished = self.unfinished, []
+        results = self.unfinished
+        self.unfinished = []
         return results
 
 
@@ -288,13 +286,6 @@ def _sent(id_: str, outgoing: OutgoingMessage | None, fault: AwsFault | None) ->
 def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage | None:
     """Return a message as its queue had it, with the attribute that keeps its identity; None if that does not fit."""
     record = message.record
-    outgoing = OutgoingMessage(
-        record.message_id,
-        record.body,
-        record.message_attributes,
-        (record.group_id or record.message_id) if queue.fifo else (record.group_id or ""),
-        record.message_id if queue.fifo else "",
-        trace_header(record),
-    )
+    outgoing = outgoing_of(record, fifo=queue.fifo)
     described = with_failure(outgoing, message.failed or describe_failure(queue, record, _MOVED))
     return None if described is outgoing and not message.failed else described

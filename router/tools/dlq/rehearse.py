@@ -7,7 +7,7 @@ kept for the batches after it: a message that an earlier one makes stale, or a d
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -15,7 +15,7 @@ from router import codes
 from router.model import Item, Outcome, Table
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.engine.attributes import decode_item, identify
+from router.runtime.engine.attributes import identify
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
@@ -26,6 +26,7 @@ from router.tools.dlq.planning import Planner
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables
 
@@ -33,7 +34,7 @@ CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
-ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
+ReadItem = Callable[[Table, StoredItem], StoredItem | AwsFault | None]
 """Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
 
 
@@ -169,9 +170,8 @@ class Rehearser:
         plans |= unreadable
         left: dict[str, Rehearsal] = {}
         while True:
-            run, tables, writers = self._run(
-                queue, [each for each in messages if each.id not in left], plans, images
-            )
+            remaining = [each for each in messages if each.id not in left]
+            run, tables, writers = self._run(queue, remaining, plans, images)
             found = {each.id: left.get(each.id) or run[each.id] for each in messages}
             more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
             left |= more
@@ -182,15 +182,12 @@ class Rehearser:
             self.blocked |= {
                 each.message.record.group_id for each in left.values() if not each.behind
             }
-        after = {
-            identity: tables.get(image.table.name, image.key) for identity, image in images.items()
-        }
-        changed = {
-            identity: item for identity, item in after.items() if item != images[identity].item
-        }
-        self._written.store(
-            {identity: (item, writers.get(identity, "")) for identity, item in changed.items()}
-        )
+        changed = {}
+        for identity, image in images.items():
+            item = tables.get(image.table.name, image.key)
+            if item != image.item:
+                changed[identity] = item, writers.get(identity, "")
+        self._written.store(changed)
         self._batches += 1
         return [
             left.get(id_) or structs.replace(each, batch=self._batches)
@@ -201,7 +198,8 @@ class Rehearser:
         self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]
     ) -> dict[str, Rehearsal]:
         """Return the messages of a batch that are to stay, by id."""
-        blocked, left = set(self.blocked), {}
+        blocked = set(self.blocked)
+        left = {}
         for id_, each in found.items():
             group = each.message.record.group_id
             if not each.passes or (self._keep_newer and each.overwrites):
@@ -224,24 +222,23 @@ class Rehearser:
     ) -> tuple[dict[str, Rehearsal], MemoryTables, dict[Identity, str]]:
         """Return the results of messages that are delivered together, by id, the tables then, and which wrote what."""
         shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
-        tables, sequential = self._tables(images), self._tables(images)
+        tables = self._tables(images)
+        sequential = self._tables(images)
+        found = {}
         if queue is None:
-            names = {each.id: each.failed.queue if each.failed else "" for each in messages}
-            return (
-                {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()},
-                tables,
-                {},
-            )
+            for each in messages:
+                name = each.failed.queue if each.failed else ""
+                found[each.id] = Rehearsal(shown[each.id], name, None)
+            return found, tables, {}
         planned = [plans[id_] for id_ in shown]
         waves = group_waves(planned, lambda each: each.record.group_id, lambda each: True)
         outcomes: dict[PlannedMessage, Outcome] = {}
         for wave in waves if queue.fifo else [planned]:
             outcomes |= write_together(wave, tables, queue.atomic)
         writers = {identity: "" for identity, image in images.items() if image.written}
-        found = {}
-        for each, (id_, message) in zip(planned, shown.items(), strict=True):
-            outcome = outcomes[each]
-            changes = self._change_all(each, outcome, sequential, writers, queue.atomic)
+        for plan, (id_, message) in zip(planned, shown.items(), strict=True):
+            outcome = outcomes[plan]
+            changes = self._change_all(plan, outcome, sequential, writers, queue.atomic)
             found[id_] = Rehearsal(message, queue.name, outcome, changes)
         return found, tables, writers
 
@@ -254,32 +251,32 @@ class Rehearser:
         atomic: bool,
     ) -> tuple[Change, ...]:
         """Return what a message changes after those before it, and apply it, unless the message is to stay."""
-        writes = {write.identity: write for write in planned.writes}
-        keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
+        # The last write of an item counts: the earlier ones have the same table and key.
+        places = {
+            write.identity: (write, _key(write.table, write.item)) for write in planned.writes
+        }
         before = {
-            identity: tables.get(write.table.name, keys[identity])
-            for identity, write in writes.items()
+            identity: tables.get(write.table.name, key) for identity, (write, key) in places.items()
         }
         if outcome.kind == "written":
             write_together([planned], tables, atomic)
-        after = {
-            identity: tables.get(write.table.name, keys[identity])
-            for identity, write in writes.items()
-        }
         changes = []
-        for identity, write in writes.items():
-            old, new = before[identity], after[identity]
+        changed = []
+        for identity, (write, key) in places.items():
+            table = write.table
+            old = before[identity]
+            new = tables.get(table.name, key)
+            if old != new:
+                changed.append(identity)
             may_be_newer = old is not None and identity not in writers and not write.version_name
             newer = may_be_newer and _replaces(write, old or {}, new or {})
-            key, old_shown, new_shown = (
-                self._shown(write.table, each) for each in (keys[identity], old, new)
-            )
-            changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
+            key_shown = self._shown(table, key) or {}
+            shown = self._shown(table, old), self._shown(table, new)
+            changes.append(Change(table.name, key_shown, *shown, newer))
         if self._keep_newer and any(change.newer for change in changes):
-            for identity, write in writes.items():
-                _set(tables, write.table, keys[identity], before[identity])
+            for identity, (write, key) in places.items():
+                _set(tables, write.table, key, before[identity])
         else:
-            changed = [identity for identity in writes if before[identity] != after[identity]]
             writers.update(dict.fromkeys(changed, planned.record.message_id))
         return tuple(changes)
 
@@ -302,28 +299,28 @@ class Rehearser:
 
         Those that earlier batches would have written are as they leave them.
         """
-        touched = {id(each): dict(_touched_by(each)) for each in plans}
-        wanted = {identity: place for each in touched.values() for identity, place in each.items()}
+        touched = [(each, dict(_touched_by(each))) for each in plans]
+        wanted = {identity: place for _, places in touched for identity, place in places.items()}
         written, delivered = self._written.load(wanted)
         images = {
             identity: _Image(*wanted[identity], item, written=True)
             for identity, item in written.items()
         }
         missing = [identity for identity in wanted if identity not in images]
-        faults: dict[Identity, AwsFault] = {}
+        faults = {}
         with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
             stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
             for identity, found in zip(missing, stored, strict=True):
-                item = None if isinstance(found, AwsFault) or not found else dict(found)
+                item = found or None
+                if isinstance(item, AwsFault):
+                    faults[identity] = item
+                    item = None
                 images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
-                if isinstance(found, AwsFault):
-                    faults[identity] = found
-        unreadable: dict[str, PlannedMessage] = {}
-        for each in plans:
-            if fault := next(
-                (faults[identity] for identity in touched[id(each)] if identity in faults), None
-            ):
-                reason = f"the stored item cannot be read: {fault.code}"
+        unreadable = {}
+        for each, places in touched:
+            codes_of_faults = [faults[identity].code for identity in places if identity in faults]
+            if codes_of_faults:
+                reason = f"the stored item cannot be read: {codes_of_faults[0]}"
                 outcome = Outcome("retry", codes.RETRY_LATER.id, reason)
                 unreadable[each.record.message_id] = PlannedMessage(each.record, outcome)
         return images, unreadable
@@ -334,7 +331,8 @@ def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table
     for write in planned.writes:
         yield write.identity, (write.table, _key(write.table, write.item))
         if write.idempotency_key is not None:
-            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            table = write.idempotency_key.table
+            item = write.idempotency_key.call["Item"]
             yield identify(table.name, table.key, item), (table, _key(table, item))
 
 

@@ -18,8 +18,9 @@ import msgspec
 from router.errors import UsageError, refusing_file
 from router.model import Record
 from router.runtime.aws.protocols import AwsFault, Receipt
-from router.runtime.filesystem import sync_folder
+from router.runtime.engine.writes import StoredItem
 from router.runtime.program.route_tests import Identity
+from router.tools.deploy.file_writing import sync_folder
 from router.tools.dlq.messages import DlqMessage
 
 _RECORDS_AT_A_TIME = 16
@@ -60,6 +61,16 @@ class TemporaryDatabase:
     def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._using() as database:
             return database.execute(statement, values).fetchall()
+
+    def _pages(
+        self, statement: str, values: Sequence[Any], after: Sequence[Any], most: int
+    ) -> Iterator[list[Any]]:
+        """Yield rows, at most so many at a time; each time those whose first columns are greater than `after`."""
+        while rows := self._query(statement, (*values, *after, most)):
+            yield rows
+            if len(rows) < most:
+                return
+            after = rows[-1][: len(after)]
 
     def _change_all(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row."""
@@ -107,16 +118,12 @@ class Spool(TemporaryDatabase):
 
     def selected(self) -> Iterator[DlqMessage]:
         """Yield the selected messages that are stored; some may be removed in the meantime."""
-        sent, last = "", 0
-        while True:
-            rows = self._query(
-                "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
-                "ORDER BY sent, position LIMIT ?",
-                (sent, last, _RECORDS_AT_A_TIME),
-            )
-            if not rows:
-                return
-            for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
+        query = (
+            "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
+            "ORDER BY sent, position LIMIT ?"
+        )
+        for rows in self._pages(query, (), ("", 0), _RECORDS_AT_A_TIME):
+            for _, _, handle, record in rows:
                 yield _decode(handle, record)
 
     def assign(self, message_id: str, batch: int) -> None:
@@ -137,15 +144,8 @@ class Spool(TemporaryDatabase):
 
     def receipts(self, now: float) -> Iterator[list[Receipt]]:
         """Yield the ids and receipt handles of the stored messages that are leased at `now`, some at a time."""
-        last = 0
-        while True:
-            rows = self._query(
-                "SELECT position, id, handle FROM messages WHERE position > ? AND until > ? ORDER BY position LIMIT ?",
-                (last, now, _RECEIPTS_AT_A_TIME),
-            )
-            if not rows:
-                return
-            last = rows[-1][0]
+        query = "SELECT position, id, handle FROM messages WHERE until > ? AND position > ? ORDER BY position LIMIT ?"
+        for rows in self._pages(query, (now,), (0,), _RECEIPTS_AT_A_TIME):
             yield [(id_, handle) for _, id_, handle in rows]
 
     def extend(self, receipts: Iterable[Receipt], until: float) -> None:
@@ -159,8 +159,7 @@ class Spool(TemporaryDatabase):
         """Return the newest receipt handle and the end of the lease of those of the ids that are stored."""
         marks = ",".join("?" * len(ids))
         query = f"SELECT id, handle, until FROM messages WHERE id IN ({marks})"  # noqa: S608 — question marks only
-        rows = self._query(query, tuple(ids))
-        return {id_: (handle, until) for id_, handle, until in rows}
+        return {id_: (handle, until) for id_, handle, until in self._query(query, ids)}
 
     def deselect(self, message_id: str) -> None:
         """Leave a message out of the selection; it stays stored."""
@@ -188,7 +187,7 @@ class WrittenItems(TemporaryDatabase):
             "CREATE INDEX by_writer ON items (writer)",
         )
 
-    def store(self, items: Mapping[Identity, tuple[Mapping[str, Any] | None, str]]) -> None:
+    def store(self, items: Mapping[Identity, tuple[StoredItem | None, str]]) -> None:
         """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""
         self._change_all(
             "INSERT OR REPLACE INTO items (identity, item, writer) VALUES (?, ?, ?)",
@@ -200,9 +199,10 @@ class WrittenItems(TemporaryDatabase):
 
     def load(
         self, identities: Iterable[Identity]
-    ) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
+    ) -> tuple[dict[Identity, StoredItem | None], set[Identity]]:
         """Return those of the items that are stored, and which are delivered, so that the tables have them."""
-        found, delivered = {}, set()
+        found = {}
+        delivered = set()
         for identity in identities:
             query = "SELECT item, delivered FROM items WHERE identity = ?"
             for item, is_delivered in self._query(query, (_encode(identity),)):

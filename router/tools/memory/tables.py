@@ -21,13 +21,10 @@ from router.runtime.aws.protocols import (
     WriteResponse,
 )
 from router.runtime.config.spec import TableIndex
-from router.runtime.engine.attributes import (
-    decode_item,
-    encode_number,
-    identify,
-)
+from router.runtime.engine.attributes import encode_number, identify
 from router.runtime.engine.writes import value_order
 from router.runtime.program.load import Program
+from router.tools.memory.decoding import decode_item
 from router.tools.memory.indexes import index_fault
 
 _MAX_BATCH = 25

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 from router.model import Outcome, Result, Summary
-from router.runtime.aws.calls import MOST_CALLS, Clock, boottime
+from router.runtime.aws.calls import MOST_CALLS, Clock, Sleep, boottime
 from router.runtime.aws.protocols import Aws
-from router.runtime.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import FixedDeadline, SharedWaits, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage
@@ -49,7 +49,7 @@ class OrderedDelivery:
         planner: Planner,
         check: Check,
         clock: Clock = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
     ) -> None:
         start_plugins(program)
         self.stopped: Outcome | None = None
@@ -89,14 +89,14 @@ class OrderedDelivery:
         planned = self._plan(queue, messages, left)
         outcomes: dict[PlannedMessage, Outcome] = {}
         limit = StartLimit(FixedDeadline(started + SECONDS), started, (self._writer.duration,))
-        waits = WaitBudget(self._clock, SECONDS)
+        waits = WaitBudget(self._clock, SharedWaits(SECONDS, SECONDS))
         for settled in self._writer.write([*planned.values()], limit, waits, atomic=queue.atomic):
             outcomes |= settled
             confirmed = _confirmed(planned, outcomes)
             for place, _ in confirmed:
                 del planned[place]
-            done = {place for place, _ in confirmed}
-            left[:] = [place for place in left if place not in done]
+                # Nearly always the first one.
+                left.remove(place)
             if confirmed:
                 self._notify(queue, messages, confirmed, self._clock() - started)
                 yield confirmed
@@ -108,7 +108,7 @@ class OrderedDelivery:
         self, queue: CompiledQueue, messages: Sequence[SourceMessage], left: Sequence[int]
     ) -> dict[int, PlannedMessage]:
         """Return the plans of the next messages by their places, until one is to be planned again later."""
-        planned: dict[int, PlannedMessage] = {}
+        planned = {}
         size = 0
         records = [messages[place].to_deliver() for place in left]
         for place, each in zip(left, self._planner.plan_all(queue, records), strict=False):

@@ -1,11 +1,10 @@
 """The journal of a replay: how far it is, so that one that was stopped goes on where it was."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from router.errors import UsageError
-from router.model import Outcome
+from router.model import JsonObject, Outcome
 from router.tools.dlq.journal_file import JournalFile, line
 
 Result = tuple[str, str, str]
@@ -31,7 +30,7 @@ class ReplayJournal(JournalFile):
 
     command = "router replay"
     begin = b'{"replay": '
-    what: dict[str, Any]
+    what: JsonObject
     position: int
     digest: int
     done: set[int]
@@ -52,7 +51,7 @@ class ReplayJournal(JournalFile):
         self.results = Counter()
         self.empty = set()
 
-    def read(self, entry: dict[str, Any]) -> None:
+    def read(self, entry: JsonObject) -> None:
         """Take a line."""
         match entry["replay"]:
             case "begin":
@@ -63,13 +62,14 @@ class ReplayJournal(JournalFile):
                 self.done.update(entry["messages"])
                 self._count(entry)
             case "until":
-                self.position, self.digest = entry["message"], entry["digest"]
+                self.position = entry["message"]
+                self.digest = entry["digest"]
                 self.done = set()
                 self._count(entry)
             case other:
                 raise ValueError(other)
 
-    def require(self, what: Mapping[str, Any]) -> None:
+    def require(self, what: JsonObject) -> None:
         """Raise UsageError if an earlier run was called with something else."""
         for name, value in self.what.items():
             if what[name] != value:
@@ -79,7 +79,7 @@ class ReplayJournal(JournalFile):
                     "before, name another journal with --journal, or begin a new one with --again"
                 )
 
-    def start(self, what: dict[str, Any]) -> None:
+    def start(self, what: JsonObject) -> None:
         """Note what the command is called with; raises UsageError."""
         if not self.what:
             self.what = what
@@ -97,25 +97,23 @@ class ReplayJournal(JournalFile):
     def confirm(self, messages: Sequence[int], results: Iterable[Result], rejected: int) -> None:
         """Note messages that are done, by their numbers from 1; raises UsageError."""
         self.done.update(messages)
-        entry = {"replay": "done", "messages": messages, **_counted(results), "rejected": rejected}
+        counted = [[*result, number] for result, number in Counter(results).items()]
+        entry = {"replay": "done", "messages": messages, "results": counted, "rejected": rejected}
         self._count(entry)
         self._append(entry, sync=False)
 
     def finish(self, position: int, digest: int) -> None:
         """Note that all messages up to a position are done, and wait until that is on the disk; raises UsageError."""
-        self.position, self.digest = position, digest
+        self.position = position
+        self.digest = digest
         self.done = set()
         entry = {"replay": "until", "message": position, "digest": digest}
-        self._append({**entry, "results": [], "rejected": self.rejected}, sync=True)
+        self._append(entry | {"results": [], "rejected": self.rejected}, sync=True)
 
-    def _count(self, entry: Mapping[str, Any]) -> None:
+    def _count(self, entry: JsonObject) -> None:
         for kind, code, reason, number in entry["results"]:
             self.results[kind, code, reason] += number
         self.rejected = entry["rejected"]
 
-    def _append(self, entry: Mapping[str, Any], *, sync: bool) -> None:
+    def _append(self, entry: JsonObject, *, sync: bool) -> None:
         self.append([line(entry)], sync=sync)
-
-
-def _counted(results: Iterable[Result]) -> dict[str, Any]:
-    return {"results": [[*result, number] for result, number in Counter(results).items()]}

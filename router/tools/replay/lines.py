@@ -131,7 +131,8 @@ def _find_objects(name: str, s3: ServiceClient) -> Iterator[Input]:
     count = 0
     for page in s3.pages("ListObjectsV2", Bucket=bucket, Prefix=prefix):
         for each in page.get("Contents", ()):
-            key, size = each["Key"], each["Size"]
+            key = each["Key"]
+            size = each["Size"]
             if key.endswith("/"):
                 # The console of S3 makes such an object for a folder.
                 continue

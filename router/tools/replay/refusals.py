@@ -15,8 +15,6 @@ from router.runtime.program.load import Program
 from router.runtime.program.route_expressions import metadata_of_route
 from router.tools.replay.source import SourceMessage
 
-_LIFE = timedelta(days=IDEMPOTENCY_DAYS)
-
 
 class ReplayRefusal(Struct, frozen=True):
     """Why a route is not replayed: the name to allow it by, and what to do instead."""
@@ -47,7 +45,7 @@ class Refusals:
         self.found: dict[ReplayRefusal, str] = {}
         self._allowed = allowed
         self._is_empty = is_empty
-        self._oldest = (now or datetime.now(UTC)) - _LIFE
+        self._oldest = (now or datetime.now(UTC)) - timedelta(days=IDEMPOTENCY_DAYS)
         self._configs = {
             route.route.name: route.write
             for queue in program.engine.queues.values()
@@ -98,7 +96,8 @@ class Refusals:
                 )
 
     def _find_of_route(self, config: WriteConfig) -> Iterator[ReplayRefusal]:
-        route, table = config.route, config.table.name
+        route = config.route
+        table = config.table.name
         deleter = self._deleters.get(table)
         if deleter:
             yield ReplayRefusal(
@@ -171,8 +170,8 @@ class Refusals:
 
 
 def _stores_time(route: spec.RouteSettings) -> bool:
-    names = metadata_of_route(route).values()
-    return any(not META_TIMES.keys().isdisjoint(each) for each in names)
+    times = META_TIMES.keys()
+    return any(not times.isdisjoint(each) for each in metadata_of_route(route).values())
 
 
 def _adds(config: WriteConfig) -> bool:

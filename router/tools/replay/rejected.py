@@ -59,8 +59,7 @@ def rejected_line(
     record = message.to_deliver()
     letter = make_dead_letter(queue, record, outcome, config)
     shown = queue.redaction.redact(record)[0] if queue.redaction else record
-    return export_line(
-        DlqMessage.of(
-            Record(record.message_id, "", letter.body, shown.attributes, letter.message_attributes)
-        )
+    rejected = Record(
+        record.message_id, "", letter.body, shown.attributes, letter.message_attributes
     )
+    return export_line(DlqMessage.of(rejected))

@@ -1,17 +1,17 @@
 """Replays a source: reads it in order, some messages at a time, delivers them, and keeps what is done in a journal."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, Sleep, boottime
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
 from router.tools.dlq.redrive import RateLimit
 from router.tools.replay.delivery import Confirmed, OrderedDelivery
-from router.tools.replay.journal import ReplayJournal, Result, result_of
+from router.tools.replay.journal import ReplayJournal, result_of
 from router.tools.replay.rejected import RejectedFile, rejected_line
 from router.tools.replay.source import Source, SourceMessage, SourceSelection
 
@@ -35,7 +35,7 @@ def read_windows(
     source: Source, selection: SourceSelection, journal: ReplayJournal, most: int = MOST_MESSAGES
 ) -> Iterator[Window]:
     """Yield the messages of a source that are selected and not done yet; raises UsageError."""
-    messages: dict[int, SourceMessage] = {}
+    messages = {}
     characters = 0
     begun = journal.position
     for message in source.messages(journal.position, journal.digest):
@@ -48,7 +48,9 @@ def read_windows(
             or source.position - begun >= _MOST_READ
         ):
             yield Window(messages, source.position, source.digest)
-            messages, characters, begun = {}, 0, source.position
+            messages = {}
+            characters = 0
+            begun = source.position
     if source.position > begun:
         yield Window(messages, source.position, source.digest)
 
@@ -63,8 +65,8 @@ class Replay:
         journal: ReplayJournal,
         rejected: RejectedFile,
         rate: float | None = None,
-        clock: Callable[[], float] = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = boottime,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._hash = program.hash
         self._parts = separate_queues(program)
@@ -96,10 +98,11 @@ class Replay:
         messages: Sequence[SourceMessage],
         confirmed: Confirmed,
     ) -> None:
-        lines = []
-        for place, outcome in confirmed:
-            if outcome.kind == "rejected":
-                lines.append(rejected_line(queue, messages[place], outcome, self._hash))
+        lines = [
+            rejected_line(queue, messages[place], outcome, self._hash)
+            for place, outcome in confirmed
+            if outcome.kind == "rejected"
+        ]
         fault = None
         try:
             self._rejected.add(lines)
@@ -108,7 +111,7 @@ class Replay:
             fault = error
             confirmed = [each for each in confirmed if each[1].kind != "rejected"]
         done = [numbers[place] for place, _ in confirmed]
-        results: list[Result] = [result_of(outcome) for _, outcome in confirmed]
+        results = (result_of(outcome) for _, outcome in confirmed)
         self._journal.confirm(done, results, self._rejected.size)
         if fault:
             raise fault
@@ -129,7 +132,7 @@ class Replay:
 
 def separate_queues(program: Program) -> Mapping[str, int]:
     """Return a number for each queue, by name: queues with the same one write a common table, in some steps."""
-    parts: dict[str, int] = {}
+    parts = {}
     of_table: dict[str, int] = {}
     for number, queue in enumerate(program.engine.queues.values()):
         tables = {route.write.table.name for route in queue.routes}

@@ -29,12 +29,9 @@ from router.runtime.transforms.times import to_epoch_ns
 from router.tools.change.recording import FORMAT, RecordedMessage, RecordingHead
 from router.tools.control_plane.clients import ServiceClient, connect_services
 from router.tools.dev.records import make_body
-from router.tools.dlq.messages import DlqMessage, holds
+from router.tools.dlq.messages import DlqMessage, Expression, holds
 from router.tools.replay.lines import Line, Lines, find_file, find_inputs
 
-Expression = Callable[[Any], Any]
-_HEAD = b'{"recording":'
-"""What the first line of a recording begins with."""
 _NO_DEAD_LETTER = "\0"
 """The name of no queue: a source does not say on which dead-letter queue its messages were."""
 _FIRST_MS = 100_000_000_000
@@ -174,12 +171,15 @@ class Source:
         if queue is None and message.failed:
             queue = self._known(line, message.failed.queue)
         queue = queue or self._required(line)
+        # As in a file of rejected messages: the ids of SQS have another version.
+        id_ = message.original_id
+        is_made = len(id_) == _ID_LENGTH and id_[_VERSION_AT] == _MADE
         return SourceMessage(
             record,
             message.failed,
             queue=queue,
             place=line.place,
-            has_own_id=not _is_made(message.original_id),
+            has_own_id=not is_made,
         )
 
     def _recorded_message(self, line: Line, queue: CompiledQueue) -> SourceMessage:
@@ -221,7 +221,7 @@ class Source:
 
 def _read_head(line: Line) -> RecordingHead | None:
     """Return the head of a recording; None for another line. Raises UsageError for one of another version."""
-    if not line.text.startswith(_HEAD):
+    if not line.text.startswith(b'{"recording":'):
         return None
     try:
         head = _HEADS.decode(line.text)
@@ -236,11 +236,6 @@ def _make_id(line: Line) -> str:
     """Return an id in the form of SQS for a line: of its input, its number, and what it says."""
     where = f"{line.input.identity}\n{line.number}\n".encode()
     return str(uuid.UUID(bytes=hashlib.sha256(where + line.text).digest()[:16], version=5))
-
-
-def _is_made(id_: str) -> bool:
-    """Return whether an id is of `_make_id`, as in a file of rejected messages: those of SQS have another version."""
-    return len(id_) == _ID_LENGTH and id_[_VERSION_AT] == _MADE
 
 
 def _decode(queue: CompiledQueue, record: Record) -> Any:

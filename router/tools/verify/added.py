@@ -1,7 +1,7 @@
 """What updates add to the numbers of an item, and append to its lists."""
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from decimal import Context, Decimal
 from typing import Any
 
@@ -70,8 +70,8 @@ class Sums:
 class Lists:
     """The elements of stored lists, which those that appended them take."""
 
-    def __init__(self, stored: StoredItem | None) -> None:
-        self._stored: Mapping[str, AttributeValue] = stored or {}
+    def __init__(self, stored: StoredItem) -> None:
+        self._stored = stored
         self._left: dict[str, Counter[Any]] = {}
         self._reserved: dict[str, Counter[Any]] = {}
         """The elements that writes appended whose idempotency keys are stored."""
@@ -90,9 +90,9 @@ class Lists:
         What writes appended whose idempotency keys are stored counts for these only: they were made, others perhaps.
         """
         if name not in self._left:
-            there = self._stored.get(name, {})
-            self._left[name] = Counter(map(canonical, there.get("L", ())))
-        left, wanted = self._left[name], _elements(kept.write.item[name])
+            self._left[name] = Counter(map(canonical, self._stored.get(name, {}).get("L", ())))
+        left = self._left[name]
+        wanted = _elements(kept.write.item[name])
         reserved = self._reserved.get(name, Counter())
         if kept.applied:
             reserved.subtract(wanted)

@@ -29,7 +29,7 @@ def may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
         return False
     for name in (config.add | config.append) & write.item.keys():
         kind = "L" if name in config.append else next(iter(write.item[name]))
-        there = (history.stored or {}).get(name, {kind: None})
+        there = history.there.get(name, {kind: None})
         if kind not in there or writers.is_written_otherwise(write.route, name):
             return True
     return False

@@ -13,16 +13,20 @@ def evidence_of(history: History, kept: KeptWrite, config: WriteConfig) -> Evide
     If other messages may have written it, these are only those that the write sets: what sums, lists and first values
     should be is not known then.
     """
-    stored, after = history.stored, history.after
-    there, wanted, item = stored or {}, after or {}, kept.write.item
+    stored = history.stored
+    after = history.after
+    there = history.there
+    wanted = after or {}
+    item = kept.write.item
     names = [name for name in {**wanted, **there} if not same(there.get(name), wanted.get(name))]
-    if history.writers.partial:
-        unknown = config.add | config.append | config.keep_first
-        names = [name for name in names if name in item and name not in unknown]
     adds = {name: item[name] for name in sorted((config.add | config.append) & item.keys())}
-    added = adds if history.writers.partial else {}
+    names_stored = names
+    if history.writers.partial:
+        unknown = config.keep_first | adds.keys()
+        names = [name for name in names if name in item and name not in unknown]
+        names_stored = [*names, *adds]
     return Evidence(
-        None if stored is None else _some(stored, [*names, *added]),
+        None if stored is None else _some(stored, names_stored),
         None if after is None else _some(after, names),
         adds,
         kept.once if kept.applied is False else (),

@@ -7,9 +7,10 @@ second time each is judged. So a key may have any number of them.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from math import inf
 from typing import Any
 
-from router.model import WRITTEN, AttributeValue, Outcome
+from router.model import WRITTEN, AttributeValue, Outcome, Table
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value
 from router.runtime.modes import MODES
 from router.tools.check.analysis.pair_writes import OTHERS
@@ -21,6 +22,8 @@ from router.tools.verify.writers import TableWriters
 SETS = ("SS", "NS", "BS")
 _REFUSED = Outcome("rejected")
 Order = tuple[str, Any]
+Rule = tuple[str, str]
+"""By what a write replaces an item: its mode, and the name of its version."""
 Place = tuple[int, int]
 """The first of some writes: its place in the order, and its message, 0 if others are of another message."""
 
@@ -40,7 +43,7 @@ def removed_by(write: Write) -> list[str]:
     return [name for place, name in names.items() if place.startswith("#r")]
 
 
-def rule_of(write: Write) -> tuple[str, str]:
+def rule_of(write: Write) -> Rule:
     """Return by what rule a write replaces an item: its mode and the name of its version."""
     return write.mode.name, write.version_name
 
@@ -53,29 +56,35 @@ def stores_something(write: Write) -> bool:
 
 
 class History:
-    """The writes of one item, in order, beside the `stored` item; `now` is in seconds since 1970."""
+    """The writes of one item, in order, beside the `stored` item; `now` is in seconds since 1970.
+
+    `there` are the attributes of the stored item, none without an item.
+    """
 
     def __init__(
         self,
         writers: TableWriters,
         configs: Mapping[str, WriteConfig],
+        table: Table,
+        key: StoredItem,
         stored: StoredItem | None,
         now: float,
     ) -> None:
         self.writers = writers
         self.stored = stored
+        self.there = stored or {}
         self.now = now
         self.stores = 0
         """How many writes store something."""
         self.last_store = -1
-        self.first_unsure: int | None = None
+        self.first_unsure = inf
         """The last write that stores something in order, and the first one whose transaction may have been refused."""
         self.last_put = -1
         """The last write of a whole item, whatever is stored."""
-        self.first_match: dict[tuple[str, str], Place] = {}
-        self.last_match: dict[tuple[str, str], int] = {}
+        self.first_match: dict[Rule, Place] = {}
+        self.last_match: dict[Rule, int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
-        self.own_match: set[tuple[str, str]] = set()
+        self.own_match: set[Rule] = set()
         """Modes and versions of which some write's item is stored, apart from what other routes write, too."""
         self.greatest: dict[str, Order] = {}
         """The greatest version by the name of its attribute."""
@@ -87,7 +96,7 @@ class History:
         """Where some write has the stored version and content, by the name of the version."""
         self.equal_items: set[str] = set()
         """The names of versions of which some write of a whole item has the stored version."""
-        self.first_of: dict[tuple[str, str], int] = {}
+        self.first_of: dict[Rule, int] = {}
         """The first write of a whole item of a mode and version."""
         self.updated: set[str] = set()
         self.removed: set[str] = set()
@@ -98,7 +107,7 @@ class History:
         self.keep_match: dict[str, Order | None] = {}
         """The first values that are stored: the least version of a message that has it, None if one has no version."""
         self.sums = Sums()
-        self.lists = Lists(stored)
+        self.lists = Lists(self.there)
         self.plain_deletes: list[int] = []
         """The first and the last delete without version."""
         self.deletes: dict[str, tuple[Order, int]] = {}
@@ -107,11 +116,14 @@ class History:
         """Whether a message sets an end that has passed."""
         self.after: StoredItem | None = None
         """The item that all of them make in order."""
-        self.ends_ended = False
-        """Whether that has ended."""
         self._configs = configs
-        self._tables: MemoryTables | None = None
-        self._place: tuple[str, StoredItem] = "", {}
+        self._place = table.name, key
+        self._tables = MemoryTables({table.name: table.key}, {table.name: writers.indexes})
+
+    @property
+    def ends_ended(self) -> bool:
+        """Whether the item that all of them make in order has ended."""
+        return _has_ended((self.after or {}).get(self.writers.ttl), self.now)
 
     def see(self, order: int, kept: KeptWrite) -> Outcome:
         """Take in the write at a place in the order, and return its outcome then."""
@@ -129,18 +141,18 @@ class History:
             self.stores += 1
             if outcome == WRITTEN:
                 self.last_store = order
-            if not kept.is_sure and self.first_unsure is None:
-                self.first_unsure = order
+            if not kept.is_sure:
+                self.first_unsure = min(self.first_unsure, order)
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
-        if version is not None and is_made:
-            known = self.greatest.get(write.version_name)
-            if known is None or known[0] != version[0] or known[1] < version[1]:
-                self.greatest[write.version_name] = version
-        if version is not None and same(write.version, (self.stored or {}).get(write.version_name)):
-            self.equal[write.version_name] += 1
-            if write.mode.stores == "item":
-                self.equal_items.add(write.version_name)
+        if version is not None:
+            name = write.version_name
+            if is_made:
+                self.greatest[name] = _greater(self.greatest.get(name), version)
+            if same(write.version, self.there.get(name)):
+                self.equal[name] += 1
+                if write.mode.stores == "item":
+                    self.equal_items.add(name)
         if write.mode.stores == "item":
             self._see_item((order, kept.position), write, is_sure)
         else:
@@ -152,15 +164,15 @@ class History:
 
     def end(self) -> None:
         """Note what all writes together leave."""
-        self.after = self._tables.get(*self._place) if self._tables else None
-        self.ends_ended = _has_ended((self.after or {}).get(self.writers.ttl), self.now)
+        self.after = self._tables.get(*self._place)
 
     def differing(self, write: Write) -> list[str]:
         """Return the attributes in which the stored item is not the item of a write.
 
         An attribute that the item does not have is none if an update of another route sets it.
         """
-        stored, item = self.stored or {}, write.item
+        stored = self.there
+        item = write.item
         found = [name for name, value in item.items() if not same(value, stored.get(name))]
         found += [
             name for name in stored if name not in item and not self._is_of_update(write, name)
@@ -184,12 +196,12 @@ class History:
         if version is None:
             self.plain_deletes = [*self.plain_deletes[:1], order]
             return
-        known = self.deletes.get(name)
-        is_greatest = known is None or known[0][0] != version[0] or known[0][1] < version[1]
-        self.deletes[name] = (version if known is None or is_greatest else known[0], order)
+        known, _ = self.deletes.get(name, (None, 0))
+        self.deletes[name] = _greater(known, version), order
 
     def _see_item(self, place: Place, write: Write, is_sure: bool) -> None:
-        rule, order = rule_of(write), place[0]
+        rule = rule_of(write)
+        order = place[0]
         self.first_of.setdefault(rule, order)
         if is_sure and not write.mode.relies_on:
             self.last_put = order
@@ -206,8 +218,10 @@ class History:
     def _see_update(
         self, place: Place, kept: KeptWrite, version: Order | None, is_sure: bool
     ) -> None:
-        write, order = kept.write, place[0]
-        stored, item = self.stored or {}, write.item
+        write = kept.write
+        order = place[0]
+        stored = self.there
+        item = write.item
         config = self._configs[write.route]
         self.updated |= item.keys()
         removed = removed_by(write)
@@ -221,10 +235,8 @@ class History:
         else:
             for name in changes:
                 setting = write.version_name, name
-                known = self.greatest_setting.get(setting, version)
-                self.greatest_setting[setting] = (
-                    version if known[0] != version[0] else max(known, version)
-                )
+                known = self.greatest_setting.get(setting)
+                self.greatest_setting[setting] = _greater(known, version)
             if kept.applied is not False:
                 self._note_equal(place, write, [name for name in changes if name not in matching])
         for name in config.keep_first & item.keys():
@@ -237,15 +249,11 @@ class History:
     def _note_equal(self, place: Place, write: Write, differing: Iterable[str]) -> None:
         """Note a write that may have made the stored item: only attributes that other routes write differ."""
         name = write.version_name
-        is_equal = same(write.version, (self.stored or {}).get(name))
+        is_equal = same(write.version, self.there.get(name))
         if is_equal and all(self.writers.rival(write.route, each) for each in differing):
             self.equal_match[name] = _first(self.equal_match.get(name), place)
 
     def _run(self, write: Write) -> Outcome:
-        if self._tables is None:
-            name = write.table.name
-            self._tables = MemoryTables({name: write.table.key}, {name: self.writers.indexes})
-            self._place = write.table.name, {name: write.item[name] for name, _ in write.table.key}
         answer = self._tables.write(*write.action())
         if answer.fault is None:
             return WRITTEN
@@ -254,11 +262,18 @@ class History:
         return write.mode.on_condition_failed(write, answer.stored)
 
 
+def _greater(known: Order | None, version: Order) -> Order:
+    """Return the greater of two versions, the second one if they are of different types."""
+    if known and known[0] == version[0] and known[1] >= version[1]:
+        return known
+    return version
+
+
 def _first(known: Place | None, place: Place) -> Place:
     if known is None:
         return place
     return known if known[1] == place[1] else (known[0], 0)
 
 
-def _has_ended(value: Mapping[str, Any] | None, now: float) -> bool:
+def _has_ended(value: AttributeValue | None, now: float) -> bool:
     return value is not None and "N" in value and Decimal(value["N"]) <= now

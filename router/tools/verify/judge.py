@@ -32,15 +32,12 @@ from router.tools.verify.verdicts import (
     STORED,
     SUPERSEDED,
     MessageVerdict,
+    different,
     undecided,
     worst,
 )
 
 NO_ITEM = MessageVerdict("missing", "there is no item with its key")
-NOT_APPLIED = MessageVerdict(
-    "missing", "its idempotency key is not stored: the update was never made"
-)
-OLDER = "the stored item is older: its version is less, or it has none"
 
 
 def judge(
@@ -50,23 +47,21 @@ def judge(
     if kept.is_repeated:
         return DUPLICATE
     if kept.is_doubtful:
-        return undecided(reasons.SAME_KEY)
+        return reasons.SAME_KEY
     if outcome.kind == "rejected":
-        return undecided(reasons.REFUSED)
+        return reasons.REFUSED
     found = _judge(history, order, kept, config, outcome)
     if found == STORED and not kept.is_sure and is_shared(history, kept):
         return SHARED
     if kept.applied is False and found.fate in ("expired", "deleted"):
-        return undecided(reasons.WITHOUT_KEY)
+        return reasons.WITHOUT_KEY
     if found.fate not in LOST:
         return found
     if kept.unknown:
         return undecided(
             f"the source does not say {kept.unknown} of the message, which the route reads"
         )
-    return (
-        undecided(reasons.MAY_BE_REFUSED) if may_be_refused(history, kept.write, config) else found
-    )
+    return reasons.MAY_BE_REFUSED if may_be_refused(history, kept.write, config) else found
 
 
 def _judge(
@@ -74,7 +69,9 @@ def _judge(
 ) -> MessageVerdict:
     write = kept.write
     if kept.applied is False and not write.version_name:
-        return NOT_APPLIED
+        return MessageVerdict(
+            "missing", "its idempotency key is not stored: the update was never made"
+        )
     if write.mode.stores == "nothing":
         return _delete(history, order, write)
     if history.stored is None:
@@ -91,27 +88,27 @@ def _delete(history: History, order: int, write: Write) -> MessageVerdict:
     if stored is None:
         return STORED
     if write.version_name:
-        mine, theirs = write.version_order, value_order(stored.get(write.version_name, {}))
+        mine = write.version_order
+        theirs = value_order(stored.get(write.version_name, {}))
         if mine[0] == theirs[0] and theirs[1] >= mine[1]:
             return SUPERSEDED
     elif order < history.last_store:
         return SUPERSEDED
     if not history.stores and not history.writers.partial:
-        return MessageVerdict(
-            "different", "there is an item, which no message of the source stores"
-        )
-    return undecided(reasons.AGAIN)
+        return different("there is an item, which no message of the source stores")
+    return reasons.AGAIN
 
 
 def _absent(
     history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
 ) -> MessageVerdict:
+    replaced = DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
     if _is_older(history, write):
-        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+        return replaced
     if outcome.kind in ("duplicate", "stale"):
-        if history.first_unsure is not None and history.first_unsure < order:
-            return _gone(history, order, write, undecided(reasons.UNSURE))
-        return DUPLICATE if outcome.kind == "duplicate" else SUPERSEDED
+        if history.first_unsure < order:
+            return _gone(history, order, write, reasons.UNSURE)
+        return replaced
     if not stores_something(write):
         return STORED
     if not write.mode.relies_on and order < history.last_put:
@@ -155,13 +152,13 @@ def _gone(history: History, order: int, write: Write, otherwise: MessageVerdict)
     writers = history.writers
     end = write.item.get(writers.ttl, {}).get("N")
     if history.ends_ended or (end is not None and Decimal(end) <= history.now):
-        return EXPIRED if history.stored is None else undecided(reasons.ENDED)
+        return EXPIRED if history.stored is None else reasons.ENDED
     if history.has_ended:
-        return undecided(reasons.ENDED)
+        return reasons.ENDED
     if writers.partial and writers.deletes:
-        return undecided(reasons.DELETED_BY_OTHER)
+        return reasons.DELETED_BY_OTHER
     if writers.partial and writers.ttl:
-        return undecided(reasons.ENDED_BY_OTHER)
+        return reasons.ENDED_BY_OTHER
     return otherwise
 
 
@@ -179,18 +176,18 @@ def _deleted(history: History, order: int, write: Write) -> MessageVerdict | Non
     orders += history.plain_deletes
     if not orders:
         return None
-    return DELETED if order < max(orders) else undecided(reasons.DELETE_ORDER)
+    return DELETED if order < max(orders) else reasons.DELETE_ORDER
 
 
 def _put(history: History, order: int, write: Write) -> MessageVerdict:
     differing = history.differing(write)
-    last = history.last_match.get(rule_of(write))
+    last = history.last_match.get(rule_of(write), -1)
     if not differing:
         return _whole(history, write) if order == last else SUPERSEDED
-    if order < max(history.last_put, -1 if last is None else last):
+    if order < max(history.last_put, last):
         return SUPERSEDED
     if rule_of(write) in history.own_match and _own(history, write, differing)[0]:
-        return undecided(reasons.ORDER)
+        return reasons.ORDER
     return _others(history, order, write, reasons.OTHER_MESSAGE)
 
 
@@ -198,10 +195,11 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
     write = kept.write
     first = history.first_match.get(rule_of(write))
     other = history.writers.other(write.route)
-    if first is not None and _is_overtaken(order, kept, first):
-        return undecided(reasons.ONE_MESSAGE)
-    if first is not None and (kept.is_sure or not other):
-        return _whole(history, write) if order == first[0] else DUPLICATE
+    if first is not None:
+        if _is_overtaken(order, kept, first):
+            return reasons.ONE_MESSAGE
+        if kept.is_sure or not other:
+            return _whole(history, write) if order == first[0] else DUPLICATE
     if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other:
@@ -211,23 +209,21 @@ def _insert(history: History, order: int, kept: KeptWrite, outcome: Outcome) -> 
 
 def _whole(history: History, write: Write) -> MessageVerdict:
     """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
-    more = (history.stored or {}).keys() - write.item.keys() - history.updated
+    more = history.there.keys() - write.item.keys() - history.updated
     if more and not history.writers.partial:
-        return undecided(_by(history.writers.rival(write.route, min(more))))
+        return _written_by(history.writers.rival(write.route, min(more)))
     return STORED
 
 
-def _others(history: History, order: int, write: Write, other: str) -> MessageVerdict:
+def _others(history: History, order: int, write: Write, other: MessageVerdict) -> MessageVerdict:
     """Return the verdict about an item without version whose content is not stored; `other` is what may explain it."""
     own, rival = _own(history, write, history.differing(write))
     if not own:
-        return undecided(_by(rival))
+        return _written_by(rival)
     if history.writers.partial:
-        return undecided(other)
-    different = MessageVerdict(
-        "different", "the stored item has other content than any message", own
-    )
-    return _gone(history, order, write, different)
+        return other
+    found = different("the stored item has other content than any message", *own)
+    return _gone(history, order, write, found)
 
 
 def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
@@ -238,8 +234,8 @@ def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, .
     )
 
 
-def _by(route: str) -> str:
-    return f"route '{route}' writes the same attributes"
+def _written_by(route: str) -> MessageVerdict:
+    return undecided(f"route '{route}' writes the same attributes")
 
 
 def _is_overtaken(order: int, kept: KeptWrite, match: Place) -> bool:
@@ -251,9 +247,7 @@ def _newest(history: History, order: int, kept: KeptWrite) -> MessageVerdict:
     write = kept.write
     found = _by_version(history, order, write)
     if found is not None:
-        return (
-            undecided(reasons.REMNANT) if found == SUPERSEDED and _is_cut(history, write) else found
-        )
+        return reasons.REMNANT if found == SUPERSEDED and _is_cut(history, write) else found
     rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
@@ -270,7 +264,7 @@ def _is_cut(history: History, write: Write) -> bool:
     ):
         return False
     key = {name for name, _ in write.table.key}
-    names = write.item.keys() & (history.stored or {}).keys() - key
+    names = write.item.keys() & history.there.keys() - key
     return any(not history.writers.rival(write.route, name) for name in names)
 
 
@@ -281,19 +275,18 @@ def _other_content(
     own, rival = _own(history, write, differing)
     match = history.equal_match.get(write.version_name)
     if own and match:
-        is_overtaken = _is_overtaken(order, kept, match)
-        return undecided(reasons.ONE_MESSAGE) if is_overtaken else SUPERSEDED
+        return reasons.ONE_MESSAGE if _is_overtaken(order, kept, match) else SUPERSEDED
     if own:
-        return MessageVerdict(
-            "different", "the stored item has its version, and other content", own
-        )
-    return undecided(_by(rival))
+        return different("the stored item has its version, and other content", *own)
+    return _written_by(rival)
 
 
 def _by_version(history: History, order: int, write: Write) -> MessageVerdict | None:
     """Return the verdict that the stored version decides; None if it is the version of the write."""
-    writers, name = history.writers, write.version_name
-    mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
+    writers = history.writers
+    name = write.version_name
+    mine = write.version_order
+    theirs = value_order(history.there.get(name, {}))
     rival = writers.rival(write.route, name)
     is_newer = _is_less(mine, theirs)
     if mine == theirs:
@@ -301,14 +294,13 @@ def _by_version(history: History, order: int, write: Write) -> MessageVerdict | 
     if _is_older(history, write) or (is_newer and (writers.partial or history.equal[name])):
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
-        return undecided(reasons.TYPE)
+        return reasons.TYPE
     if rival:
-        return undecided(_by(rival))
+        return _written_by(rival)
     if is_newer:
-        return MessageVerdict(
-            "different", "the stored version is greater than that of any message", (name,)
-        )
-    missing = MessageVerdict("missing", OLDER, (name,))
+        return different("the stored version is greater than that of any message", name)
+    older = "the stored item is older: its version is less, or it has none"
+    missing = MessageVerdict("missing", older, (name,))
     if not theirs[0] and not writers.other(write.route):
         # No message makes such an item.
         return missing
@@ -322,7 +314,7 @@ def _update(
     if not write.version_name:
         found = [*_settings(history, order, write, config), *_special(history, order, kept, config)]
         return worst(found) if found else STORED
-    stored = history.stored or {}
+    stored = history.there
     differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
     differing += [name for name in removed_by(write) if name in stored]
     decided = _by_version(history, order, write)
@@ -337,17 +329,14 @@ def _update(
     if outcome.kind == "duplicate" and kept.applied is False:
         return DUPLICATE
     # It may have been written before the newer one, or been stale: what it alone sets tells.
-    alone = [name for name in differing if _sets_last(history, write, name)]
-    if _is_older(history, write) and alone:
-        return undecided(reasons.ORDER)
+    if _is_older(history, write):
+        for name in differing:
+            # No update of the source with a greater version sets it.
+            if history.greatest_setting[write.version_name, name] == write.version_order:
+                return reasons.ORDER
     verdict = worst([SUPERSEDED, *_special(history, order, kept, config)])
     # The stored values may be of another message: they are no trace of this one.
     return SUPERSEDED if verdict == STORED else verdict
-
-
-def _sets_last(history: History, write: Write, name: str) -> bool:
-    """Return whether no update of the source with a greater version sets an attribute."""
-    return history.greatest_setting[write.version_name, name] == write.version_order
 
 
 def _settings(
@@ -361,7 +350,7 @@ def _settings(
         is_special = name in config.add | config.append | config.keep_first
         if is_special and found.fate in LOST and name in history.updated:
             # A message of the route that has a value may have come after this one, which has none.
-            yield undecided(reasons.REMOVED)
+            yield reasons.REMOVED
         else:
             yield found
 
@@ -369,25 +358,21 @@ def _settings(
 def _setting(
     history: History, order: int, write: Write, name: str, value: AttributeValue | None
 ) -> MessageVerdict:
-    writers, there = history.writers, (history.stored or {}).get(name)
+    writers = history.writers
+    there = history.there.get(name)
     if same(there, value):
         return STORED
     if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
         return SUPERSEDED
     if rival := writers.rival(write.route, name):
-        return undecided(_by(rival))
+        return _written_by(rival)
     if name in history.set_match:
-        return undecided(reasons.ORDER)
+        return reasons.ORDER
     if writers.partial and (there is not None or writers.removes(name)):
-        return undecided(reasons.OTHER_MESSAGE)
+        return reasons.OTHER_MESSAGE
     if there is None:
-        return _gone(
-            history,
-            order,
-            write,
-            MessageVerdict("different", "the item lacks an attribute", (name,)),
-        )
-    return MessageVerdict("different", "the stored value is that of no message", (name,))
+        return _gone(history, order, write, different("the item lacks an attribute", name))
+    return different("the stored value is that of no message", name)
 
 
 def _special(
@@ -401,43 +386,41 @@ def _special(
             found = judge_one(history, kept, name)
             if history.equal[write.version_name] > 1:
                 # Only one of the writes with the stored version was made.
-                yield undecided(reasons.VERSIONED_SUM)
+                yield reasons.VERSIONED_SUM
             elif found.fate != "different":
                 yield found
             elif rival := history.writers.rival(write.route, name):
-                yield undecided(_by(rival))
+                yield _written_by(rival)
             elif history.may_be_removed(name):
-                yield undecided(reasons.REMOVED)
+                yield reasons.REMOVED
             elif not kept.applied and _may_be_late(history, write):
-                yield undecided(reasons.VERSIONED_SUM)
+                yield reasons.VERSIONED_SUM
             else:
                 yield _gone(history, order, write, found)
 
 
 def _may_be_late(history: History, write: Write) -> bool:
     """Return whether the condition of an update may have failed, as its version or a newer one is stored."""
-    theirs = value_order((history.stored or {}).get(write.version_name, {}))
+    theirs = value_order(history.there.get(write.version_name, {}))
     return bool(write.version_name) and not _is_less(theirs, write.version_order)
 
 
 def _added(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     write = kept.write
-    value, there = write.item[name], (history.stored or {}).get(name)
+    value = write.item[name]
+    there = history.there.get(name)
     kind = next(iter(value))
     if there is None or kind not in there:
-        return MessageVerdict("different", "the item lacks what it adds", (name,))
+        return different("the item lacks what it adds", name)
     if kind in SETS:
-        (_, wanted), (_, found) = canonical(value), canonical(there)
-        return (
-            STORED
-            if wanted <= found
-            else MessageVerdict("different", "the set lacks what it adds", (name,))
-        )
+        (_, wanted) = canonical(value)
+        (_, found) = canonical(there)
+        return STORED if wanted <= found else different("the set lacks what it adds", name)
     writers = history.writers
     if writers.partial:
-        return undecided(reasons.SUM)
+        return reasons.SUM
     if writers.deletes or writers.ttl:
-        return undecided(reasons.EXPIRING_SUM)
+        return reasons.EXPIRING_SUM
     return _sum(
         history.sums, kept, name, is_right=Decimal(there["N"]) == history.sums.total.get(name, 0)
     )
@@ -450,37 +433,37 @@ def _sum(sums: Sums, kept: KeptWrite, name: str, *, is_right: bool) -> MessageVe
         or sums.without_keys.get(name)
         or (name in sums.without_keys and not is_right)
     ):
-        return undecided(reasons.VERSIONED_SUM)
+        return reasons.VERSIONED_SUM
     if is_right:
         return STORED
     if name in sums.repeating:
-        return undecided(reasons.REPEATED)
+        return reasons.REPEATED
     if name in sums.refused:
-        return undecided(reasons.SUM_REFUSED)
-    return MessageVerdict("different", "the sum is another one than that of its messages", (name,))
+        return reasons.SUM_REFUSED
+    return different("the sum is another one than that of its messages", name)
 
 
 def _in_list(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
     if kept.applied is False:
         # The stored elements are of another message.
-        return undecided(reasons.VERSIONED_SUM)
+        return reasons.VERSIONED_SUM
     if history.lists.take(kept, name):
         return STORED
-    return MessageVerdict("different", "the list lacks what it appends", (name,))
+    return different("the list lacks what it appends", name)
 
 
 def _first_value(history: History, kept: KeptWrite, name: str) -> MessageVerdict:
-    there = (history.stored or {}).get(name)
+    there = history.there.get(name)
     if same(there, kept.write.item[name]):
         return STORED
     if there is None:
-        return MessageVerdict("different", "the item lacks an attribute", (name,))
+        return different("the item lacks an attribute", name)
     if name in history.keep_match:
         least = history.keep_match[name]
         if kept.applied and least and _is_less(kept.write.version_order, least):
             # It was made, and before the message whose value is stored.
-            return undecided(reasons.LATER_FIRST)
+            return reasons.LATER_FIRST
         return SUPERSEDED
     if history.writers.partial:
-        return undecided(reasons.FIRST)
-    return MessageVerdict("different", "the stored value is that of no message", (name,))
+        return reasons.FIRST
+    return different("the stored value is that of no message", name)

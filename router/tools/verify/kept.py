@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.model import AttributeValue, Table
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig
@@ -59,7 +59,8 @@ class NewWrite(Struct, frozen=True):
         data = _Data(write.route, write.item, write.call, write.version, write.sets)
         once = None
         if write.idempotency_key is not None:
-            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            table = write.idempotency_key.table
+            item = write.idempotency_key.call["Item"]
             name = table.key[0][0]
             once = _encode((table.name, item[name]["S"]))
         return (
@@ -105,8 +106,7 @@ class KeptSource(TemporaryDatabase):
             "CREATE TABLE writes (number INTEGER PRIMARY KEY, identity BLOB, position INT, data BLOB, "
             "once BLOB, ends INT, is_sure INT, applied INT, doubtful INT DEFAULT 0, repeated INT DEFAULT 0, "
             "unknown TEXT)",
-            "CREATE TABLE verdicts (position INT, route TEXT, identity BLOB, fate TEXT, reason TEXT, attributes TEXT, "
-            "evidence BLOB)",
+            "CREATE TABLE verdicts (position INT, verdict BLOB)",
         )
 
     def add(self, message: KeptMessage, digest: bytes) -> bool:
@@ -117,7 +117,7 @@ class KeptSource(TemporaryDatabase):
         )
         self._query(
             "INSERT INTO messages VALUES (?, ?, ?, ?, ?)",
-            (message.position, message.queue, message.id, message.place, digest),
+            (*structs.astuple(message), digest),
         )
         return bool(found)
 
@@ -143,12 +143,12 @@ class KeptSource(TemporaryDatabase):
         )
 
     def identities(self) -> Iterator[Identity]:
-        """Yield what identifies the items that are written, table by table."""
-        yield from (_IDENTITY.decode(each) for each in self._distinct("identity"))
+        """Return what identifies the items that are written, table by table."""
+        return self._distinct("identity")
 
     def idempotency_keys(self) -> Iterator[Identity]:
-        """Yield the idempotency keys: their tables and texts."""
-        yield from (_IDENTITY.decode(each) for each in self._distinct("once"))
+        """Return the idempotency keys: their tables and texts."""
+        return self._distinct("once")
 
     def reads(self) -> int:
         """Return how many items and idempotency keys are to be read."""
@@ -166,29 +166,37 @@ class KeptSource(TemporaryDatabase):
 
     def writes(self, identity: Identity, configs: Mapping[str, WriteConfig]) -> Iterator[KeptWrite]:
         """Yield the writes of an item in the order of the source."""
-        encoded, number = _encode(identity), 0
-        while True:
-            rows = self._query(
-                "SELECT number, position, data, once, applied, is_sure, doubtful, repeated, unknown "
-                "FROM writes WHERE identity = ? AND number > ? ORDER BY number LIMIT ?",
-                (encoded, number, _ROWS_AT_A_TIME),
-            )
-            for number, position, data, once, *known, unknown in rows:  # noqa: B007 — the next begins there
-                applied, is_sure, is_doubtful, is_repeated = (
-                    None if each is None else bool(each) for each in known
+        query = (
+            "SELECT number, position, data, once, applied, is_sure, doubtful, repeated, unknown "
+            "FROM writes WHERE identity = ? AND number > ? ORDER BY number LIMIT ?"
+        )
+        for rows in self._pages(query, (_encode(identity),), (0,), _ROWS_AT_A_TIME):
+            for _, position, encoded, once, applied, *flags, unknown in rows:
+                data = _DATA.decode(encoded)
+                config = configs[data.route]
+                write = Write(
+                    data.route,
+                    config.table,
+                    config.mode,
+                    identity,
+                    data.item,
+                    0,
+                    data.call,
+                    config.version,
+                    data.version,
+                    data.sets,
                 )
+                is_sure, is_doubtful, is_repeated = map(bool, flags)
                 yield KeptWrite(
                     position,
-                    _write(identity, _DATA.decode(data), configs),
+                    write,
                     _IDENTITY.decode(once) if once else (),
-                    applied,
-                    bool(is_sure),
-                    bool(is_doubtful),
-                    bool(is_repeated),
+                    None if applied is None else bool(applied),
+                    is_sure,
+                    is_doubtful,
+                    is_repeated,
                     unknown,
                 )
-            if len(rows) < _ROWS_AT_A_TIME:
-                return
 
     def key(self, identity: Identity, table: Table) -> StoredItem:
         """Return the key of an item."""
@@ -200,55 +208,29 @@ class KeptSource(TemporaryDatabase):
 
     def decide(self, rows: Iterable[tuple[int, "RouteVerdict"]]) -> None:
         """Keep verdicts, each with the position of its message."""
-        values = (
-            (
-                position,
-                each.route,
-                _encode(each.identity),
-                each.verdict.fate,
-                each.verdict.reason,
-                _encode(each.verdict.attributes),
-                _encode(each.evidence) if each.evidence else None,
-            )
-            for position, each in rows
-        )
+        values = ((position, _encode(verdict)) for position, verdict in rows)
         # They may come from reading the file, which another statement must not be using meanwhile.
         while some := [*islice(values, _ROWS_AT_A_TIME)]:
-            self._change_all("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", some)
+            self._change_all("INSERT INTO verdicts VALUES (?, ?)", some)
 
     def decided(self) -> Iterator["Decided"]:
         """Yield the messages in the order of the source, each with the verdicts about its writes."""
-        last = 0
-        while True:
-            rows = self._query(
-                "SELECT position, queue, id, place FROM messages WHERE position > ? ORDER BY position LIMIT ?",
-                (last, _ROWS_AT_A_TIME),
-            )
-            if not rows:
-                return
-            first, last = last, rows[-1][0]
+        query = "SELECT position, queue, id, place FROM messages WHERE position > ? ORDER BY position LIMIT ?"
+        for rows in self._pages(query, (), (0,), _ROWS_AT_A_TIME):
             verdicts: dict[int, list[RouteVerdict]] = {}
-            for position, route, identity, fate, reason, attributes, evidence in self._query(
-                "SELECT * FROM verdicts WHERE position > ? AND position <= ?", (first, last)
-            ):
-                verdict = MessageVerdict(fate, reason, _NAMES.decode(attributes))
-                found = _EVIDENCE.decode(evidence) if evidence else None
-                one = RouteVerdict(route, _IDENTITY.decode(identity), verdict, found)
-                verdicts.setdefault(position, []).append(one)
-            for position, queue, id_, place in rows:
-                yield Decided(KeptMessage(position, queue, id_, place), verdicts.get(position, []))
-
-    def _distinct(self, column: str) -> Iterator[bytes]:
-        last = b""
-        while True:
-            rows = self._query(
-                f"SELECT DISTINCT {column} FROM writes WHERE {column} > ? ORDER BY {column} LIMIT ?",  # noqa: S608 — two names
-                (last, _ROWS_AT_A_TIME),
+            found = self._query(
+                "SELECT * FROM verdicts WHERE position BETWEEN ? AND ?", (rows[0][0], rows[-1][0])
             )
-            if not rows:
-                return
-            yield from (each for (each,) in rows)
-            last = rows[-1][0]
+            for position, verdict in found:
+                verdicts.setdefault(position, []).append(_VERDICT.decode(verdict))
+            for row in rows:
+                yield Decided(KeptMessage(*row), verdicts.get(row[0], []))
+
+    def _distinct(self, column: str) -> Iterator[Identity]:
+        query = f"SELECT DISTINCT {column} FROM writes WHERE {column} > ? ORDER BY {column} LIMIT ?"  # noqa: S608 — two names
+        for rows in self._pages(query, (), (b"",), _ROWS_AT_A_TIME):
+            for (encoded,) in rows:
+                yield _IDENTITY.decode(encoded)
 
 
 class Evidence(Struct, frozen=True):
@@ -263,9 +245,6 @@ class Evidence(Struct, frozen=True):
     once: Identity
 
 
-_EVIDENCE = msgspec.msgpack.Decoder(Evidence)
-
-
 class RouteVerdict(Struct, frozen=True):
     """The verdict about a write of a message, or about all of a message: then the item is ()."""
 
@@ -273,6 +252,9 @@ class RouteVerdict(Struct, frozen=True):
     identity: Identity
     verdict: MessageVerdict
     evidence: Evidence | None = None
+
+
+_VERDICT = msgspec.msgpack.Decoder(RouteVerdict)
 
 
 class Decided(Struct, frozen=True):
@@ -285,22 +267,3 @@ class Decided(Struct, frozen=True):
     def verdict(self) -> MessageVerdict:
         """What became of the message: the worst of its verdicts."""
         return worst(each.verdict for each in self.verdicts)
-
-
-_NAMES = msgspec.msgpack.Decoder(tuple[str, ...])
-
-
-def _write(identity: Identity, data: _Data, configs: Mapping[str, WriteConfig]) -> Write:
-    config = configs[data.route]
-    return Write(
-        data.route,
-        config.table,
-        config.mode,
-        identity,
-        data.item,
-        0,
-        data.call,
-        config.version,
-        data.version,
-        data.sets,
-    )

@@ -3,12 +3,13 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import random
 from typing import Any
 
 from router.errors import UsageError
 from router.model import Table
+from router.runtime.aws.calls import Clock, Sleep
 from router.runtime.aws.faults import translate
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import StoredItem
@@ -28,8 +29,8 @@ class ItemReader:
         self,
         dynamodb: ServiceClient,
         rate: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
         self.units = 0.0
         """The read units that were consumed."""
@@ -77,8 +78,9 @@ class ItemReader:
             except AwsCallError as error:
                 if translate(error.code).kind != "retry":
                     place = self._dynamodb.place
-                    text = f"the table '{table.name}' cannot be read{place}: {error}"
-                    raise UsageError(text) from None
+                    raise UsageError(
+                        f"the table '{table.name}' cannot be read{place}: {error}"
+                    ) from None
                 tries += 1
                 self._wait(table, tries)
                 continue

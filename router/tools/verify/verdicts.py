@@ -17,10 +17,11 @@ Fate = Literal[
     "dropped",
     "rejected",
 ]
-WORST_FIRST: tuple[Fate, ...] = get_args(Fate)
-LOST: tuple[Fate, ...] = ("missing", "different")
+Fates = tuple[Fate, ...]
+WORST_FIRST: Fates = get_args(Fate)
+LOST: Fates = ("missing", "different")
 """The fates of messages that are not where they should be."""
-WITHOUT_TRACE: tuple[Fate, ...] = ("not decidable", "superseded", "deleted", "expired", "duplicate")
+WITHOUT_TRACE: Fates = ("not decidable", "superseded", "deleted", "expired", "duplicate")
 """The fates of writes that may never have been made."""
 
 
@@ -46,6 +47,11 @@ EXPIRED = MessageVerdict("expired")
 def undecided(reason: str) -> MessageVerdict:
     """Return the verdict where what is stored proves nothing."""
     return MessageVerdict("not decidable", reason)
+
+
+def different(reason: str, *attributes: str) -> MessageVerdict:
+    """Return the verdict where these attributes are not as any message makes them."""
+    return MessageVerdict("different", reason, attributes)
 
 
 def worst(verdicts: Iterable[MessageVerdict]) -> MessageVerdict:

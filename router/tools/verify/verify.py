@@ -13,6 +13,7 @@ import msgspec
 
 from router.codes import REDACTED
 from router.model import META_TIMES, WRITTEN, Outcome, Table
+from router.runtime.aws.calls import Clock
 from router.runtime.aws.protocols import Aws
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
@@ -43,8 +44,6 @@ from router.tools.verify.writers import writers_by_table
 
 _PLANNED_AT_A_TIME = 100
 _READ_AT_A_TIME = 100
-_CHANGING = "its plugin makes another item each time"
-_REFUSED = "its transaction may have been refused, as another of its writes shows no trace"
 Each = TypeVar("Each")
 Progress = Callable[[int], None]
 
@@ -68,7 +67,7 @@ class Verifier:
         aws: Aws,
         reader: ReadItems,
         kept: KeptSource,
-        clock: Callable[[], float],
+        clock: Clock,
         *,
         complete: bool,
     ) -> None:
@@ -112,13 +111,15 @@ class Verifier:
             done += len(keys)
             progress(done)
         tables = {each.table.name: each.table for each in self._configs.values()}
-        found_ends = {name: self._reader.end(name) for name in tables}
-        ends = {name: end for name, end in found_ends.items() if end is not None}
+        ends = {name: self._reader.end(name) for name in tables}
         writers = writers_by_table(self._program, self.queues, ends, complete=self._complete)
         for table, identities in _by_table(self._kept.identities(), tables):
-            stored = self._reader.read(table, [self._kept.key(each, table) for each in identities])
-            for identity, item in zip(identities, stored, strict=True):
-                history = History(writers[table.name], self._configs, item, self._clock())
+            item_keys = [self._kept.key(each, table) for each in identities]
+            stored = self._reader.read(table, item_keys)
+            for identity, key, item in zip(identities, item_keys, stored, strict=True):
+                history = History(
+                    writers[table.name], self._configs, table, key, item, self._clock()
+                )
                 self._kept.decide(self._judge(identity, history))
             done += len(identities)
             progress(done)
@@ -143,8 +144,8 @@ class Verifier:
             digest = hashlib.sha256(message.record.body.encode()).digest()[:16]
             if self._kept.add(kept, digest) and message.has_own_id:
                 decided = MessageVerdict("duplicate", "the source has the message before")
-            elif other is not None and not _alike(planned, other):
-                decided = undecided(_CHANGING)
+            elif other and (planned.outcome, planned.writes) != (other.outcome, other.writes):
+                decided = undecided("its plugin makes another item each time")
             elif planned.outcome is None:
                 self._kept.add_writes(kept, self._new_writes(queue, message, planned.writes))
                 continue
@@ -178,13 +179,11 @@ class Verifier:
         text = f"{outcome.code} {outcome.reason}".strip()
         if outcome.kind == "dropped":
             return MessageVerdict("dropped", text)
-        unknown = next(
-            filter(None, (self._unknown(each.route.name, message) for each in queue.routes)), ""
-        )
-        if unknown:
-            return undecided(
-                f"it is {outcome.kind} without {unknown}, which the source does not say"
-            )
+        for each in queue.routes:
+            if unknown := self._unknown(each.route.name, message):
+                return undecided(
+                    f"it is {outcome.kind} without {unknown}, which the source does not say"
+                )
         if outcome.kind == "rejected" and outcome.code != REDACTED.id:
             return MessageVerdict("rejected", text)
         return undecided(f"it cannot be planned: {text}")
@@ -195,7 +194,7 @@ class Verifier:
 
     def _judge(self, identity: Identity, history: History) -> Iterator[tuple[int, RouteVerdict]]:
         known: dict[Outcome, Outcome] = {}
-        outcomes: list[Outcome] = []
+        outcomes = []
         for order, kept in enumerate(self._kept.writes(identity, self._configs)):
             outcome = WRITTEN if kept.is_repeated else history.see(order, kept)
             outcomes.append(known.setdefault(outcome, outcome))
@@ -229,20 +228,16 @@ def _is_conditional(write: Write) -> bool:
     return write.idempotency_key is not None or bool((write.call or {}).get("ConditionExpression"))
 
 
-def _alike(one: PlannedMessage, other: PlannedMessage) -> bool:
-    return one.outcome == other.outcome and one.writes == other.writes
-
-
 def _together(decided: Decided) -> Decided:
     """Return a message whose writes are one transaction: without a trace of one, none may have been made."""
     found = [each.verdict for each in decided.verdicts]
-    has_doubt = any(each == SHARED or each.fate in WITHOUT_TRACE for each in found)
-    if not has_doubt or all(each.fate not in LOST for each in found):
+    if not any(each == SHARED or each.fate in WITHOUT_TRACE for each in found):
         return decided
+    refused = undecided(
+        "its transaction may have been refused, as another of its writes shows no trace"
+    )
     verdicts = [
-        msgspec.structs.replace(each, verdict=undecided(_REFUSED))
-        if each.verdict.fate in LOST
-        else each
+        msgspec.structs.replace(each, verdict=refused) if each.verdict.fate in LOST else each
         for each in decided.verdicts
     ]
     return Decided(decided.message, verdicts)

@@ -8,8 +8,6 @@ from router.runtime.config import spec
 from router.runtime.program.load import Program
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 
-_REMOVE = "remove"
-
 
 class TableWriters(Struct, frozen=True):
     """The routes that write a table; `ttl` is the attribute by which its items expire, "" if none writes it.
@@ -22,7 +20,7 @@ class TableWriters(Struct, frozen=True):
     ttl: str
     partial: bool
     removable: frozenset[str]
-    indexes: Sequence[spec.TableIndex] = ()
+    indexes: Sequence[spec.TableIndex]
 
     @property
     def deletes(self) -> bool:
@@ -57,17 +55,10 @@ class TableWriters(Struct, frozen=True):
         """
         own = self.routes[name]
         for other in self.routes.values():
-            if (
-                not other.deletes
-                and _touches(other, attribute)
-                and not _alike(own, other, attribute)
-            ):
+            touches = other.replaces or not other.attributes.isdisjoint((attribute, OTHERS))
+            if not other.deletes and touches and not _alike(own, other, attribute):
                 return other.name
         return ""
-
-
-def _touches(route: RouteWrites, attribute: str) -> bool:
-    return route.replaces or not route.attributes.isdisjoint((attribute, OTHERS))
 
 
 def _alike(one: RouteWrites, other: RouteWrites, attribute: str) -> bool:
@@ -83,11 +74,11 @@ def _alike(one: RouteWrites, other: RouteWrites, attribute: str) -> bool:
 
 
 def writers_by_table(
-    program: Program, queues: Collection[str], ends: Mapping[str, str], *, complete: bool
+    program: Program, queues: Collection[str], ends: Mapping[str, str | None], *, complete: bool
 ) -> Mapping[str, TableWriters]:
     """Return the writers of each table, by its name in AWS; `queues` are those that the source has messages of.
 
-    `ends` are the attributes by which the items of tables expire, where that is known.
+    `ends` are the attributes by which the items of tables expire, None where that is not known.
     """
     config = program.config
     found: dict[str, list[str]] = {}
@@ -96,14 +87,12 @@ def writers_by_table(
     writers = {}
     for table, names in found.items():
         is_whole = complete and all(config.routes[each].queue in queues for each in names)
-        found_writers = _writers(program, names, ends.get(table), partial=not is_whole)
-        indexes = config.tables[config.routes[names[0]].table].indexes
-        writers[table] = structs.replace(found_writers, indexes=tuple(indexes.values()))
+        writers[table] = _writers(program, names, ends.get(table), partial=not is_whole)
     return writers
 
 
 def _writers(
-    program: Program, names: Collection[str], end: str | None, *, partial: bool
+    program: Program, names: Sequence[str], end: str | None, *, partial: bool
 ) -> TableWriters:
     config = program.config
     hooked = {
@@ -113,13 +102,15 @@ def _writers(
         if route.transform_item
     }
     routes = {}
-    removable: set[str] = set()
+    removable = set()
     ttls = set()
     for name in names:
         settings = config.routes[name]
         table = config.tables[settings.table]
         writes = writes_of(name, settings, table.key)
-        removable |= {each for each, value in (settings.item or {}).items() if _may_remove(value)}
+        for attribute, value in (settings.item or {}).items():
+            if "remove" in (value.missing, value.null):
+                removable.add(attribute)
         if name in hooked:
             # A plugin may set and remove any attribute.
             writes = structs.replace(writes, sets=writes.sets | {OTHERS})
@@ -128,8 +119,7 @@ def _writers(
         ttl = table.ttl if end is None else end
         if ttl and not writes.attributes.isdisjoint((ttl, OTHERS)):
             ttls.add(ttl)
-    return TableWriters(routes, min(ttls, default=""), partial, frozenset(removable))
-
-
-def _may_remove(attribute: spec.Attribute) -> bool:
-    return _REMOVE in (attribute.missing, attribute.null)
+    indexes = config.tables[config.routes[names[0]].table].indexes
+    return TableWriters(
+        routes, min(ttls, default=""), partial, frozenset(removable), [*indexes.values()]
+    )

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from router.runtime.aws.boto import control_plane_clients
+from router.tools.control_plane.clients import control_plane_clients
 from router.tools.control_plane.live import SERVICES, Live
 from tests.support.check import check
 from tests.support.dev import REGION, LocalAws

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.runtime.aws.boto import control_plane_clients
+from router.tools.control_plane.clients import control_plane_clients
 from tests.support.dev import LocalAws
 
 CONFIG = """\

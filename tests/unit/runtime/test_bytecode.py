@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from router.runtime.bytecode import install, name_file, pack
+from router.runtime.bytecode import install, name_file
+from router.tools.deploy.interpreter import pack
 
 CODES = {
     "packed_sample/__init__.py": "here = __file__, __path__",

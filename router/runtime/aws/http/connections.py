@@ -10,6 +10,7 @@ import ssl
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from select import POLLIN, POLLOUT, poll
 from typing import Generic, TypeVar
 
@@ -129,6 +130,23 @@ class Connections:
     def open(self) -> Opening:
         """Begin to open a connection, without waiting; raises NoResponseError."""
         return self._opener.begin()
+
+    def open_early(self, seconds: float) -> None:
+        """Open a connection for the first request, waiting for some seconds; else that request opens its own."""
+        until = self._clock() + seconds
+        # The request says what is wrong.
+        with suppress(NoResponseError):
+            opening = self.open()
+            connection = opening.advance()
+            while connection is None:
+                poller = poll()
+                poller.register(opening.fileno(), opening.events)
+                left = until - self._clock()
+                if left <= 0 or not poller.poll(left * 1000):
+                    opening.close()
+                    return
+                connection = opening.advance()
+            self.keep(OpenConnection(connection))
 
     def keep(self, connection: OpenConnection) -> None:
         """Keep a connection for further requests."""

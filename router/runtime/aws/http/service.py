@@ -84,6 +84,10 @@ class JsonService:
         self._heads: dict[str, _OperationHead] = {}
         """The latest of each operation: many calls are made in its second."""
 
+    def open_early(self, seconds: float) -> None:
+        """Open a connection for the first call, waiting for some seconds at most; raises nothing."""
+        self._connections.open_early(seconds)
+
     def begin(
         self, operation: str, body: bytes, timeout: CallTimeout, decode: Callable[[bytes], T]
     ) -> "PendingCall[T | FailedCall]":

@@ -62,9 +62,9 @@ def fields_read(tree: Tree) -> frozenset[str] | None:
         return frozenset((tree["value"],))
     if kind in ("current", "identity", "index", "slice"):
         return None
-    read: set[str] = set()
     if kind in ("literal", "expref"):
-        return frozenset(read)
+        return frozenset()
+    read: set[str] = set()
     children = tree["children"]
     for child in children[:1] if kind in _ON_RESULT else children:
         fields = fields_read(child)
@@ -139,9 +139,9 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        if left.keys() != right.keys():
-            return False
-        return all(equal(value, right[key]) for key, value in left.items())
+        return left.keys() == right.keys() and all(
+            equal(value, right[key]) for key, value in left.items()
+        )
     return bool(left == right)
 
 

@@ -147,15 +147,18 @@ def _look_up_two(first: str, second: str) -> Look:
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
     """Return a direct comparison if the tree compares a path with text by `==` or `!=`."""
-    if tree["type"] != "comparator" or tree["value"] not in ("eq", "ne"):
+    look = None
+    match tree:
+        case {
+            "type": "comparator",
+            "value": "eq" | "ne" as sign,
+            "children": [{"type": "literal", "value": str(text)}, other]
+            | [other, {"type": "literal", "value": str(text)}],
+        }:
+            look = _path(other)
+    if look is None:
         return None
-    left, right = tree["children"]
-    if left["type"] == "literal":
-        left, right = right, left
-    text, look = right.get("value"), _path(left)
-    if right["type"] != "literal" or not isinstance(text, str) or look is None:
-        return None
-    if tree["value"] == "ne":
+    if sign == "ne":
         return lambda data: look(data) != text
     return lambda data: look(data) == text
 

@@ -152,9 +152,7 @@ def _multi_select_list(tree: Tree) -> Look:
 
 
 def _multi_select_dict(tree: Tree) -> Look:
-    names = [child["value"] for child in tree["children"]]
-    values = [compile_tree(child["children"][0]) for child in tree["children"]]
-    parts = list(zip(names, values, strict=True))
+    parts = [(each["value"], compile_tree(each["children"][0])) for each in tree["children"]]
 
     def look(data: Any) -> Any:
         if data is None:
@@ -199,7 +197,8 @@ def _comparator(tree: Tree) -> Look:
     compare = _ORDERINGS[sign]
 
     def look(data: Any) -> Any:
-        one, other = left(data), right(data)
+        one = left(data)
+        other = right(data)
         return compare(one, other) if _has_order(one) and _has_order(other) else None
 
     return look

@@ -18,12 +18,11 @@ from decimal import (
 from functools import reduce
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from router.errors import ExpressionError
 from router.model import Number
-from router.runtime.conversions import plain_number
+from router.runtime.conversions import JSON_ENCODER, plain_number
 from router.runtime.program.expressions import equal, kind_of
 
 AVERAGE_DIGITS = 38
@@ -53,7 +52,6 @@ _AVERAGE = Context(
     traps=[InvalidOperation, Overflow],
 )
 _JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Look = Callable[[Any], Any]
 Types = tuple[str, ...]
@@ -107,8 +105,8 @@ def _absolute(number: Number) -> Number:
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
 
 
-def _rounded(name: str) -> Callable[[Any], int]:
-    to_whole = {"ceil": math.ceil, "floor": math.floor}[name]
+def _rounded(name: str, to_whole: Callable[[Decimal], int]) -> Callable[[Any], int]:
+    """Return ceil() or floor()."""
 
     def to_integer(number: Any) -> int:
         """An integer at most as long as DynamoDB takes, because 1e999999 has a million
@@ -190,21 +188,13 @@ def _merge(*objects: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _not_null(*values: Any) -> Any:
-    return next((each for each in values if each is not None), None)
-
-
 def _to_string(value: Any) -> str:
     if isinstance(value, str):
         return value
     # Equal numbers have equal text; beyond the range it would be as long as the exponent is large.
     if isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_NUMBER_LENGTH:
         return plain_number(value)
-    return _ENCODER.encode(value).decode()
-
-
-def _to_array(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return JSON_ENCODER.encode(value).decode()
 
 
 _ANY: Types = ()
@@ -221,10 +211,10 @@ _ORDERED_LIST: Types = ("array-number", "array-string")
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function((_NUMBER,), _absolute),
     "avg": Function((_NUMBERS,), _average),
-    "ceil": Function((_NUMBER,), _rounded("ceil")),
+    "ceil": Function((_NUMBER,), _rounded("ceil", math.ceil)),
     "contains": Function((("array", "string"), _ANY), _contains),
     "ends_with": Function((_STRING, _STRING), str.endswith),
-    "floor": Function((_NUMBER,), _rounded("floor")),
+    "floor": Function((_NUMBER,), _rounded("floor", math.floor)),
     "join": Function((_STRING, _STRINGS), str.join),
     "keys": Function((_OBJECT,), list),
     "length": Function((("string", "array", "object"),), len),
@@ -234,13 +224,17 @@ FUNCTIONS: Mapping[str, Function] = {
     "merge": Function((_OBJECT,), _merge, variadic=True),
     "min": Function((_ORDERED_LIST,), lambda values: min(values, default=None)),
     "min_by": Function((_ARRAY, _EXPRESSION), _by("min_by", min)),
-    "not_null": Function((_ANY,), _not_null, variadic=True),
+    "not_null": Function(
+        (_ANY,),
+        lambda *values: next((each for each in values if each is not None), None),
+        variadic=True,
+    ),
     "reverse": Function((("array", "string"),), lambda value: value[::-1]),
     "sort": Function((_ORDERED_LIST,), sorted),
     "sort_by": Function((_ARRAY, _EXPRESSION), _sort_by),
     "starts_with": Function((_STRING, _STRING), str.startswith),
     "sum": Function((_NUMBERS,), _total),
-    "to_array": Function((_ANY,), _to_array),
+    "to_array": Function((_ANY,), lambda value: value if isinstance(value, list) else [value]),
     "to_number": Function((_ANY,), _to_number),
     "to_string": Function((_ANY,), _to_string),
     "type": Function((_ANY,), kind_of),

@@ -148,19 +148,15 @@ def _check(tree: Tree) -> None:
             raise SyntaxFault("it nests too deeply")
         if node["type"] == "function_expression":
             _check_call(node)
-        elif _has_reference(node):
+        elif any(isinstance(each, dict) and each["type"] == "expref" for each in node["children"]):
             raise SyntaxFault("'&' stands only before an argument of a function")
         elif node["type"] == "slice" and node["children"][2] == 0:
             raise SyntaxFault("the step of a slice cannot be 0")
 
 
-def _has_reference(node: Tree) -> bool:
-    children = [child for child in node["children"] if isinstance(child, dict)]
-    return any(child["type"] == "expref" for child in children)
-
-
 def _check_call(node: Tree) -> None:
-    name, start = node["value"], node["start"]
+    name = node["value"]
+    start = node["start"]
     if name not in FUNCTIONS:
         near = closest(name, FUNCTIONS)
         hint = f" (did you mean '{near}'?)" if near else ""
@@ -179,7 +175,8 @@ def _check_call(node: Tree) -> None:
 
 
 def _check_count(node: Tree, function: Function) -> None:
-    given, expected = len(node["children"]), len(function.takes)
+    given = len(node["children"])
+    expected = len(function.takes)
     is_more = given > expected and function.variadic
     if given == expected or is_more:
         return

@@ -280,13 +280,15 @@ def _line(value: Any, folder: Path) -> str:
     code = getattr(function, "__code__", None)
     if code is None:
         return ""
-    return f" ({shown(code.co_filename, folder)}:{code.co_firstlineno})"
+    return _place(code.co_filename, code.co_firstlineno, folder)
 
 
-def shown(file: str, folder: Path) -> str:
-    """Return the path of a file as a config in `folder` names it."""
-    path, base = Path(file), folder.absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+def _place(file: str, line: int, folder: Path) -> str:
+    """Return a line in parentheses; a config in `folder` names the file so."""
+    path = Path(file)
+    base = folder.absolute()
+    shown = path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+    return f" ({shown}:{line})"
 
 
 def describe(error: BaseException, folder: Path) -> str:
@@ -299,7 +301,7 @@ def describe(error: BaseException, folder: Path) -> str:
     # Before it is cut: a part of a secret is not found any more.
     first = next(iter(WRITTEN.mask(text).splitlines()), "")[:_TEXT_LENGTH]
     where = _line_of(error)
-    at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
+    at = _place(*where, folder) if where else ""
     text = f": {first}" if first else ""
     return f"{type(error).__name__}{text}{at}"
 

@@ -266,7 +266,8 @@ class _Registration:
 
     def _is_plain(self, what: str, function: Any) -> bool:
         if callable(function):
-            form, advice = odd_form(function), "register a plain function"
+            form = odd_form(function)
+            advice = "register a plain function"
         else:
             form = f"cannot be called, it is of type {type(function).__name__}"
             advice = "register a function"

@@ -10,12 +10,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
 from router.model import Path
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.config.merge import NO_UNSAVED, Unsaved, resolve_inside
+from router.runtime.conversions import JSON_ENCODER
 from router.runtime.import_stubs import import_validator
 from router.runtime.program.precompiled import NO_BUNDLE, Bundle
 from router.runtime.program.schemas.documents import (
@@ -90,7 +90,6 @@ class Validation(Struct, frozen=True, dict=True):
         return Locations(self.documents.values())
 
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 MANY_ALIKE = "has too many elements that take long to compare"
 """The reason where `uniqueItems` would compare all of them."""
 Check = Callable[[Any], Invalid | None]
@@ -236,7 +235,7 @@ class SchemaStore:
 
     def _accept(self, content: Any, origin: _Origin, report: _Report) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
-        text = _ENCODER.encode(content)
+        text = JSON_ENCODER.encode(content)
         if text in self._verified:
             return self._take(self._verified[text], origin)
         # Without such a key it has no reference.

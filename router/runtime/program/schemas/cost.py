@@ -100,7 +100,8 @@ def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | N
     """
     sizes: dict[_Key, int] = {}
     start = Location.of(root)
-    waiting, seen = [start], {start.key}
+    waiting = [start]
+    seen = {start.key}
     for place in waiting:
         large = _count(place, locations, sizes)
         if large is not None:
@@ -172,7 +173,8 @@ def _repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault
     """
     levels = _Levels(locations)
     start = levels.target(Location.of(root))
-    waiting, seen = [start], {start.key}
+    waiting = [start]
+    seen = {start.key}
     for place in waiting:
         children = levels.below(place)
         if levels.left < 0:
@@ -264,7 +266,8 @@ class _Levels:
                     if keys in seen:
                         continue
                     seen.add(keys)
-                    left, right = self.below(one), self.below(other)
+                    left = self.below(one)
+                    right = self.below(other)
                     # A copy: the same list would be taken for pairs within it.
                     steps = left.keys() & right.keys()
                     waiting += [(left[step], [*right[step]]) for step in steps]

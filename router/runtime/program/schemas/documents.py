@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from router.codes import declare
-from router.errors import ConfigError
+from router.errors import ConfigError, reason_of
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
-from router.runtime.conversions import nests_deeper
+from router.runtime.conversions import JSON_DECODER, JSON_ENCODER, nests_deeper
 from router.runtime.filesystem import read_regular
 
 UNREADABLE_SCHEMA = declare(
@@ -28,8 +28,6 @@ UNREADABLE_SCHEMA = declare(
 MAX_BYTES = 4 * 1024 * 1024
 """Maximum size of a schema file; the largest in public use have a few hundred KiB."""
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _FAILURES = (
     msgspec.DecodeError,
     UnicodeError,
@@ -149,7 +147,7 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None) -> Any:
+def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None) -> Any:
     """Return the content of a schema file, named `name` in sentences and `label` in
     places; raises SchemaError.
 
@@ -178,7 +176,7 @@ def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None
     if file.suffix in (".yaml", ".yml"):
         return _parse_yaml(text, label)
     try:
-        return _DECODER.decode(text)
+        return JSON_DECODER.decode(text)
     except _FAILURES:
         raise SchemaError(_not_json(text, label)) from None
 
@@ -187,11 +185,10 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
     try:
         return read_regular(file, MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
         raise SchemaError(
             ConfigFault(
                 UNREADABLE_SCHEMA,
-                f"cannot read schema '{name}': {reason}",
+                f"cannot read schema '{name}': {reason_of(error)}",
                 "a schema is a file, relative to the config",
             )
         ) from None
@@ -258,7 +255,7 @@ class SchemaDocument(Struct, frozen=True, dict=True):
     @cached_property
     def text(self) -> bytes:
         """The content as JSON."""
-        return _ENCODER.encode(self.content)
+        return JSON_ENCODER.encode(self.content)
 
     @cached_property
     def parts(self) -> Sequence[tuple[Path, dict[str, Any]]]:

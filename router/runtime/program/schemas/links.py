@@ -170,10 +170,8 @@ class Linker:
 
     def _retrieve_all(self) -> None:
         """Retrieve the documents that the library did not reach."""
-        known = set[str]()
-        for document in self.reached.values():
-            known |= bases_of(document)
         waiting = list(self.reached.values())
+        known = set[str]().union(*map(bases_of, waiting))
         for document in waiting:
             for reference in references_of(document):
                 url = urldefrag(reference.target).url

@@ -141,7 +141,8 @@ class Locator:
             best = None if is_elsewhere else self._best_branch(choice, error, value)
             if best is None:
                 break
-            error, base = best, at
+            error = best
+            base = at
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         place = tuple(error.schema_path)

@@ -43,7 +43,12 @@ def has_many_alike(data: Any) -> bool:
             decimals += _decimals(value)
     if decimals > MAX_DECIMALS or _have_many_pairs(list(alike.values())):
         return True
-    return nested > MAX_ALIKE and _has_many_brackets(data)
+    if nested <= MAX_ALIKE:
+        return False
+    # A list may have many different elements with what differs in brackets only.
+    hashes = _Hashes()
+    hashes.of(data)
+    return hashes.are_many
 
 
 def _decimals(number: int | Decimal) -> int:
@@ -63,13 +68,6 @@ def _have_many_pairs(groups: Sequence[Sequence[int | Decimal]]) -> bool:
     return False
 
 
-def _has_many_brackets(data: Any) -> bool:
-    """Return whether a list has many different elements with what differs in brackets only."""
-    hashes = _Hashes()
-    hashes.of(data)
-    return hashes.are_many
-
-
 class _Hashes:
     """Hashes of values that are the same for lists with the same in other brackets."""
 
@@ -80,9 +78,11 @@ class _Hashes:
         if isinstance(value, list):
             found = list(map(self.of, value))
             self._look(value, found)
-            total, factor = 0, 1
+            total = 0
+            factor = 1
             for part, by in found:
-                total, factor = (total * by + part) % _PRIME, factor * by % _PRIME
+                total = (total * by + part) % _PRIME
+                factor = factor * by % _PRIME
             return total, factor
         if isinstance(value, dict):
             value = frozenset([(name, self.of(part)) for name, part in value.items()])
@@ -95,9 +95,10 @@ class _Hashes:
         if len(values) <= MAX_ALIKE:
             return
         counts = Counter(hashes)
-        many = {each for each, count in counts.items() if count > MAX_ALIKE}
-        different: dict[tuple[int, int], set[str]] = {each: set() for each in many}
+        different: dict[tuple[int, int], set[str]] = {
+            each: set() for each, count in counts.items() if count > MAX_ALIKE
+        }
         for value, each in zip(values, hashes, strict=True):
-            if each in many and isinstance(value, list | dict):
+            if each in different and isinstance(value, list | dict):
                 different[each].add(repr(value))
         self.are_many |= any(len(each) > MAX_ALIKE for each in different.values())

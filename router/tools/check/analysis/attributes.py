@@ -5,7 +5,7 @@ that a time to live reads counts seconds, or milliseconds.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from math import prod
@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from router.model import TextFormat
+from router.model import Path, TextFormat
 from router.prover import predicates
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import (
@@ -22,7 +22,6 @@ from router.prover.inference import (
     longest_of,
     of_constant,
     of_path,
-    of_tree,
     of_type,
     text_length,
     weak,
@@ -31,13 +30,21 @@ from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.config import spec
-from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
-from router.runtime.transforms.transform import EpochSeconds, SameNames, TextResult, Transform
+from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, source_of
+from router.runtime.transforms.transform import (
+    Accepts,
+    EpochSeconds,
+    Result,
+    SameNames,
+    TextResult,
+    Transform,
+)
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
-from router.tools.check.analysis.values import answer
+from router.tools.check.analysis.values import answer, possible
 
+# The types of values that each `type` converts, and the type that it converts them to.
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
     "N": (("number", "string"), "number"),
@@ -50,7 +57,6 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "L": (("array",), "array"),
     "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
-"""The types of values that each `type` converts, and the type that it converts them to."""
 _ANSWERS = {True: YES, False: NO, None: UNKNOWN}
 MAX_VALUES = 100
 """More values are not counted."""
@@ -69,10 +75,15 @@ class Step(Struct, frozen=True):
     """
 
     name: str
-    part: tuple[str | int, ...]
+    part: Path
     transform: Transform | None
     argument: Any
     before: Value
+
+    @property
+    def result(self) -> Result | None:
+        """What is known of its result; None if nothing is."""
+        return None if self.transform is None else self.transform.result
 
     @property
     def takes(self) -> tuple[str, ...] | None:
@@ -80,21 +91,24 @@ class Step(Struct, frozen=True):
         return None if self.transform is None else self.transform.takes
 
     @property
+    def accepts(self) -> Accepts | None:
+        """Which values it accepts; None if nothing is known of that."""
+        return None if self.transform is None else self.transform.accepts
+
+    @property
     def form(self) -> TextFormat | None:
         """The format of the texts that it accepts; None if it has none."""
-        accepts = None if self.transform is None else self.transform.accepts
-        return accepts if isinstance(accepts, TextFormat) else None
+        return self.accepts if isinstance(self.accepts, TextFormat) else None
 
     @property
     def can_keep_length(self) -> bool:
         """Whether its result is text that can have the length of its input."""
-        result = None if self.transform is None else self.transform.result
-        return isinstance(result, TextResult) and result.can_keep_length
+        return isinstance(self.result, TextResult) and self.result.can_keep_length
 
     @property
     def keeps_names(self) -> bool:
         """Whether its result is a map with the same names."""
-        return self.transform is not None and isinstance(self.transform.result, SameNames)
+        return isinstance(self.result, SameNames)
 
 
 class InferredAttribute(Struct, frozen=True):
@@ -140,6 +154,12 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
 
+def values_of(attribute: Any, fifo: bool = False) -> Values:
+    """What can be inferred of the values of an attribute's source."""
+    source, given = source_of(attribute)
+    return source.values(given, fifo, attribute.type or "")
+
+
 def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
     """Infer what is stored under a name; without `item` it is a property of the message, or of the
     element.
@@ -156,17 +176,17 @@ def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
 def _source(route: AnalyzedRoute, values: Values) -> Value:
     match values:
         case Evaluated(text):
-            return _of_text(route, text)
+            return route.value_of(text)
         case Constant(value):
             return of_constant(value)
         case Joined(literals, expressions):
-            return _of_template(literals, [_of_text(route, text) for text in expressions])
+            return _of_template(literals, [route.value_of(text) for text in expressions])
         case _:
             return _computed(route, values)
 
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
-    parts = [_of_text(route, text) for text in values.expressions]
+    parts = [route.value_of(text) for text in values.expressions]
     own = Value(missing=_ANSWERS[values.missing])
     value = of_type(values.type, longest=values.longest) if values.type else Value()
     lacking = _first_lacking(parts)
@@ -175,13 +195,7 @@ def _computed(route: AnalyzedRoute, values: Computed) -> Value:
     )
 
 
-def _of_text(route: AnalyzedRoute, text: str) -> Value:
-    return of_tree(route.mapped, route.scope, tree_of(text))
-
-
-def transforms_of(
-    entries: Sequence[spec.Transforms],
-) -> list[tuple[str, tuple[str | int, ...], Any]]:
+def transforms_of(entries: Sequence[spec.Transforms]) -> list[tuple[str, Path, Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
     return [
         (name, ("transform", index), argument)
@@ -193,12 +207,12 @@ def transforms_of(
 def _converted(raw: Value, kind: str) -> Value:
     """Infer the result of `type`, if the conversion does not fail."""
     types = {_CONVERSIONS[kind][1]: YES}
-    if "set" in types:  # an empty set counts as missing
-        return Value(
-            UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking
-        )
-    if kind == "json":
-        return Value(raw.missing, types, NO, None, None, raw.lacking)
+    if "set" in types or kind == "json":
+        missing = raw.missing
+        # An empty set counts as missing.
+        if missing is NO and kind != "json":
+            missing = UNKNOWN
+        return Value(missing, types, NO, lacking=raw.lacking)
     longest = text_length(raw) if kind == "S" else None
     empty = raw.empty if kind in ("S", "B") else NO
     return structs.replace(raw, types=types, empty=empty, longest=longest)
@@ -214,7 +228,7 @@ def _with_default(value: Value, default: Any) -> Value:
         if types.get(kind) is not YES:
             types[kind] = value.missing
     longest = other.longest
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         longest = longest_of((value.longest, other.longest))
     empty = any_of(
         [value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)]
@@ -259,9 +273,7 @@ def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int |
 
 def _count(route: AnalyzedRoute, inferred: InferredAttribute) -> int | None:
     match inferred.source:
-        case Constant():
-            return 1
-        case Computed(fixed=True):
+        case Constant() | Computed(fixed=True):
             return 1
         case Evaluated(text):
             return count_of_expression(route, route.scope, text)
@@ -289,21 +301,24 @@ def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | 
 
 
 def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int | None:
-    kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
-    if kinds == {"boolean"}:
+    if possible(of_path(messages, steps)) == ["boolean"]:
         return 2
-    lists = [
-        place.content["enum"]
-        for place in index.at(steps)
-        if isinstance(place.content.get("enum"), list)
-    ]
-    lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
+    lists = list(lists_at(index, steps))
     both = [*chain.from_iterable(lists)]
     for values in sorted([*lists, both], key=len):
         leaf = predicates.any_of([{"enum": values}, NO_VALUE])
         if 0 < len(values) <= MAX_VALUES and messages.holds_at(steps, leaf) is YES:
             return len({repr(value) for value in values})
     return None
+
+
+def lists_at(index: SchemaIndex, steps: Steps) -> Iterator[list[Any]]:
+    """Yield the values of each `enum` and `const` for a path."""
+    for place in index.at(steps):
+        if isinstance(place.content.get("enum"), list):
+            yield place.content["enum"]
+        if "const" in place.content:
+            yield [place.content["const"]]
 
 
 def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
@@ -327,7 +342,7 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
         return _counted_by(source.value) is NO
     if isinstance(source, Computed):
         return source.milliseconds
-    if inferred.raw.can_be(["number"]) is NO:
+    if not inferred.raw.may_be("number"):
         return False
     return answer(route.mapped, inferred.value, MILLISECONDS) is YES
 
@@ -337,15 +352,13 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     raw = inferred.raw
     messages = route.mapped
     if inferred.steps:
-        last = inferred.steps[-1].transform
-        known = last is not None and isinstance(last.result, EpochSeconds)
-        return YES if known else UNKNOWN
+        return YES if isinstance(inferred.steps[-1].result, EpochSeconds) else UNKNOWN
     if isinstance(source, Constant):
         return _counted_by(source.value)
     if isinstance(source, Computed):
         return NO if source.milliseconds else YES
     number = answer(messages, raw, _SECONDS)
-    is_text = raw.can_be(["string"]) is not NO
+    is_text = raw.may_be("string")
     if number is not YES or not is_text or route.index is None:
         return number
     # With `type: N` it may be text.

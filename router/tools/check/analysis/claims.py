@@ -5,25 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import UNSET
 
 from router.model import KeyType
-from router.prover.expressions import Scope, tree_of
-from router.prover.inference import Value, of_path, of_tree
+from router.prover.expressions import Scope
+from router.prover.inference import Value, of_path
 from router.prover.predicates import in_words
 from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES
 from router.runtime.engine.engine import MAX_ELEMENTS
-from router.runtime.modes import MODES
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, stored
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
-from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
+from router.tools.check.analysis.routes import AnalyzedRoute, named
+from router.tools.check.analysis.values import KINDS_OF_KEYS, ORDERED, key_limits, possible
 from router.tools.check.analysis.verdicts import ClaimKind, RouteClaim
-
-_ORDERED = ("string", "number", "binary")
 
 
 def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
@@ -33,18 +30,18 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
     plugin which changes items leaves them valid is not claimed.
     """
     settings = route.route
-    if is_set(settings.when):
-        yield _made(route, "when", _of_when(route, neighbours))
-    if is_set(settings.for_each):
-        yield _made(route, "for_each", _of_elements(route, str(settings.for_each)))
-    if not is_set(settings.item):
+    if settings.when is not None:
+        yield _made(route, "when", _of_when(route, settings.when, neighbours))
+    if settings.for_each is not None:
+        yield _made(route, "for_each", _of_elements(route, settings.for_each))
+    if route.is_whole:
         yield _made(route, "mapping", _of_whole(route))
     keys = {} if route.table is None else route.table.key
     for name, attribute, facts in route.with_facts:
         yield _made(route, "mapping", mapping_doubts(route, name, attribute, facts), name)
-        if is_set(attribute.type) and name not in keys:
+        if attribute.type is not None and name not in keys:
             yield _made(route, "type", _of_conversion(route, attribute), name)
-    for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
+    for name, limit in key_limits(keys).items():
         yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
     if route.table is not None and route.table.indexes:
         yield from _of_indexes(route)
@@ -70,9 +67,9 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     if write.once_key is not None:
         yield _made(route, "once_key", of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
-    if ttl and (ttl in route.attributes or not is_set(route.route.item)):
+    if ttl and (ttl in route.attributes or route.is_whole):
         yield _made(route, "ttl", _of_ttl(route, ttl), ttl)
-    if MODES[write.mode].stores != "nothing":
+    if not route.deletes:
         yield _made(route, "size", of_size(route))
 
 
@@ -83,8 +80,7 @@ def _made(
     return RouteClaim(route.claim(kind, subject), doubted, route.messages.unknown)
 
 
-def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
-    text = str(route.route.when)
+def _of_when(route: AnalyzedRoute, text: str, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
     # Most conditions fail on no message, whatever its schema: a queue may have thousands of routes.
     if next(failures.of_expression(None, Scope(), text), None) is None:
         return
@@ -97,7 +93,7 @@ def _of_expression(
     route: AnalyzedRoute, text: str, wanted: str, subject: str = "it"
 ) -> Iterator[str]:
     yield from failures.of_expression(route.messages.taken, Scope(), text)
-    yield from _of_value(of_tree(route.messages.taken, Scope(), tree_of(text)), (wanted,), subject)
+    yield from _of_value(route.value_in_message(text), (wanted,), subject)
 
 
 def _of_elements(route: AnalyzedRoute, text: str) -> Iterator[str]:
@@ -111,13 +107,13 @@ def _of_value(
 ) -> Iterator[str]:
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
-    if unfit := possible(value, wanted):
+    unfit = possible(value, wanted)
+    if unfit:
         yield f"{subject} may be {in_words(unfit)}{more}"
 
 
 def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
-    steps = route.scope.steps(("element",)) if route.scope.each else ()
-    value = of_path(route.mapped, steps)
+    value = of_path(route.mapped, route.input)
     if value.missing is not NO or possible(value, ("object",)):
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
 
@@ -142,7 +138,7 @@ def _find_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
     yield from failures.of_source(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
         for use in route.uses(attribute):
-            if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
+            if route.value_of(use.text).missing is not NO:
                 yield f"'{use.text}' may be missing"
     yield from failures.of_steps(route, inferred)
     yield from failures.of_number(route, inferred)
@@ -176,14 +172,15 @@ def fits(value: Value, limit: int) -> bool:
 
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
     value = stored(route, name).value
-    yield from _of_value(value, _ORDERED, more=", which has no order")
-    if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
+    yield from _of_value(value, ORDERED, more=", which has no order")
+    kinds = [kind for kind in ORDERED if value.may_be(kind)]
+    if len(kinds) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 
 def of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
     """Yield why a `once_key` may be no part of an idempotency key."""
-    value = of_tree(route.messages.taken, Scope(), tree_of(text))
+    value = route.value_in_message(text)
     yield from _of_expression(route, text, "string")
     if value.empty is not NO:
         yield "it may be empty"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from router.prover.expressions import tree_of
+from router.prover.expressions import valid_tree_of
+from router.prover.predicates import BOUNDS
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
@@ -15,9 +16,8 @@ from router.runtime.program.route_expressions import expressions_of_route, metad
 from router.runtime.program.schemas.documents import subschemas
 from router.runtime.program.schemas.reasons import declared_names
 
+# Begins the names of metadata that is a message attribute.
 _CARRIED = "attribute."
-"""Begins the names of metadata that is a message attribute."""
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 class ConfigNames:
@@ -40,7 +40,7 @@ class ConfigNames:
         self.names |= declared_names(content)
         for _, part in subschemas(content):
             self.add_constant([part.get("enum"), part.get("const")])
-            self.numbers.update(filter(_is_number, map(part.get, _BOUNDS)))
+            self.numbers.update(filter(_is_number, map(part.get, BOUNDS)))
             self.factors.update(filter(_is_number, [part.get("multipleOf")]))
 
     def add_expression(self, tree: Tree) -> None:
@@ -72,9 +72,7 @@ class ConfigNames:
         for document in validation.documents.values() if validation else ():
             self.add_schema(document.content)
         for each in expressions_of_route(settings):
-            tree = tree_of(each.text)
-            assert tree is not None  # the config is valid
-            self.add_expression(tree)
+            self.add_expression(valid_tree_of(each.text))
         for read in metadata_of_route(settings).values():
             carried = (each for each in read if each.startswith(_CARRIED))
             self.names.update(each.removeprefix(_CARRIED) for each in carried)

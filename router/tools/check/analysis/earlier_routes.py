@@ -57,8 +57,8 @@ class EarlierRoutes:
         return [*found]
 
 
+# The place of a condition, and whether it is false for a message.
 _Evaluation = tuple[int, Callable[[Any], bool]]
-"""The place of a condition, and whether it is false for a message."""
 
 
 class _Evaluations:
@@ -75,8 +75,7 @@ class _Evaluations:
 
     def all_false(self, number: int, message: Any) -> bool:
         """Whether the first conditions are false for a message, so many of them."""
-        if self._index is None:
-            selected: Sequence[_Evaluation] = self._are_false[:number]
-        else:
-            selected = self._index.select(self._are_false, message)
+        selected = self._are_false
+        if self._index is not None:
+            selected = self._index.select(selected, message)
         return all(is_false(message) for place, is_false in selected if place < number)

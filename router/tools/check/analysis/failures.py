@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from router.prover.conditions import translate
-from router.prover.expressions import Scope, tree_of
+from router.prover.expressions import OF_FIRST_CHILD, Scope, tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.runtime.program.mapping import reserved_names
@@ -24,9 +24,9 @@ from router.runtime.transforms.transform import NumberResult
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.numbers import are_storable, digits_of, if_number
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.text_formats import accepts_text, always_matches
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, accepts_text, always_matches
 from router.tools.check.analysis.transforms import accepts_each, arguments_of, kinds_taken
-from router.tools.check.analysis.values import are_elements, holds, possible
+from router.tools.check.analysis.values import are_elements, holds, kinds_of, possible
 
 TYPES_OF_ELEMENTS = {
     "SS": ("string", "number"),
@@ -37,14 +37,13 @@ TYPES_OF_ELEMENTS = {
 _SECONDS: Schema = {
     "anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]
 }
+# Texts that are no number: others may be one.
 _NO_NUMBER = "^$|[^-+.0-9eE]"
-"""Texts that are no number: others may be one."""
+# A message of 1 MiB has at most half a million numbers.
 _DIGITS_OF_A_COUNT = 6
-"""A message of 1 MiB has at most half a million numbers."""
 OF_A_PLUGIN = "is a plugin's"
 """The end of a doubt that no schema decides."""
 TOO_LONG = "may make a number of over 38 digits, or one that is out of range"
-_ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
 def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Iterator[str]:
@@ -61,7 +60,7 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
     elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
         left, right = (of_tree(messages, scope, child) for child in children)
         if any(
-            one.can_be(["string"]) is not NO and other.can_be(["number"]) is not NO
+            one.may_be("string") and other.may_be("number")
             for one, other in ((left, right), (right, left))
         ):
             yield "a comparison may be of text with a number"
@@ -72,11 +71,9 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
             yield from _of_tree(*inside, child)
         if index == 0 and kind in ("and_expression", "or_expression"):
             inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
-        if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
-            inside = (
-                None,
-                Scope(),
-            )  # the others are evaluated on values of which nothing is known
+        if index == 0 and kind in OF_FIRST_CHILD:
+            # The others are evaluated on values of which nothing is known.
+            inside = (None, Scope())
 
 
 def _guarded(
@@ -98,7 +95,7 @@ def _guarded(
 
 def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     name = tree["value"]
-    function = FUNCTIONS.get(tree["value"])
+    function = FUNCTIONS.get(name)
     for index, child in enumerate(tree["children"]):
         if child["type"] == "expref" and name == "map" and not any(_of_tree(None, Scope(), child)):
             continue
@@ -109,12 +106,14 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         value = of_tree(messages, scope, child)
         if takes and not _accepts(messages, takes, value):
             yield f"{name}() may be given a value that it does not take"
-    if name == "to_number" and not _is_short_number(
-        messages, of_tree(messages, scope, tree["children"][0])
-    ):
+    if name not in ("to_number", "sum"):
+        return
+    first = of_tree(messages, scope, tree["children"][0])
+    if name == "sum":
+        if not _is_short_sum(messages, first):
+            yield f"sum() {TOO_LONG}"
+    elif not _is_short_number(messages, first):
         yield "to_number() may be given a number that is too long or out of range"
-    if name == "sum" and not _is_short_sum(messages, of_tree(messages, scope, tree["children"][0])):
-        yield f"sum() {TOO_LONG}"
 
 
 def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
@@ -127,7 +126,7 @@ def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
 
 def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return True
     short = value.longest is not None and value.longest <= MAX_EXPONENT
     if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
@@ -137,13 +136,12 @@ def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
 
 def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
     """Whether an argument of a function is proved to have one of the types that it takes."""
-    kinds = tuple(each for each in takes if not each.startswith("array-"))
-    lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
-    if value.missing is not NO or possible(value, (*kinds, "array") if lists else kinds):
+    kinds, elements = kinds_of(takes)
+    if value.missing is not NO or possible(value, kinds):
         return False
-    if not lists or value.can_be(["array"]) is NO:
+    if not elements or not value.may_be("array"):
         return True
-    return any(are_elements(messages, value, (kind,)) for kind in lists)
+    return any(are_elements(messages, value, (kind,)) for kind in elements)
 
 
 def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
@@ -164,28 +162,27 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 def of_number(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
     """Yield why DynamoDB may not store the number that the transforms of an attribute make."""
-    steps = inferred.steps
-    last = steps[-1].transform if steps else None
-    if last is None or not isinstance(last.result, NumberResult):
+    if not inferred.steps:
+        return
+    last = inferred.steps[-1]
+    if not isinstance(last.result, NumberResult):
         return
     is_same = last.result.digits is None
-    if are_storable(route.mapped, steps[-1].before if is_same else inferred.raw):
+    if are_storable(route.mapped, last.before if is_same else inferred.raw):
         return
-    if not _stay_storable(route, steps):
+    if not _stay_storable(route, inferred.steps):
         yield f"transform '{last.name}' {TOO_LONG}"
 
 
 def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
     """Whether it is proved that transforms make of each number of a message one that DynamoDB can store."""
     *others, last = steps
-    transform = last.transform
-    result = None if transform is None else transform.result
-    if transform is None or not isinstance(result, NumberResult):
+    if last.transform is None or not isinstance(last.result, NumberResult):
         return False
-    arguments = arguments_of(transform, last.argument)
-    keywords = None if arguments is None else result.stays_storable(arguments)
+    arguments = arguments_of(last.transform, last.argument)
+    keywords = None if arguments is None else last.result.stays_storable(arguments)
     before = last.before
-    is_number = before.can_be(["string"]) is NO and before.given
+    is_number = not before.may_be("string") and before.given
     if keywords is None or not (is_number or (others and _stay_storable(route, others))):
         return False
     return not keywords or holds(route.mapped, before, if_number(dict(keywords)))
@@ -195,11 +192,9 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     """Yield why the source of an attribute is not proved to have a value, or none, for each
     message.
     """
-    messages = route.mapped
-    scope = route.scope
-    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
-    for use, value in values:
-        yield from of_expression(messages, scope, use.text)
+    for use in route.uses(attribute):
+        value = route.value_of(use.text)
+        yield from of_expression(route.mapped, route.scope, use.text)
         if use.takes is not None and (unfit := possible(value, use.takes)):
             yield f"'{use.text}' may be {in_words(unfit)}, which '{use.place[0]}' does not take"
         elif use.is_time:
@@ -209,7 +204,7 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
 def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
     if not accepts_text(route, value, DATE_TIME, epoch_seconds):
         yield f"'{text}' may be text that is no time"
-    elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
+    elif value.may_be("number") and not holds(route.mapped, value, _SECONDS):
         yield f"'{text}' may be a number that is no time in seconds"
 
 
@@ -231,7 +226,7 @@ def of_conversion(
         and not accepts_text(route, value, form, CONVERTERS[kind])
     ):
         yield f"its value may be text that does not convert to {kind}"
-    elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
+    elif kind in TYPES_OF_ELEMENTS and value.may_be("array"):
         element = of_path(messages, value.elements)
         unfit = possible(element, TYPES_OF_ELEMENTS[kind])
         nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
@@ -279,10 +274,8 @@ def merged_names(
     for attribute in sorted(reserved_names(route.route, ttl)):
         if attribute.startswith(merge.prefix):
             at = (*steps, attribute.removeprefix(merge.prefix))
-            always, never = (
-                answer is YES for answer in (messages.present(at), messages.absent(at))
-            )
-            yield MergedName(attribute, at, always, never)
+            always = messages.present(at) is YES
+            yield MergedName(attribute, at, always, messages.absent(at) is YES)
 
 
 def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:

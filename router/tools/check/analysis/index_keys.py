@@ -17,11 +17,10 @@ from router.prover.schema_prover import NO
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
-from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import InferredAttribute, stored
 from router.tools.check.analysis.failures import inferred_map, map_steps
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.values import KINDS_OF_KEYS, holds, possible
+from router.tools.check.analysis.values import KINDS_OF_KEYS, holds, key_limits, possible
 
 
 class IndexKeyPart(Struct, frozen=True):
@@ -79,21 +78,19 @@ def indexed_attributes(route: AnalyzedRoute) -> Sequence[IndexedAttribute]:
     too long for an index.
     """
     table = route.table
-    if table is None or not table.indexes or MODES[route.route.write.mode].stores == "nothing":
+    if table is None or not table.indexes or route.deletes:
         return ()
     parts: dict[str, list[IndexKeyPart]] = {}
     for part in key_parts(table):
         for name, _ in part.attributes:
             parts.setdefault(name, []).append(part)
-    found = [
-        IndexedAttribute(name, _type_in(each[0], name), tuple(each)) for name, each in parts.items()
-    ]
-    own = dict(zip(table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
-    return [
-        each
-        for each in found
-        if may_have(route, each.name) and not _fits_as(own.get(each.name, inf), each)
-    ]
+    own = key_limits(table.key)
+    found: list[IndexedAttribute] = []
+    for name, each in parts.items():
+        indexed = IndexedAttribute(name, dict(each[0].attributes)[name], tuple(each))
+        if may_have(route, name) and not _fits_as(own.get(name, inf), indexed):
+            found.append(indexed)
+    return found
 
 
 def _fits_as(limit: float, indexed: IndexedAttribute) -> bool:
@@ -102,18 +99,14 @@ def _fits_as(limit: float, indexed: IndexedAttribute) -> bool:
     return is_alone and limit <= indexed.limit
 
 
-def _type_in(part: IndexKeyPart, name: str) -> KeyType:
-    return dict(part.attributes)[name]
-
-
 def may_have(route: AnalyzedRoute, name: str) -> bool:
     """Whether an item may have an attribute: it is mapped or added, or comes with a message, a map or a plugin."""
-    settings = route.route
+    merge = route.route.merge
     return (
-        settings.item is None
+        route.is_whole
         or not route.final
         or name in route.attributes
-        or (settings.merge is not None and name.startswith(settings.merge.prefix))
+        or (merge is not None and name.startswith(merge.prefix))
     )
 
 
@@ -123,7 +116,7 @@ def index_doubts(route: AnalyzedRoute, indexed: IndexedAttribute) -> Iterator[st
     if name in route.route.write.append:
         yield "it is a list"
         return
-    if route.route.item is not None and name not in route.attributes:
+    if not route.is_whole and name not in route.attributes:
         yield from _of_merge(route, name)
         return
     inferred = stored(route, name)
@@ -163,7 +156,7 @@ def may_be_null(route: AnalyzedRoute, inferred: InferredAttribute, name: str) ->
 
 def most_bytes(inferred: InferredAttribute, kind: KeyType) -> float:
     """Return the most bytes of a value in a key; infinite if that is not known."""
-    if inferred.value.can_be((KINDS_OF_KEYS[kind],)) is NO:
+    if not inferred.value.may_be(KINDS_OF_KEYS[kind]):
         return 0
     if kind == "N":
         return NUMBER_BYTES
@@ -177,8 +170,6 @@ def most_bytes(inferred: InferredAttribute, kind: KeyType) -> float:
 def _total_bytes(route: AnalyzedRoute, part: IndexKeyPart) -> float:
     """Return the most bytes of all attributes of a key together, which DynamoDB counts."""
     mapped = [
-        (name, kind)
-        for name, kind in part.attributes
-        if route.route.item is None or name in route.attributes
+        (name, kind) for name, kind in part.attributes if route.is_whole or name in route.attributes
     ]
     return sum(most_bytes(stored(route, name), kind) for name, kind in mapped)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from router.prover.conditions import translate
-from router.prover.expressions import BY_KEY, Scope, tree_of
+from router.prover.expressions import BY_KEY, OF_FIRST_CHILD, Scope, valid_tree_of
 from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import EACH, TRUTHY, Schema
 from router.prover.schema_prover import NO, YES
@@ -17,11 +17,8 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_B
 from router.runtime.config import spec
 from router.runtime.engine.attributes import (
     MAX_ITEM_BYTES,
-    MAX_PARTITION_KEY_BYTES,
-    MAX_SORT_KEY_BYTES,
     text_bytes,
 )
-from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
@@ -34,66 +31,56 @@ from router.runtime.transforms.transform import (
 )
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
-from router.tools.check.analysis.text_formats import is_never_accepted
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
-from router.tools.check.analysis.values import holds, possible
+from router.tools.check.analysis.values import holds, key_limits, kinds_of, possible
 
-
-def _as_given(value: float) -> float:
-    return value
-
-
+# The most bytes of the result of functions of JMESPath, of those of their arguments.
 _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "to_string": bytes_as_text,
     **dict.fromkeys(
         ("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"),
-        _as_given,
+        lambda value: value,
     ),
     "to_array": lambda value: LIST_BYTES + 1 + value,
     "not_null": lambda *values: max(values),
     "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
-"""The most bytes of the result of functions of JMESPath, of those of their arguments."""
+# Expressions whose value is a part of their input.
 _PARTS = ("current", "field", "identity", "index", "slice")
-"""Expressions whose value is a part of their input."""
-_OF_PARTS = (
-    *("flatten", "index_expression", "pipe", "subexpression"),
-    *("projection", "filter_projection", "value_projection"),
-)
-"""Expressions whose value has parts of that of the first expression in them."""
+# Expressions whose value has parts of that of the first expression in them.
+_OF_PARTS = OF_FIRST_CHILD | {"flatten"}
+# How many of the expressions in one are always evaluated with its input; None for all.
 _ALWAYS: Mapping[str, int | None] = {
     **dict.fromkeys(_OF_PARTS, 1),
     **dict.fromkeys(("and_expression", "or_expression", "not_expression"), 1),
     **dict.fromkeys(("function_expression", "multi_select_list", "multi_select_dict"), None),
     **dict.fromkeys(("key_val_pair", "comparator"), None),
 }
-"""How many of the expressions in one are always evaluated with its input; None for all."""
+# The work doubles with each expression in another one that is evaluated for each element.
 _MOST_NESTED = 5
-"""The work doubles with each expression in another one that is evaluated for each element."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
+# Values that are no number, and no text that converts to one.
 _NO_NUMBER: Schema = {
     "anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]
 }
-"""Values that are no number, and no text that converts to one."""
 
 
 def of_size(route: AnalyzedRoute) -> Iterator[str]:
     """Yield why the items of a route are not proved to be small enough for DynamoDB."""
     total: float = 0
-    if not is_set(route.route.item):
-        steps = route.scope.steps(("element",)) if route.scope.each else ()
-        fixed = len(route.scope.element or ())
-        total = (
-            inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
-        )
+    if route.is_whole:
+        total = inf
+        if route.mapped is not None and route.input is not None:
+            total = route.mapped.most_bytes(route.input, route.fixed)
         if total == inf:
             yield f"the {'element' if route.scope.each else 'message'} is not bounded"
             return
     merge = route.route.merge
     if merge is not None:
         found = map_attribute(merge)
-        is_object = infer(route, found).value.can_be(["object"]) is not NO
+        is_object = infer(route, found).value.may_be("object")
         size = _most_bytes(route, "", found) if is_object else 0
         if size == inf:
             yield "the size of what 'merge' finds is not bounded"
@@ -120,8 +107,7 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
     )
     if route.table is None or name not in route.table.key:
         return size
-    limits = dict(zip(route.table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
-    return min(limits.get(name, inf), size)
+    return min(key_limits(route.table.key)[name], size)
 
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
@@ -153,7 +139,7 @@ def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
             parts = [_text_bytes(route, text) for text in texts]
             return sum(map(text_bytes, literals)) + sum(parts)
         case Evaluated(text):
-            return _tree_bytes(route, tree_of(text))
+            return _tree_bytes(route, valid_tree_of(text))
     return inf
 
 
@@ -187,13 +173,13 @@ def _converted(
     return max(size, MOST_DIGITS) if kind == "S" else size
 
 
-def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
+def _tree_bytes(route: AnalyzedRoute, tree: Tree) -> float:
     """Return the most bytes of the value of an expression.
 
     Infinity if there is no bound, or none is known.
     """
-    size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
-    if tree is None or size < inf:
+    size = _value_bytes(route, route.value_of_tree(tree))
+    if size < inf:
         return size
     if _finds_none(route, tree) or _has_no_keys(route, tree):
         return LIST_BYTES
@@ -298,7 +284,7 @@ def _scalar_bytes(value: Value) -> float:
     length = text_length(value)
     if possible(value, ("string", "number", "boolean")):
         return inf
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return NUMBER_BYTES
     return inf if length is None else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
 
@@ -321,11 +307,11 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
 
     Infinity if there is no bound.
     """
-    tree = tree_of(text)
-    value = of_tree(route.mapped, route.scope, tree)
+    tree = valid_tree_of(text)
+    value = route.value_of_tree(tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    if value.given or value.can_be(["number"]) is NO:
+    if value.given or not value.may_be("number"):
         return max(size, MOST_DIGITS)
     return bytes_as_text(size)
 
@@ -340,12 +326,11 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    fixed = len(route.scope.element or ())
     kinds = ALL_TYPES if value.origin is None else possible(value)
-    size = messages.most_bytes(steps, fixed, kinds)
+    size = messages.most_bytes(steps, route.fixed, kinds)
     if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
-        size = route.few.most_bytes(steps, fixed, kinds)
-    if size == inf and is_set(route.route.when) and holds(messages, value, _NOT_TRUE):
+        size = route.few.most_bytes(steps, route.fixed, kinds)
+    if size == inf and route.route.when is not None and holds(messages, value, _NOT_TRUE):
         return LIST_BYTES
     return size
 
@@ -360,7 +345,7 @@ def _is_refused(
     """
     # Of an empty list the result is small, where nothing is made of it.
     is_whole = isinstance(inferred.source, Evaluated) and not inferred.steps
-    trees = (tree_of(use.text) for use in route.uses(attribute))
+    trees = (valid_tree_of(use.text) for use in route.uses(attribute))
     if any(_fails(route, tree, or_empty=is_whole) for tree in trees):
         return True
     for value, takes in _values_taken(route, name, attribute, inferred):
@@ -374,7 +359,7 @@ def _is_refused(
     if attribute.type in TYPES_OF_ELEMENTS:
         lists.append((inferred.raw, TYPES_OF_ELEMENTS[attribute.type]))
     for step in inferred.steps:
-        accepts = None if step.transform is None else step.transform.accepts
+        accepts = step.accepts
         if isinstance(accepts, ListsOf):
             lists.append((step.before, tuple(chain.from_iterable(accepts.groups))))
     for listed, kinds in lists:
@@ -393,7 +378,7 @@ def _values_taken(
     None if it may take any.
     """
     for use in route.uses(attribute):
-        yield of_tree(route.mapped, route.scope, tree_of(use.text)), use.takes or ALL_TYPES
+        yield route.value_of(use.text), use.takes or ALL_TYPES
     for step in inferred.steps:
         yield step.before, step.takes
     yield inferred.raw, inferred.accepts
@@ -401,14 +386,14 @@ def _values_taken(
         yield inferred.value, ("number", "set")
 
 
-def _fails(route: AnalyzedRoute, tree: Tree | None, *, or_empty: bool) -> bool:
+def _fails(route: AnalyzedRoute, tree: Tree, *, or_empty: bool) -> bool:
     """Whether the evaluation of an expression always calls a function that takes no value that its
     argument can be. If `or_empty`, it may take an empty list, of which the result is small.
     """
-    always = [] if tree is None else tree["children"][: _ALWAYS.get(tree["type"], 0)]
+    always = tree["children"][: _ALWAYS.get(tree["type"], 0)]
     if any(child["type"] != "expref" and _fails(route, child, or_empty=False) for child in always):
         return True
-    if tree is None or tree["type"] != "function_expression":
+    if tree["type"] != "function_expression":
         return False
     arguments = zip(FUNCTIONS[tree["value"]].takes, tree["children"], strict=False)
     return any(
@@ -420,11 +405,11 @@ def _is_never_taken(route: AnalyzedRoute, types: Types, argument: Tree, *, or_em
     """Whether an argument of a function is of none of the types that it takes, or an empty list."""
     if argument["type"] == "expref":
         return False
-    taken = {each for each in types if not each.startswith("array-")}
-    of_elements = {each.removeprefix("array-") for each in types} - taken
-    value = of_tree(route.mapped, route.scope, argument)
+    kinds, elements = kinds_of(types)
+    taken = set(kinds)
+    value = route.value_of_tree(argument)
     may_be_empty = not or_empty and value.no_elements is not NO
     element = of_path(route.mapped, value.elements)
-    if of_elements and (may_be_empty or of_elements.intersection(possible(element))):
-        taken.add("array")
+    if elements and not may_be_empty and not set(elements).intersection(possible(element)):
+        taken.remove("array")
     return "null" not in taken and not taken.intersection(possible(value))

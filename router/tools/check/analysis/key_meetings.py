@@ -6,22 +6,24 @@ orders), or that is not decided.
 What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
 """
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from msgspec import Struct, structs
 
-from router.model import KeyType, Severity
+from router.model import Severity
 from router.prover.text_patterns import likely_common_text
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_separation import (
     KeyedRoute,
-    KeyGroups,
     are_plainly_apart,
     keyed,
     why_apart,
 )
-from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
+from router.tools.check.analysis.key_shapes import Key, KeyShape
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_messages import (
     MessageMaker,
@@ -42,11 +44,9 @@ from router.tools.check.analysis.verdicts import Claim, KeyVerdict, RouteClaim
 from router.tools.check.analysis.version_scales import scale_of
 from router.tools.memory.pairs import PairMessage
 
-Key = Sequence[tuple[str, KeyType]]
-
 _SEVERITIES: Sequence[Severity] = ("error", "warning", "info")
-MOST_FOUND = 2
-"""The most other routes with which a route is reported: who ends these losses sees the next."""
+# The most other routes with which a route is reported: who ends these losses sees the next.
+_MOST_FOUND = 2
 _MOST_KEYS = 6
 _IDS_OF_SQS = ("message_id", "sequence_number")
 MEET = "two messages with one key lose data"
@@ -107,9 +107,8 @@ class Meeting(Struct, frozen=True, eq=False):
     def in_ledger(self) -> RouteClaim:
         """The claim with why it is not proved."""
         doubts = () if self.verdict == "apart" else (self.reason,)
-        routes = [self.other] if self.one is None else [self.one, self.other]
-        has_schemas = all(route.messages.unknown != NO_SCHEMA for route in routes)
-        return RouteClaim(self.claim, doubts, "" if has_schemas else NO_SCHEMA)
+        unknown = [route.messages.unknown for route in (self.one, self.other) if route is not None]
+        return RouteClaim(self.claim, doubts, NO_SCHEMA if NO_SCHEMA in unknown else "")
 
 
 class _TableRoute(Struct, frozen=True, eq=False):
@@ -124,12 +123,13 @@ class _TableRoute(Struct, frozen=True, eq=False):
         writes = self.writes
         return writes.deletes or writes.inserts or writes.replaces or OTHERS in writes.sets
 
-
-def _kind_of(route: AnalyzedRoute, writes: RouteWrites) -> Hashable:
-    """Return what is equal for routes that lose the same to any other route."""
-    queue = route.route.queue if route.fifo else ""
-    attributes = (writes.sets, writes.adds, writes.appends, writes.keeps)
-    return (queue, writes.mode, writes.version, writes.once, *attributes)
+    @property
+    def kind(self) -> Hashable:
+        """What is equal for routes that lose the same to any other route."""
+        writes = self.writes
+        queue = self.route.route.queue if self.route.fifo else ""
+        attributes = (writes.sets, writes.adds, writes.appends, writes.keeps)
+        return (queue, writes.mode, writes.version, writes.once, *attributes)
 
 
 class _Group:
@@ -141,7 +141,7 @@ class _Group:
         self._by_attribute: dict[str, dict[Hashable, None]] = {}
 
     def add(self, route: _TableRoute) -> None:
-        kind = _kind_of(route.route, route.writes)
+        kind = route.kind
         self._kinds.setdefault(kind, []).append(route)
         if route.is_wide:
             self._wide[kind] = None
@@ -158,9 +158,33 @@ class _Group:
         # Routes of one kind may set an attribute to constants that differ.
         bare = structs.replace(route, writes=structs.replace(route.writes, mapped={}))
         for kind in kinds:
-            first, *_ = others = self._kinds[kind]
-            if _losses(first, bare):
+            others = self._kinds[kind]
+            if _losses(others[0], bare):
                 yield from others
+
+
+class _Groups:
+    """Groups of the routes of a table, by what the values of one key attribute begin with."""
+
+    def __init__(self, heads: Iterable[str]) -> None:
+        self._sorted = sorted(heads)
+        self._groups = defaultdict[str, _Group](_Group)
+
+    def add(self, head: str, route: _TableRoute) -> None:
+        """Add a route to the group of a head, which is one of the heads."""
+        self._groups[head].add(route)
+
+    def near(self, heads: Iterable[str]) -> Iterator[_Group]:
+        """Yield the groups, as far as there are some, whose values may begin with one of some heads."""
+        for head in heads:
+            for end in range(len(head)):
+                if head[:end] in self._groups:
+                    yield self._groups[head[:end]]
+            at = bisect_left(self._sorted, head)
+            while at < len(self._sorted) and self._sorted[at].startswith(head):
+                if self._sorted[at] in self._groups:
+                    yield self._groups[self._sorted[at]]
+                at += 1
 
 
 def meetings_of(tables: Iterable[Sequence[AnalyzedRoute]], program: Program) -> Iterator[Meeting]:
@@ -177,7 +201,7 @@ def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> It
     shared = [_table_route(route, key) for route in routes]
     heads = [_heads(shared, place) for place in range(len(key))]
     place = max(range(len(key)), key=lambda number: len(heads[number]))
-    groups = KeyGroups(heads[place], _Group)
+    groups = _Groups(heads[place])
     count = len(shared)
     work = _TableWork(looks=256 * count, proofs=256 + 2 * count, searches=32 + count // 2)
     meetings: list[Meeting] = []
@@ -186,7 +210,7 @@ def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> It
         found = _distinct(each for group in near for each in group.losing(route))
         meetings += _of_route(route, found, key, program, work)
         for head in route.keyed.heads(place):
-            groups.at(head).add(route)
+            groups.add(head, route)
     return _with_edits(meetings, shared, program)
 
 
@@ -270,7 +294,7 @@ def _of_route(
     """Yield what is known of a route and earlier ones of its table."""
     seen = 0
     for other in others:
-        if work.is_done or seen == MOST_FOUND:
+        if work.is_done or seen == _MOST_FOUND:
             yield Meeting(None, route.route, "not decided", TOO_MANY)
             return
         work.looks -= 1
@@ -310,9 +334,7 @@ def _search(
         for place, each in enumerate((one, other))
     ]
     for wanted in _wanted(one, other, first, second):
-        found = see_losses(
-            program, (first, second), (one.writes, other.writes), (wanted, wanted), lost
-        )
+        found = see_losses(program, (first, second), (one.writes, other.writes), wanted, lost)
         if found is None:
             continue
         if found.losses:
@@ -328,7 +350,7 @@ def _search(
 def _is_id_of_sqs(one: _TableRoute, other: _TableRoute) -> bool:
     """Whether a part of the key is an id that SQS makes, in one of two routes only."""
     for name, _ in one.messages.key:
-        sources = [source_of(attribute_of(each.keyed.route, name)) for each in (one, other)]
+        sources = [source_of(each.keyed.route.attribute_of(name)) for each in (one, other)]
         ids = [source.key == "meta" and given in _IDS_OF_SQS for source, given in sources]
         if any(ids) and sources[0] != sources[1]:
             return True
@@ -351,7 +373,7 @@ def _wanted(
         found = _hashed(one.keyed, other.keyed, name) or _common(mine, theirs)
         if found:
             common[name] = found
-    made = [each for maker in (first, second) for each in maker.made()]
+    made = chain(first.made(), second.made())
     keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
     hashed = {name: values for name, values in common.items() if not isinstance(values, str)}
     tried: list[Wanted] = [{**each, **hashed} for each in keys]
@@ -361,9 +383,8 @@ def _wanted(
 
 def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
     """Return values of which both routes make a hash."""
-    (source, mine), (other_source, theirs) = [
-        source_of(attribute_of(each.route, name)) for each in (one, other)
-    ]
+    source, mine = source_of(one.route.attribute_of(name))
+    other_source, theirs = source_of(other.route.attribute_of(name))
     if not source.key == other_source.key == "hash" or len(mine) != len(theirs):
         return ()
     return [f"value-{number}" for number, _ in enumerate(mine)]

@@ -3,21 +3,18 @@
 Whatever messages the routes take: a proof is by one key attribute, whose values differ.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from router.model import KeyType
-from router.prover.predicates import EACH, Schema, Steps, any_of, there
+from router.prover.predicates import BOUNDS, EACH, Schema, Steps, any_of, there
 from router.prover.schema_prover import NO, SchemaProver
 from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
+    Key,
     KeyShape,
-    attribute_of,
     leaves_at,
     shape_of,
     values_at,
@@ -25,11 +22,9 @@ from router.tools.check.analysis.key_shapes import (
 )
 from router.tools.check.analysis.routes import AnalyzedRoute
 
+# Ends a head that is a whole value, so that it is no beginning of another.
 _END = "\U0010ffff"
-"""Ends a head that is a whole value, so that it is no beginning of another."""
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_BOUNDS = 8
-_Group = TypeVar("_Group")
 
 
 class KeyedRoute(Struct, frozen=True, eq=False):
@@ -46,7 +41,7 @@ class KeyedRoute(Struct, frozen=True, eq=False):
         return [f"{text}{_END}" for text in shape.texts]
 
 
-def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRoute:
+def keyed(route: AnalyzedRoute, key: Key) -> KeyedRoute:
     """Return a route with what is known of its keys."""
     known = with_messages(route)
     return KeyedRoute(known, tuple(shape_of(known, name, kind) for name, kind in key))
@@ -54,9 +49,9 @@ def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRout
 
 def are_plainly_apart(one: KeyedRoute, other: KeyedRoute) -> bool:
     """Return whether what is known of their texts shows at once that two routes write no key both."""
-    sets = [each.route.messages for each in (one, other)]
-    if any(each.unreachable or each.no_elements for each in sets):
-        return True
+    for each in (one.route.messages, other.route.messages):
+        if each.unreachable or each.no_elements:
+            return True
     return any(map(_plainly_differ, one.shapes, other.shapes))
 
 
@@ -70,7 +65,7 @@ def _plainly_differ(one: KeyShape, other: KeyShape) -> bool:
     return not (longer.startswith(shorter) and whole.endswith(ending))
 
 
-def why_apart(one: KeyedRoute, other: KeyedRoute, key: Sequence[tuple[str, KeyType]]) -> str:
+def why_apart(one: KeyedRoute, other: KeyedRoute, key: Key) -> str:
     """Return the key attribute whose values are proved to differ in all messages; "" if none is.
 
     The messages are two: what one message writes by both routes is not asked.
@@ -135,16 +130,14 @@ def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
     for schema in schemas:
         for part in (schema, schema.get("not")):
             if isinstance(part, dict):
-                yield from [
-                    part[each]
-                    for each in _BOUNDS
-                    if type(part.get(each)) is not bool and each in part
-                ]
+                bounds = (part[each] for each in BOUNDS if each in part)
+                yield from (bound for bound in bounds if type(bound) is not bool)
 
 
 def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:
     """Return whether an attribute is the id of the message, or a hash of other values."""
-    mine, theirs = attribute_of(one, name), attribute_of(other, name)
+    mine = one.attribute_of(name)
+    theirs = other.attribute_of(name)
     if mine.transform or theirs.transform or not (one.final and other.final):
         return False
     source, given = source_of(mine)
@@ -156,30 +149,3 @@ def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool
         return bool(given == their_given == "message_id")
     # Only equal lists have one hash.
     return source.key == "hash" and len(given) != len(their_given)
-
-
-class KeyGroups(Generic[_Group]):
-    """Groups of the routes of a table, by what the values of one key attribute begin with."""
-
-    def __init__(self, heads: Iterable[str], make: Callable[[], _Group]) -> None:
-        self._make = make
-        self._sorted = sorted(set(heads))
-        self._groups: dict[str, _Group] = {}
-
-    def at(self, head: str) -> _Group:
-        """Return the group of a head, which is one of the heads."""
-        if head not in self._groups:
-            self._groups[head] = self._make()
-        return self._groups[head]
-
-    def near(self, heads: Iterable[str]) -> Iterator[_Group]:
-        """Yield the groups, as far as there are some, whose values may begin with one of some heads."""
-        for head in heads:
-            for end in range(len(head)):
-                if head[:end] in self._groups:
-                    yield self._groups[head[:end]]
-            at = bisect_left(self._sorted, head)
-            while at < len(self._sorted) and self._sorted[at].startswith(head):
-                if self._sorted[at] in self._groups:
-                    yield self._groups[self._sorted[at]]
-                at += 1

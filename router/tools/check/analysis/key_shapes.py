@@ -12,10 +12,9 @@ from router.errors import Rejection
 from router.model import META_TIMES, KeyType, Message
 from router.prover.conditions import evaluated
 from router.prover.expressions import tree_of
-from router.prover.inference import of_tree
 from router.prover.patterns import escaped
 from router.prover.predicates import EACH, NO_VALUE, Schema, Steps, any_of
-from router.prover.schema_prover import NO, SchemaProver
+from router.prover.schema_prover import SchemaProver
 from router.prover.splitting import PropertySchema
 from router.prover.text_patterns import ANY_TEXT, body_of, one_of
 from router.runtime.config import spec
@@ -25,13 +24,16 @@ from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, source_of
 from router.runtime.sources.template import split_template
 from router.runtime.transforms.text import LOWER, UPPER
-from router.tools.check.analysis.attributes import MAX_VALUES, infer, transforms_of
+from router.tools.check.analysis.attributes import MAX_VALUES, infer, lists_at, transforms_of
 from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
+from router.tools.check.analysis.values import possible
 
+Key = Sequence[tuple[str, KeyType]]
+"""The key of a table: its attributes, each with its type."""
+# How numbers and booleans are written as text.
 _BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
-"""How numbers and booleans are written as text."""
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _NOT_EMPTY = r"[\s\S]"
 _HASH = "^[0-9a-f]{64}$"
@@ -60,7 +62,7 @@ def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
     """Return a route with what its `when` says of its messages, if it has no schema."""
     if route.mapped is not None or route.messages.unknown != NO_SCHEMA:
         return route
-    known = _objects()
+    known = _any_object().again()
     if route.route.when is not None:
         holds = evaluated(route.route.when, True)
         known = known.narrow(route.when.predicate, route.when.exact, holds)
@@ -76,43 +78,31 @@ def _any_object() -> SchemaProver:
     return found
 
 
-def _objects() -> SchemaProver:
-    return _any_object().again()
-
-
 def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     """Return what is known of a key attribute of a route, which `with_messages` has prepared."""
     if not route.final or kind == "B":
         return KeyShape()
-    attribute = attribute_of(route, name)
+    attribute = route.attribute_of(name)
     texts = None
+    origin = _origin(route, attribute, kind)
     if has_only_built_ins(route, attribute):
         texts = _texts(route, name, attribute, kind)
     if texts is not None:
         pattern = one_of([f"^{escaped(each)}$" for each in sorted(texts)])
-        return KeyShape(texts, patterns=(pattern,), origin=_origin(route, attribute, kind))
-    origin = _origin(route, attribute, kind)
+        return KeyShape(texts, patterns=(pattern,), origin=origin)
     if kind == "N":
         return KeyShape(origin=origin)
     is_number = _is_text_of_number(route, attribute)
-    origin = infer(route, attribute).raw.origin if is_number else origin
+    if is_number:
+        origin = infer(route, attribute).raw.origin
     return structs.replace(_text(route, attribute), origin=origin, of_number=is_number)
-
-
-def attribute_of(route: AnalyzedRoute, name: str) -> spec.Attribute:
-    """Return how an attribute is mapped; without `item` it is a property of the message."""
-    found = route.attributes.get(name)
-    if found is not None:
-        return found
-    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return spec.Attribute(from_=f"element.{quoted}" if route.scope.each else quoted)
 
 
 def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> Steps | None:
     """Return the path at which each value is as it is stored."""
     inferred = infer(route, attribute)
-    is_other = attribute.type == "N" and inferred.raw.can_be(["string"]) is not NO
-    is_text = kind == "S" and attribute.type == "S" and inferred.raw.can_be(["number"]) is not NO
+    is_other = attribute.type == "N" and inferred.raw.may_be("string")
+    is_text = kind == "S" and attribute.type == "S" and inferred.raw.may_be("number")
     if inferred.steps or is_other or is_text or attribute.default is not UNSET:
         return None
     return inferred.raw.origin
@@ -121,9 +111,8 @@ def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> S
 def _is_text_of_number(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     """Whether each value is the text of a number of the message: other numbers have other texts."""
     inferred = infer(route, attribute)
-    kinds = [kind for kind, answer in inferred.raw.types.items() if answer is not NO]
     is_plain = not inferred.steps and attribute.default is UNSET
-    return is_plain and attribute.type == "S" and kinds == ["number"]
+    return is_plain and attribute.type == "S" and possible(inferred.raw) == ["number"]
 
 
 def _texts(
@@ -151,9 +140,7 @@ def _every_message(route: AnalyzedRoute, source: Any) -> list[Any] | None:
     if route.scope.each:
         return None
     match source:
-        case Constant():
-            return [{}]
-        case Computed(fixed=True):
+        case Constant() | Computed(fixed=True):
             return [{}]
         case Evaluated(text):
             return _combinations(route, [text])
@@ -216,11 +203,8 @@ def values_at(route: AnalyzedRoute, steps: Steps) -> list[Any] | None:
 
 
 def _lists(route: AnalyzedRoute, steps: Steps) -> Iterator[list[Any]]:
-    for place in () if route.index is None else route.index.at(steps):
-        if isinstance(place.content.get("enum"), list):
-            yield place.content["enum"]
-        if "const" in place.content:
-            yield [place.content["const"]]
+    if route.index is not None:
+        yield from lists_at(route.index, steps)
     for leaf in leaves_at(route.when.predicate, steps):
         if "enum" in leaf:
             yield leaf["enum"]
@@ -311,12 +295,10 @@ def _bodies(route: AnalyzedRoute, text: str, kinds: Sequence[str]) -> list[str]:
     messages = route.mapped
     if not steps or messages is None:
         return [ANY_TEXT]
-    value = of_tree(messages, route.scope, tree)
-    others = [
-        _BODIES[kind] for kind in kinds if kind != "string" and value.can_be([kind]) is not NO
-    ]
+    value = route.value_of_tree(tree)
+    others = [_BODIES[kind] for kind in kinds if kind != "string" and value.may_be(kind)]
     texts: list[str] = []
-    if value.can_be(["string"]) is not NO:
+    if value.may_be("string"):
         texts = [body_of(each) for each in messages.text_patterns(steps) or ()]
         if value.longest is not None and value.longest <= _SHORT:
             texts.append(rf"[\s\S]{{0,{value.longest}}}")

@@ -6,28 +6,27 @@ from math import inf
 
 from router.prover.inference import Value
 from router.prover.predicates import Schema
-from router.prover.schema_prover import NO, YES, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.engine.attributes import MAX_DIGITS
-from router.runtime.engine.convert import NUMBER_TEXT
 from router.runtime.transforms.transform import Digits
-from router.tools.check.analysis.text_formats import always_matches
+from router.tools.check.analysis.text_formats import NUMBER_TEXT, always_matches
 from router.tools.check.analysis.values import holds
 
 _WHOLE = (9, 18, 28, MAX_DIGITS)
 _DECIMALS = (2, 3, 6, 9, 18)
+# The bounds that are tried, in this order.
 _TEXTS = (Digits(18, 0), Digits(28, 0), Digits(MAX_DIGITS, 0), Digits(19, 19))
-"""The bounds that are tried, in this order."""
 _NOTHING = Digits(0, 0)
+# Longer numbers are not tried: nanoseconds since 1970 have 19 digits.
 _LONGEST = 20
-"""Longer numbers are not tried: nanoseconds since 1970 have 19 digits."""
 
 
 def digits_of(messages: SchemaProver | None, value: Value) -> Digits | None:
     """Return the most digits of a value that is a number or the text of one; None if they are not known."""
     if value.digits is not None:
         return value.digits
-    number = _of_number(messages, value) if value.can_be(["number"]) is not NO else _NOTHING
-    text = _of_text(messages, value) if value.can_be(["string"]) is not NO else _NOTHING
+    number = _of_number(messages, value) if value.may_be("number") else _NOTHING
+    text = _of_text(messages, value) if value.may_be("string") else _NOTHING
     if number is None or text is None:
         return None
     return Digits(max(number.whole, text.whole), max(number.decimals, text.decimals))
@@ -91,7 +90,7 @@ def are_storable(messages: SchemaProver | None, value: Value) -> bool:
     """
     if value.digits is not None:
         return value.digits.whole + value.digits.decimals <= MAX_DIGITS
-    if value.can_be(["number"]) is not NO and not value.given:
+    if value.may_be("number") and not value.given:
         return False
-    is_text = value.can_be(["string"]) is not NO
+    is_text = value.may_be("string")
     return not is_text or always_matches(messages, value, NUMBER_TEXT.stored) is YES

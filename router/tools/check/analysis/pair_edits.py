@@ -8,10 +8,10 @@ from msgspec import Struct, structs
 
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
+# What orders messages whose routes have no version in common.
 _SENT: Mapping[str, Any] = {"meta": "sent_at"}
-"""What orders messages whose routes have no version in common."""
+# When TTL deletes what is closed: no message is late for so long.
 _CLOSES_AFTER = "30d"
-"""When TTL deletes what is closed: no message is late for so long."""
 Attribute = str
 RouteName = str
 
@@ -39,9 +39,11 @@ class _FreeNames:
 
     def new(self, name: str) -> str:
         """Return a name, or one like it that is free."""
-        number, found = 2, name
+        found = name
+        number = 2
         while found in self._taken:
-            found, number = f"{name}_{number}", number + 1
+            found = f"{name}_{number}"
+            number += 1
         self._taken.add(found)
         return found
 
@@ -128,30 +130,20 @@ def _renamed(route: RouteWrites, attributes: Sequence[Attribute], names: _FreeNa
     )
 
 
-def _writers(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
-    """Return the attributes that several routes set, with these."""
+def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
+    """Return the attributes that several routes set and could lose, with these routes."""
     found: dict[Attribute, list[RouteWrites]] = {}
     for route in routes:
         for name in route.sets - {OTHERS}:
             found.setdefault(name, []).append(route)
-    return {name: writers for name, writers in found.items() if len(writers) > 1}
+    return {name: writers for name, writers in found.items() if _may_lose(name, writers)}
 
 
-def _common(routes: Sequence[RouteWrites]) -> Mapping[Attribute, Sequence[RouteWrites]]:
-    """Return what several routes set, but as the version of each or always to one value."""
-    return {
-        name: writers
-        for name, writers in _writers(routes).items()
-        if not _is_version(name, writers) and not _is_constant(name, writers)
-    }
-
-
-def _is_version(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
-    return all(route.version == name for route in writers)
-
-
-def _is_constant(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
-    return all(route.has_same_constant(name, writers[0]) for route in writers)
+def _may_lose(name: Attribute, writers: Sequence[RouteWrites]) -> bool:
+    """Whether several routes set an attribute: not as the version of each, nor to one value."""
+    if len(writers) == 1 or all(route.version == name for route in writers):
+        return False
+    return not all(route.has_same_constant(name, writers[0]) for route in writers)
 
 
 def _divided(
@@ -170,16 +162,15 @@ def _divided(
         used.add(order)
         for route, source in zip(sharing, sources, strict=True):
             parts[route.name].append(_part(route, attributes, order, source))
-    keepers: set[Attribute] = set()
     found = {}
     for route in updates:
         own = structs.replace(route, sets=route.sets - common.keys())
         version = route.version
-        if version and (version in used or version in keepers):
+        if version and version in used:
             own = _renamed(structs.replace(own, sets=own.sets | {version}), [version], names)
-        keepers.add(version)
-        found[route.name] = own
-    return {route.name: _named(found[route.name], parts[route.name]) for route in updates}
+        used.add(version)
+        found[route.name] = _named(own, parts[route.name])
+    return found
 
 
 def _order_of(
@@ -188,11 +179,10 @@ def _order_of(
     """Return a version for what some routes have in common, and its source in each."""
     versions = {route.version for route in routes}
     sources = [route.mapped.get(route.version, route.version) for route in routes]
-    if "" in versions or len({route.scale for route in routes}) > 1:
-        return names.new("sent_at"), [_SENT for _ in routes]
-    if len(versions) == 1 and versions.isdisjoint(used):
+    has_one_scale = "" not in versions and len({route.scale for route in routes}) == 1
+    if has_one_scale and len(versions) == 1 and versions.isdisjoint(used):
         return versions.pop(), sources
-    if any(source != sources[0] for source in sources):
+    if not has_one_scale or any(source != sources[0] for source in sources):
         return names.new("sent_at"), [_SENT for _ in routes]
     last = re.search(r"[A-Za-z_]\w*$", sources[0]) if isinstance(sources[0], str) else None
     return names.new(last[0] if last else "common_at"), sources
@@ -201,23 +191,20 @@ def _order_of(
 def _part(
     route: RouteWrites, attributes: Sequence[Attribute], order: Attribute, source: Any
 ) -> RouteWrites:
-    mapped = {**route.mapped, order: source}
     return RouteWrites(
         name=route.name,
         mode="update",
         version=order,
         sets=frozenset([*attributes, order]),
         key=route.key,
-        mapped=mapped,
+        mapped={**route.mapped, order: source},
     )
 
 
 def _named(own: RouteWrites, parts: Sequence[RouteWrites]) -> Sequence[RouteWrites]:
     """Return the routes that one becomes, of which the first has its name."""
-    routes = [own, *parts] if own.attributes - {own.version} or not parts else parts
-    first, *others = routes
-    common = [
-        structs.replace(each, name=f"{own.name}_common{'' if number == 1 else number}")
-        for number, each in enumerate(others, 1)
-    ]
-    return [first, *common]
+    routes = [own, *parts] if own.attributes - {own.version} or not parts else [*parts]
+    for number, each in enumerate(routes[1:], 1):
+        suffix = "" if number == 1 else number
+        routes[number] = structs.replace(each, name=f"{own.name}_common{suffix}")
+    return routes

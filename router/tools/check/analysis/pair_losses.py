@@ -108,8 +108,7 @@ def _replaced(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     common -= {name for name in common if victim.has_same_constant(name, culprit)}
     if common and not culprit.inserts and not _is_stale(culprit, victim):
         what = f"the newer {_named(common)} of '{victim.name}'"
-        sentence = f"a late message of '{culprit.name}' replaces {what}"
-        yield _loss("out of order", sentence, common)
+        yield _loss("out of order", f"a late message of '{culprit.name}' replaces {what}", common)
 
 
 def _sums(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
@@ -122,20 +121,23 @@ def _sums(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
         yield _loss("in order", f"'{victim.name}' is rejected: {what}", victim.attributes)
         others = victim.attributes - culprit.sets - refused
         if others and not _is_stale(victim, culprit):
-            late = f"a late message of '{victim.name}' is rejected: {what}"
-            yield _loss("out of order", late, others)
+            yield _loss(
+                "out of order", f"a late message of '{victim.name}' is rejected: {what}", others
+            )
     if unset:
-        sentence = (
-            f"'{culprit.name}' adds to {_named(unset)} before '{victim.name}' sets the first value"
+        yield _loss(
+            "in order",
+            f"'{culprit.name}' adds to {_named(unset)} before '{victim.name}' sets the first value",
+            unset,
         )
-        yield _loss("in order", sentence, unset)
     replaced = (victim.adds | victim.appends) & culprit.sets
     if replaced and not culprit.inserts:
         what = f"what '{victim.name}' added to {_named(replaced)}"
         yield _loss("in order", f"'{culprit.name}' replaces {what}", replaced)
         if not _is_stale(culprit, victim):
-            sentence = f"a late message of '{culprit.name}' replaces {what}"
-            yield _loss("out of order", sentence, replaced)
+            yield _loss(
+                "out of order", f"a late message of '{culprit.name}' replaces {what}", replaced
+            )
 
 
 def _of_delete(delete: RouteWrites, other: RouteWrites) -> Iterator[Loss]:
@@ -147,13 +149,23 @@ def _of_delete(delete: RouteWrites, other: RouteWrites) -> Iterator[Loss]:
     if not delete.version:
         yield _loss("out of order", f"{late}, and {back}", other.attributes, victim=other.name)
     elif other.sets.isdisjoint((delete.version, OTHERS)):
-        sentence = f"'{other.name}' does not store '{delete.version}', so that {late}"
-        yield _loss("out of order", sentence, other.attributes, "error", other.name)
+        yield _loss(
+            "out of order",
+            f"'{other.name}' does not store '{delete.version}', so that {late}",
+            other.attributes,
+            "error",
+            other.name,
+        )
     else:
         severity: Severity = "info" if other.version == delete.version else "warning"
-        stays = f"the item of '{other.name}' stays after '{delete.name}' with an equal version"
         after = f"{back} after '{delete.name}'"
-        yield _loss("in order", stays, other.attributes, "info", delete.name)
+        yield _loss(
+            "in order",
+            f"the item of '{other.name}' stays after '{delete.name}' with an equal version",
+            other.attributes,
+            "info",
+            delete.name,
+        )
         yield _loss("out of order", after, other.attributes, severity, delete.name)
 
 

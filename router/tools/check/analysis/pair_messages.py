@@ -5,27 +5,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import yaml
-from msgspec import Struct, json, structs
+from msgspec import Struct, structs
 
 from router.model import KeyType
-from router.prover.expressions import paths_in, tree_of
-from router.prover.inference import of_path, of_tree
+from router.prover.expressions import paths_in
+from router.prover.inference import of_path
 from router.prover.predicates import DECODER, ENCODER, Steps
-from router.prover.schema_prover import NO
 from router.prover.value_generation import MISSING
 from router.runtime.config import spec
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.runtime.sources.template import split_template
-from router.tools.check.analysis.key_shapes import attribute_of, case_of, placed, values_at
+from router.tools.check.analysis.key_shapes import Key, case_of, placed, values_at
+from router.tools.check.analysis.pair_yaml import flow
 from router.tools.check.analysis.refutations import paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.memory.pairs import PairMessage, plan_alone
 
 MOST_BASES = 3
 _MOST_PATHS = 32
+_MOST_SHOWN = 120
+# Values of an older and a newer version.
 _LADDERS: Sequence[Sequence[Any]] = (
     (1, 2),
     ("2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"),
@@ -35,8 +36,8 @@ _LADDERS: Sequence[Sequence[Any]] = (
     (1767323045, 1767323046),
     (1767323045000, 1767323046000),
 )
-"""Values of an older and a newer version."""
 _SENT = ("1767323045000", "1767323046000")
+# Values of attributes with a type; others are tried.
 _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "N": (1, 2),
     "BOOL": (True, False),
@@ -47,7 +48,6 @@ _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "L": (["a"], ["b"]),
     "M": ({"a": 1}, {"b": 1}),
 }
-"""Values of attributes with a type; others are tried."""
 _PLAIN: Sequence[Sequence[Any]] = (
     ("a", "b"),
     (1, 2),
@@ -80,7 +80,7 @@ class _Draft(Struct, frozen=True):
 class RouteMessages:
     """Messages that a route takes, most of them; they are made once for all its pairs."""
 
-    def __init__(self, route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> None:
+    def __init__(self, route: AnalyzedRoute, key: Key) -> None:
         self.route = route
         self.key = key
 
@@ -92,7 +92,7 @@ class RouteMessages:
         names = dict.fromkeys([*(name for name, _ in self.key), *self.route.attributes])
         found: dict[Steps, None] = {}
         for name in names:
-            found |= dict.fromkeys(paths_of(self.route, attribute_of(self.route, name)))
+            found |= dict.fromkeys(paths_of(self.route, self.route.attribute_of(name)))
         tested = tested_paths(self.route)
         bases: list[Any] = []
 
@@ -139,8 +139,8 @@ class MessageMaker:
         self._route = route
         self._key = messages.key
         self._number = number
-        is_whole = route.route.item is None
-        named = [name for name in (*versions, *concerned) if is_whole or name in route.attributes]
+        every = (*versions, *concerned)
+        named = [name for name in every if route.is_whole or name in route.attributes]
         self._versions = [name for name in named if name in versions]
         self._concerned = [name for name in named if name not in versions]
         self._ladders = list(_LADDERS)
@@ -149,22 +149,22 @@ class MessageMaker:
     def paths(self) -> list[Steps]:
         """The paths of the message that matter: of the key, the versions, `when` and what is lost."""
         found = dict.fromkeys(tested_paths(self._route))
-        names = [name for name, _ in self._key]
-        for name in (*names, *self._versions, *self._concerned):
-            found |= dict.fromkeys(paths_of(self._route, attribute_of(self._route, name)))
+        key = [name for name, _ in self._key]
+        for name in (*key, *self._versions, *self._concerned):
+            found |= dict.fromkeys(self._paths_of(name))
         return [steps for steps in found if steps]
+
+    def _paths_of(self, name: str) -> Iterator[Steps]:
+        """Return the paths of the message that an attribute is made of."""
+        return paths_of(self._route, self._route.attribute_of(name))
 
     @cached_property
     def _key_paths(self) -> frozenset[Steps]:
-        attributes = [attribute_of(self._route, name) for name, _ in self._key]
-        return frozenset(
-            steps for attribute in attributes for steps in paths_of(self._route, attribute)
-        )
+        return frozenset(steps for name, _ in self._key for steps in self._paths_of(name))
 
     @cached_property
     def _changes_case(self) -> bool:
-        attributes = [attribute_of(self._route, name) for name, _ in self._key]
-        return any(case_of(self._route, attribute) for attribute in attributes)
+        return any(case_of(self._route, self._route.attribute_of(name)) for name, _ in self._key)
 
     def made(self) -> Iterator[MadeMessage]:
         """Yield messages with any keys."""
@@ -188,9 +188,11 @@ class MessageMaker:
 
     def _has_key(self, found: MadeMessage, wanted: Wanted) -> bool:
         """Return whether the key of a message is as wanted, as far as that is known."""
-        parts = zip(self._key, found.write.identity[1:], strict=True)
-        texts = [(wanted.get(name), part) for (name, _), part in parts]
-        return all(text == part or not isinstance(text, str) for text, part in texts)
+        for (name, _), part in zip(self._key, found.write.identity[1:], strict=True):
+            text = wanted.get(name)
+            if isinstance(text, str) and text != part:
+                return False
+        return True
 
     def _first_of(self, base: Any, wanted: Wanted, level: int) -> MadeMessage | None:
         draft = self._draft(base, wanted, level)
@@ -203,7 +205,7 @@ class MessageMaker:
                 if ladder in self._ladders:
                     self._ladders = [ladder]
                 return found
-        return None if not self._versions else self._planned(draft)
+        return self._planned(draft) if self._versions else None
 
     def _draft(self, base: Any, wanted: Wanted, level: int) -> _Draft | None:
         system = {
@@ -217,7 +219,7 @@ class MessageMaker:
         draft: _Draft | None = _Draft(base, f"message-{self._number + 1}", system)
         for name, kind in self._key:
             if name in wanted and draft is not None:
-                draft = self._with_text(draft, attribute_of(self._route, name), kind, wanted[name])
+                draft = self._with_text(draft, self._route.attribute_of(name), kind, wanted[name])
         return draft
 
     def _with_text(
@@ -255,9 +257,9 @@ class MessageMaker:
 
     def _typed(self, text: str, value: Any, kind: KeyType) -> Any:
         """Return a text as the type that the value of an expression has: as text, if it may be one."""
-        known = of_tree(self._route.mapped, self._route.scope, tree_of(text))
+        known = self._route.value_of(text)
         kinds = ("number", "string") if kind == "N" else ("string", "number")
-        first = next((each for each in (*kinds, "boolean") if known.can_be([each]) is not NO), "")
+        first = next((each for each in (*kinds, "boolean") if known.may_be(each)), "")
         if first == "string" or not isinstance(value, str):
             return value
         try:
@@ -268,7 +270,7 @@ class MessageMaker:
     def _with_versions(self, draft: _Draft, ladder: Sequence[Any], level: int) -> _Draft:
         data = draft.data
         for name in self._versions if ladder else ():
-            for steps in paths_of(self._route, attribute_of(self._route, name)):
+            for steps in self._paths_of(name):
                 if steps not in self._key_paths:
                     data = placed(data, steps, ladder[level])
         return structs.replace(draft, data=data)
@@ -276,11 +278,15 @@ class MessageMaker:
     def _with_concerned(self, found: MadeMessage) -> MadeMessage:
         """Return a message in which attributes have values that differ from those of the other route."""
         for name in self._concerned:
-            attribute = attribute_of(self._route, name)
+            attribute = self._route.attribute_of(name)
             steps = next(paths_of(self._route, attribute), None)
-            for value in self._values(attribute, steps) if steps else ():
-                data = placed(found.data, steps or (), value)
-                changed = self._planned(_Draft(data, *_about(found.message)))
+            if not steps:
+                continue
+            sent = found.message
+            for value in self._values(attribute, steps):
+                data = placed(found.data, steps, value)
+                draft = _Draft(data, sent.message_id, sent.system, sent.attributes)
+                changed = self._planned(draft)
                 if changed is None or name not in changed.write.item:
                     continue
                 if changed.write.identity == found.write.identity:
@@ -309,10 +315,6 @@ class MessageMaker:
         return MadeMessage(message, draft.data, writes[0]) if writes else None
 
 
-def _about(message: PairMessage) -> tuple[str, Mapping[str, str], Mapping[str, Mapping[str, Any]]]:
-    return message.message_id, message.system, message.attributes
-
-
 def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
     """Return a draft with metadata; what SQS makes itself stays as it is."""
     if name in _META_FIELDS:
@@ -324,28 +326,18 @@ def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
     return draft
 
 
-def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
-    """Return a message as YAML in one line; of a long one its parts at some paths, cut after so many
-    characters.
-    """
-    whole = _flow(made.data)
-    if len(whole) <= most:
+def short(made: MadeMessage, paths: Sequence[Steps]) -> str:
+    """Return a message as YAML in one line; of a long one its parts at some paths, cut if long."""
+    whole = flow(made.data)
+    if len(whole) <= _MOST_SHOWN:
         return whole
     data: Any = {}
     for steps in paths:
         value = _at(made.data, steps)
         if value is not MISSING:
             data = placed(data, steps, value)
-    text = _flow(data)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _flow(data: Any) -> str:
-    plain = json.decode(ENCODER.encode(data))
-    text: str = yaml.safe_dump(
-        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    )
-    return text.removesuffix("...\n").strip()
+    text = flow(data)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 
 
 def _at(data: Any, steps: Steps) -> Any:

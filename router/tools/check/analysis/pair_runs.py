@@ -11,8 +11,8 @@ from router.tools.check.analysis.pair_messages import MadeMessage, MessageMaker,
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 from router.tools.memory.pairs import OrderedRun, run_pair
 
+# Which of the two messages has the older version (0), and which the newer one.
 _LEVELS = ((0, 1), (1, 0), (0, 0))
-"""Which of the two messages has the older version (0), and which the newer one."""
 
 
 class Event(Struct, frozen=True):
@@ -47,22 +47,21 @@ def see_losses(
     program: Program,
     makers: tuple[MessageMaker, MessageMaker],
     writes: tuple[RouteWrites, RouteWrites],
-    wanted: tuple[Wanted, Wanted],
+    wanted: Wanted,
     losses: Sequence[Loss],
 ) -> SeenLosses | None:
     """Return the losses that messages of a key show; None if the two routes do not write one item."""
     shown: dict[Loss, _ReceivedPair] = {}
-    last = None
+    run = None
     orders = {loss.order for loss in losses}
     for run in _runs(program, makers, writes, wanted):
-        last = run
         for loss in losses:
             if loss not in shown and run.order == loss.order and _is_seen(loss, run):
                 shown[loss] = run
         if {loss.order for loss in shown} == orders:
             break
     seen = tuple(loss for loss in losses if loss in shown)
-    first = shown[seen[0]] if seen else last
+    first = shown[seen[0]] if seen else run
     return None if first is None else SeenLosses(first.first, first.second, seen)
 
 
@@ -70,12 +69,12 @@ def _runs(
     program: Program,
     makers: tuple[MessageMaker, MessageMaker],
     writes: tuple[RouteWrites, RouteWrites],
-    wanted: tuple[Wanted, Wanted],
+    wanted: Wanted,
 ) -> Iterator[_ReceivedPair]:
     # What a late delete removes is clearer than what a late write brings back.
-    levels_of = sorted(_LEVELS, key=lambda levels: _deletes_last(levels, writes))
-    for levels in levels_of:
-        one, other = [makers[place].make(wanted[place], levels[place]) for place in (0, 1)]
+    for levels in sorted(_LEVELS, key=lambda each: writes[each.index(max(each))].deletes):
+        one = makers[0].make(wanted, levels[0])
+        other = makers[1].make(wanted, levels[1])
         if one is None or other is None or one.write.identity != other.write.identity:
             continue
         found = run_pair(program, one.message, other.message)
@@ -99,10 +98,6 @@ def _runs(
             )
 
 
-def _deletes_last(levels: tuple[int, int], writes: tuple[RouteWrites, RouteWrites]) -> bool:
-    return writes[levels.index(max(levels))].deletes
-
-
 def _is_seen(loss: Loss, run: _ReceivedPair) -> bool:
     """Return whether the item does not have what it would have if nothing was lost."""
     if run.newer.writes.deletes:
@@ -117,14 +112,10 @@ def _is_seen(loss: Loss, run: _ReceivedPair) -> bool:
 
 
 def _is_lost(name: str, run: _ReceivedPair, stored: AttributeValue | None) -> bool:
-    older, newer = run.older, run.newer
-    before, own = older.item.get(name), newer.item.get(name)
-    adding = [event.writes for event in (older, newer) if name in _sums(event.writes)]
-    if adding and before is not None and own is not None:
+    older, newer = run.older.writes, run.newer.writes
+    before, own = run.older.item.get(name), run.newer.item.get(name)
+    sums = older.adds | older.appends | newer.adds | newer.appends
+    if name in sums and before is not None and own is not None:
         return stored in (before, own)
-    expected = before if own is None or (name in newer.writes.keeps and before) else own
+    expected = before if own is None or (name in newer.keeps and before) else own
     return expected is not None and stored != expected
-
-
-def _sums(writes: RouteWrites) -> frozenset[str]:
-    return writes.adds | writes.appends

@@ -44,6 +44,11 @@ class RouteWrites(Struct, frozen=True, kw_only=True):
         """All attributes that it writes."""
         return self.sets | self.adds | self.appends | self.keeps
 
+    @property
+    def named(self) -> Mapping[str, Any]:
+        """The attributes that its config names, as `item` maps them, sorted by name."""
+        return {name: self.mapped.get(name, name) for name in sorted(self.attributes - {OTHERS})}
+
     def constant(self, name: str) -> tuple[Any, ...]:
         """Return the value and type to which it always sets an attribute; () if there is none."""
         given = self.mapped.get(name)

@@ -9,10 +9,10 @@ from msgspec import Struct, json
 from router.prover.predicates import ENCODER
 from router.runtime.config import spec
 from router.tools.check.analysis.pair_edits import RouteName, Surroundings, edited
-from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
+from router.tools.check.analysis.pair_writes import RouteWrites
 
+# The settings that a second route for the same messages has, too.
 _SAME_MESSAGES = ("queue", "table", "when", "schema", "plugins", "options", "for_each")
-"""The settings that a second route for the same messages has, too."""
 Sections = Mapping[str, Mapping[str, Any]]
 
 
@@ -79,8 +79,6 @@ def _settings(route: RouteWrites, given: spec.RouteSettings, *, is_new: bool) ->
     if is_new:
         settings = {name: getattr(given, name) for name in _SAME_MESSAGES}
         found = {name: value for name, value in settings.items() if value not in (None, {})}
-    names = sorted(route.attributes - {OTHERS})
-    item = {**route.key, **{name: route.mapped.get(name, name) for name in names}}
     write = {
         "mode": route.mode,
         "version": route.version,
@@ -91,7 +89,7 @@ def _settings(route: RouteWrites, given: spec.RouteSettings, *, is_new: bool) ->
         "once_key": given.write.once_key if route.once else None,
     }
     if given.item is not None or route.mapped:
-        found["item"] = item
+        found["item"] = {**route.key, **route.named}
     found["write"] = {name: value for name, value in write.items() if value}
     return found
 
@@ -124,16 +122,14 @@ def _keys_apart(
 
 
 def _with_kind(route: RouteWrites, kind: str) -> Mapping[str, Any]:
-    names = sorted(route.attributes - {OTHERS})
-    mapped = {name: route.mapped.get(name, name) for name in names}
-    return {**route.key, kind: {"value": route.name}, **mapped}
+    return {**route.key, kind: {"value": route.name}, **route.named}
 
 
 def _lines(settings: Mapping[str, Any]) -> Sequence[str]:
-    return [f"    {name}: {_flow(value)}" for name, value in settings.items()]
+    return [f"    {name}: {flow(value)}" for name, value in settings.items()]
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """Return a value as YAML in one line."""
     plain = json.decode(ENCODER.encode(value))
     text: str = yaml.safe_dump(

@@ -44,7 +44,7 @@ def prover_of(schema: Validation, budget: ProofBudget | None = None) -> SchemaPr
     known = _canonical(schema)
     if known is None:
         return None
-    return SchemaProver(known, budget=budget, depthwise=depthwise_prover_of(schema, parsed))
+    return SchemaProver(known, budget=budget, depthwise=depthwise_prover_of(schema))
 
 
 def approximate_prover_of(
@@ -59,7 +59,7 @@ def approximate_prover_of(
         known or parsed(20, b"true"),
         known is not None,
         budget,
-        depthwise=depthwise_prover_of(schema, parsed, known=is_of_one_draft),
+        depthwise=depthwise_prover_of(schema, known=is_of_one_draft),
         parts=parts,
     )
 
@@ -123,7 +123,7 @@ def prover_of_part(part: PropertySchema) -> SchemaProver | None:
     return known.narrow(predicate, holds=validator_of(predicate))
 
 
-def prover_of_document(content: Any, budget: ProofBudget | None = None) -> SchemaProver | None:
+def prover_of_document(content: Any, budget: ProofBudget) -> SchemaProver | None:
     """Return what follows from a schema without references.
 
     None if the library does not support it.

@@ -14,6 +14,8 @@ from router.runtime.program.redacted_routes import find_needs
 from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 
+# Keywords that what replaces a value satisfies or not as the value did, and those that constrain
+# nothing.
 _TELLING_TYPE = frozenset(
     (
         "type",
@@ -28,7 +30,6 @@ _TELLING_TYPE = frozenset(
         "$ref",
     )
 )
-"""Keywords that what replaces a value satisfies or not as the value did, and those that constrain nothing."""
 
 
 class Need(Struct, frozen=True):
@@ -82,8 +83,7 @@ def needs_of(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iter
     for each in route.settings:
         where = (*route.path, *each.path)
         for name in sorted(needs.paths[each.setting]):
-            sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
-            yield Need(sentence, where, advice)
+            yield Need(f"'{name}' is redacted, and '{each.setting}' needs it", where, advice)
     for name in sorted(needs.mapped or ()):
         what = "key attribute" if name in keys else "attribute"
         yield Need(f"{what} '{name}' needs a redacted value", route.place(name), advice)
@@ -101,8 +101,8 @@ def _constrained(route: AnalyzedRoute, paths: Sequence[RedactedPath]) -> Iterato
             {key for place in index.at(steps) for key in place.content if key not in _TELLING_TYPE}
         )
         if more:
-            sentence = (
-                f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value"
+            yield Need(
+                f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value",
+                (*route.path, "schema"),
+                "let the schema ask for its type only",
             )
-            advice = "let the schema ask for its type only"
-            yield Need(sentence, (*route.path, "schema"), advice)

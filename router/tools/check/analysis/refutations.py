@@ -23,7 +23,7 @@ from router.runtime.engine.engine import UNLIMITED, Budget
 from router.runtime.program.mapping import MapItems, compile_mapping
 from router.runtime.sources import source_of
 from router.tools.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.transforms import is_plugins
 from router.tools.check.analysis.verdicts import Claim
 
@@ -131,15 +131,15 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
         return [_idempotency(route)]
     if claim.kind == "for_each":
         return [_mapping(route, {})]
-    if claim.kind == "mapping" and not is_set(route.route.item):
+    if claim.kind == "mapping" and route.is_whole:
         return [_mapping(route, {}), _mapping(route, None)]
-    if claim.kind == "index" and not is_set(route.route.item):
+    if claim.kind == "index" and route.is_whole:
         # A message that is stored as it is has its nulls.
         return [_mapping(route, None), _mapping(route, None, _check_of(route, claim))]
     if attribute is None or not has_only_built_ins(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
-    stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
+    stages = [_mapping(route, {})] if route.scope.each else []
     stages.append(_mapping(route, {name: structs.replace(attribute, type=None)}))
     if claim.kind in ("ttl", "index"):  # the claim about its type is another
         stages.append(_mapping(route, {name: attribute}))
@@ -152,9 +152,8 @@ def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
     """Return the attribute of a claim; without `item`, it is a property of the message or of the
     element.
     """
-    if claim.subject and not is_set(route.route.item):
-        name = ENCODER.encode(claim.subject).decode()
-        return spec.Attribute(from_=f"element.{name}" if route.scope.each else name)
+    if claim.subject and route.is_whole:
+        return route.attribute_of(claim.subject)
     return route.attributes.get(claim.subject)
 
 
@@ -374,8 +373,8 @@ def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
         yield from _paths_in(_texts(route, claim.kind), Scope())
     elif attribute is not None:
         yield from paths_of(route, attribute)
-    elif not is_set(route.route.item):
-        yield () if route.scope.element is None else route.scope.element
+    elif route.is_whole:
+        yield route.scope.element or ()
 
 
 def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]:

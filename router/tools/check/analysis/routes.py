@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +15,16 @@ from router.prover.conditions import (
 )
 from router.prover.expressions import Scope, list_of, paths_in, tree_of
 from router.prover.inference import Value, of_tree
-from router.prover.predicates import EACH, Schema, Steps, in_element, text_of, there, wherever
+from router.prover.predicates import (
+    EACH,
+    ENCODER,
+    Schema,
+    Steps,
+    in_element,
+    text_of,
+    there,
+    wherever,
+)
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
@@ -25,7 +33,9 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import MAX_ELEMENTS
+from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
+from router.runtime.program.expressions import Tree
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
 from router.runtime.program.schemas.compile import SchemaStore, Validation
@@ -44,6 +54,7 @@ MAX_CONDITIONS = 16
 take seconds.
 """
 
+# The paths in a route of what claims without an attribute are about.
 _SETTINGS: Mapping[ClaimKind, Path] = {
     "when": ("when",),
     "for_each": ("for_each",),
@@ -53,7 +64,6 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
     "size": ("item",),
     "pair": ("write",),
 }
-"""The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
 
 
@@ -91,8 +101,8 @@ class MessageSets(Struct, frozen=True, eq=False):
         return self.impossible_schema or self.impossible_when or self.shadowed
 
 
-NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
-"""Those of a route without a schema."""
+# Those of a route without a schema.
+_NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
 
 
 class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
@@ -123,9 +133,49 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """The path of the route in the config."""
         return ("routes", self.name)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it stores a whole message, or element, and maps no attributes."""
+        return self.route.item is None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it stores nothing, and deletes the item."""
+        return MODES[self.route.write.mode].stores == "nothing"
+
+    @property
+    def input(self) -> Steps | None:
+        """The path of what is mapped: the message, or its elements; None if that is unknown."""
+        return self.scope.element if self.scope.each else ()
+
+    @property
+    def fixed(self) -> int:
+        """How many steps lead to what is mapped."""
+        return len(self.scope.element or ())
+
     def claim(self, kind: ClaimKind, subject: str = "") -> Claim:
         """Return a claim about the route."""
         return Claim(self.name, kind, subject)
+
+    def value_of(self, text: str) -> Value:
+        """Infer the value of an expression on what is mapped."""
+        return self.value_of_tree(tree_of(text))
+
+    def value_of_tree(self, tree: Tree | None) -> Value:
+        """Infer the value of an expression, given as a tree, on what is mapped."""
+        return of_tree(self.mapped, self.scope, tree)
+
+    def value_in_message(self, text: str) -> Value:
+        """Infer the value of an expression on each message that the route takes."""
+        return of_tree(self.messages.taken, Scope(), tree_of(text))
+
+    def attribute_of(self, name: str) -> spec.Attribute:
+        """Return how an attribute is mapped; without `item` it is a property of what is mapped."""
+        found = self.attributes.get(name)
+        if found is not None:
+            return found
+        quoted = ENCODER.encode(name).decode()
+        return spec.Attribute(from_=f"element.{quoted}" if self.scope.each else quoted)
 
     @cached_property
     def fifo(self) -> bool:
@@ -159,7 +209,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def finds_few(self) -> bool:
         """Whether `for_each` is proved to find no more elements than it takes."""
         messages = self.messages.taken
-        steps = of_tree(messages, Scope(), tree_of(str(self.route.for_each))).elements
+        steps = self.value_in_message(str(self.route.for_each)).elements
         if messages is None or steps is None or EACH in steps[:-1]:
             return False
         return messages.holds_at(steps[:-1], at_most(MAX_ELEMENTS)) is YES
@@ -190,7 +240,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return self._facts.get(id(attribute)) or self._find_facts(attribute)
 
     def _find_facts(self, attribute: spec.Attribute) -> AttributeFacts:
-        settings = None if self.scope.each else (self.fifo, is_set(self.route.when))
+        settings = None if self.scope.each else (self.fifo, self.route.when is not None)
         found = self._facts[id(attribute)] = self.shared.facts(attribute, self.mapped, settings)
         return found
 
@@ -278,10 +328,12 @@ def analyze_routes(
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
         when, own = _own_condition(route)
-        linked = _linked(schemas, name, route)
+        linked = None
+        if route.schema is not None:
+            linked = schemas.linked(route.schema, ("routes", name, "schema"))
         budget = budget_of(linked)
         by_schema = _by_schema(linked, budget, known, find_part)
-        scope = _scope(route)
+        scope = Scope() if route.for_each is None else Scope(True, list_of(route.for_each))
         names = route.plugins
         left_out = [each for each in plugins.left_out if names is None or each in names]
         changes = ""
@@ -307,12 +359,6 @@ def analyze_routes(
             )
         )
     return tuple(routes)
-
-
-def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
-    if route.schema is None:
-        return None
-    return schemas.linked(route.schema, ("routes", name, "schema"))
 
 
 def _by_schema(
@@ -355,7 +401,7 @@ def _message_sets(
     `changes` is why nothing is known of the messages that are mapped, "" if they are those.
     """
     if by_schema is None:
-        return NO_MESSAGES
+        return _NO_MESSAGES
     accepted = _narrow(by_schema, own)
     # A message that satisfies `when` besides satisfies the schema.
     is_possible = accepted.exact and accepted.satisfiability == "yes"
@@ -398,15 +444,6 @@ def _narrow(messages: SchemaProver, narrowings: list[Narrowing]) -> SchemaProver
     for each in narrowings:
         messages = messages.narrow(each.condition.predicate, each.condition.exact, each.holds)
     return messages
-
-
-def _scope(route: spec.RouteSettings) -> Scope:
-    return Scope() if route.for_each is None else Scope(True, list_of(route.for_each))
-
-
-def is_set(value: Any) -> bool:
-    """Whether a setting is given in the config."""
-    return value is not None
 
 
 def named(value: Value) -> str:

@@ -2,7 +2,7 @@
 part of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import chain, count, islice
@@ -13,7 +13,7 @@ from msgspec import structs
 from router.errors import Rejection
 from router.model import Message
 from router.prover.example_search import Growth
-from router.prover.expressions import tree_of
+from router.prover.expressions import valid_tree_of
 from router.prover.predicates import ENCODER, Steps, text_of
 from router.prover.scalars import MOST_BYTES
 from router.prover.value_generation import MISSING
@@ -30,28 +30,28 @@ from router.tools.check.analysis.refutations import (
     paths_of,
     tested_paths,
 )
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 
+# So many characters are too large, also if they are Base64.
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
-"""So many characters are too large, also if they are Base64."""
+# The bytes of a message for a larger value: it has others besides.
 _ROOM = MOST_BYTES - 16 * 1024
-"""The bytes of a message for a larger value: it has others besides."""
+# So many are too large: each takes a byte, and one more in its list.
 _ELEMENTS = MAX_ITEM_BYTES // 2
-"""So many are too large: each takes a byte, and one more in its list."""
+# The most items of `for_each` that are measured: each has a copy of what is in the message.
 _ITEMS = 3
-"""The most items of `for_each` that are measured: each has a copy of what is in the message."""
+# A character that names of hosts may have, and that does not count: a soft hyphen.
 _IGNORED = "\u00ad"
-"""A character that names of hosts may have, and that does not count: a soft hyphen."""
+# The lengths of texts in a list whose elements have some length, but not any.
 _LENGTHS = (4096, 1000, 250, 60)
-"""The lengths of texts in a list whose elements have some length, but not any."""
 _POSITIONS = 4
 _WAYS = 5
 _DEPTH = 3
+# Numbers from this on have eight digits, so that Base64 and a number are Base64.
 _FIRST_NUMBER = 10_000_000
-"""Numbers from this on have eight digits, so that Base64 and a number are Base64."""
 _NUMBER_STEPS = (1, -1, Decimal("1e-8"), Decimal("-1e-8"))
+# The most names of an object whose values are enlarged.
 _NAMES = 6
-"""The most names of an object whose values are enlarged."""
 
 
 def unbounded_part(route: AnalyzedRoute) -> str:
@@ -90,10 +90,10 @@ def measured_parts(route: AnalyzedRoute) -> Iterator[tuple[str, spec.Attribute |
     """Yield what is measured alone: each attribute, or the whole item, and with the name "" the map
     that `merge` finds.
     """
-    if is_set(route.route.item):
-        yield from route.attributes.items()
-    else:
+    if route.is_whole:
         yield "", None
+    else:
+        yield from route.attributes.items()
     if route.route.merge is not None:
         yield "", map_attribute(route.route.merge)
 
@@ -161,8 +161,8 @@ def _parts_by_expressions(
     # Of most attributes a long value is found without it.
     from router.prover.expression_inputs import parts_with
 
-    for tree in filter(None, (tree_of(use.text) for use in uses)):
-        yield from parts_with(tree, route.scope, text)
+    for use in uses:
+        yield from parts_with(valid_tree_of(use.text), route.scope, text)
 
 
 def _with_part(part: Any, message: Any) -> Iterator[Any]:
@@ -239,9 +239,7 @@ def _longer(element: Any) -> Iterator[Any]:
         case str():
             yield from (element.ljust(length, element[-1:] or "x") for length in _LENGTHS)
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][
-                :_NAMES
-            ]:
+            for name in _names_of_texts(element):
                 yield from ({**element, name: each} for each in _longer(element[name]))
 
 
@@ -260,10 +258,13 @@ def _distinct(element: Any) -> Iterator[list[Any]]:
                 start = element + step * _FIRST_NUMBER
                 yield [*islice(count(start, step), _count(start, ","))]
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][
-                :_NAMES
-            ]:
+            for name in _names_of_texts(element):
                 yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
+
+
+def _names_of_texts(element: Mapping[str, Any]) -> list[str]:
+    """Return the names of the first texts of an object."""
+    return [name for name, value in element.items() if isinstance(value, str)][:_NAMES]
 
 
 def _count(value: Any, more: str) -> int:

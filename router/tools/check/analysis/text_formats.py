@@ -13,10 +13,26 @@ from router.prover.predicates import Steps, wherever
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
+from router.runtime.conversions import BASE64_TEXT
 from router.runtime.program.schemas.documents import list_of
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.values import answer
 
+NUMBER_TEXT = TextFormat(
+    "a number",
+    "pattern: ^[0-9]{1,38}$",
+    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
+    exact=True,
+    stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
+)
+TEXT_FORMATS: dict[str, TextFormat] = {
+    "N": NUMBER_TEXT,
+    "NS": NUMBER_TEXT,
+    "B": BASE64_TEXT,
+    "BS": BASE64_TEXT,
+}
+"""The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
+# Texts of many formats, to find one that a schema allows and a conversion refuses.
 _SAMPLES = (
     "x",
     "abc",
@@ -37,9 +53,8 @@ _SAMPLES = (
     "2001:db8::1",
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 )
-"""Texts of many formats, to find one that a schema allows and a conversion refuses."""
+# The drafts in which `contentEncoding` is asserted.
 _ENCODING_ASSERTED = (6, 7)
-"""The drafts in which `contentEncoding` is asserted."""
 
 
 class Refusal(Struct, frozen=True):
@@ -89,7 +104,7 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can
     store the result.
     """
-    if value.can_be(["string"]) is NO:
+    if not value.may_be("string"):
         return True
     if refusal_of(route, value, form, convert).possible is not NO:
         return False
@@ -109,7 +124,7 @@ def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> b
 
 def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
     """Whether a conversion refuses a number that a value can be."""
-    if form.numbers is None or value.can_be(["number"]) is NO:
+    if form.numbers is None or not value.may_be("number"):
         return NO
     accepted = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
     return answer(route.mapped, value, accepted).opposite()

@@ -61,8 +61,8 @@ from router.tools.check.analysis.text_formats import (
 from router.tools.check.analysis.values import are_elements, holds, possible
 
 _NEVER_EMPTY = ("number", "boolean")
+# Those of the years 1 to 9999, and nanoseconds.
 _SECONDS = Digits(12, 9)
-"""Those of the years 1 to 9999, and nanoseconds."""
 
 
 def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
@@ -80,10 +80,13 @@ def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments |
 
     None if the transform does not take them, which loading reports.
     """
-    named = argument if isinstance(argument, dict) else {}
-    given = argument if isinstance(argument, list) else [argument]
+    given = [argument]
+    named = {}
     if isinstance(argument, dict):
         given = []
+        named = argument
+    elif isinstance(argument, list):
+        given = argument
     try:
         return _signature(function).bind(None, *given, **named)
     except (TypeError, ValueError):  # other arguments, or a function without a signature
@@ -263,8 +266,8 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
     return matches
 
 
+# Beside a separator, for texts of some length at least.
 _WORDS = ["x", "x" * 16, "x" * 64]
-"""Beside a separator, for texts of some length at least."""
 
 
 def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separator: str) -> Value:

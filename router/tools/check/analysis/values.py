@@ -1,6 +1,6 @@
 """Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -8,17 +8,42 @@ from router.model import KeyType
 from router.prover.inference import ALL_TYPES, Value, of_path
 from router.prover.predicates import EACH, SOME_VALUE, Schema, in_words
 from router.prover.schema_prover import NO, UNKNOWN, Answer, SchemaProver
+from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.runtime.program.expressions.functions import Types
 
 KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 """The types of values that the types of key attributes take."""
 
 
-def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
+ORDERED = ("string", "number", "binary")
+"""The types of values that DynamoDB compares with others of their type."""
+
+
+def key_limits(key: Iterable[str]) -> dict[str, int]:
+    """Return the most bytes of each key attribute of a table."""
+    return dict(zip(key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
+
+
+def possible(value: Value, except_: Sequence[str] = ()) -> list[str]:
     """Return the types that a value is not proved not to have, except some."""
     found = [
         kind for kind, answer in value.types.items() if answer is not NO and kind not in except_
     ]
     return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
+
+
+def kinds_of(takes: Types) -> tuple[list[str], list[str]]:
+    """Return the types that an argument of a function may have, and those of a list's elements."""
+    kinds: list[str] = []
+    elements: list[str] = []
+    for each in takes:
+        if each.startswith("array-"):
+            elements.append(each.removeprefix("array-"))
+        else:
+            kinds.append(each)
+    if elements:
+        kinds.append("array")
+    return kinds, elements
 
 
 class Misfit(Struct, frozen=True):

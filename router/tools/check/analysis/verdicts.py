@@ -4,8 +4,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from router.model import Path
-
 ClaimKind = Literal[
     "when",
     "for_each",
@@ -47,14 +45,13 @@ class Claim(Struct, frozen=True):
 
 
 class Undecided(Struct, frozen=True):
-    """A claim that is not proved, the reason in words, and the path in the config that it is about.
+    """A claim that is not proved, and the reason in words.
 
     A claim that a finding refutes is refuted, whatever else is undecided about it.
     """
 
     claim: Claim
     reason: str
-    path: Path
 
 
 class RouteClaim(Struct, frozen=True):

@@ -5,8 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from router.model import KeyType
-from router.prover.schema_prover import NO, YES
+from router.prover.schema_prover import YES
 from router.runtime.transforms.times import TO_EPOCH, TO_EPOCH_NS
 from router.tools.check.analysis.attributes import (
     counts_milliseconds,
@@ -15,11 +14,12 @@ from router.tools.check.analysis.attributes import (
 )
 from router.tools.check.analysis.key_separation import are_plainly_apart, keyed, why_apart
 from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.values import ORDERED
 
 Scale = Literal["", "text", "number", "seconds", "milliseconds", "nanoseconds"]
 """How a version counts; "" if that is not known, and `number` if only that is."""
+# Any time in one of them is less than any in the next, as a number.
 _RANKS: Sequence[Scale] = ("seconds", "milliseconds", "nanoseconds")
-"""Any time in one of them is less than any in the next, as a number."""
 _BY_TRANSFORM: dict[str, Scale] = {TO_EPOCH.name: "seconds", TO_EPOCH_NS.name: "nanoseconds"}
 _MOST_COMPARED = 4
 
@@ -39,7 +39,7 @@ def scale_of(route: AnalyzedRoute) -> Scale:
         return ""
     inferred = stored(route, version)
     value = inferred.value
-    ordered = [kind for kind in ("string", "number", "binary") if value.can_be([kind]) is not NO]
+    ordered = [kind for kind in ORDERED if value.may_be(kind)]
     if ordered == ["string"]:
         return "text"
     if ordered != ["number"]:
@@ -90,8 +90,9 @@ def _conflict(one: Scale, other: Scale) -> bool:
 def _may_meet(one: AnalyzedRoute, other: AnalyzedRoute) -> bool:
     """Whether it is not proved that the keys of two routes are apart."""
     assert one.table is not None
-    key: Sequence[tuple[str, KeyType]] = tuple(one.table.key.items())
-    mine, theirs = keyed(one, key), keyed(other, key)
+    key = tuple(one.table.key.items())
+    mine = keyed(one, key)
+    theirs = keyed(other, key)
     return not are_plainly_apart(mine, theirs) and not why_apart(mine, theirs, key)
 
 

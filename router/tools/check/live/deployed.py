@@ -66,14 +66,10 @@ live_rule = LIVE_RULES.register
 
 def duration(seconds: int) -> str:
     """Return seconds in the largest unit of which they are a whole number greater than one."""
-    return next(
-        (
-            f"{seconds // unit} {name}"
-            for unit, name in _UNITS
-            if seconds % unit == 0 and seconds > unit
-        ),
-        f"{seconds} s",
-    )
+    for unit, name in _UNITS:
+        if seconds % unit == 0 and seconds > unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 NOT_PERMITTED = declare(
@@ -133,8 +129,12 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         if isinstance(answer, Unanswered) and answer.denied:
             yield _not_permitted(answer, ())
         elif isinstance(answer, Unanswered):
-            advice = "name the function with --function, or run this as its role"
-            yield Found(NOT_SIMULATED, _not_answered(answer), (), advice)
+            yield Found(
+                NOT_SIMULATED,
+                _not_answered(answer),
+                (),
+                "name the function with --function, or run this as its role",
+            )
 
 
 def _not_known(answer: object, path: Path) -> Iterator[Found]:
@@ -147,9 +147,11 @@ def _not_known(answer: object, path: Path) -> Iterator[Found]:
 
 
 def _not_permitted(answer: Unanswered, path: Path) -> Found:
-    sentence = f"{answer.action} of '{answer.resource}' is not permitted ({answer.code})"
     return Found(
-        NOT_PERMITTED, sentence, path, f"allow {answer.action}, or check with another profile"
+        NOT_PERMITTED,
+        f"{answer.action} of '{answer.resource}' is not permitted ({answer.code})",
+        path,
+        f"allow {answer.action}, or check with another profile",
     )
 
 

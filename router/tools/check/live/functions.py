@@ -112,8 +112,12 @@ def check_functions(deployment: DeployedConfig) -> Iterator[Found]:
                     "check its name, the region and the profile",
                 )
         elif deployed.reserved == 0:
-            sentence = f"the reserved concurrency of function '{name}' is 0"
-            yield Found(NO_CONCURRENCY, sentence, (), "raise it, or remove it")
+            yield Found(
+                NO_CONCURRENCY,
+                f"the reserved concurrency of function '{name}' is 0",
+                (),
+                "raise it, or remove it",
+            )
 
 
 @live_rule(NOT_MAPPED)
@@ -121,9 +125,12 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues that the function of --function does not read."""
     for name, mappings in deployment.seen.mappings.items():
         if deployment.function and mappings == ():
-            path = deployment.queue_path(name)
-            sentence = f"no event source mapping connects queue '{name}' with function '{deployment.function}'"
-            yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures")
+            yield Found(
+                NOT_MAPPED,
+                f"no event source mapping connects queue '{name}' with function '{deployment.function}'",
+                deployment.queue_path(name),
+                "create one, with ReportBatchItemFailures",
+            )
 
 
 @live_rule(
@@ -147,8 +154,12 @@ def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
                 yield Found(code, sentence, path, advice)
             yield from _differences(deployment, name, mapping)
         if reading > 1:
-            sentence = f"{reading} event source mappings read queue '{name}'"
-            yield Found(SEVERAL, sentence, path, "keep one, and disable or delete the others")
+            yield Found(
+                SEVERAL,
+                f"{reading} event source mappings read queue '{name}'",
+                path,
+                "keep one, and disable or delete the others",
+            )
 
 
 _MappingFault = tuple[Code, str, str]
@@ -196,11 +207,10 @@ def _differences(
             label = (
                 f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
             )
-            where = ("queues", name, "lambda", setting)
             yield Found(
                 OTHER_SETTINGS,
                 f"'{setting}' is {value} in the config, and {label}",
-                where,
+                ("queues", name, "lambda", setting),
                 "deploy it",
             )
 
@@ -232,12 +242,10 @@ def check_timeouts(deployment: DeployedConfig) -> Iterator[Found]:
             if isinstance(function, DeployedFunction) and function.arn not in checked:
                 checked.add(function.arn)
                 if function.timeout < LEAST_TIMEOUT:
-                    sentence = f"{after_a_hang(function.timeout)} of function '{function.name}'"
-                    path = deployment.queue_path(name)
                     yield Found(
                         SHORT_TIMEOUT,
-                        sentence,
-                        path,
+                        f"{after_a_hang(function.timeout)} of function '{function.name}'",
+                        deployment.queue_path(name),
                         f"set its timeout to {LEAST_TIMEOUT} s or more",
                     )
 
@@ -260,13 +268,10 @@ def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
         function = deployment.seen.functions[arn]
         reserved = function.reserved if isinstance(function, DeployedFunction) else None
         if isinstance(reserved, int) and 0 < reserved < together:
-            sentence = (
-                f"the mappings to function '{function_name(arn)}' have a maximum concurrency of {together} together, "
-                f"but {reserved} is reserved for it"
-            )
             yield Found(
                 OVER_RESERVED,
-                sentence,
+                f"the mappings to function '{function_name(arn)}' have a maximum concurrency of {together} together, "
+                f"but {reserved} is reserved for it",
                 places[arn],
                 f"reserve {together} or more, or lower the maxima",
             )

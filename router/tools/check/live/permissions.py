@@ -6,6 +6,7 @@ table on behalf of the writer; for keys of queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from router.codes import declare
@@ -60,7 +61,7 @@ def needed(
 
     `postponing` are the queues of which messages are postponed.
     """
-    wanted: dict[str, set[str]] = {}
+    wanted = defaultdict[str, set[str]](set)
     for name, queue in queues.items():
         settings = config.queues.get(name, spec.Queue())
         dead_letters = config.queues.get(settings.dead_letter, settings)
@@ -68,24 +69,24 @@ def needed(
         for reference, actions in ((queue.reference, read), (queue.dead_letter, SEND)):
             deployed = seen.queues.get(reference)
             if isinstance(deployed, DeployedQueue):
-                wanted.setdefault(deployed.arn, set()).update(actions)
+                wanted[deployed.arn].update(actions)
         _add_keys(wanted, settings)
         if name in postponing and settings.kms_key:
             wanted[settings.kms_key].update(ENCRYPT)
         if queue.dead_letter and dead_letters.kms_key:
-            wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
+            wanted[dead_letters.kms_key].update(ENCRYPT)
         if settings.s3_pointer is not None:
             deployed = seen.queues.get(queue.reference)
             partition = "arn:aws"
             if isinstance(deployed, DeployedQueue):
                 partition = deployed.arn.partition(":sqs:")[0]
             for arn, action in fetches_of(settings.s3_pointer, partition):
-                wanted.setdefault(arn, set()).add(action)
+                wanted[arn].add(action)
     for route in config.routes.values():
         for name, action in writes_of(config, route):
             table = seen.tables.get(name)
             if isinstance(table, DeployedTable):
-                wanted.setdefault(table.arn, {DESCRIBE}).add(action)
+                wanted[table.arn].update((DESCRIBE, action))
             _add_keys(wanted, config.tables[name])
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
 
@@ -95,9 +96,11 @@ def postponing(config: spec.Config, queues: Mapping[str, CompiledQueue]) -> froz
     return frozenset(name for name, queue in queues.items() if can_postpone(queue, config))
 
 
-def _add_keys(wanted: dict[str, set[str]], settings: spec.Queue | spec.TableSettings) -> None:
+def _add_keys(
+    wanted: defaultdict[str, set[str]], settings: spec.Queue | spec.TableSettings
+) -> None:
     for key in keys_of(settings):
-        wanted.setdefault(key, set()).add(DECRYPT)
+        wanted[key].add(DECRYPT)
 
 
 def keys_of(settings: spec.Queue | spec.TableSettings) -> Iterator[str]:
@@ -132,5 +135,9 @@ def check_permissions(deployment: DeployedConfig) -> Iterator[Found]:
     for decision in deployment.seen.decisions:
         if isinstance(decision, Decision) and decision.denied:
             actions = ", ".join(decision.denied)
-            sentence = f"{deployment.seen.principal} may not do {actions} on {decision.resource}"
-            yield Found(NOT_ALLOWED, sentence, (), f"allow {actions}")
+            yield Found(
+                NOT_ALLOWED,
+                f"{deployment.seen.principal} may not do {actions} on {decision.resource}",
+                (),
+                f"allow {actions}",
+            )

@@ -20,7 +20,7 @@ from router.runtime.engine.engine import CompiledQueue
 from router.tools.check.live.deployed import DeployedConfig, duration, live_rule
 from router.tools.check.rule import Found
 from router.tools.check.rules import queues
-from router.tools.check.rules.queues import MAX_RETENTION, rough_duration
+from router.tools.check.rules.queues import MAX_RETENTION, rough_duration, survived_seconds
 from router.tools.control_plane.deployed import DeployedQueue
 
 NO_QUEUE = declare("RT721", "no such queue", "No messages can be read from it or sent to it.")
@@ -148,11 +148,11 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
         if isinstance(target, DeployedQueue):
             yield from _check_target(deployed, target, path)
         elif target is not None and target.absent:
-            sentence = (
+            yield _no_queue(
                 f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', "
-                "which does not exist"
+                "which does not exist",
+                path,
             )
-            yield _no_queue(sentence, path)
 
 
 def _check_kms_key(settings: spec.Queue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
@@ -166,13 +166,10 @@ def _check_kms_key(settings: spec.Queue, deployed: DeployedQueue, path: Path) ->
         or key in map(_id_of_key, (settings.kms_key, settings.kms_key_previous))
     ):
         return
-    sentence = (
-        f"queue '{deployed.name}' is encrypted with the KMS key {deployed.kms_key}, which neither 'kms_key' nor "
-        "'kms_key_previous' names"
-    )
     yield Found(
         OTHER_KEY_OF_QUEUE,
-        sentence,
+        f"queue '{deployed.name}' is encrypted with the KMS key {deployed.kms_key}, which neither 'kms_key' nor "
+        "'kms_key_previous' names",
         path,
         "name it as kms_key, or as kms_key_previous if the key changes",
     )
@@ -216,24 +213,25 @@ def _check_redrive(
         and queue.dead_letter
         and not f":{match_key(deployed.redrive_to)}".endswith(named)
     ):
-        sentence = (
+        yield Found(
+            TWO_PLACES,
             f"'{queue_name(queue.dead_letter)}' is where the router sends rejected messages, "
             f"'{queue_name(deployed.redrive_to)}' where SQS moves those of queue '{deployed.name}' that failed "
-            f"{deployed.max_receive_count} times"
+            f"{deployed.max_receive_count} times",
+            deployment.dead_letter_path(queue.name),
         )
-        yield Found(TWO_PLACES, sentence, deployment.dead_letter_path(queue.name))
 
 
 def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
     if deployed.max_bytes > MAX_ITEM_BYTES and any(
         route.write.mode.stores != "nothing" for route in queue.routes
     ):
-        sentence = (
-            f"queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, an item has at most "
-            f"{MAX_ITEM_BYTES}"
-        )
         yield Found(
-            LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize"
+            LARGER_THAN_ITEMS,
+            f"queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, an item has at most "
+            f"{MAX_ITEM_BYTES}",
+            path,
+            "map fewer attributes, or lower MaximumMessageSize",
         )
 
 
@@ -241,33 +239,43 @@ def _check_dead_letter(
     queue: CompiledQueue, source: DeployedQueue | None, deployed: DeployedQueue, path: Path
 ) -> Iterator[Found]:
     if deployed.fifo != queue.fifo:
-        sentence = f"dead-letter queue '{deployed.name}' is {_kind(deployed.fifo)}, its queue is {_kind(queue.fifo)}"
-        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(queue.fifo)}")
-    if source and deployed.max_bytes < source.max_bytes:
-        sentence = (
-            f"dead-letter queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, its "
-            f"queue of up to {source.max_bytes}"
+        yield Found(
+            OTHER_KIND,
+            f"dead-letter queue '{deployed.name}' is {_kind(deployed.fifo)}, its queue is {_kind(queue.fifo)}",
+            path,
+            f"name one that is {_kind(queue.fifo)}",
         )
-        yield Found(SMALL_DEAD_LETTERS, sentence, path, "raise its MaximumMessageSize")
+    if source and deployed.max_bytes < source.max_bytes:
+        yield Found(
+            SMALL_DEAD_LETTERS,
+            f"dead-letter queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, its "
+            f"queue of up to {source.max_bytes}",
+            path,
+            "raise its MaximumMessageSize",
+        )
 
 
 def _check_target(deployed: DeployedQueue, target: DeployedQueue, path: Path) -> Iterator[Found]:
     if target.fifo != deployed.fifo:
-        sentence = (
+        yield Found(
+            OTHER_KIND,
             f"the redrive policy of queue '{deployed.name}', which is {_kind(deployed.fifo)}, names '{target.name}', "
-            f"which is {_kind(target.fifo)}"
+            f"which is {_kind(target.fifo)}",
+            path,
+            f"name one that is {_kind(deployed.fifo)}",
         )
-        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(deployed.fifo)}")
     least = deployed.retention if deployed.fifo else deployed.retention + 1
     if target.retention < least:
         advice = f"make the retention of the dead-letter queue {'as long' if deployed.fifo else 'longer'}"
         if least > MAX_RETENTION:
             advice = f"make the retention of the queue shorter than {duration(MAX_RETENTION)}, the target's longer"
-        sentence = (
+        yield Found(
+            SHORT_RETENTION,
             f"the retention of dead-letter queue '{target.name}' is {duration(target.retention)}, that of queue "
-            f"'{deployed.name}' is {duration(deployed.retention)}"
+            f"'{deployed.name}' is {duration(deployed.retention)}",
+            path,
+            advice,
         )
-        yield Found(SHORT_RETENTION, sentence, path, advice)
 
 
 def _kind(fifo: bool) -> str:
@@ -318,7 +326,7 @@ def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> Out
         crashes = (deployed.max_receive_count - 1) * deployed.visibility
     else:
         crashes = deployed.retention
-    survives = min(backoff.survives(), deployed.retention)
+    survives = min(survived_seconds(backoff), deployed.retention)
     return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
 
 
@@ -333,12 +341,13 @@ def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
             continue
         seconds = deployed.max_receive_count * deployed.visibility
         if deployed.retention <= seconds:
-            path = deployment.queue_path(name)
             receives = f"{deployed.max_receive_count} receives with a visibility timeout of {deployed.visibility} s"
             kept = f"queue '{deployed.name}' keeps a message for {deployed.retention} s"
-            sentence = f"{kept}, and {receives} take {seconds} s"
             yield Found(
-                EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount"
+                EXPIRING,
+                f"{kept}, and {receives} take {seconds} s",
+                deployment.queue_path(name),
+                "raise its retention, or lower its maxReceiveCount",
             )
 
 

@@ -57,14 +57,23 @@ def check_policies(deployment: DeployedConfig) -> Iterator[Found]:
         found = grants_of(read_policy(deployed.policy), account)
         allowed = sorted(str(each) for each in wanted - found if each.effect == "Allow")
         if allowed:
-            sentence = f"the policy of queue '{deployed.name}' does not say: {'; '.join(allowed)}"
-            yield Found(NOT_ALLOWED, sentence, path, "deploy again")
+            yield Found(
+                NOT_ALLOWED,
+                f"the policy of queue '{deployed.name}' does not say: {'; '.join(allowed)}",
+                path,
+                "deploy again",
+            )
         if more := sorted(map(str, found - wanted)):
-            sentence = f"the policy of queue '{deployed.name}' says also: {'; '.join(more)}"
-            yield Found(OTHER_POLICY, sentence, path, "name who sends in 'senders', or remove it")
+            yield Found(
+                OTHER_POLICY,
+                f"the policy of queue '{deployed.name}' says also: {'; '.join(more)}",
+                path,
+                "name who sends in 'senders', or remove it",
+            )
         if any(each.effect == "Deny" for each in wanted - found):
-            sentence = f"queue '{deployed.name}' accepts calls without TLS"
-            yield Found(NO_TLS, sentence, path, "deploy again")
+            yield Found(
+                NO_TLS, f"queue '{deployed.name}' accepts calls without TLS", path, "deploy again"
+            )
 
 
 def _created(deployment: DeployedConfig) -> Iterator[tuple[spec.Queue, DeployedQueue, Path]]:
@@ -113,8 +122,12 @@ def check_deliveries(deployment: DeployedConfig) -> Iterator[Found]:
             path = ("queues", name, "senders")
             what = f"topic '{topic}'"
             if not found:
-                sentence = f"{what} has no subscription of queue '{deployed.name}'"
-                yield Found(OTHER_DELIVERY, sentence, path, "subscribe the queue, or remove it")
+                yield Found(
+                    OTHER_DELIVERY,
+                    f"{what} has no subscription of queue '{deployed.name}'",
+                    path,
+                    "subscribe the queue, or remove it",
+                )
             elif any(each.raw is wrapped for each in found):
                 sentence, advice = _form(wrapped)
                 yield Found(OTHER_DELIVERY, f"{what} {sentence}", path, advice)

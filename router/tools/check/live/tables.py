@@ -11,7 +11,8 @@ from router.codes import declare
 from router.model import Path
 from router.runtime.config import spec
 from router.runtime.modes import MODES
-from router.runtime.sources import Computed, Constant, Joined, values_of
+from router.runtime.sources import Computed, Constant, Joined
+from router.tools.check.analysis.attributes import values_of
 from router.tools.check.analysis.index_keys import projection_of
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found
@@ -79,8 +80,8 @@ BUILDING_INDEX = declare(
     "Until DynamoDB has built it, queries of it fail, and no other index of the table can be created or deleted.",
     severity="warning",
 )
-WRITABLE = ("ACTIVE", "UPDATING")
-"""The states in which a table accepts writes; UPDATING is that of a new index or capacity."""
+# The states in which a table accepts writes; UPDATING is that of a new index or capacity.
+_WRITABLE = ("ACTIVE", "UPDATING")
 
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
@@ -108,13 +109,16 @@ def _check_state(
     name: str, reference: str, deployed: DeployedTable, wanted: bool
 ) -> Iterator[Found]:
     path = ("tables", name)
-    if deployed.status not in WRITABLE:
+    if deployed.status not in _WRITABLE:
         yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
     if deployed.provisioned and not wanted:
         units = f"{deployed.write_units} write units, {deployed.read_units} read"
-        sentence = f"table '{reference}' has provisioned capacity: {units}"
-        advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"
-        yield Found(PROVISIONED, sentence, path, advice)
+        yield Found(
+            PROVISIONED,
+            f"table '{reference}' has provisioned capacity: {units}",
+            path,
+            "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning",
+        )
 
 
 def _check_key(
@@ -136,17 +140,25 @@ def _check_ttl(
     if isinstance(ttl, Unanswered):
         return
     if table.ttl and not ttl.on:
-        sentence = f"the time to live of table '{reference}' is {ttl.status}, not enabled for '{table.ttl}'"
-        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), f"enable it for '{table.ttl}'")
-    elif table.ttl and ttl.attribute != table.ttl:
-        sentence = (
-            f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'"
-        )
-        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "use the same attribute in both")
-    elif ttl.on and not table.ttl:
-        sentence = f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'"
         yield Found(
-            UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it"
+            OTHER_TTL,
+            f"the time to live of table '{reference}' is {ttl.status}, not enabled for '{table.ttl}'",
+            ("tables", name, "ttl"),
+            f"enable it for '{table.ttl}'",
+        )
+    elif table.ttl and ttl.attribute != table.ttl:
+        yield Found(
+            OTHER_TTL,
+            f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'",
+            ("tables", name, "ttl"),
+            "use the same attribute in both",
+        )
+    elif ttl.on and not table.ttl:
+        yield Found(
+            UNASKED_TTL,
+            f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'",
+            ("tables", name),
+            f"add 'ttl: {ttl.attribute}', or disable it",
         )
 
 
@@ -166,17 +178,22 @@ def compare_indexes(deployment: DeployedConfig) -> Iterator[Found]:
             path = ("tables", name, "indexes", each)
             found = there.pop(each, None)
             if found is None:
-                sentence = f"table '{table.name or name}' has no index '{each}'"
                 yield Found(
-                    OTHER_INDEX, sentence, path, "deploy the config, or create it", key=True
+                    OTHER_INDEX,
+                    f"table '{table.name or name}' has no index '{each}'",
+                    path,
+                    "deploy the config, or create it",
+                    key=True,
                 )
             else:
                 yield from _compare_index(table, index, found, path)
         for left in there.values():
-            sentence = (
-                f"table '{table.name or name}' has the index '{left.name}' ({_shown(left.key)})"
+            yield Found(
+                UNDECLARED_INDEX,
+                f"table '{table.name or name}' has the index '{left.name}' ({_shown(left.key)})",
+                ("tables", name),
+                "add it under 'indexes'",
             )
-            yield Found(UNDECLARED_INDEX, sentence, ("tables", name), "add it under 'indexes'")
 
 
 def _compare_index(
@@ -199,8 +216,13 @@ def _compare_index(
             OTHER_INDEX, sentence, path, "give the index of the config another name", key=True
         )
     if found.status != "ACTIVE":
-        sentence = f"index '{found.name}' is {found.status}, not ACTIVE"
-        yield Found(BUILDING_INDEX, sentence, path, "wait until DynamoDB has built it", key=True)
+        yield Found(
+            BUILDING_INDEX,
+            f"index '{found.name}' is {found.status}, not ACTIVE",
+            path,
+            "wait until DynamoDB has built it",
+            key=True,
+        )
 
 
 def _projected(kind: str, listed: Iterable[str]) -> str:

@@ -111,7 +111,8 @@ RESERVED_NAMES = frozenset(
 VARIABLE = r"[A-Za-z][A-Za-z0-9_]+"
 """The names of variables that Lambda accepts."""
 _GB = 1024
-SIZES = {
+# The sizes of memory, in MB, of each `cpu`.
+_SIZES = {
     256: (512, 1024, 2048),
     512: tuple(range(_GB, 4 * _GB + 1, _GB)),
     1024: tuple(range(2 * _GB, 8 * _GB + 1, _GB)),
@@ -120,7 +121,6 @@ SIZES = {
     8192: tuple(range(16 * _GB, 60 * _GB + 1, 4 * _GB)),
     16384: tuple(range(32 * _GB, 120 * _GB + 1, 8 * _GB)),
 }
-"""The sizes of memory, in MB, of each `cpu`."""
 
 
 @rule(BATCHES)
@@ -133,12 +133,9 @@ def check_batches(subject: Subject) -> Iterator[Found]:
         size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
         window = parse_duration(mapping.window) if isinstance(mapping.window, str) else None
         if fifo and size > MAX_BATCH_FIFO:
-            sentence = (
-                f"queue '{name}' is FIFO: a batch has at most {MAX_BATCH_FIFO} messages, not {size}"
-            )
             yield Found(
                 BATCHES,
-                sentence,
+                f"queue '{name}' is FIFO: a batch has at most {MAX_BATCH_FIFO} messages, not {size}",
                 (*path, "batch_size"),
                 f"write 'batch_size: {MAX_BATCH_FIFO}' or less",
             )
@@ -147,11 +144,19 @@ def check_batches(subject: Subject) -> Iterator[Found]:
                 BATCHES, f"queue '{name}' is FIFO: it has no window", (*path, "window"), "remove it"
             )
         elif window is not None and window > MAX_WINDOW:
-            sentence = f"a window has at most {MAX_WINDOW} seconds, not {window}"
-            yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 5m' or less")
+            yield Found(
+                BATCHES,
+                f"a window has at most {MAX_WINDOW} seconds, not {window}",
+                (*path, "window"),
+                "write 'window: 5m' or less",
+            )
         elif not fifo and size > MAX_BATCH_WITHOUT_WINDOW and window == 0:
-            sentence = f"batches of {size} messages need a window of at least 1 second"
-            yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 1s', or remove it")
+            yield Found(
+                BATCHES,
+                f"batches of {size} messages need a window of at least 1 second",
+                (*path, "window"),
+                "write 'window: 1s', or remove it",
+            )
 
 
 POLLERS = declare(
@@ -171,11 +176,20 @@ def check_pollers(subject: Subject) -> Iterator[Found]:
             continue
         path = ("queues", name, "lambda", "pollers")
         if queue.lambda_.maximum_concurrency is not None:
-            sentence = f"queue '{name}' has both 'pollers' and 'maximum_concurrency'"
-            yield Found(POLLERS, sentence, path, "remove one of them", key=True)
+            yield Found(
+                POLLERS,
+                f"queue '{name}' has both 'pollers' and 'maximum_concurrency'",
+                path,
+                "remove one of them",
+                key=True,
+            )
         if pollers.min > pollers.max:
-            sentence = f"'min' is {pollers.min}, and 'max' is {pollers.max}"
-            yield Found(POLLERS, sentence, (*path, "min"), "raise 'max', or lower this")
+            yield Found(
+                POLLERS,
+                f"'min' is {pollers.min}, and 'max' is {pollers.max}",
+                (*path, "min"),
+                "raise 'max', or lower this",
+            )
 
 
 @rule(NO_KEY_ARN)
@@ -192,8 +206,12 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
             keys.append(((section, name, "kms_key_previous"), entry.kms_key_previous))
     for path, key in keys:
         if key and not re.fullmatch(_KEY_ARN, key) and not stands_for_unset(key):
-            sentence = f"'{key}' is not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID"
-            yield Found(NO_KEY_ARN, sentence, path, "use the ARN of the key, not of an alias")
+            yield Found(
+                NO_KEY_ARN,
+                f"'{key}' is not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID",
+                path,
+                "use the ARN of the key, not of an alias",
+            )
 
 
 @rule(TIMES)
@@ -202,31 +220,49 @@ def check_times(subject: Subject) -> Iterator[Found]:
     config = subject.config
     timeout = parse_duration(config.function.timeout)
     if not 1 <= timeout <= MAX_TIMEOUT:
-        sentence = f"the timeout of a function is 1 to {MAX_TIMEOUT} seconds, not {timeout}"
-        yield Found(TIMES, sentence, ("function", "timeout"), "write '1s' to '15m'")
+        yield Found(
+            TIMES,
+            f"the timeout of a function is 1 to {MAX_TIMEOUT} seconds, not {timeout}",
+            ("function", "timeout"),
+            "write '1s' to '15m'",
+        )
     for section, retention in (
         ("function", config.function.log_retention),
         ("worker", config.worker.log_retention),
     ):
         days, rest = divmod(parse_duration(retention), 86_400)
         if rest or days not in LOG_DAYS:
-            sentence = f"CloudWatch Logs has no retention of '{retention}'"
             near = min(LOG_DAYS, key=lambda known: abs(known - days))
-            yield Found(TIMES, sentence, (section, "log_retention"), f"write '{near}d'")
+            yield Found(
+                TIMES,
+                f"CloudWatch Logs has no retention of '{retention}'",
+                (section, "log_retention"),
+                f"write '{near}d'",
+            )
     for name, queue in config.queues.items():
         retention = queue.retention if isinstance(queue.retention, str) else "4d"
         if not MIN_RETENTION <= parse_duration(retention) <= MAX_RETENTION:
-            sentence = f"the retention of a queue is 1 minute to 14 days, not '{retention}'"
-            yield Found(TIMES, sentence, ("queues", name, "retention"), "write '1m' to '14d'")
-        if parse_duration(queue.outlast) > MAX_OUTLAST:
-            sentence = (
-                f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'"
+            yield Found(
+                TIMES,
+                f"the retention of a queue is 1 minute to 14 days, not '{retention}'",
+                ("queues", name, "retention"),
+                "write '1m' to '14d'",
             )
-            yield Found(TIMES, sentence, ("queues", name, "outlast"), "write '14d' or less")
+        if parse_duration(queue.outlast) > MAX_OUTLAST:
+            yield Found(
+                TIMES,
+                f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'",
+                ("queues", name, "outlast"),
+                "write '14d' or less",
+            )
         silent = queue.silent_after
         if silent and not MIN_SILENT <= parse_duration(silent) <= MAX_SILENT:
-            sentence = f"an alarm can wait for 5 minutes to 1 day, not '{silent}'"
-            yield Found(TIMES, sentence, ("queues", name, "silent_after"), "write '5m' to '1d'")
+            yield Found(
+                TIMES,
+                f"an alarm can wait for 5 minutes to 1 day, not '{silent}'",
+                ("queues", name, "silent_after"),
+                "write '5m' to '1d'",
+            )
 
 
 @rule(RESERVED)
@@ -250,12 +286,14 @@ def check_environment(subject: Subject) -> Iterator[Found]:
 def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
     """Report task sizes that Fargate does not have."""
     worker = subject.config.worker
-    sizes = SIZES[worker.cpu]
+    sizes = _SIZES[worker.cpu]
     if worker.memory not in sizes:
         near = min(sizes, key=lambda size: abs(size - worker.memory))
-        sentence = f"'cpu: {worker.cpu}' has {sizes[0]} to {sizes[-1]} MB of memory in steps, not {worker.memory}"
         yield Found(
-            NO_SIZE, sentence, ("worker", "memory"), f"write 'memory: {near}', or another cpu"
+            NO_SIZE,
+            f"'cpu: {worker.cpu}' has {sizes[0]} to {sizes[-1]} MB of memory in steps, not {worker.memory}",
+            ("worker", "memory"),
+            f"write 'memory: {near}', or another cpu",
         )
 
 
@@ -264,8 +302,12 @@ def check_numbers_of_tasks(subject: Subject) -> Iterator[Found]:
     """Report a minimum of tasks that is greater than the maximum."""
     worker = subject.config.worker
     if worker.min_tasks > worker.max_tasks:
-        sentence = f"'min_tasks' is {worker.min_tasks}, and 'max_tasks' is {worker.max_tasks}"
-        yield Found(NO_RANGE, sentence, ("worker", "min_tasks"), "raise 'max_tasks', or lower this")
+        yield Found(
+            NO_RANGE,
+            f"'min_tasks' is {worker.min_tasks}, and 'max_tasks' is {worker.max_tasks}",
+            ("worker", "min_tasks"),
+            "raise 'max_tasks', or lower this",
+        )
 
 
 LEAST_TIMEOUT = 2 * RESPONSE_SECONDS + 1
@@ -285,8 +327,12 @@ def check_function_timeout(subject: Subject) -> Iterator[Found]:
     """Report a timeout in which no write starts after one that hangs."""
     timeout = parse_duration(subject.config.function.timeout)
     if timeout < LEAST_TIMEOUT:
-        advice = f"write 'timeout: {LEAST_TIMEOUT}s' or more"
-        yield Found(SHORT_TIMEOUT, after_a_hang(timeout), ("function", "timeout"), advice)
+        yield Found(
+            SHORT_TIMEOUT,
+            after_a_hang(timeout),
+            ("function", "timeout"),
+            f"write 'timeout: {LEAST_TIMEOUT}s' or more",
+        )
 
 
 def after_a_hang(timeout: int) -> str:
@@ -306,8 +352,8 @@ UNFIT = declare(
     "write units than are provisioned, DynamoDB throttles it.",
     "warning",
 )
-TABLE_QUOTA = 40_000
-"""Read or write capacity units of a table, by default, in each region."""
+# Read or write capacity units of a table, by default, in each region.
+_TABLE_QUOTA = 40_000
 
 
 @rule(EMPTY_RANGE, UNFIT)
@@ -322,20 +368,27 @@ def check_capacity(subject: Subject) -> Iterator[Found]:
         # What a write uses of its indexes is measured with it; each has the capacity of the table.
         most = table.capacity.write.most * (1 + len(table.indexes))
         if table.write_units is not None and table.write_units > most:
-            sentence = f"the router may use {table.write_units} write units of table '{name}', which has {most} at most"
-            advice = f"write 'write_units: {most}' or less, or raise 'max'"
-            yield Found(UNFIT, sentence, ("tables", name, "write_units"), advice)
+            yield Found(
+                UNFIT,
+                f"the router may use {table.write_units} write units of table '{name}', which has {most} at most",
+                ("tables", name, "write_units"),
+                f"write 'write_units: {most}' or less, or raise 'max'",
+            )
 
 
 def _check_range(units: spec.CapacityRange, what: str, path: Path) -> Iterator[Found]:
     if units.most < units.min:
-        sentence = (
-            f"the {path[-1]} units of {what} are at least {units.min} and at most {units.most}"
-        )
-        yield Found(EMPTY_RANGE, sentence, (*path, "max"), "exchange the two, or leave 'max' out")
-    elif units.most > TABLE_QUOTA:
-        key = "min" if units.max is None else "max"
-        sentence = f"{units.most} {path[-1]} units are over the quota of a table, {TABLE_QUOTA}"
         yield Found(
-            UNFIT, sentence, (*path, key), "lower it, or ask AWS for more, and then ignore this"
+            EMPTY_RANGE,
+            f"the {path[-1]} units of {what} are at least {units.min} and at most {units.most}",
+            (*path, "max"),
+            "exchange the two, or leave 'max' out",
+        )
+    elif units.most > _TABLE_QUOTA:
+        key = "min" if units.max is None else "max"
+        yield Found(
+            UNFIT,
+            f"{units.most} {path[-1]} units are over the quota of a table, {_TABLE_QUOTA}",
+            (*path, key),
+            "lower it, or ask AWS for more, and then ignore this",
         )

@@ -6,7 +6,7 @@ from functools import partial
 from msgspec import Struct
 
 from router.codes import declare
-from router.prover.expressions import Scope, tree_of
+from router.prover.expressions import BY_KEY, CHAINS, OF_FIRST_CHILD, Scope, tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
@@ -14,7 +14,7 @@ from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.values import has_nulls, possible
+from router.tools.check.analysis.values import has_nulls, kinds_of, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_ACCEPTED = declare(
@@ -30,12 +30,8 @@ NOT_ALWAYS_ACCEPTED = declare(
     "can be rejected nevertheless.",
     "warning",
 )
-_PROJECTIONS = ("projection", "filter_projection", "value_projection")
-_THEN = ("subexpression", "pipe", "index_expression")
-"""Nodes whose first child is evaluated on the input, and each other one on the value before it."""
+# Nodes that are not evaluated on null.
 _NULL_ON_NULL = ("multi_select_list", "multi_select_dict")
-"""Nodes that are not evaluated on null."""
-_BY_KEY = ("sort_by", "max_by", "min_by")
 _KEYS = ("number", "string")
 _PLURALS = {"number": "numbers", "string": "texts"}
 
@@ -75,8 +71,9 @@ def check_calls(subject: Subject) -> Iterator[Found]:
         for name, _, facts in route.with_facts:
             # Others call nothing.
             if any("(" in use.text for use in facts.uses):
-                find = partial(_of_attribute, route, name, facts.uses)
-                yield from facts.unless_nothing("calls", find)
+                yield from facts.unless_nothing(
+                    "calls", partial(_of_attribute, route, name, facts.uses)
+                )
 
 
 def _first_failure(placed: PlacedClaim, scope: Scope, text: str) -> Iterator[Found]:
@@ -107,7 +104,7 @@ def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
     if kind in ("and_expression", "or_expression"):
         yield from _guarded(messages, scope, tree)
         return
-    if kind in (*_PROJECTIONS, *_THEN):
+    if kind in OF_FIRST_CHILD:
         yield from _arguments(messages, scope, children[0])
         yield from _on_result(messages, scope, tree)
         return
@@ -135,7 +132,7 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
     base = scope.path(first)
     if base is None or tree["type"] == "value_projection":
         return
-    if tree["type"] in _THEN:
+    if tree["type"] in CHAINS:
         while others and others[0]["type"] == "field":
             base = (*base, others.pop(0)["value"])
         others = others[:1]
@@ -169,7 +166,7 @@ def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argu
             inside = _Elements(base=elements)
             body = child["children"][0]
             yield from _arguments(messages, inside, body)
-            if name in _BY_KEY:
+            if name in BY_KEY:
                 yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
 
 
@@ -177,33 +174,38 @@ def _judge(placed: PlacedClaim, argument: _Argument) -> Found | None:
     """Return the finding about an argument, if there is one."""
     route = placed.route
     value = argument.value
-    kinds = [each for each in argument.takes if not each.startswith("array-")]
-    elements = [each.removeprefix("array-") for each in argument.takes if each.startswith("array-")]
-    if elements:
-        kinds.append("array")
+    kinds, elements = kinds_of(argument.takes)
     if not kinds:
         return None
     accepts = f"{argument.function}() accepts {in_words(kinds)}"
     unfit = value.other_than(kinds)
     if value.types and value.can_be(kinds) is NO:
-        sentence = f"{accepts}, and its argument is {in_words(possible(value))}"
-        advice = "choose another function, or convert the argument first"
-        return placed.refuted(NEVER_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NEVER_ACCEPTED,
+            f"{accepts}, and its argument is {in_words(possible(value))}",
+            "choose another function, or convert the argument first",
+        )
     if unfit and not value.untyped:
-        sentence = f"{accepts}, and its argument may be {in_words(unfit)}"
-        advice = route.constrain(value, f"type: {kinds[0]}")
-        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NOT_ALWAYS_ACCEPTED,
+            f"{accepts}, and its argument may be {in_words(unfit)}",
+            route.constrain(value, f"type: {kinds[0]}"),
+        )
     if value.missing is YES:
-        sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
-        advice = route.require(value.lacking, placed.claim)
-        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+        return placed.refuted(
+            NOT_ALWAYS_ACCEPTED,
+            f"{accepts}, and its argument may be missing: {why_missing(value)}",
+            route.require(value.lacking, placed.claim),
+        )
     found = _unfit_elements(argument, elements) if elements else ""
     if not found:
         return None
     plural = " or of ".join(_PLURALS[kind] for kind in elements)
-    sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
-    advice = route.constrain(of_path(argument.messages, value.elements), f"type: {elements[0]}")
-    return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+    return placed.refuted(
+        NOT_ALWAYS_ACCEPTED,
+        f"{argument.function}() accepts a list of {plural}, and its elements may be {found}",
+        route.constrain(of_path(argument.messages, value.elements), f"type: {elements[0]}"),
+    )
 
 
 def _unfit_elements(argument: _Argument, kinds: list[str]) -> str:

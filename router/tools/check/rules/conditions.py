@@ -9,8 +9,8 @@ from router.prover.expressions import tree_of
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.program.expressions import Tree, nodes, path_of
 from router.tools.check.analysis.proof_cache import prover_without_schema
-from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 FIELD_COMPARISON = declare(
     "RT402",
@@ -41,9 +41,12 @@ def check_comparisons(subject: Subject) -> Iterator[Found]:
         if route.when is None or '"' not in route.when:
             continue
         for field in _fields_compared(tree_of(route.when)):
-            sentence = f"'{route.when}' compares with the field \"{field}\", not with text"
-            advice = f"write '{field}' in single quotes if it is text"
-            yield Found(FIELD_COMPARISON, sentence, ("routes", name, "when"), advice)
+            yield Found(
+                FIELD_COMPARISON,
+                f"'{route.when}' compares with the field \"{field}\", not with text",
+                ("routes", name, "when"),
+                f"write '{field}' in single quotes if it is text",
+            )
 
 
 def _fields_compared(tree: Tree | None) -> Iterator[str]:
@@ -66,13 +69,14 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
     """Report routes whose `when` contradicts their schema."""
     for route in subject.routes:
         if route.messages.impossible_when:
-            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
             advice = (
                 _parentheses(str(route.route.when))
                 or "compare it with what the schema allows there"
             )
-            yield Found(
-                NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when")
+            yield place_claim(route, "when").refuted(
+                NEVER_TAKEN,
+                f"no message that satisfies the schema satisfies '{route.route.when}'",
+                advice,
             )
 
 
@@ -93,22 +97,23 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
         unconditional: AnalyzedRoute | None = None
         for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
             earlier = unconditional
-            if not is_set(route.route.when):
+            if route.route.when is None:
                 unconditional = unconditional or route
             elif earlier is None:
                 before = routes[max(0, index - MAX_CONDITIONS) : index]
                 earlier = _earlier(before, route, anything)
             if earlier is not None:
-                sentence = (
-                    f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
-                )
-                advice = f"put it before '{earlier.name}'"
-                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
-            elif route.messages.shadowed:
-                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
                 yield Found(
                     SHADOWED,
-                    sentence,
+                    f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'",
+                    route.path,
+                    f"put it before '{earlier.name}'",
+                    refutes=route.claim("when"),
+                )
+            elif route.messages.shadowed:
+                yield Found(
+                    SHADOWED,
+                    f"earlier routes take all messages that satisfy the schema of route '{route.name}'",
                     route.path,
                     "put it before them",
                     refutes=route.claim("when"),

@@ -21,8 +21,8 @@ from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.sources import Constant, Evaluated, source_of
 from router.runtime.transforms.transform import MapEntry, Transform
-from router.tools.check.analysis.attributes import infer, transforms_of
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.attributes import Step, infer, transforms_of
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.transforms import arguments_of, bind, built_in
 from router.tools.check.rule import Found, Subject, place_claim, rule
 
@@ -48,8 +48,9 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
-                find = partial(_check_arguments, route, name, attribute)
-                yield from facts.unless_nothing("arguments", find, alone=True)
+                yield from facts.unless_nothing(
+                    "arguments", partial(_check_arguments, route, name, attribute), alone=True
+                )
 
 
 def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
@@ -60,10 +61,14 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
         known = built_in(route, transform)
         unfit = _unfit_by_hints(function, argument) if known is None else _unfit(known, argument)
         for parameter, value, takes in unfit:
-            sentence = f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}"
             # What a plugin does with another type than it declares is not known.
             claim = None if known is None else route.claim("mapping", name)
-            yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part), refutes=claim)
+            yield Found(
+                ARGUMENT_TYPE,
+                f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}",
+                route.place(name, *part),
+                refutes=claim,
+            )
 
 
 @rule(UNSTORABLE_CONSTANT)
@@ -73,40 +78,47 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
-            find = partial(_check_constants, route, name, attribute)
-            yield from facts.unless_nothing(("constants", route.fifo), find, alone=True)
+            yield from facts.unless_nothing(
+                ("constants", route.fifo),
+                partial(_check_constants, route, name, attribute),
+                alone=True,
+            )
 
 
 def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
-    values = infer(route, attribute).source
-    constants = {"default": attribute.default}
-    if isinstance(values, Constant) and not attribute.transform:
-        constants[source_of(attribute)[0].key] = values.value
-    for part, constant in _looked_up(route, attribute):
-        if reason := _unstorable(constant, attribute.type):
-            sentence = f"'lookup' of attribute '{name}' has {reason}"
-            yield place_claim(route, "mapping", name, *part).refuted(UNSTORABLE_CONSTANT, sentence)
-    for key, constant in constants.items():
-        if reason := _unstorable(constant, attribute.type):
-            sentence = f"'{key}' of attribute '{name}' has {reason}"
-            placed = place_claim(route, "mapping", name, key)
-            yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
-    if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
-        for constant in _results(tree_of(values.text)):
-            if reason := _unstorable(constant, None):
-                sentence = f"'{values.text}' of attribute '{name}' has {reason}"
-                placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
-                yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
+    for label, part, constant in _constants(route, attribute):
+        reason = _unstorable(constant, attribute.type)
+        if reason:
+            yield place_claim(route, "mapping", name, *part).refuted(
+                UNSTORABLE_CONSTANT, f"'{label}' of attribute '{name}' has {reason}"
+            )
 
 
-def _looked_up(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tuple[Path, Any]]:
-    """Yield the constants that the last transform of an attribute looks up, with its part of the attribute."""
-    for step in infer(route, attribute).steps[-1:]:
-        result = None if step.transform is None else step.transform.result
-        if step.transform is not None and isinstance(result, MapEntry):
-            arguments = arguments_of(step.transform, step.argument) or {}
-            constants = [*arguments.get(result.entries, {}).values(), arguments.get(result.default)]
-            yield from ((step.part, constant) for constant in constants)
+def _constants(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tuple[str, Path, Any]]:
+    """Yield constants that may be stored, each with what it is of, and the part of the attribute."""
+    inferred = infer(route, attribute)
+    # What the last transform looks up is stored.
+    for step in inferred.steps[-1:]:
+        for constant in _looked_up(step):
+            yield step.name, step.part, constant
+    yield "default", ("default",), attribute.default
+    if attribute.transform:
+        return
+    key = source_of(attribute)[0].key
+    match inferred.source:
+        case Constant(value):
+            yield key, (key,), value
+        case Evaluated(text) if attribute.type is None:
+            for constant in _results(tree_of(text)):
+                yield text, (key,), constant
+
+
+def _looked_up(step: Step) -> Iterator[Any]:
+    """Yield the constants that a transform looks up."""
+    if step.transform is not None and isinstance(step.result, MapEntry):
+        arguments = arguments_of(step.transform, step.argument) or {}
+        yield from arguments.get(step.result.entries, {}).values()
+        yield arguments.get(step.result.default)
 
 
 def _unstorable(constant: Any, type_: str | None) -> str:

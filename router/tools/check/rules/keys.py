@@ -18,8 +18,7 @@ from router.prover.predicates import in_words
 from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import (
     MAX_VALUES,
@@ -31,12 +30,11 @@ from router.tools.check.analysis.attributes import (
 from router.tools.check.analysis.routes import (
     AnalyzedRoute,
     MessageSets,
-    is_set,
     named,
     why_missing,
 )
-from router.tools.check.analysis.text_formats import refusal_of
-from router.tools.check.analysis.values import KINDS_OF_KEYS, possible
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, refusal_of
+from router.tools.check.analysis.values import KINDS_OF_KEYS, key_limits, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 if TYPE_CHECKING:
@@ -77,10 +75,10 @@ KEY_UNSURE = declare(
 
 MAX_INDEXES = 20
 """Global secondary indexes of a table, by default; the quota can be raised."""
-MAX_KEY_ATTRIBUTES = 4
-"""Of a partition key, or of a sort key."""
-MAX_PROJECTED = 100
-"""Attributes that the lists of all indexes of a table name."""
+# Of a partition key, or of a sort key.
+_MAX_KEY_ATTRIBUTES = 4
+# Attributes that the lists of all indexes of a table name.
+_MAX_PROJECTED = 100
 NO_INDEX = declare(
     "RT636",
     "an index that DynamoDB refuses",
@@ -120,15 +118,14 @@ def check_keys(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None:
             continue
-        limit = MAX_PARTITION_KEY_BYTES
+        limits = key_limits(route.table.key)
         for name, kind in route.table.key.items():
-            yield from _check_key(route, name, kind, limit)
-            limit = MAX_SORT_KEY_BYTES
+            yield from _check_key(route, name, kind, limits[name])
 
 
 def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
     """Report the first property of a key attribute that is not guaranteed."""
-    if name not in route.attributes and (is_set(route.route.item) or route.mapped is None):
+    if name not in route.attributes and (not route.is_whole or route.mapped is None):
         return
     inferred = stored(route, name)
     value = inferred.value
@@ -139,8 +136,11 @@ def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> It
     yield from _check_by_schema(placed, kind, inferred)
     others, advice = _others(route, kind, inferred)
     if others:
-        sentence = f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}"
-        yield placed.refuted(KEY_OF_OTHER_TYPE, sentence, advice)
+        yield placed.refuted(
+            KEY_OF_OTHER_TYPE,
+            f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}",
+            advice,
+        )
     elif not route.final:
         return
     elif value.empty is YES:
@@ -290,22 +290,27 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         if any(_lacks_braces(route, each) for each in route.table.key):
             continue  # a finding of its own
         if count == 1 and is_whole and all(_count_of_key(route, each) == 1 for each in others):
-            sentence = (
-                f"route '{route.name}' writes one item: its key is the same for every message"
+            yield Found(
+                ONE_ITEM,
+                f"route '{route.name}' writes one item: its key is the same for every message",
+                path,
+                "take a part of the key from the message",
             )
-            yield Found(ONE_ITEM, sentence, path, "take a part of the key from the message")
             continue
         values = "one value" if count == 1 else f"{count} values"
-        sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
-        advice = "add a part that differs, as a date or an id, with 'template'"
-        yield Found(HOT_PARTITION, sentence, path, advice)
+        yield Found(
+            HOT_PARTITION,
+            f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second",
+            path,
+            "add a part that differs, as a date or an id, with 'template'",
+        )
 
 
 def _check_partitions_of_indexes(
     route: AnalyzedRoute, table: spec.TableSettings
 ) -> Iterator[Found]:
     """Report partition keys of indexes that have few values: a throttled index throttles its table."""
-    if MODES[route.route.write.mode].stores == "nothing":
+    if route.deletes:
         return
     for name, index in table.indexes.items():
         counts = [_count_of_key(route, each) for each, _ in index.partition_key]
@@ -313,13 +318,12 @@ def _check_partitions_of_indexes(
         if None in counts or total > MAX_VALUES:
             continue
         values = "one value" if total == 1 else f"{total} values"
-        sentence = (
-            f"the partition key of index '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a "
-            "second, and a throttled index throttles its table"
-        )
-        path = route.path_of(route.claim("index", index.partition_key[0][0]))
         yield Found(
-            HOT_PARTITION, sentence, path, "add an attribute that differs to the partition key"
+            HOT_PARTITION,
+            f"the partition key of index '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a "
+            "second, and a throttled index throttles its table",
+            route.path_of(route.claim("index", index.partition_key[0][0])),
+            "add an attribute that differs to the partition key",
         )
 
 
@@ -330,13 +334,9 @@ def _lacks_braces(route: AnalyzedRoute, name: str) -> bool:
 
 def _count_of_key(route: AnalyzedRoute, name: str) -> int | None:
     """Return the most different values of a key attribute; None if they are not limited or known."""
-    attribute = route.attributes.get(name)
-    if attribute is not None:
-        return count_of_attribute(route, attribute)
-    if is_set(route.route.item):
+    if not route.is_whole and name not in route.attributes:
         return None
-    text = f'element."{name}"' if route.scope.each else f'"{name}"'
-    return count_of_attribute(route, spec.Attribute(from_=text))
+    return count_of_attribute(route, route.attribute_of(name))
 
 
 @rule(NO_INDEX, MANY_INDEXES)
@@ -346,16 +346,28 @@ def check_indexes(subject: Subject) -> Iterator[Found]:
         path = ("tables", name, "indexes")
         for index_name, index in table.indexes.items():
             for what, key, advice in _faults(index):
-                sentence = f"index '{index_name}' of table '{name}' {what}"
-                yield Found(NO_INDEX, sentence, (*path, index_name, key), advice)
+                yield Found(
+                    NO_INDEX,
+                    f"index '{index_name}' of table '{name}' {what}",
+                    (*path, index_name, key),
+                    advice,
+                )
         yield from _check_types(name, table)
         if len(table.indexes) > MAX_INDEXES:
-            sentence = f"table '{name}' has {len(table.indexes)} indexes, and AWS allows {MAX_INDEXES} by default"
-            yield Found(MANY_INDEXES, sentence, path, "leave some out, or have AWS raise the quota")
+            yield Found(
+                MANY_INDEXES,
+                f"table '{name}' has {len(table.indexes)} indexes, and AWS allows {MAX_INDEXES} by default",
+                path,
+                "leave some out, or have AWS raise the quota",
+            )
         projected = [each for index in table.indexes.values() for each in listed(index)]
-        if len(projected) > MAX_PROJECTED:
-            sentence = f"the indexes of table '{name}' list {len(projected)} attributes, of at most {MAX_PROJECTED}"
-            yield Found(NO_INDEX, sentence, path, "write 'projection: all' for some of them")
+        if len(projected) > _MAX_PROJECTED:
+            yield Found(
+                NO_INDEX,
+                f"the indexes of table '{name}' list {len(projected)} attributes, of at most {_MAX_PROJECTED}",
+                path,
+                "write 'projection: all' for some of them",
+            )
 
 
 def _check_types(name: str, table: spec.TableSettings) -> Iterator[Found]:
@@ -366,9 +378,12 @@ def _check_types(name: str, table: spec.TableSettings) -> Iterator[Found]:
             where = f"the key of index '{index_name}'"
             other, before = types.setdefault(attribute, (kind, where))
             if other != kind:
-                path = ("tables", name, "indexes", index_name, "key", attribute)
-                sentence = f"'{attribute}' is {kind} in {where}, and {other} in {before}"
-                yield Found(NO_INDEX, sentence, path, f"write '{attribute}: {other}'")
+                yield Found(
+                    NO_INDEX,
+                    f"'{attribute}' is {kind} in {where}, and {other} in {before}",
+                    ("tables", name, "indexes", index_name, "key", attribute),
+                    f"write '{attribute}: {other}'",
+                )
 
 
 def listed(index: spec.TableIndex) -> tuple[str, ...]:
@@ -385,9 +400,9 @@ def _faults(index: spec.TableIndex) -> Iterator[tuple[str, str, str]]:
             "partition",
             f"write 'partition: {count}' or less",
         )
-    if len(index.sort_key) > MAX_KEY_ATTRIBUTES:
+    if len(index.sort_key) > _MAX_KEY_ATTRIBUTES:
         yield (
-            f"has a sort key of {len(index.sort_key)} attributes, and DynamoDB takes {MAX_KEY_ATTRIBUTES}",
+            f"has a sort key of {len(index.sort_key)} attributes, and DynamoDB takes {_MAX_KEY_ATTRIBUTES}",
             "key",
             "write 'partition', which says how many attributes are the partition key, or leave some out",
         )
@@ -421,12 +436,15 @@ def _check_attribute(route: AnalyzedRoute, indexed: "IndexedAttribute") -> Found
     placed = place_claim(route, "index", name)
     what = f"the key of {indexed.in_words}"
     if name in route.route.write.append:
-        sentence = f"'{name}' is a list, and {indexed.type} in {what}"
-        return placed.refuted(OF_OTHER_TYPE, sentence, "append to another attribute")
+        return placed.refuted(
+            OF_OTHER_TYPE,
+            f"'{name}' is a list, and {indexed.type} in {what}",
+            "append to another attribute",
+        )
     if (
         route.mapped is None
         or not route.final
-        or (route.route.item is not None and name not in route.attributes)
+        or (not route.is_whole and name not in route.attributes)
     ):
         return None
     inferred = stored(route, name)
@@ -434,14 +452,19 @@ def _check_attribute(route: AnalyzedRoute, indexed: "IndexedAttribute") -> Found
     kind = KINDS_OF_KEYS[indexed.type]
     unfit = value.other_than((kind,))
     if unfit:
-        sentence = f"'{name}' may be {in_words(unfit)}, and is {indexed.type} in {what}"
-        advice = _advise_type(route, value, indexed)
-        return placed.refuted(OF_OTHER_TYPE, sentence, advice)
+        return placed.refuted(
+            OF_OTHER_TYPE,
+            f"'{name}' may be {in_words(unfit)}, and is {indexed.type} in {what}",
+            _advise_type(route, value, indexed),
+        )
     attribute = route.attributes.get(name)
     if attribute is not None and value.missing is YES and may_be_null(route, inferred, name):
         setting = "missing" if attribute.missing == "null" else "null"
-        sentence = f"'{name}' may be null by '{setting}: null', and is {indexed.type} in {what}"
-        return placed.refuted(OF_OTHER_TYPE, sentence, f"write '{setting}: omit'")
+        return placed.refuted(
+            OF_OTHER_TYPE,
+            f"'{name}' may be null by '{setting}: null', and is {indexed.type} in {what}",
+            f"write '{setting}: omit'",
+        )
     if value.empty is YES:
         advice = route.constrain(value, "minLength: 1") or "omit it where it is empty"
         return placed.refuted(MAY_BE_EMPTY, f"'{name}' may be empty, and is in {what}", advice)

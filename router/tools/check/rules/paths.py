@@ -8,13 +8,12 @@ from functools import lru_cache, partial
 from msgspec import UNSET
 
 from router.codes import declare
-from router.prover.expressions import Scope, paths_in, tree_of
-from router.prover.inference import Value, of_tree
-from router.prover.predicates import NO_VALUE, Steps, text_of, there
+from router.prover.expressions import Scope, list_of, paths_in, tree_of
+from router.prover.inference import Value
+from router.prover.predicates import EACH, NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.program.expressions import path_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
@@ -47,6 +46,8 @@ NO_LIST = declare(
 )
 
 _ROOTS = ("element", "message")
+Used = Callable[[], Collection[Steps | None]]
+"""Returns the paths of a route."""
 
 
 @rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
@@ -72,7 +73,7 @@ def _find_in_attribute(
     checker: "PathChecker | None",
     name: str,
     attribute: spec.Attribute,
-    used: Callable[[], Collection[Steps | None]],
+    used: Used,
 ) -> Iterator[Found]:
     for use in route.uses(attribute):
         placed = place_claim(route, "mapping", name, *use.place)
@@ -97,13 +98,16 @@ def check_lists(subject: Subject) -> Iterator[Found]:
             continue
         placed = place_claim(route, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
-        value = of_tree(messages, Scope(), tree_of(text))
+        value = route.value_in_message(text)
         if steps and messages.absent(steps) is YES:
             yield from checker.find(placed, steps, tuple)
         elif value.missing is YES:
             what = text if value.lacking is None else text_of(value.lacking)
-            advice = route.require(value.lacking, placed.claim)
-            yield placed.refuted(NO_LIST, f"the list '{what}' may be missing", advice)
+            yield placed.refuted(
+                NO_LIST,
+                f"the list '{what}' may be missing",
+                route.require(value.lacking, placed.claim),
+            )
         elif value.other_than(("array",)):
             advice = route.constrain(value, "type: array") if value.origin else ""
             yield placed.refuted(NO_LIST, f"'{text}' may not be a list", advice)
@@ -127,14 +131,12 @@ class PathChecker:
         )
 
     def _takes(self, use: ExpressionUse) -> bool:
-        found = paths_in(use.text)
         return not any(
-            self._undeclared(steps)[1] or self.messages.absent(steps) is YES for steps in found
+            self._undeclared(steps)[1] or self.messages.absent(steps) is YES
+            for steps in paths_in(use.text)
         )
 
-    def find(
-        self, placed: PlacedClaim, steps: Steps, used: Callable[[], Collection[Steps | None]]
-    ) -> Iterator[Found]:
+    def find(self, placed: PlacedClaim, steps: Steps, used: Used) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the
         route.
         """
@@ -152,9 +154,7 @@ class PathChecker:
         elif typo is not None:
             yield Found(UNDECLARED_PATH, typo[0], placed.path, typo[1])
 
-    def typo(
-        self, steps: Steps, used: Callable[[], Collection[Steps | None]]
-    ) -> tuple[str, str] | None:
+    def typo(self, steps: Steps, used: Used) -> tuple[str, str] | None:
         """Return a sentence and a suggestion for a path that looks like a typo of one that is not
         used.
         """
@@ -174,18 +174,13 @@ class PathChecker:
         return self._known[steps]
 
     def _sought(self, steps: Steps) -> tuple[Steps, str, Steps]:
-        unknown = next(
-            (end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None
-        )
-        if unknown is None:
-            return steps[:-1], "", ()
-        level = steps[: unknown - 1]
-        return level, self._near(level, str(steps[unknown - 1])), steps[:unknown]
-
-    def _near(self, level: Steps, name: str) -> str:
-        """Return a declared name that is similar; "" if there is none."""
-        known = self.index.names(level) if self.index.complete else ()
-        return _closest(name, known)
+        for end, name in enumerate(steps):
+            level = steps[:end]
+            unknown = (*level, name)
+            if not self.index.at(unknown):
+                known = self.index.names(level) if self.index.complete else ()
+                return level, _closest(str(name), known), unknown
+        return steps[:-1], "", ()
 
 
 @lru_cache(maxsize=1024)
@@ -205,9 +200,8 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     if checker is None:
         return
     for each in route.settings:
-        tree = tree_of(each.text)
         # `check_lists` reports a path to the list.
-        if each.setting == "for_each" and tree is not None and path_of(tree) is not None:
+        if each.setting == "for_each" and list_of(each.text) is not None:
             continue
         scope = Scope() if each.reads_message else route.scope
         paths = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(each.text)))))
@@ -228,8 +222,7 @@ def _out_of_scope(placed: PlacedClaim, names: Steps, text: str) -> Found:
         advice = f"did you mean '{near}'?"
     else:
         advice = f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
-    sentence = f"'{text}' begins with neither 'element' nor 'message'"
-    return placed.refuted(NO_SCOPE, sentence, advice)
+    return placed.refuted(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", advice)
 
 
 REQUIRED = declare(
@@ -254,14 +247,17 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
                 continue
             if value is not None and value.missing is YES:
                 placed = place_claim(route, "mapping", name, key)
-                sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
-                advice = route.require(value.lacking, placed.claim)
-                yield placed.refuted(REQUIRED, sentence, advice)
+                yield placed.refuted(
+                    REQUIRED,
+                    f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}",
+                    route.require(value.lacking, placed.claim),
+                )
             elif attribute.null == "error" and _can_be_null(route, attribute):
-                sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
-                advice = "remove null from the types in the schema"
-                placed = place_claim(route, "mapping", name, "null")
-                yield placed.refuted(REQUIRED, sentence, advice)
+                yield place_claim(route, "mapping", name, "null").refuted(
+                    REQUIRED,
+                    f"'null' of attribute '{name}' rejects messages in which the schema allows a null",
+                    "remove null from the types in the schema",
+                )
 
 
 def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
@@ -281,11 +277,6 @@ def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     source = infer(route, attribute).source
     tree = tree_of(source.text) if isinstance(source, Evaluated) else None
     steps = route.scope.path(tree)
-    if (
-        route.mapped is None
-        or not steps
-        or None in steps
-        or of_tree(route.mapped, route.scope, tree).untyped
-    ):
+    if route.mapped is None or not steps or EACH in steps or route.value_of_tree(tree).untyped:
         return False
     return route.mapped.allows(there(steps, NO_VALUE)) is YES

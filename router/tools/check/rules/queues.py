@@ -10,8 +10,7 @@ from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config.environment import stands_for_unset
 from router.runtime.config_types import parse_duration
-from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
-from router.tools.check.analysis.routes import is_set
+from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, outage_waits, receives_for
 from router.tools.check.rule import Found, Subject, rule
 from router.tools.check.typos import typo_of
 
@@ -54,13 +53,13 @@ SHORT_RETENTION = declare(
 )
 MAX_RETENTION = 1_209_600
 """The longest retention of a queue, in seconds: 14 days."""
-DEFAULT_RETENTION = 345_600
-"""The retention that SQS applies by default, in seconds: 4 days."""
+# The retention that SQS applies by default, in seconds: 4 days.
+_DEFAULT_RETENTION = 345_600
 VISIBILITY_PER_TIMEOUT = 6
 """How many times a function's timeout the visibility timeout of its queues is:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-DEFAULT_BATCH = 100
-"""The batch size of a standard queue."""
+# The batch size of a standard queue.
+_DEFAULT_BATCH = 100
 MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 """A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
@@ -88,11 +87,11 @@ _ADVICE = (
     "use the ARN of an SNS topic, an EventBridge rule, an S3 bucket, or an IAM role or user, or an account, "
     "without a wildcard"
 )
+# By an envelope, the kind of sender that makes it, in words, and its service.
 _ENVELOPE_MAKERS = {
     "sns": ("topic", "an SNS topic", "sns.amazonaws.com"),
     "eventbridge": ("rule", "an EventBridge rule", "events.amazonaws.com"),
 }
-"""By an envelope, the kind of sender that makes it, in words, and its service."""
 
 
 @rule(NO_DEAD_LETTER_QUEUE)
@@ -124,8 +123,12 @@ def check_unread(subject: Subject) -> Iterator[Found]:
     dead_letters = {match_key(queue.dead_letter) for queue in queues.values()}
     for name, queue in queues.items() if subject.whole else ():
         if name not in used and match_key(queue.name or name) not in dead_letters:
-            sentence = f"no route reads queue '{name}'"
-            yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
+            yield Found(
+                IDLE_QUEUE,
+                f"no route reads queue '{name}'",
+                ("queues", name),
+                "add a route, or remove it",
+            )
 
 
 @rule(OTHER_KIND_OF_QUEUE)
@@ -137,9 +140,12 @@ def check_kinds(subject: Subject) -> Iterator[Found]:
         dead_letter = (known.name if known else "") or queue.dead_letter
         if dead_letter and is_fifo(dead_letter) != fifo:
             kinds = ("FIFO", "standard") if fifo else ("standard", "FIFO")
-            sentence = f"queue '{name}' is {kinds[0]}, and its dead-letter queue '{dead_letter}' is {kinds[1]}"
-            advice = f"name a {kinds[0]} queue; a FIFO queue's name ends with '.fifo'"
-            yield Found(OTHER_KIND_OF_QUEUE, sentence, ("queues", name, "dead_letter"), advice)
+            yield Found(
+                OTHER_KIND_OF_QUEUE,
+                f"queue '{name}' is {kinds[0]}, and its dead-letter queue '{dead_letter}' is {kinds[1]}",
+                ("queues", name, "dead_letter"),
+                f"name a {kinds[0]} queue; a FIFO queue's name ends with '.fifo'",
+            )
 
 
 @rule(LOSING)
@@ -153,9 +159,12 @@ def check_drops(subject: Subject) -> Iterator[Found]:
                 ("queues", name, "unmatched"),
             )
     for name, route in subject.config.routes.items():
-        if route.on_invalid == "drop" and is_set(route.schema):
-            sentence = f"messages of route '{name}' that fail its schema are dropped"
-            yield Found(LOSING, sentence, ("routes", name, "on_invalid"))
+        if route.on_invalid == "drop" and route.schema is not None:
+            yield Found(
+                LOSING,
+                f"messages of route '{name}' that fail its schema are dropped",
+                ("routes", name, "on_invalid"),
+            )
 
 
 @rule(IDLE)
@@ -166,14 +175,22 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
     config = subject.config
     yield from _same_keys(config)
     for name, table in config.tables.items():
-        if table.share != 1 and not is_set(table.write_units):
-            sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
+        if table.share != 1 and table.write_units is None:
             yield Found(
-                IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True
+                IDLE,
+                f"'share' has no effect: table '{name}' has no 'write_units'",
+                ("tables", name, "share"),
+                "add write_units, or remove it",
+                key=True,
             )
-        if is_set(table.capacity) and not is_created(table, name):
-            sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
-            yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
+        if table.capacity is not None and not is_created(table, name):
+            yield Found(
+                IDLE,
+                f"'capacity' has no effect: table '{name}' is not created by the stack",
+                ("tables", name, "capacity"),
+                "remove it",
+                key=True,
+            )
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}
         if not is_created(queue, name):
@@ -187,18 +204,22 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         for setting, reason in idle.items():
             attribute = "lambda_" if setting == "lambda" else setting
             if getattr(queue, attribute) != getattr(spec.Queue(), attribute):
-                sentence = f"'{setting}' has no effect: queue '{name}' {reason}"
-                yield Found(IDLE, sentence, ("queues", name, setting), "remove it", key=True)
+                yield Found(
+                    IDLE,
+                    f"'{setting}' has no effect: queue '{name}' {reason}",
+                    ("queues", name, setting),
+                    "remove it",
+                    key=True,
+                )
 
 
 def _same_keys(config: spec.Config) -> Iterator[Found]:
     for section, entries in (("queues", config.queues), ("tables", config.tables)):
         for name, entry in entries.items():
             if entry.kms_key_previous and entry.kms_key_previous == entry.kms_key:
-                sentence = f"'kms_key_previous' of {section[:-1]} '{name}' has no effect: it is its kms_key"
                 yield Found(
                     IDLE,
-                    sentence,
+                    f"'kms_key_previous' of {section[:-1]} '{name}' has no effect: it is its kms_key",
                     (section, name, "kms_key_previous"),
                     "name the key of before",
                     key=True,
@@ -220,17 +241,15 @@ def check_retention(subject: Subject) -> Iterator[Found]:
             retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1
             and target is not queue
         ):
-            where = (
-                "queues",
-                queue.dead_letter if is_set(target.retention) else name,
-                "retention",
-            )
             relation = "shorter than" if least == source else "not longer than"
-            sentence = f"the retention of the dead-letter queue of queue '{name}' is {relation} the source queue's"
             yield Found(
                 SHORT_RETENTION,
-                sentence,
-                where,
+                f"the retention of the dead-letter queue of queue '{name}' is {relation} the source queue's",
+                (
+                    "queues",
+                    name if target.retention is None else queue.dead_letter,
+                    "retention",
+                ),
                 "raise it on the dead-letter queue: the maximum is 14d",
             )
 
@@ -239,7 +258,7 @@ def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
     """Return the retention, in seconds, of a queue that `router template` creates."""
     if isinstance(queue.retention, str):
         return parse_duration(queue.retention)
-    return MAX_RETENTION if is_dead_letter else DEFAULT_RETENTION
+    return MAX_RETENTION if is_dead_letter else _DEFAULT_RETENTION
 
 
 def receives_of(queue: spec.Queue) -> int:
@@ -254,7 +273,7 @@ def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
     mapping = queue.lambda_
     size = mapping.batch_size
     if not isinstance(size, int):
-        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else DEFAULT_BATCH
+        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else _DEFAULT_BATCH
     if isinstance(mapping.window, str):
         window = parse_duration(mapping.window)
     else:
@@ -305,21 +324,28 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
                 (
                     each
                     for each in ("retention", "max_receive_count")
-                    if is_set(getattr(queue, each))
+                    if getattr(queue, each) is not None
                 ),
                 "",
             )
             where = ("queues", name, setting) if setting else ("function", "timeout")
-            sentence = (
-                f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
-                f"of {visibility} s take {seconds} s"
-            )
             yield Found(
                 EXPIRING,
-                sentence,
+                f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
+                f"of {visibility} s take {seconds} s",
                 where,
                 "raise 'retention', or lower 'max_receive_count' or 'timeout'",
             )
+
+
+def survived_seconds(backoff: OutageBackoff) -> int:
+    """Return the seconds from the first receive of a message to the last one, at least, if all of them fail."""
+    if backoff.max_receive_count == 0:
+        return MAX_OUTLAST
+    waits = outage_waits(backoff.outlast, backoff.max_receive_count)
+    # SQS moves the message instead of delivering it once more: the wait after its last receive cannot save it.
+    between = backoff.max_receive_count - 1
+    return sum(waits[:between]) + max(0, between - len(waits)) * waits[-1]
 
 
 @rule(SHORT_LIVED)
@@ -328,24 +354,24 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
     for name, queue, is_dead_letter in _created(subject):
         outlast = parse_duration(queue.outlast)
         receives = receives_of(queue)
-        survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
+        survived = survived_seconds(OutageBackoff(min(outlast, MAX_OUTLAST), receives))
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= outlast:
-            sentence = (
-                f"queue '{name}' keeps a message for {rough_duration(retention)}, and is to survive an outage of "
-                f"{rough_duration(outlast)}"
-            )
-            where = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
             yield Found(
-                SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'"
+                SHORT_LIVED,
+                f"queue '{name}' keeps a message for {rough_duration(retention)}, and is to survive an outage of "
+                f"{rough_duration(outlast)}",
+                ("queues", name, "outlast" if queue.retention is None else "retention"),
+                "raise 'retention' (at most 14d), or lower 'outlast'",
             )
         elif survived < outlast:
-            sentence = (
+            yield Found(
+                SHORT_LIVED,
                 f"{receives} receives of queue '{name}' are used up after {rough_duration(survived)} of an outage, and "
-                f"it is to survive {rough_duration(outlast)}"
+                f"it is to survive {rough_duration(outlast)}",
+                ("queues", name, "max_receive_count"),
+                f"write 'max_receive_count: {receives_for(outlast)}', or lower 'outlast'",
             )
-            advice = f"write 'max_receive_count: {receives_for(outlast)}', or lower 'outlast'"
-            yield Found(SHORT_LIVED, sentence, ("queues", name, "max_receive_count"), advice)
 
 
 def _created(subject: Subject) -> Iterator[tuple[str, spec.Queue, bool]]:
@@ -383,12 +409,20 @@ def check_senders(subject: Subject) -> Iterator[Found]:
             path = ("queues", name, "senders", index)
             kind = _kind_of(sender)
             if kind is None and not stands_for_unset(sender):
-                sentence = f"'{sender}' is nothing that can send to queue '{name}'"
-                yield Found(NO_SENDER, sentence, path, _ADVICE)
+                yield Found(
+                    NO_SENDER,
+                    f"'{sender}' is nothing that can send to queue '{name}'",
+                    path,
+                    _ADVICE,
+                )
             elif fifo and (kind == "bucket" or (kind == "topic" and not is_fifo(sender))):
                 what = "an S3 bucket" if kind == "bucket" else "a standard topic"
-                sentence = f"{what} cannot send to the FIFO queue '{name}'"
-                yield Found(NO_SENDER, sentence, path, "send to a standard queue")
+                yield Found(
+                    NO_SENDER,
+                    f"{what} cannot send to the FIFO queue '{name}'",
+                    path,
+                    "send to a standard queue",
+                )
 
 
 @rule(NOBODY_SENDS)
@@ -402,9 +436,12 @@ def check_envelopes(subject: Subject) -> Iterator[Found]:
         kind, what, service = maker
         if _may_send(queue, kind):
             continue
-        sentence = f"no sender of queue '{name}' makes its envelope '{outermost}': {service} may not send to it"
-        advice = f"add the ARN of {what} to 'senders'"
-        yield Found(NOBODY_SENDS, sentence, ("queues", name, "envelope"), advice)
+        yield Found(
+            NOBODY_SENDS,
+            f"no sender of queue '{name}' makes its envelope '{outermost}': {service} may not send to it",
+            ("queues", name, "envelope"),
+            f"add the ARN of {what} to 'senders'",
+        )
 
 
 def _may_send(queue: spec.Queue, kind: str) -> bool:
@@ -423,9 +460,12 @@ def check_keys_of_senders(subject: Subject) -> Iterator[Found]:
         if services:
             who = " and ".join(services)
             needed = "kms:GenerateDataKey and kms:Decrypt"
-            sentence = f"the policy of the KMS key of queue '{name}' must allow {who} {needed}"
-            advice = "add a statement to the policy of the key; docs/deploy.md shows it"
-            yield Found(KEY_NEEDS, sentence, ("queues", name, "kms_key"), advice)
+            yield Found(
+                KEY_NEEDS,
+                f"the policy of the KMS key of queue '{name}' must allow {who} {needed}",
+                ("queues", name, "kms_key"),
+                "add a statement to the policy of the key; docs/deploy.md shows it",
+            )
 
 
 def _services_of(senders: Iterable[str]) -> list[str]:

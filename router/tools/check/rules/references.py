@@ -28,9 +28,12 @@ def check_owners(subject: Subject) -> Iterator[Found]:
         for name, entry in getattr(config, section).items():
             if entry.owner and entry.owner not in config.owners:
                 otherwise = f"add '{entry.owner}' to 'owners'"
-                advice = did_you_mean(entry.owner, config.owners, otherwise)
-                sentence = f"the owner '{entry.owner}' is not in 'owners'"
-                yield Found(UNKNOWN_OWNER, sentence, (section, name, "owner"), advice)
+                yield Found(
+                    UNKNOWN_OWNER,
+                    f"the owner '{entry.owner}' is not in 'owners'",
+                    (section, name, "owner"),
+                    did_you_mean(entry.owner, config.owners, otherwise),
+                )
 
 
 OUTSIDE = declare(
@@ -56,11 +59,12 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
                     or resolve_inside(subject.schemas.folder, message.file) is not None
                 ):
                     continue
-                sentence = (
-                    f"the message file '{message.file}' is outside of the folder of the config"
+                yield Found(
+                    OUTSIDE,
+                    f"the message file '{message.file}' is outside of the folder of the config",
+                    ("routes", name, "tests", index, *part, "file"),
+                    "put it into that folder",
                 )
-                where = ("routes", name, "tests", index, *part, "file")
-                yield Found(OUTSIDE, sentence, where, "put it into that folder")
 
 
 UNDECLARED = declare(
@@ -94,13 +98,19 @@ def check_declared(subject: Subject) -> Iterator[Found]:
         for position, text in undeclared_paths(queue, indexes):
             where = ("queues", name, "redact", position)
             if all(index is not None and index.complete for index in indexes):
-                advice = "correct the path, or declare it in the schema"
                 yield Found(
-                    UNDECLARED, f"no schema of queue '{name}' declares '{text}'", where, advice
+                    UNDECLARED,
+                    f"no schema of queue '{name}' declares '{text}'",
+                    where,
+                    "correct the path, or declare it in the schema",
                 )
             else:
-                sentence = f"nothing tells whether messages of queue '{name}' have '{text}'"
-                yield Found(NOT_DECIDED, sentence, where, "declare it in a schema of its routes")
+                yield Found(
+                    NOT_DECIDED,
+                    f"nothing tells whether messages of queue '{name}' have '{text}'",
+                    where,
+                    "declare it in a schema of its routes",
+                )
 
 
 @rule(NEEDED)
@@ -115,9 +125,9 @@ def check_needed(subject: Subject) -> Iterator[Found]:
 
         redacted = read_redact(redacting[name])
         for route in routes if redacted.paths or redacted.attributes else ():
-            named = None if route.route.plugins is None else route.route.plugins
-            plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
-                named
+            names = route.route.plugins
+            plugins = subject.plugins.message_pipeline(names) or subject.plugins.item_pipeline(
+                names
             )
             for need in needs_of(route, redacted, plugins=bool(plugins)):
                 yield Found(NEEDED, need.sentence, need.path, need.advice, key=need.key)

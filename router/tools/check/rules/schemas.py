@@ -12,11 +12,10 @@ from urllib.parse import quote
 from router.codes import declare
 from router.model import Path
 from router.prover.budget import ProofBudget
-from router.prover.predicates import Steps, text_of
+from router.prover.predicates import ASSERTIONS, Steps, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES
 from router.runtime.config.findings import did_you_mean
-from router.runtime.modes import MODES
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import (
     ASSERTED_SINCE,
@@ -27,9 +26,9 @@ from router.runtime.program.schemas.documents import (
 )
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
-from router.runtime.program.schemas.references import own_base, references_of
+from router.runtime.program.schemas.references import KEYWORDS, own_base, references_of
 from router.tools.check.analysis.failures import inferred_map, map_steps
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 from router.tools.check.typos import typo_of
 
@@ -63,52 +62,24 @@ IMPOSSIBLE_SCHEMA = declare(
 )
 
 _DEFINITIONS = ("$defs", "definitions")
-_KEYWORDS = frozenset(
+# The keywords of all drafts that decide about a value, but `if` and `not`, which are like many
+# words.
+_KEYWORDS = (ASSERTIONS - {"not"}).union(
+    KEYWORDS,
     (
-        "$dynamicRef",
-        "$recursiveRef",
-        "$ref",
-        "additionalItems",
-        "additionalProperties",
         "allOf",
         "anyOf",
-        "const",
-        "contains",
-        "dependencies",
-        "dependentRequired",
         "dependentSchemas",
         "else",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
         "items",
-        "maxContains",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "maximum",
-        "minContains",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "minimum",
-        "multipleOf",
         "oneOf",
-        "pattern",
         "patternProperties",
         "prefixItems",
         "properties",
-        "propertyNames",
-        "required",
         "then",
-        "type",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-        "uniqueItems",
-    )
+    ),
 )
-"""The keywords of all drafts that decide about a value, but `if` and `not`, which are like many words."""
+# Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword.
 _OTHER_WORDS = frozenset(
     (
         "$comment",
@@ -128,7 +99,6 @@ _OTHER_WORDS = frozenset(
         "when",
     )
 )
-"""Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword."""
 _KNOWN = _KEYWORDS | _OTHER_WORDS
 
 
@@ -137,21 +107,31 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
     """Report schemas that contradict themselves."""
     for route in subject.routes:
         if route.messages.impossible_schema:
-            sentence = f"no message can satisfy the schema of route '{route.name}'"
-            advice = "look for parts of it that contradict each other"
-            yield Found(IMPOSSIBLE_SCHEMA, sentence, (*route.path, "schema"), advice)
+            yield Found(
+                IMPOSSIBLE_SCHEMA,
+                f"no message can satisfy the schema of route '{route.name}'",
+                (*route.path, "schema"),
+                "look for parts of it that contradict each other",
+            )
 
 
 @rule(UNKNOWN_FORMAT)
 def check_formats(subject: Subject) -> Iterator[Found]:
     """Report formats that no draft defines."""
-    checked: set[str] = set()
+    for document, path in _documents(subject):
+        # Most schemas name no format.
+        if b'"format"' in document.text:
+            yield from _unknown_formats(document, path)
+
+
+def _documents(subject: Subject) -> Iterator[tuple[SchemaDocument, Path]]:
+    """Yield each document once, with the path in the config of the first schema that has it."""
+    seen: set[str] = set()
     for validation in subject.schemas.validations.values():
         for document in validation.documents.values():
-            # Most schemas name no format.
-            if document.uri not in checked and b'"format"' in document.text:
-                checked.add(document.uri)
-                yield from _unknown_formats(document, validation.path)
+            if document.uri not in seen:
+                seen.add(document.uri)
+                yield document, validation.path
 
 
 def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
@@ -159,21 +139,19 @@ def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*place, "format"))
-            sentence = (
-                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked"
+            yield Found(
+                UNKNOWN_FORMAT,
+                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked",
+                path,
+                did_you_mean(named, ASSERTED_SINCE),
             )
-            yield Found(UNKNOWN_FORMAT, sentence, path, did_you_mean(named, ASSERTED_SINCE))
 
 
 @rule(MISSPELT_KEYWORD)
 def check_keywords(subject: Subject) -> Iterator[Found]:
     """Report names that are like a keyword and stand where one would."""
-    checked: set[str] = set()
-    for validation in subject.schemas.validations.values():
-        for document in validation.documents.values():
-            if document.uri not in checked:
-                checked.add(document.uri)
-                yield from islice(_misspelt(document, validation.path), _MAX_FINDINGS)
+    for document, path in _documents(subject):
+        yield from islice(_misspelt(document, path), _MAX_FINDINGS)
 
 
 def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
@@ -181,8 +159,12 @@ def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
         for name in sorted(schema.keys() - _KNOWN):
             keyword = _keyword_like(name)
             if keyword:
-                sentence = f"'{name}' at {pointer(place)} of {document.name} is not a keyword"
-                yield Found(MISSPELT_KEYWORD, sentence, path, f"did you mean '{keyword}'?")
+                yield Found(
+                    MISSPELT_KEYWORD,
+                    f"'{name}' at {pointer(place)} of {document.name} is not a keyword",
+                    path,
+                    f"did you mean '{keyword}'?",
+                )
 
 
 @cache
@@ -210,9 +192,11 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
                 path[:end] in unused for end in range(1, len(path))
             ):
                 unused.add(path)
-                sentence = f"no reference leads to {escape(path)} of {root.name}"
                 yield Found(
-                    UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it"
+                    UNUSED_DEFINITION,
+                    f"no reference leads to {escape(path)} of {root.name}",
+                    validation.path,
+                    "reference it, or remove it",
                 )
 
 
@@ -264,10 +248,10 @@ BAD_PART = declare(
     "of a list.",
     "info",
 )
+# The part of the budget of a schema that its examples may take.
 _SHARE = 0.2
-"""The part of the budget of a schema that its examples may take."""
+# The most findings about one schema: more are seldom read, and each costs up to 10 ms.
 _MAX_FINDINGS = 20
-"""The most findings about one schema: more are seldom read, and each costs up to 10 ms."""
 
 
 @rule(BAD_EXAMPLE, BAD_PART)
@@ -301,10 +285,9 @@ def _check_parts(
             if error is not None:
                 of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
                 at = escape(list(error.instance_path)) or "the root"
-                sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
                 yield Found(
                     BAD_PART if path else BAD_EXAMPLE,
-                    sentence,
+                    f"example {index} {of} fails '{error.kind.name}' at {at}",
                     validation.path,
                     "fix the example or the schema",
                 )
@@ -363,22 +346,24 @@ def check_names(subject: Subject) -> Iterator[Found]:
         for steps, path in _whole_maps(route):
             if _allows_by_name(route.index, steps) and route.mapped.absent((*steps, "")) is not YES:
                 what = f"'{text_of(steps)}'" if steps else "the message"
-                sentence = f"{what} may have a property with an empty name, which no attribute has"
-                advice = "add 'propertyNames: {minLength: 1}' " + route.index.where(steps)
-                yield Found(EMPTY_NAME, sentence, path, advice, key=True)
+                yield Found(
+                    EMPTY_NAME,
+                    f"{what} may have a property with an empty name, which no attribute has",
+                    path,
+                    "add 'propertyNames: {minLength: 1}' " + route.index.where(steps),
+                    key=True,
+                )
 
 
 def _whole_maps(route: AnalyzedRoute) -> Iterator[tuple[Steps, Path]]:
     """Yield the maps whose names become those of attributes, and where the config says so."""
-    settings = route.route
-    if settings.merge is not None:
-        merged = map_steps(inferred_map(route, settings.merge))
-        if merged is not None and not settings.merge.prefix:
+    merge = route.route.merge
+    if merge is not None:
+        merged = map_steps(inferred_map(route, merge))
+        if merged is not None and not merge.prefix:
             yield merged, (*route.path, "merge")
-    elif not is_set(settings.item) and MODES[settings.write.mode].stores != "nothing":
-        whole = route.scope.steps(("element",)) if route.scope.each else ()
-        if whole is not None:
-            yield whole, (*route.path, "schema")
+    elif route.is_whole and not route.deletes and route.input is not None:
+        yield route.input, (*route.path, "schema")
 
 
 def _allows_by_name(index: SchemaIndex, steps: Steps) -> bool:

@@ -27,15 +27,14 @@ UNRESOLVED = declare(
 )
 _REFERENCE = re.compile(re.escape(DYNAMIC_REFERENCE) + r"[^}]*(?:\}\}|\}|\Z)")
 _PART = r"(?::[^:}]*)"
+# AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
+# …/dynamic-references-secretsmanager.html
 _VALID = re.compile(
     r"\{\{resolve:(?:"
     r"ssm:[A-Za-z0-9_.\-/]+(?::[0-9]+)?"
     rf"|secretsmanager:(?:arn:[^:}}]+{_PART}{{4}}:[^:}}]+|[^:}}]+)(?::SecretString{_PART}{{0,3}})?"
     r")\}\}"
 )
-"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
-…/dynamic-references-secretsmanager.html
-"""
 _FORMS = "{{resolve:secretsmanager:NAME:SecretString:KEY}} or {{resolve:ssm:NAME}}"
 
 
@@ -47,12 +46,13 @@ def check_shown_secrets(subject: Subject) -> Iterator[Found]:
     for use in subject.secrets:
         if is_read_at_run_time(use.path):
             continue
-        sentence = (
+        yield Found(
+            SHOWN_SECRET,
             f"the variable {use.name} is named like a secret, and its value in {describe(use.path)} is not hidden in a "
-            "stack"
+            "stack",
+            use.path,
+            "give the variable another name if it is no secret; else use none here",
         )
-        advice = "give the variable another name if it is no secret; else use none here"
-        yield Found(SHOWN_SECRET, sentence, use.path, advice)
 
 
 @rule(UNRESOLVED)

@@ -14,7 +14,7 @@ from router.prover.expressions import paths_in
 from router.prover.schema_prover import YES
 from router.runtime.modes import MODES
 from router.tools.check.analysis.pair_writes import writes_of
-from router.tools.check.analysis.routes import AnalyzedRoute, at_most, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute, at_most
 from router.tools.check.rule import Found, Subject, rule
 
 ERASES = declare(
@@ -63,13 +63,10 @@ def check_shared_tables(subject: Subject) -> Iterator[Found]:
 def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
     assert meeting.one is not None
     route = meeting.other
-    sentence = (
-        f"routes '{meeting.one.name}' and '{route.name}' write one item for {example.first} and "
-        f"then {example.second}: {'; '.join(example.lost)}"
-    )
     return Found(
         code_of(example),
-        sentence,
+        f"routes '{meeting.one.name}' and '{route.name}' write one item for {example.first} and "
+        f"then {example.second}: {'; '.join(example.lost)}",
         (*route.path, "write"),
         _advice(example.edit),
         beside=meeting.one.path,
@@ -138,13 +135,13 @@ _LOST = {
 def check_elements(subject: Subject) -> Iterator[Found]:
     """Report the key of a route with `for_each` that is or may be the same for elements of a message."""
     for route in subject.routes:
-        if route.table is None or not is_set(route.route.for_each) or route.route.item is None:
+        if route.table is None or route.route.for_each is None or route.is_whole:
             continue
         writes = writes_of(route.name, route.route, route.table.key)
         # Sums and lists have what all elements add.
         sets = (writes.sets | writes.keeps) - {writes.version}
         mapped = [route.attributes.get(name) for name in route.table.key]
-        if MODES[writes.mode].stores == "nothing" or not sets or None in mapped:
+        if writes.deletes or not sets or None in mapped:
             continue
         if not _may_be_several(route):
             continue

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from router.codes import declare
 from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
-from router.prover.inference import Value, of_path, of_tree
+from router.prover.inference import Value, of_path
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, text_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, YES, SchemaProver
@@ -17,16 +17,15 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_B
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.runtime.engine.engine import MAX_ELEMENTS
-from router.runtime.modes import MODES
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.sources import Evaluated, Joined
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.claims import mapping_doubts
 from router.tools.check.analysis.failures import TOO_LONG
 from router.tools.check.analysis.numbers import digits_of
-from router.tools.check.analysis.routes import AnalyzedRoute, at_most, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute, at_most
 from router.tools.check.analysis.verdicts import Undecided
-from router.tools.check.rule import Found, Subject, place_claim, rule
+from router.tools.check.rule import Found, RuleResult, Subject, place_claim, rule
 
 ITEM_TOO_LARGE = declare(
     "RT615",
@@ -35,12 +34,12 @@ ITEM_TOO_LARGE = declare(
     "warning",
 )
 
+# Keywords that may exclude text of the maximum length, or of characters of four bytes.
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
-"""Keywords that may exclude text of the maximum length, or of characters of four bytes."""
 _MAX_DEPTH = 12
 _MAX_CHOICES = 4
+# The most parts of an item that are considered, the largest first.
 _MAX_PARTS = 24
-"""The most parts of an item that are considered, the largest first."""
 _LONG_NUMBER = 10**MAX_DIGITS - 1
 
 
@@ -74,33 +73,25 @@ Choices = list[Size]
 
 
 @rule(ITEM_TOO_LARGE)
-def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
+def check_sizes(subject: Subject) -> Iterator[RuleResult]:
     """Report routes whose items can exceed the limit, if a message exists that shows it."""
     for route in subject.routes:
-        if (
-            route.mapped is None
-            or route.index is None
-            or MODES[route.route.write.mode].stores == "nothing"
-        ):
+        if route.mapped is None or route.index is None or route.deletes:
             continue
         try:
             parts = _parts(route, route.index)
         except BudgetSpent:
-            yield Undecided(
-                route.claim("size"),
-                "the schema has too many paths to measure",
-                (*route.path, "schema"),
-            )
+            yield Undecided(route.claim("size"), "the schema has too many paths to measure")
             continue
         size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
-            path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
-            sentence = (
-                f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
-            )
-            advice = "lower 'maxLength' or 'maxItems', or map less"
             yield Found(
-                ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size")
+                ITEM_TOO_LARGE,
+                f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}",
+                (*route.path, "schema" if route.is_whole else "item"),
+                "lower 'maxLength' or 'maxItems', or map less",
+                key=True,
+                refutes=route.claim("size"),
             )
 
 
@@ -112,7 +103,6 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
         return 0
-    total = 0
     taken: list[Size] = []
     for choices in parts:
         for choice in choices[:_MAX_CHOICES]:
@@ -123,16 +113,14 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
                 messages.allows(all_of(shapes)) is YES
                 and messages.allows(all_of(predicates)) is not NO
             ):
-                total = total + choice.bytes
                 taken = both
                 break
-    return total
+    return sum(each.bytes for each in taken)
 
 
 def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
-    if not is_set(route.route.item):
-        whole = route.scope.steps(("element",) if route.scope.each else ())
-        return [] if whole is None else list(_below(index, whole, _fixed(route)))
+    if route.is_whole:
+        return [] if route.input is None else list(_below(index, route.input, route.fixed))
     found = []
     for name, attribute, facts in route.with_facts:
         sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
@@ -162,7 +150,7 @@ def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[C
     place = elements_of(tree) if names is None else names
     steps = None if place is None else route.scope.steps(place)
     if steps is not None:
-        yield from _below(index, steps, _fixed(route))
+        yield from _below(index, steps, route.fixed)
     elif kind in ("multi_select_dict", "multi_select_list", "key_val_pair"):
         for child in tree["children"]:
             yield from _of_tree(route, index, child)
@@ -183,13 +171,6 @@ def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree
         for each in other
     ]
     return _sorted([*one, *without])
-
-
-def _fixed(route: AnalyzedRoute) -> int:
-    """Return how many steps lead to the input of the item: the message, or with `for_each` one
-    element.
-    """
-    return len(route.scope.element or ())
 
 
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
@@ -299,11 +280,15 @@ def check_lengths(subject: Subject) -> Iterator[Found]:
         text = route.route.for_each
         advice = route.constrain(of_path(messages, steps), f"maxItems: {MAX_ELEMENTS}")
         if messages.holds_at(steps, at_most(_NO_BOUND)) is YES:
-            sentence = f"the list '{text}' may have more than {MAX_ELEMENTS} elements"
-            yield placed.refuted(TOO_MANY_ELEMENTS, sentence, advice)
+            yield placed.refuted(
+                TOO_MANY_ELEMENTS,
+                f"the list '{text}' may have more than {MAX_ELEMENTS} elements",
+                advice,
+            )
         else:
-            sentence = f"the schema does not bound the length of the list '{text}'"
-            yield placed.refuted(UNBOUNDED_LIST, sentence, advice)
+            yield placed.refuted(
+                UNBOUNDED_LIST, f"the schema does not bound the length of the list '{text}'", advice
+            )
 
 
 UNBOUNDED_NUMBER = declare(
@@ -329,17 +314,17 @@ def check_numbers(subject: Subject) -> Iterator[Found]:
 
 def _found(route: AnalyzedRoute, name: str, value: Value) -> Found:
     what = f"'{text_of(value.origin)}'" if value.origin else "it"
-    sentence = (
+    return place_claim(route, "mapping", name).refuted(
+        UNBOUNDED_NUMBER,
         f"attribute '{name}' may be a number of over 38 digits, or out of range: "
-        f"the schema does not bound {what}"
+        f"the schema does not bound {what}",
+        route.constrain(value, "minimum, maximum and multipleOf"),
     )
-    advice = route.constrain(value, "minimum, maximum and multipleOf")
-    return place_claim(route, "mapping", name).refuted(UNBOUNDED_NUMBER, sentence, advice)
 
 
 def _is_unbounded(route: AnalyzedRoute, value: Value) -> bool:
     """Whether a value is a number of the message of which no most digits are proved."""
-    if value.can_be(["string"]) is not NO or not value.given:
+    if value.may_be("string") or not value.given:
         return False
     digits = digits_of(route.mapped, value)
     return digits is None or digits.decimals == inf
@@ -351,7 +336,7 @@ def _numbers(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Value]
         yield infer(route, attribute).steps[0].before
     for tree in filter(None, (tree_of(use.text) for use in route.uses(attribute))):
         for call in _calls(tree):
-            numbers = of_tree(route.mapped, route.scope, call["children"][0])
+            numbers = route.value_of_tree(call["children"][0])
             yield of_path(route.mapped, numbers.elements)
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 from router.codes import declare
-from router.prover.expressions import tree_of
-from router.prover.inference import Value, of_tree
+from router.prover.inference import Value
 from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
-from router.runtime.modes import MODES
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.tools.check.analysis.attributes import (
@@ -16,7 +14,7 @@ from router.tools.check.analysis.attributes import (
     counts_seconds,
     infer,
 )
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.values import misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
@@ -65,9 +63,11 @@ def check_starts(subject: Subject) -> Iterator[Found]:
         for name, _, facts in route.with_facts:
             for use in facts.uses:
                 if use.is_time:
-                    value = of_tree(route.mapped, route.scope, tree_of(use.text))
-                    placed = place_claim(route, "mapping", name, *use.place)
-                    yield from _check_start(placed, f"'{use.place[0]}' of '{name}'", value)
+                    yield from _check_start(
+                        place_claim(route, "mapping", name, *use.place),
+                        f"'{use.place[0]}' of '{name}'",
+                        route.value_of(use.text),
+                    )
 
 
 def _check_start(placed: PlacedClaim, what: str, value: Value) -> Iterator[Found]:
@@ -77,21 +77,30 @@ def _check_start(placed: PlacedClaim, what: str, value: Value) -> Iterator[Found
     steps = value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
-            sentence = f"{what} counts from {in_words(unfit)}, which is not a time"
-            yield placed.refuted(NEVER_A_TIME, sentence)
+            yield placed.refuted(
+                NEVER_A_TIME, f"{what} counts from {in_words(unfit)}, which is not a time"
+            )
         return
     if messages is None or steps is None or value.untyped:
         return
     if messages.holds_at(steps, MILLISECONDS) is YES:
-        sentence = f"{what} counts from milliseconds instead of seconds"
-        yield placed.refuted(NEVER_A_TIME, sentence, "send seconds, or ISO 8601 text")
+        yield placed.refuted(
+            NEVER_A_TIME,
+            f"{what} counts from milliseconds instead of seconds",
+            "send seconds, or ISO 8601 text",
+        )
     elif unfit:
-        sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
-        advice = route.constrain(value, "type: integer")
-        yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, advice)
+        yield placed.refuted(
+            NOT_ALWAYS_A_TIME,
+            f"{what} may count from {in_words(unfit)}, which is not a time",
+            route.constrain(value, "type: integer"),
+        )
     elif (refusal := refusal_of(route, value, DATE_TIME, epoch_seconds)).possible is YES:
-        sentence = f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}"
-        yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, route.constrain(value, DATE_TIME.keyword))
+        yield placed.refuted(
+            NOT_ALWAYS_A_TIME,
+            f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}",
+            route.constrain(value, DATE_TIME.keyword),
+        )
     elif value.can_be(["number"]) is YES:
         yield from _check_bounds(placed, messages, steps, what, route.constrain(value, "{}"))
 
@@ -105,10 +114,11 @@ def _check_bounds(
     for bound, keyword, example in _BOUNDS:
         if messages.holds_at(steps, bound) is NO:
             shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""
-            sentence = (
-                f"{what} may count from a number that is no time in seconds since 1970{shown}"
+            yield placed.refuted(
+                NOT_ALWAYS_A_TIME,
+                f"{what} may count from a number that is no time in seconds since 1970{shown}",
+                advice.format(keyword),
             )
-            yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, advice.format(keyword))
             return
 
 
@@ -127,18 +137,24 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
         table = f"the time to live of table '{route.route.table}'"
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
         if misfit is not None and misfit.always:
-            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
-            yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
+            yield placed.refuted(
+                TTL_NO_NUMBER, f"attribute '{name}' {misfit.words}, and {table} is a number", advice
+            )
         elif counts_milliseconds(route, inferred):
-            sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
-            yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
+            yield placed.refuted(
+                TTL_NO_NUMBER,
+                f"attribute '{name}' is in milliseconds, and {table} is in seconds",
+                advice,
+            )
         elif misfit is not None:
-            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
-            advice = route.constrain(value, "type: integer")
-            yield placed.refuted(TTL_NOT_ALWAYS, sentence, advice)
+            yield placed.refuted(
+                TTL_NOT_ALWAYS,
+                f"attribute '{name}' {misfit.words}, and {table} is a number",
+                route.constrain(value, "type: integer"),
+            )
         elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:
             sentence = f"attribute '{name}' may be in milliseconds, and {table} is in seconds"
-            if inferred.raw.can_be(["string"]) is NO:
+            if not inferred.raw.may_be("string"):
                 advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
             yield placed.refuted(TTL_UNIT, sentence, advice)
 
@@ -156,7 +172,7 @@ def check_written(subject: Subject) -> Iterator[Found]:
     """Report tables whose routes map no attribute of the name of the time to live."""
     writers: dict[str, list[AnalyzedRoute]] = {}
     for route in subject.routes:
-        if MODES[route.route.write.mode].stores != "nothing":
+        if not route.deletes:
             writers.setdefault(route.route.table, []).append(route)
     for name, table in subject.config.tables.items() if subject.whole else ():
         routes = writers.get(name, [])
@@ -165,11 +181,14 @@ def check_written(subject: Subject) -> Iterator[Found]:
         mapped = dict.fromkeys(each for route in routes for each in route.attributes)
         near = typo_of(table.ttl, mapped)
         advice = f"did you mean '{near}'?" if near else f"map it, as '{table.ttl}: {{ttl: 90d}}'"
-        sentence = f"no route writes '{table.ttl}', the time to live of table '{name}'"
-        yield Found(UNWRITTEN, sentence, ("tables", name, "ttl"), advice)
+        yield Found(
+            UNWRITTEN,
+            f"no route writes '{table.ttl}', the time to live of table '{name}'",
+            ("tables", name, "ttl"),
+            advice,
+        )
 
 
 def _may_write(route: AnalyzedRoute, name: str) -> bool:
     """Whether a route maps an attribute, or writes attributes whose names are not in the config."""
-    whole = not is_set(route.route.item)
-    return name in route.attributes or whole or not route.final
+    return name in route.attributes or route.is_whole or not route.final

@@ -7,19 +7,18 @@ from functools import partial
 
 from router.codes import declare
 from router.model import TextFormat
-from router.prover.expressions import tree_of
-from router.prover.inference import Value, of_path, of_tree
+from router.prover.inference import Value, of_path
 from router.prover.predicates import TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.convert import CONVERTERS
 from router.runtime.sources import SCALARS, Constant
 from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer, with_braces
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute, why_absent
-from router.tools.check.analysis.text_formats import refusal_of, refuses_number
+from router.tools.check.analysis.text_formats import TEXT_FORMATS, refusal_of, refuses_number
 from router.tools.check.analysis.values import has_nulls, misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
@@ -66,8 +65,8 @@ NO_EXPRESSION = declare(
     "warning",
 )
 
+# The types of elements that each type of set accepts.
 _SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
-"""The types of elements that each type of set accepts."""
 
 
 @rule(NEVER_TRANSFORMED, NOT_ALWAYS_TRANSFORMED, NEVER_OF_TYPE, NOT_ALWAYS_OF_TYPE)
@@ -79,8 +78,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
             if not attribute.transform and attribute.type is None:
                 continue
             of_type = attribute.type is not None and name not in keys
-            find = partial(_check_conversions, route, name, attribute, of_type)
-            yield from facts.unless_nothing(("types", of_type), find)
+            yield from facts.unless_nothing(
+                ("types", of_type), partial(_check_conversions, route, name, attribute, of_type)
+            )
 
 
 @rule(NO_EXPRESSION)
@@ -90,9 +90,12 @@ def check_braces(subject: Subject) -> Iterator[Found]:
         for name, attribute in route.attributes.items():
             braced = with_braces(route, attribute)
             if braced:
-                sentence = f"the template of '{name}' names a property of the message, but has no expression"
-                path = route.path_of(route.claim("mapping", name))
-                yield Found(NO_EXPRESSION, sentence, path, f"did you mean '{braced}'?")
+                yield Found(
+                    NO_EXPRESSION,
+                    f"the template of '{name}' names a property of the message, but has no expression",
+                    route.path_of(route.claim("mapping", name)),
+                    f"did you mean '{braced}'?",
+                )
 
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)
@@ -111,7 +114,7 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
             continue
         text = use.text
         key = use.place[0]
-        value = of_tree(route.mapped, route.scope, tree_of(text))
+        value = route.value_of(text)
         misfit = misfit_of(value, SCALARS)
         if misfit is None:
             continue
@@ -121,8 +124,9 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
             sentence += ", which has no form as text"
             yield placed.refuted(NEVER_A_TEMPLATE, sentence, "use a part of it, or 'hash'")
         else:
-            advice = route.constrain(value, "type: string")
-            yield placed.refuted(NOT_ALWAYS_A_TEMPLATE, sentence, advice)
+            yield placed.refuted(
+                NOT_ALWAYS_A_TEMPLATE, sentence, route.constrain(value, "type: string")
+            )
 
 
 def _check_conversions(
@@ -155,11 +159,13 @@ def _check_step(
             f"transform '{step.name}' accepts {in_words(takes)}, and the value {misfit.words}"
         )
         if misfit.always:
-            advice = "remove it, or transform the value first"
-            yield placed.refuted(NEVER_TRANSFORMED, sentence, advice)
+            yield placed.refuted(
+                NEVER_TRANSFORMED, sentence, "remove it, or transform the value first"
+            )
         else:
-            advice = route.constrain(value, _one_of(takes))
-            yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
+            yield placed.refuted(
+                NOT_ALWAYS_TRANSFORMED, sentence, route.constrain(value, _one_of(takes))
+            )
     elif step.form is not None and not value.untyped:
         yield from _check_format(placed, step.name, step.form, value, transform)
 
@@ -172,12 +178,17 @@ def _check_format(
     accepts = f"transform '{name}' accepts {form.name}, and the value may be"
     refusal = refusal_of(route, value, form, transform.apply)
     if refuses_number(route, value, form) is YES:
-        advice = route.constrain(value, f"enum: {[*(form.numbers or ())]}")
-        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{accepts} another number", advice)
+        yield placed.refuted(
+            NOT_ALWAYS_TRANSFORMED,
+            f"{accepts} another number",
+            route.constrain(value, f"enum: {[*(form.numbers or ())]}"),
+        )
     elif refusal.possible is YES:
-        advice = route.constrain(value, form.keyword)
-        sentence = f"{accepts} other text{refusal.shown}"
-        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
+        yield placed.refuted(
+            NOT_ALWAYS_TRANSFORMED,
+            f"{accepts} other text{refusal.shown}",
+            route.constrain(value, form.keyword),
+        )
 
 
 def _check_type(
@@ -194,15 +205,17 @@ def _check_type(
         if not value.untyped:
             yield from _check_content(placed, str(kind), value)
     elif misfit.always:
-        sentence = f"attribute '{name}' never converts to type {kind}: its value {misfit.words}"
-        advice = "choose another type, or transform the value first"
-        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
-    else:
-        sentence = (
-            f"attribute '{name}' may fail to convert to type {kind}: its value {misfit.words}"
+        yield placed.refuted(
+            NEVER_OF_TYPE,
+            f"attribute '{name}' never converts to type {kind}: its value {misfit.words}",
+            "choose another type, or transform the value first",
         )
-        advice = route.constrain(value, _one_of(inferred.accepts))
-        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, advice)
+    else:
+        yield placed.refuted(
+            NOT_ALWAYS_OF_TYPE,
+            f"attribute '{name}' may fail to convert to type {kind}: its value {misfit.words}",
+            route.constrain(value, _one_of(inferred.accepts)),
+        )
 
 
 def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Found]:
@@ -214,29 +227,36 @@ def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Fou
     if kind not in _SETS:
         refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
         if form and refusal and refusal.possible is YES:
-            sentence = f"{fails} its value may be text that is not {form.name}{refusal.shown}"
-            yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(value, form.keyword))
+            yield placed.refuted(
+                NOT_ALWAYS_OF_TYPE,
+                f"{fails} its value may be text that is not {form.name}{refusal.shown}",
+                route.constrain(value, form.keyword),
+            )
         return
     element = of_path(route.mapped, value.elements)
     unfit = element.other_than(_SETS[kind])
     if value.elements is None or element.untyped:
         return
     if unfit and element.can_be(_SETS[kind]) is NO:
-        sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
-        advice = "choose another type, or select texts or numbers"
-        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
-    elif unfit or has_nulls(route.mapped, value):
-        sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
         yield placed.refuted(
-            NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, _one_of(_SETS[kind]))
+            NEVER_OF_TYPE,
+            f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}",
+            "choose another type, or select texts or numbers",
+        )
+    elif unfit or has_nulls(route.mapped, value):
+        yield placed.refuted(
+            NOT_ALWAYS_OF_TYPE,
+            f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}",
+            route.constrain(element, _one_of(_SETS[kind])),
         )
     elif (
         form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES
     ):
-        sentence = (
-            f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
+        yield placed.refuted(
+            NOT_ALWAYS_OF_TYPE,
+            f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}",
+            route.constrain(element, form.keyword),
         )
-        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, form.keyword))
 
 
 def _one_of(kinds: Sequence[str]) -> str:
@@ -277,13 +297,14 @@ def _check_merge(
     value = inferred.raw
     misfit = misfit_of(value, _MAP)
     if misfit is not None and misfit.always:
-        sentence = f"'merge' never finds a map: its value {misfit.words}"
-        yield placed.refuted(NEVER_MERGED, sentence)
+        yield placed.refuted(NEVER_MERGED, f"'merge' never finds a map: its value {misfit.words}")
         return
     if misfit is not None:
-        advice = route.constrain(value, "type: object")
-        sentence = f"'merge' may find {in_words(value.other_than(_MAP))}"
-        yield placed.refuted(NOT_ALWAYS_MERGED, sentence, advice)
+        yield placed.refuted(
+            NOT_ALWAYS_MERGED,
+            f"'merge' may find {in_words(value.other_than(_MAP))}",
+            route.constrain(value, "type: object"),
+        )
     steps = map_steps(inferred)
     if steps is None:
         return

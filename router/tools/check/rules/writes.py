@@ -10,25 +10,23 @@ from msgspec import UNSET, structs
 
 from router.codes import declare
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import Value, of_tree
+from router.prover.inference import Value
 from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES
-from router.runtime.program.expressions import path_of
-from router.runtime.sources import Evaluated, Joined, source_of, values_of
+from router.runtime.sources import Evaluated, Joined, source_of
 from router.runtime.transforms.values import TO_TEXT
-from router.tools.check.analysis.attributes import count_of_expression, infer
+from router.tools.check.analysis.attributes import count_of_expression, infer, values_of
 from router.tools.check.analysis.claims import longest_idempotency_key
 from router.tools.check.analysis.numbers import has_one_length
 from router.tools.check.analysis.proof_cache import prover_without_schema
 from router.tools.check.analysis.routes import (
     MAX_CONDITIONS,
     AnalyzedRoute,
-    is_set,
     why_missing,
 )
-from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.values import ORDERED, possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
 
@@ -65,7 +63,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
             if route.queue.match == "all" and (_replaces(route.route.write) or _version_of(route))
         ]
         for one, other in combinations(writing, 2) if len(writing) <= MAX_CONDITIONS else ():
-            if one.route.queue != other.route.queue or is_set(one.route.for_each):
+            if one.route.queue != other.route.queue or one.route.for_each is not None:
                 continue
             found = _both_write(one, other)
             if found is None or other.claim("pair", one.name) in known:
@@ -102,8 +100,7 @@ def _both_write(one: AnalyzedRoute, other: AnalyzedRoute) -> tuple[str, str] | N
 
 def _version_of(route: AnalyzedRoute) -> str:
     """Return the version of a route that stores one, or ""."""
-    write = route.route.write
-    return write.version or "" if MODES[write.mode].stores != "nothing" else ""
+    return "" if route.deletes else route.route.write.version or ""
 
 
 @rule(SAME_TABLE)
@@ -113,8 +110,12 @@ def check_tables(subject: Subject) -> Iterator[Found]:
     for name, table in subject.config.tables.items():
         other = seen.setdefault(table.name or name, name)
         if other != name:
-            sentence = f"'{name}' is the same table as '{other}'"
-            yield Found(SAME_TABLE, sentence, ("tables", name), f"use '{other}'")
+            yield Found(
+                SAME_TABLE,
+                f"'{name}' is the same table as '{other}'",
+                ("tables", name),
+                f"use '{other}'",
+            )
 
 
 def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
@@ -140,14 +141,10 @@ def _key_of(route: AnalyzedRoute) -> str | None:
     """
     if route.table is None:
         return None
-    if not is_set(route.route.item):
-        element = ("element",) if route.scope.each else ()
-        return repr([((*element, name), spec.Attribute()) for name in route.table.key])
-    attributes = route.attributes
-    if not set(route.table.key) <= set(attributes):
+    key = route.table.key
+    if not route.is_whole and not key.keys() <= route.attributes.keys():
         return None
-    mapped = [attributes[name] for name in route.table.key]
-    return repr([_identity(each) for each in mapped])
+    return repr([_identity(route.attribute_of(name)) for name in key])
 
 
 def _identity(attribute: spec.Attribute) -> object:
@@ -158,10 +155,9 @@ def _identity(attribute: spec.Attribute) -> object:
     if not isinstance(values, Evaluated):
         return None, attribute
     tree = tree_of(values.text)
-    names = None if tree is None else path_of(tree)
-    return tree if names is None else names, structs.replace(
-        attribute, **{source_of(attribute)[0].field: UNSET}
-    )
+    names = Scope().path(tree)
+    others = structs.replace(attribute, **{source_of(attribute)[0].field: UNSET})
+    return tree if names is None else names, others
 
 
 REPEATED_EFFECT = declare(
@@ -180,7 +176,7 @@ def check_repeated_effects(subject: Subject) -> Iterator[Found]:
         write = route.write
         repeated = [each for each in sorted(MODES[write.mode].repeats) if getattr(write, each)]
         # With a version a redelivered message is stale: RT629 says what else is.
-        if repeated and not is_set(write.once) and not is_set(write.version):
+        if repeated and write.once is None and write.version is None:
             first = repeated[0]
             yield Found(
                 REPEATED_EFFECT,
@@ -219,11 +215,17 @@ def check_added_values(subject: Subject) -> Iterator[Found]:
             advice = f"add 'type: N' to attribute '{name}', or a type of set"
             if value.types and value.can_be(_ADDABLE) is NO:
                 kinds = in_words(possible(value))
-                sentence = f"'add' takes a number or a set, and attribute '{name}' is {kinds}"
-                yield placed.refuted(NEVER_ADDED, sentence, advice)
+                yield placed.refuted(
+                    NEVER_ADDED,
+                    f"'add' takes a number or a set, and attribute '{name}' is {kinds}",
+                    advice,
+                )
             elif unfit and not value.untyped:
-                sentence = f"'add' takes a number or a set, and attribute '{name}' may be {in_words(unfit)}"
-                yield placed.refuted(NOT_ALWAYS_ADDED, sentence, advice)
+                yield placed.refuted(
+                    NOT_ALWAYS_ADDED,
+                    f"'add' takes a number or a set, and attribute '{name}' may be {in_words(unfit)}",
+                    advice,
+                )
 
 
 NO_IDEMPOTENCY_KEY = declare(
@@ -247,7 +249,7 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
         if text is None:
             continue
         placed = place_claim(route, "once_key")
-        value = of_tree(route.messages.taken, Scope(), tree_of(text))
+        value = route.value_in_message(text)
         fault, advice = _fault(placed, value)
         if fault:
             yield placed.refuted(NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", advice)
@@ -255,9 +257,11 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
         count = count_of_expression(route, Scope(), text)
         if count is not None:
             values = "is the same for all messages" if count == 1 else f"has only {count} values"
-            advice = "use an id of the message, or remove 'once_key'"
-            sentence = f"the idempotency key '{text}' {values}"
-            yield placed.refuted(SHARED_IDEMPOTENCY_KEY, sentence, advice)
+            yield placed.refuted(
+                SHARED_IDEMPOTENCY_KEY,
+                f"the idempotency key '{text}' {values}",
+                "use an id of the message, or remove 'once_key'",
+            )
         elif (
             route.messages.taken is not None
             and value.missing is value.empty is NO
@@ -270,9 +274,11 @@ def _check_length(placed: PlacedClaim, value: Value) -> Iterator[Found]:
     """Report the length of an idempotency key that is a text in each message, if it is not bounded."""
     most = longest_idempotency_key(placed.route.name)
     if value.longest is None or value.longest > most:
-        advice = placed.route.constrain(value, f"maxLength: {most}")
-        sentence = f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes"
-        yield placed.refuted(KEY_TOO_LONG, sentence, advice)
+        yield placed.refuted(
+            KEY_TOO_LONG,
+            f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes",
+            placed.route.constrain(value, f"maxLength: {most}"),
+        )
 
 
 def _fault(placed: PlacedClaim, value: Value) -> tuple[str, str]:
@@ -283,7 +289,7 @@ def _fault(placed: PlacedClaim, value: Value) -> tuple[str, str]:
     unfit = value.other_than(("string",))
     if value.missing is YES:
         return f"may be missing: {why_missing(value)}", route.require(value.lacking, placed.claim)
-    if value.types and value.can_be(["string"]) is NO:
+    if value.types and not value.may_be("string"):
         return f"is {in_words(possible(value))}, not text", "convert it with to_string()"
     if unfit and not value.untyped:
         return f"may be {in_words(unfit)}, not text", route.constrain(value, "type: string")
@@ -305,7 +311,6 @@ VERSION_UNORDERED = declare(
     "or fractions, and numbers as text, sort in another order than their own, so that an older message can win.",
     "warning",
 )
-_ORDERED = ("string", "number", "binary")
 _TIMES = ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+05:30")
 
 
@@ -320,9 +325,11 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         value = infer(route, attribute).value
         placed = place_claim(route, "version", version)
         if value.missing is YES:
-            sentence = f"version '{version}' may be missing: {why_missing(value)}"
-            advice = route.require(value.lacking, placed.claim)
-            yield placed.refuted(VERSION_MISSING, sentence, advice)
+            yield placed.refuted(
+                VERSION_MISSING,
+                f"version '{version}' may be missing: {why_missing(value)}",
+                route.require(value.lacking, placed.claim),
+            )
         else:
             yield from _check_order(placed, value)
     names = [
@@ -367,19 +374,24 @@ def _without_order(conflict: "ScaleConflict") -> Found:
 def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:
     route = placed.route
     version = placed.claim.subject
-    unordered = [] if value.untyped else value.other_than(_ORDERED)
-    ordered = [kind for kind in _ORDERED if value.types.get(kind) is YES]
+    unordered = [] if value.untyped else value.other_than(ORDERED)
+    ordered = [kind for kind in ORDERED if value.types.get(kind) is YES]
     if unordered:
-        sentence = f"version '{version}' may be {in_words(unordered)}, which has no order"
-        advice = route.constrain(value, "type: integer")
-        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
+        yield placed.refuted(
+            VERSION_UNORDERED,
+            f"version '{version}' may be {in_words(unordered)}, which has no order",
+            route.constrain(value, "type: integer"),
+        )
     elif len(ordered) > 1 and not value.untyped:
-        sentence = f"version '{version}' may be {in_words(ordered)}, which are not ordered among each other"
-        advice = route.constrain(value, f"type: {ordered[0]}")
-        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
-    elif value.origin is not None and value.can_be(["string"]) is not NO and route.mapped:
-        pattern = route.constrain(value, "pattern")
-        yield from _check_texts(placed, route.mapped, value.origin, pattern)
+        yield placed.refuted(
+            VERSION_UNORDERED,
+            f"version '{version}' may be {in_words(ordered)}, which are not ordered among each other",
+            route.constrain(value, f"type: {ordered[0]}"),
+        )
+    elif value.origin is not None and value.may_be("string") and route.mapped:
+        yield from _check_texts(
+            placed, route.mapped, value.origin, route.constrain(value, "pattern")
+        )
 
 
 def _check_texts(
@@ -390,12 +402,17 @@ def _check_texts(
     if messages.can_be(steps, ["A", "a", "x", "abc"]) is not NO:
         return
     if sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
-        sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
-        advice = f"{pattern} for one format, or map it with 'transform: to_epoch_ns'"
-        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
+        yield placed.refuted(
+            VERSION_UNORDERED,
+            f"version '{version}' may be times in several formats, which do not sort as text in order of time",
+            f"{pattern} for one format, or map it with 'transform: to_epoch_ns'",
+        )
     elif all(messages.can_be(steps, [number]) is YES for number in ("9", "10")):
-        sentence = f"version '{version}' may be numbers as text, where '9' sorts after '10'"
-        yield placed.refuted(VERSION_UNORDERED, sentence, "add 'type: N' to the attribute")
+        yield placed.refuted(
+            VERSION_UNORDERED,
+            f"version '{version}' may be numbers as text, where '9' sorts after '10'",
+            "add 'type: N' to the attribute",
+        )
 
 
 NUMBER_AS_TEXT = declare(
@@ -418,9 +435,12 @@ def check_numbers_as_text(subject: Subject) -> Iterator[Found]:
             value for value in _made_text(route, attribute) if value.can_be(["number"]) is YES
         ]
         if any(not value.untyped and not has_one_length(route.mapped, value) for value in numbers):
-            sentence = f"the version '{name}' is the text of a number: as text 10 is less than 9"
-            path = route.path_of(route.claim("version", name))
-            yield Found(NUMBER_AS_TEXT, sentence, path, "store it as a number")
+            yield Found(
+                NUMBER_AS_TEXT,
+                f"the version '{name}' is the text of a number: as text 10 is less than 9",
+                route.path_of(route.claim("version", name)),
+                "store it as a number",
+            )
 
 
 def _made_text(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Value]:
@@ -428,7 +448,7 @@ def _made_text(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Valu
     inferred = infer(route, attribute)
     if isinstance(inferred.source, Joined):
         for text in inferred.source.expressions:
-            yield of_tree(route.mapped, route.scope, tree_of(text))
+            yield route.value_of(text)
     for step in inferred.steps:
         if step.transform is TO_TEXT:
             yield step.before

@@ -16,7 +16,8 @@ from router.tools.dev.new.inference import TIME, common_format
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
-Messages = Sequence[Mapping[str, Any]]
+Message = Mapping[str, Any]
+Messages = Sequence[Message]
 Values = Sequence[Any]
 
 MAX_DEPTH = 3
@@ -107,9 +108,19 @@ def snake_case(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").lower()
 
 
+def last_name(path: Names) -> str:
+    """Return the name of what is at a path, in lower case with underscores."""
+    return snake_case(path[-1])
+
+
 def values_at(messages: Messages, path: Names) -> list[Any]:
     """Return the value at a path of each message; None where there is none."""
     return [*map(look_up(path), messages)]
+
+
+def keys_of(messages: Messages, paths: Sequence[Names]) -> list[tuple[Any, ...]]:
+    """Return the values at some paths of each message."""
+    return [*zip(*(values_at(messages, path) for path in paths), strict=True)]
 
 
 def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
@@ -122,7 +133,7 @@ def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
     return list(paths)
 
 
-def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Names]:
+def _leaves(value: Message, above: Names, depth: int) -> Iterator[Names]:
     for name, part in value.items():
         path = (*above, name)
         if isinstance(part, dict) and len(path) < depth:
@@ -145,19 +156,20 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
     values = values_at(messages, path)
-    if is_version(path) or _NO_ID.search(snake_case(path[-1])):
+    if is_version(path) or _NO_ID.search(last_name(path)):
         return None
     if _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
-    format_ = common_format(values) if _key_type(values) == "S" else None
+    kind = _key_type(values)
+    format_ = common_format(values) if kind == "S" else None
+    if format_ == TIME or pattern_of_times(values):
+        return None
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME or pattern_of_times(values):
-        return None
     score, reason = _score_name(path, entity)
     like_id = not reason and _are_like_ids(path, values)
-    if not reason and (_key_type(values) == "N" or not (unique or like_id)):
+    if not reason and (kind == "N" or not (unique or like_id)):
         return None  # a quantity, or a property that several things share
     reasons = [reason] if reason else []
     if like_id and not unique:
@@ -186,7 +198,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         tier = 0 if is_certain and not is_weak else 2
     else:
         tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
-    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+    return KeyCandidate(path, kind, score - len(path), unique, tuple(reasons), tier)
 
 
 def _is_aside(path: Names) -> bool:
@@ -210,11 +222,12 @@ def _reason_of_count(distinct: int, count: int) -> str:
 
 def _are_like_ids(path: Names, values: Values) -> bool:
     """Return whether the values of a field look like those of an id: short words with digits."""
-    if len(path) > 1 or _OF_MANY.search(snake_case(path[-1])) or is_type_name(path):
+    if len(path) > 1 or _OF_MANY.search(last_name(path)) or is_type_name(path):
         return False
-    texts = [value for value in values if isinstance(value, str)]
-    is_number = len(set(texts)) == 1 and texts[0].isdigit()
-    return len(texts) == len(values) and not is_number and all(map(_LIKE_ID.fullmatch, texts))
+    if not all(isinstance(value, str) and _LIKE_ID.fullmatch(value) for value in values):
+        return False
+    is_one_number = len(set(values)) == 1 and values[0].isdigit()
+    return not is_one_number
 
 
 def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | None:
@@ -223,11 +236,11 @@ def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | N
     The key must be named like that of a sensor, and repeat, and something must be measured. The
     times may be the same for two readings: their types then differ.
     """
-    if key.unique or not _SENSOR.search(snake_case(key.path[-1])):
+    if key.unique or not _SENSOR.search(last_name(key.path)):
         return None
     for path in paths_of(messages, 1):
         values = values_at(messages, path)
-        if path == key.path or not _TAKEN_AT.fullmatch(snake_case(path[-1])):
+        if path == key.path or not _TAKEN_AT.fullmatch(last_name(path)):
             continue
         if _are_sortable_times(values) and _measures(messages, {path, key.path}):
             reason = (
@@ -242,37 +255,36 @@ def _are_sortable_times(values: Values) -> bool:
     """Return whether values are times that sort in order: since 1970, or as text in one format."""
     if are_whole(values):
         return all(value >= _FIRST_TIME for value in values)
-    return are_times(values) and all(_is_like(value, values[0]) for value in values)
-
-
-def _is_like(time: str, other: str) -> bool:
-    return len(time) == len(other) and time.endswith("Z")
+    if not are_times(values) or not all(value.endswith("Z") for value in values):
+        return False
+    return len(set(map(len, values))) == 1
 
 
 def _measures(messages: Messages, others: set[Names]) -> bool:
-    paths = [path for path in paths_of(messages) if path not in others and not is_version(path)]
-    return any(
-        isinstance(value, int | Decimal) and not isinstance(value, bool)
-        for path in paths
-        for value in values_at(messages, path)
-    )
+    for path in paths_of(messages):
+        if path in others or is_version(path):
+            continue
+        for value in values_at(messages, path):
+            if isinstance(value, int | Decimal) and not isinstance(value, bool):
+                return True
+    return False
 
 
 def is_type_name(path: Names) -> bool:
     """Return whether a field is named like the type of a message or its state."""
-    return _TYPE_NAME.search(snake_case(path[-1])) is not None
+    return _TYPE_NAME.search(last_name(path)) is not None
 
 
 def is_id_of_message(path: Names) -> bool:
     """Return whether a field is named like the id of a message, and not of a thing."""
     if len(path) > 1 and snake_case(path[-2]) not in _MESSAGES:
         return False
-    return _OF_MESSAGE.fullmatch(snake_case(path[-1])) is not None
+    return _OF_MESSAGE.fullmatch(last_name(path)) is not None
 
 
 def _score_name(path: Names, entity: str) -> tuple[float, str]:
     """Return how much a name is that of an id, and why."""
-    name = snake_case(path[-1])
+    name = last_name(path)
     parent = snake_case(path[-2]) if len(path) > 1 else ""
     words = _words(entity)
     about, _, kind = name.rpartition("_")
@@ -314,9 +326,8 @@ def are_whole(values: Values) -> bool:
 
 def _fault_of_key(values: Values, longest: int) -> str:
     """Return why values cannot be those of a key; "" if they can."""
-    missing = sum(value is None for value in values)
-    if missing:
-        return f"missing or null in {missing} of {len(values)} samples"
+    if None in values:
+        return how_many_lack(values)
     if are_whole(values):
         return ""
     if not all(isinstance(value, str) for value in values):
@@ -326,6 +337,11 @@ def _fault_of_key(values: Values, longest: int) -> str:
     if max(map(len, values)) > longest:
         return f"longer than {longest} characters in some sample"
     return ""
+
+
+def how_many_lack(values: Values) -> str:
+    """Return of how many samples a value is None, for a sentence."""
+    return f"missing or null in {values.count(None)} of {len(values)} samples"
 
 
 def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
@@ -358,22 +374,25 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
 
 def is_version(path: Names) -> bool:
     """Return whether a field is named like a version or the time of a message."""
-    return _VERSION.match(snake_case(path[-1])) is not None
+    return _VERSION.match(last_name(path)) is not None
 
 
 def are_times(values: Values) -> bool:
     """Return whether all values are times of the format `date-time`."""
-    texts = [value for value in values if isinstance(value, str)]
-    return len(texts) == len(values) and common_format(texts) == TIME
+    return all(isinstance(value, str) for value in values) and common_format(values) == TIME
 
 
 def pattern_of_times(values: Values) -> str:
     """Return the pattern of times with an offset such as `+0000`, if all are in one format, so that
     they sort as text; "" if they are not.
     """
-    found = [_BASIC_TIME.fullmatch(value) if isinstance(value, str) else None for value in values]
-    ends = {(each["offset"], len(each["fraction"] or "")) for each in found if each}
-    if not all(found) or len(ends) != 1:
+    ends = set()
+    for value in values:
+        found = _BASIC_TIME.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            return ""
+        ends.add((found["offset"], len(found["fraction"] or "")))
+    if len(ends) != 1:
         return ""
     [(offset, digits)] = ends
     fraction = f"[.][0-9]{{{digits}}}" if digits else ""

@@ -5,6 +5,7 @@ tests.
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,18 @@ from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
 from router.model import Finding
-from router.runtime.filesystem import replace_file
 from router.tools.check.run import examine
+from router.tools.deploy.file_writing import replace_file
 from router.tools.dev.new.fields import values_at
 from router.tools.dev.new.placeholders import replace_values
 from router.tools.dev.new.plan import NewRoute, Plan
 from router.tools.dev.new.shapes import Shape
 from router.tools.dev.new.tables import NewTable
+from router.tools.dev.records import ENCODER
 from router.tools.dev.run_tests import Suite
 from router.tools.dev.update import as_yaml
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
 _WIDTH = 96
@@ -75,17 +76,16 @@ def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
 
 def _surroundings(folder: Path) -> list[NewFile]:
     """Return the other files of a project that are not there."""
+    workflow = Path(__file__).with_name(WORKFLOW).read_bytes()
     files = [
-        NewFile(
-            folder / ".github/workflows" / WORKFLOW, Path(__file__).with_name(WORKFLOW).read_bytes()
-        ),
+        NewFile(folder / ".github/workflows" / WORKFLOW, workflow),
         NewFile(folder / ".gitignore", _IGNORED.encode()),
     ]
     return [file for file in files if not file.path.exists()]
 
 
 def _json(value: Any) -> bytes:
-    return msgspec.json.format(_ENCODER.encode(value)) + b"\n"
+    return msgspec.json.format(ENCODER.encode(value)) + b"\n"
 
 
 def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | None]:
@@ -94,9 +94,7 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
     message = min(source.shape.messages, key=_size)
     if masked:
         message = replace_values(message, source.schema)
-    name = _name_of_test(route.shape)
-    if route.one_of:
-        name = "what messages of all types have"
+    name = "what messages of all types have" if route.one_of else _name_of_test(route.shape)
     test: dict[str, Any] = {"name": name}
     content = None
     if _size(message) > _MAX_INLINE:
@@ -118,7 +116,7 @@ def _name_of_test(shape: Shape) -> str:
 
 
 def _size(message: Any) -> int:
-    return len(_ENCODER.encode(message))
+    return len(ENCODER.encode(message))
 
 
 def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
@@ -152,8 +150,7 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         "",
         "queues:",
     ]
-    for name, settings in plan.queue.items():
-        lines.append(_entry(name, settings))
+    lines += [_entry(name, settings) for name, settings in plan.queue.items()]
     lines += ["", "tables:"]
     for table in plan.tables:
         lines += [f"  # {line}" for line in _comment(table)]
@@ -225,17 +222,13 @@ def examine_config(config: Path, env: Mapping[str, str]) -> Examined:
     findings = [each for each in report.findings if each.code.severity in ("error", "warning")]
     open_claims = [each.finding for each in report.ledger.entries if each.fails_strict]
     faults = _by_text(findings)
-    undecided = _by_text(open_claims)
-    try:
-        verdicts = Suite(config, env).run()
-    except ConfigError:
-        # The errors are among the findings.
-        return Examined(faults, undecided)
-    for verdict in verdicts:
-        if not verdict.passed:
-            name = f"test '{verdict.name}' of route '{verdict.route}'"
-            faults[name] = f"{name} fails: {verdict.subjects}"
-    return Examined(faults, undecided)
+    # Errors of the config, for which no test can run, are among the findings.
+    with suppress(ConfigError):
+        for verdict in Suite(config, env).run():
+            if not verdict.passed:
+                name = f"test '{verdict.name}' of route '{verdict.route}'"
+                faults[name] = f"{name} fails: {verdict.subjects}"
+    return Examined(faults, _by_text(open_claims))
 
 
 def _by_text(findings: Sequence[Finding]) -> dict[str, str]:

@@ -19,6 +19,8 @@ Keywords = Mapping[Steps, Mapping[str, Any]]
 needs.
 """
 
+NewKeywords = dict[Steps, Mapping[str, Any]]
+"""Keywords to which more are added."""
 TIME = "date-time"
 FORMATS = (TIME, "uuid", "email", "uri")
 _CERTAIN_FORMATS = (TIME, "uuid")

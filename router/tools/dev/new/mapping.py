@@ -20,10 +20,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Mapped(Struct, frozen=True):
     """How messages become items."""
 
-    key: Mapping[str, Names]
-    """The path of each key attribute."""
-    key_types: Mapping[str, KeyType]
-    """The type of each key attribute."""
+    key: "TableKey"
     mode: str = "put"
     item: Mapping[str, Any] = {}
     """The expression of each attribute; empty if the item is the whole message."""
@@ -42,10 +39,7 @@ def path_expression(path: Sequence[str]) -> str:
 
 def names_in(messages: Messages) -> list[str]:
     """Return the names of the outermost members, in the order of the first message that has each."""
-    names: dict[str, None] = {}
-    for message in messages:
-        names.update(dict.fromkeys(message))
-    return list(names)
+    return list(dict.fromkeys(name for message in messages for name in message))
 
 
 class TableKey(Struct, frozen=True):
@@ -98,7 +92,7 @@ def map_whole(messages: Messages, key: TableKey, version: VersionField | None, m
     if version and item:
         item[ordering] = version_expression(version)
     needs = version.needs if version else {}
-    return Mapped(key.paths, key.types, mode, item, ordering, needs)
+    return Mapped(key, mode, item, ordering, needs)
 
 
 def version_name(version: VersionField, taken: Container[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from router.tools.dev.new.fields import Messages, Names, values_at
+from router.tools.dev.new.fields import Messages, Names, keys_of
 from router.tools.dev.new.mapping import free_name, names_in
 from router.tools.dev.new.shapes import Shape, Shapes, labels_of
 
@@ -19,7 +19,7 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     There is one group unless a later message of a key erases members of an earlier one, and these
     are many of all.
     """
-    whole = Shapes((Shape(tuple(messages)),))
+    whole = Shapes([Shape(messages)])
     erased = erased_members(messages, key) if key else set[str]()
     if len(erased) <= _MAX_OPTIONAL * len(names_in(messages)):
         return whole
@@ -31,19 +31,18 @@ def find_members(messages: Messages, key: Sequence[Names]) -> Shapes:
     labels = labels_of([*marks, other])
     shapes = []
     for name in marks:
-        group = tuple(each for each in messages if _has(each, name))
+        group = [each for each in messages if _has(each, name)]
         shapes.append(Shape(group, name, labels[name], having=name))
     others = [each for each in messages if not _has_any(each, marks)]
     if others:
-        shapes.append(Shape(tuple(others), other, labels[other], lacking=tuple(marks)))
-    return Shapes(tuple(shapes))
+        shapes.append(Shape(others, other, labels[other], lacking=marks))
+    return Shapes(shapes)
 
 
 def erased_members(messages: Messages, key: Sequence[Names]) -> set[str]:
     """Return the members that a later message of a key erases, since it does not have them."""
     by_key: dict[Any, list[frozenset[str]]] = {}
-    for message in messages:
-        values = tuple(values_at([message], path)[0] for path in key)
+    for values, message in zip(keys_of(messages, key), messages, strict=True):
         by_key.setdefault(values, []).append(frozenset(filter(None, message)))
     erased: set[str] = set()
     for members in by_key.values():

@@ -3,12 +3,12 @@ redacts.
 """
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from router.runtime.config import spec
 from router.runtime.program.redact_settings import read_redact
+from router.tools.dev.new.inference import Schema
 
 _OF_FORMAT = {
     "date-time": "2026-01-02T03:04:05Z",
@@ -19,7 +19,7 @@ _OF_FORMAT = {
 _OF_TYPE = {str: "x", bool: True, int: 1, Decimal: Decimal("0.5")}
 
 
-def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
+def replace_values(value: Any, schema: Schema) -> Any:
     """Return a value of the same shape: text with other characters, numbers 1; `enum`, `const` and
     booleans stay.
     """
@@ -34,7 +34,7 @@ def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
     return 1
 
 
-def _replace_members(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def _replace_members(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
     if "additionalProperties" in schema:
         # The names are data, and are replaced as well.
         inner = schema["additionalProperties"]
@@ -46,7 +46,7 @@ def _replace_members(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[s
     return {name: replace_values(part, properties.get(name, {})) for name, part in value.items()}
 
 
-def _replace_text(text: str, schema: Mapping[str, Any]) -> str:
+def _replace_text(text: str, schema: Schema) -> str:
     zeros = re.sub(r"\d", "0", text)
     if "pattern" in schema:
         return zeros

@@ -23,7 +23,7 @@ from router.tools.dev.new.fields import (
     find_reading_time,
     rank_keys,
 )
-from router.tools.dev.new.inference import Steps, infer_schema
+from router.tools.dev.new.inference import NewKeywords, Schema, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.members import find_members
 from router.tools.dev.new.placeholders import hide_redacted
@@ -47,7 +47,7 @@ class NewRoute(Struct, frozen=True):
     name: str
     settings: Settings
     """Its settings but for `schema` and `tests`."""
-    schema: Settings
+    schema: Schema
     shape: Shape
     """The samples that it was made from."""
     key: Mapping[str, Names]
@@ -63,9 +63,9 @@ class Plan(Struct, frozen=True):
 
     queue: Mapping[str, Settings]
     """The queue by its name; empty if the config has it."""
-    tables: tuple[NewTable, ...]
+    tables: Sequence[NewTable]
     """Those that the config does not have."""
-    routes: tuple[NewRoute, ...]
+    routes: Sequence[NewRoute]
     notes: tuple[str, ...] = ()
 
 
@@ -102,7 +102,7 @@ def plan_routes(
     _refuse_known([route.name for route in routes], config)
     _refuse_meeting(routes, config)
     notes = [*samples.notes, *_note_unmatched(shapes, routes)]
-    return Plan(added, tuple(tables), tuple(routes), tuple(notes))
+    return Plan(added, tables, routes, tuple(notes))
 
 
 def _note_unmatched(shapes: Shapes, routes: Sequence[NewRoute]) -> Iterator[str]:
@@ -159,12 +159,10 @@ def _plan_queue(samples: SampleSet, wanted: Wanted) -> Settings:
 # Shapes
 
 
-def _find_shapes(
-    messages: tuple[dict[str, Any], ...], wanted: Wanted, config: spec.Config
-) -> Shapes:
+def _find_shapes(messages: Messages, wanted: Wanted, config: spec.Config) -> Shapes:
     if are_s3_notifications(messages) or are_s3_events(messages):
         # They have one shape: their kinds differ by optional members only.
-        return Shapes((Shape(messages),))
+        return Shapes([Shape(messages)])
     shapes = find_shapes(messages)
     if shapes.discriminator:
         return shapes
@@ -219,7 +217,7 @@ def _group_by_table(
     messages: Messages,
     wanted: Wanted,
     config: spec.Config,
-) -> dict[str, tuple[Shape, ...]]:
+) -> dict[str, Sequence[Shape]]:
     """Return the shapes of each table, by its name.
 
     Shapes share a table if its key is given, if it exists, if a field that is named like an id can
@@ -229,9 +227,7 @@ def _group_by_table(
     if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
     common = rank_keys(messages, wanted.table)
-    apart: dict[str, tuple[Shape, ...]] = {
-        f"{wanted.table}-{shape.label}": (shape,) for shape in shapes.shapes
-    }
+    apart = {f"{wanted.table}-{shape.label}": (shape,) for shape in shapes.shapes}
     best = [rank_keys(shape.messages, name)[:1] for name, (shape,) in apart.items()]
     firsts = {key.path for keys in best for key in keys}
     is_best_of_each = len(firsts) == 1 and all(best)
@@ -242,7 +238,7 @@ def _group_by_table(
     paths = {key.path for key in common if key.tier < UNLIKE_IDS}
     if paths and all(key.path in paths for key in others):
         return {wanted.table: shapes.shapes}
-    return apart
+    return {**apart}
 
 
 # Routes
@@ -261,14 +257,14 @@ def _plan_routes(
         settings = _settings_of(mapped, wanted, planned, when)
         schema = infer_schema(shape.messages, keywords)
         name = _route_name(shape, wanted)
-        routes.append(NewRoute(name, settings, schema, shape, mapped.key, discriminator))
+        routes.append(NewRoute(name, settings, schema, shape, mapped.key.paths, discriminator))
     if planned.common:
         when = _is_one_of(discriminator, shapes) if discriminator else ""
         settings = _settings_of(planned.common, wanted, planned, when)
-        every = Shape(tuple(message for shape in shapes for message in shape.messages))
+        every = Shape([message for shape in shapes for message in shape.messages])
         schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
         name = f"{wanted.name}-{COMMON}"
-        key = planned.common.key
+        key = planned.common.key.paths
         routes.append(NewRoute(name, settings, schema, every, key, discriminator, routes[0]))
     return routes
 
@@ -303,23 +299,24 @@ def _settings_of(mapped: Mapped, wanted: Wanted, planned: TablePlan, when: str) 
     return settings
 
 
-def _keywords_of(mapped: Mapped, planned: TablePlan) -> dict[Steps, Mapping[str, Any]]:
+def _keywords_of(mapped: Mapped, planned: TablePlan) -> NewKeywords:
     """Return what the schema of a route needs beside what its messages show."""
     bounds = {} if mapped.for_each else _bounds_of_key(mapped, planned.table.name)
     own = {path: {**bounds.get(path, {}), **found} for path, found in mapped.keywords.items()}
     return {**bounds, **own}
 
 
-def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:
+def _bounds_of_key(mapped: Mapped, table: str) -> NewKeywords:
     """Return the keywords for the text of key attributes: DynamoDB accepts no empty key, and bounds
     its length.
     """
-    bounds: dict[Steps, Mapping[str, Any]] = {}
-    for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
+    bounds: NewKeywords = {}
+    key = mapped.key
+    for (attribute, path), longest in zip(key.paths.items(), MAX_KEY_CHARACTERS, strict=False):
         if not path:
             continue
         bounds[path] = {}
-        if mapped.key_types[attribute] == "S":
+        if key.types[attribute] == "S":
             bounds[path] = {
                 "minLength": 1,
                 "maxLength": longest,

@@ -1,7 +1,8 @@
 """Says what a message would have to have to be rejected by an inferred schema."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from router.tools.dev.new.inference import Schema
 
 _SHOWN = 4
 """The most fields of a sentence that are named."""
@@ -16,7 +17,7 @@ _NAMES = {
 }
 
 
-def rejections(schema: Mapping[str, Any]) -> list[str]:
+def rejections(schema: Schema) -> list[str]:
     """Return what is true of a message that the schema rejects, a sentence for each kind of reason."""
     found: dict[str, list[str]] = {}
     for path, what in _reasons(schema, ""):
@@ -24,7 +25,7 @@ def rejections(schema: Mapping[str, Any]) -> list[str]:
     return [f"{_listed(paths)} {what}" for what, paths in found.items()]
 
 
-def _reasons(schema: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
+def _reasons(schema: Schema, above: str) -> Iterator[tuple[str, str]]:
     """Yield the path of each value that is bounded, and what it is when it is rejected."""
     properties = schema.get("properties", {})
     for name in schema.get("required", ()):
@@ -42,7 +43,7 @@ def _reasons(schema: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]
         yield from _reasons(part, f"{path}.")
 
 
-def _of_value(schema: Mapping[str, Any]) -> Iterator[str]:
+def _of_value(schema: Schema) -> Iterator[str]:
     types = schema.get("type", [])
     names = [types] if isinstance(types, str) else types
     if "enum" in schema:

@@ -8,7 +8,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 from typing import Any
 
 from router.tools.dev.new.fields import Messages, Names, values_at
-from router.tools.dev.new.mapping import Mapped, free_name, names_in, path_expression
+from router.tools.dev.new.inference import NewKeywords
+from router.tools.dev.new.mapping import (
+    Mapped,
+    TableKey,
+    free_name,
+    names_in,
+    path_expression,
+)
 
 _RECORDS = "Records"
 _OBJECT = (_RECORDS, None, "s3", "object")
@@ -20,8 +27,7 @@ ASCII.
 """
 
 S3_NOTIFICATIONS = Mapped(
-    key={"bucket": (), "object_key": ()},
-    key_types={"bucket": "S", "object_key": "S"},
+    key=TableKey({"bucket": (), "object_key": ()}, {"bucket": "S", "object_key": "S"}),
     mode="newest",
     item={
         "bucket": "element.s3.bucket.name",
@@ -55,9 +61,7 @@ def are_s3_notifications(messages: Messages) -> bool:
     """Return whether all messages are notifications of Amazon S3 about objects."""
     for message in messages:
         records = message.get(_RECORDS)
-        if not isinstance(records, list) or not records:
-            return False
-        if not all(map(_is_about_object, records)):
+        if not isinstance(records, list) or not records or not all(map(_is_about_object, records)):
             return False
     return True
 
@@ -83,7 +87,7 @@ def map_s3_events(messages: Messages) -> Mapped:
     members = [name for name in names_in(messages) if name]
     item = {name: path_expression(path) for name, path in key.items()}
     item |= {name: path_expression([name]) for name in members}
-    keywords: dict[tuple[str | None, ...], Any] = {
+    keywords: NewKeywords = {
         key["bucket_name"]: {"minLength": 1, "maxLength": _MAX_BUCKET},
         key["object_key"]: {"minLength": 1, "maxLength": _MAX_KEY},
     }
@@ -94,7 +98,8 @@ def map_s3_events(messages: Messages) -> Mapped:
         item[version] = path_expression(sequencer)
         keywords[sequencer] = {"minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[0-9A-F]*$"}
     mode = "newest" if version else "put"
-    return Mapped(key, {"bucket_name": "S", "object_key": "S"}, mode, item, version, keywords)
+    of_table = TableKey(key, {"bucket_name": "S", "object_key": "S"})
+    return Mapped(of_table, mode, item, version, keywords)
 
 
 def _is_about_object(record: Any) -> bool:

@@ -67,10 +67,7 @@ def read_bodies(content: bytes, name: str) -> list[Body]:
     if not are_records[0]:
         # It is a header.
         del values[0]
-    bodies = []
-    for each in values:
-        bodies += _bodies_of(each)
-    return bodies
+    return [body for each in values for body in _bodies_of(each)]
 
 
 def _read_values(content: bytes, name: str) -> list[Body]:
@@ -151,11 +148,11 @@ def open_samples(bodies: Sequence[Body], fetch: Fetch | None = None) -> SampleSe
         if pointers:
             envelopes.append(POINTER)
             buckets.update(body.value[1]["s3BucketName"] for body in pointers)
-        if pointers and not fetch:
+        if fetch:
+            values = [Body(_fetch_payload(body.value, fetch), body.place) for body in values]
+        elif pointers:
             notes.append(f"payloads in S3 that are left out: {len(pointers)}")
             values = [body for body in values if not _is_pointer(body.value)]
-        elif fetch:
-            values = [Body(_fetch_payload(body.value, fetch), body.place) for body in values]
         name = _common((_envelope_of(body.value) for body in values), "envelopes")
         if name is None or name == _BARE:
             break
@@ -170,12 +167,9 @@ def open_samples(bodies: Sequence[Body], fetch: Fetch | None = None) -> SampleSe
     if encoding != "json":
         values = [Body(decode_json(UNPACK[encoding](body.value)), body.place) for body in values]
     messages, left_out = _storable(values)
+    notes += left_out
     return SampleSet(
-        tuple(messages),
-        tuple(envelopes),
-        tuple(sorted(buckets)),
-        (*notes, *left_out),
-        encoding,
+        tuple(messages), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding
     )
 
 

@@ -10,8 +10,11 @@ from msgspec import Struct
 
 from router.tools.dev.new.fields import (
     MAX_DEPTH,
+    Message,
     Messages,
     Names,
+    keys_of,
+    last_name,
     paths_of,
     slug,
     snake_case,
@@ -46,21 +49,21 @@ Presence = frozenset[Names]
 class Shape(Struct, frozen=True):
     """Messages of one shape."""
 
-    messages: tuple[Mapping[str, Any], ...]
+    messages: Messages
     value: str = ""
     """The value of the discriminator, or the member that tells it apart; "" if there is only one shape."""
     label: str = ""
     """The value as a part of a name in the config; no two shapes have the same."""
     having: str = ""
     """The member that no message of another shape has, where no field has the type."""
-    lacking: tuple[str, ...] = ()
+    lacking: Sequence[str] = ()
     """The members of the other shapes, if it has none of its own."""
 
 
 class Shapes(Struct, frozen=True):
     """The shapes of messages."""
 
-    shapes: tuple[Shape, ...]
+    shapes: Sequence[Shape]
     discriminator: Names = ()
     """The path of the field that tells them apart; () if there is only one shape."""
 
@@ -81,13 +84,13 @@ def find_shapes(messages: Messages) -> Shapes:
         if score > best_score:
             best_score, discriminator = score, path
     if not discriminator:
-        return Shapes((Shape(tuple(messages)),))
+        return Shapes([Shape(messages)])
     return _grouped(messages, discriminator)
 
 
 def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
     """Group messages by their type, if several have one key, and those of a type do not."""
-    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
+    keys = keys_of(messages, key)
     if len(set(keys)) < len(keys):
         for path in paths_of(messages, 1):
             values = values_at(messages, path)
@@ -96,14 +99,14 @@ def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
                 continue
             if len(set(zip(keys, values, strict=True))) == len(keys):
                 return _grouped(messages, path)
-    return Shapes((Shape(tuple(messages)),))
+    return Shapes([Shape(messages)])
 
 
 def _grouped(messages: Messages, discriminator: Names) -> Shapes:
     groups = _group(messages, values_at(messages, discriminator))
     labels = labels_of(list(groups))
-    shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]
-    return Shapes(tuple(shapes), discriminator)
+    shapes = [Shape(group, value, labels[value]) for value, group in groups.items()]
+    return Shapes(shapes, discriminator)
 
 
 def labels_of(values: Sequence[str]) -> dict[str, str]:
@@ -142,7 +145,7 @@ def _score(
 
 def _is_type(path: Names, values: Sequence[str]) -> bool:
     """Return whether the name of a field and its values are those of a type."""
-    if not _TYPE_NAME.fullmatch(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+    if not _TYPE_NAME.fullmatch(last_name(path)) or not all(map(_TYPE.fullmatch, values)):
         return False
     if any(snake_case(name) not in _AROUND for name in path[:-1]):
         return False
@@ -155,15 +158,16 @@ def _is_state(path: Names, groups: Mapping[str, list[Presence]]) -> bool:
 
     A thing that has more in a later state than in an earlier one is of one shape.
     """
-    if snake_case(path[-1]) not in _STATES or len(path) > 1:
+    if last_name(path) not in _STATES or len(path) > 1:
         return False
     if not all(map(_TYPE.fullmatch, groups)):
         return False
-    always = [frozenset.intersection(*group) for group in groups.values()]
-    ever = [frozenset.union(*group) for group in groups.values()]
-    for index, paths in enumerate(always):
-        others = frozenset[Names]().union(*ever[:index], *ever[index + 1 :])
-        if not paths - others:
+    for state, group in groups.items():
+        own = frozenset.intersection(*group)
+        for other, messages in groups.items():
+            if other != state:
+                own = own.difference(*messages)
+        if not own:
             return False
     return True
 
@@ -199,7 +203,7 @@ def _decides(groups: Mapping[str, list[Presence]], path: Names) -> bool:
     return True
 
 
-def _presence(message: Mapping[str, Any], nulls: set[Names]) -> Presence:
+def _presence(message: Message, nulls: set[Names]) -> Presence:
     """Return the paths of all values in a message, but for those in an object that is null in
     another: it is there all the same.
     """

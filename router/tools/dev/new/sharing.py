@@ -3,13 +3,13 @@ none erases what another stored, in whatever order they are received.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from router.tools.dev.new.fields import Names, snake_case, values_at
-from router.tools.dev.new.inference import Keywords, Steps
+from router.tools.dev.new.fields import Message, Names, snake_case, values_at
+from router.tools.dev.new.inference import Keywords, NewKeywords
 from router.tools.dev.new.mapping import (
     Mapped,
     TableKey,
@@ -31,25 +31,25 @@ _ALIKE = 0.75
 class Shared(Struct, frozen=True):
     """The mappings of messages that write one item."""
 
-    types: tuple[Mapped, ...]
+    types: Sequence[Mapped]
     """Of each type, in the order of the shapes."""
     common: Mapped | None
     """Of the members that several types have, for a route of their own; None if it has none."""
-    members: tuple[str, ...]
+    members: Sequence[str]
     """Those members."""
-    repeated: tuple[str, ...]
+    repeated: Sequence[str]
     """Members of several types that each type stores under a name of its own."""
 
 
 class Group(Struct, frozen=True):
     """Messages of several types for one key."""
 
-    shapes: tuple[Shape, ...]
-    prefixes: tuple[str, ...]
+    shapes: Sequence[Shape]
+    prefixes: Sequence[str]
     """What the names of attributes begin with that only one type sets, for each shape."""
     discriminator: Names
     key: TableKey
-    versions: tuple[VersionField | None, ...]
+    versions: Sequence[VersionField | None]
     """What orders the messages of each type."""
     common_version: VersionField | None
     """What orders the messages of all types, if they can have a route for what they all have."""
@@ -57,7 +57,7 @@ class Group(Struct, frozen=True):
     """Attributes that other routes of the table set."""
 
     @property
-    def messages(self) -> list[Mapping[str, Any]]:
+    def messages(self) -> list[Message]:
         """The messages of all types."""
         return [message for shape in self.shapes for message in shape.messages]
 
@@ -69,12 +69,13 @@ def prefixes_of(values: Sequence[str]) -> list[str]:
     names = [(snake_case(value) or "other").split("_") for value in values]
     while len(names) > 1 and len({words[0] for words in names}) == 1 and min(map(len, names)) > 1:
         names = [words[1:] for words in names]
-    prefixes = ["_".join(words) for words in names]
-    before = [prefixes[:index].count(prefix) for index, prefix in enumerate(prefixes)]
-    return [
-        f"{prefix}_{count + 1}" if count else prefix
-        for prefix, count in zip(prefixes, before, strict=True)
-    ]
+    counts = Counter[str]()
+    prefixes = []
+    for words in names:
+        prefix = "_".join(words)
+        counts[prefix] += 1
+        prefixes.append(f"{prefix}_{counts[prefix]}" if counts[prefix] > 1 else prefix)
+    return prefixes
 
 
 def share(group: Group) -> Shared:
@@ -94,7 +95,7 @@ def share(group: Group) -> Shared:
         types.append(_map_type(group, shape, version, names, left_out, mapped is None))
     aside = [*_paths_aside(group, group.common_version), *_paths_of(group.versions)]
     shown = [name for name in own if (name,) not in aside]
-    return Shared(tuple(types), mapped, tuple(common), tuple(shown))
+    return Shared(types, mapped, common, shown)
 
 
 def _paths_of(versions: Sequence[VersionField | None]) -> list[Names]:
@@ -182,9 +183,10 @@ def _map_type(
     ordering = ""
     keywords: Keywords = {}
     aside = _paths_aside(group, version)
-    aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
     for name in names_in(shape.messages):
-        if name and name not in left_out and (name,) not in aside:
+        if not name or name in left_out or (name,) in aside:
+            continue
+        if not _is_key_only(group, shape, name):
             item[names.of_member(name)] = path_expression([name])
     if version:
         ordering = names.own(version_name(version, ()))
@@ -196,7 +198,7 @@ def _map_type(
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
     if shape.lacking and not version:
         item[names.own("sent_at")] = {"meta": "sent_at"}
-    return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
+    return Mapped(group.key, "update", item, ordering, keywords)
 
 
 def _is_key_only(group: Group, shape: Shape, name: str) -> bool:
@@ -213,7 +215,7 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
     item = group.key.item
-    keywords: dict[Steps, Mapping[str, Any]] = {**version.needs}
+    keywords: NewKeywords = {**version.needs}
     if group.discriminator:
         discriminator = attribute_name(group.discriminator, taken)
         taken.add(discriminator)
@@ -222,10 +224,10 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     item |= {name: path_expression([name]) for name in members}
     ordering = version_name(version, taken)
     item[ordering] = version_expression(version)
-    return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
+    return Mapped(group.key, "update", item, ordering, keywords)
 
 
-def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) -> dict[str, Any]:
+def project(message: Message, group: Group, members: Sequence[str]) -> dict[str, Any]:
     """Return what a message has for the route of common members: these, its type, its key and its
     version.
     """

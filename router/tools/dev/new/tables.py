@@ -5,6 +5,7 @@ of their own; other shapes are whole items.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -64,7 +65,7 @@ class NewTable(Struct, frozen=True):
     name: str
     key: Mapping[str, str]
     """The type of each key attribute."""
-    candidates: tuple[KeyCandidate, ...]
+    candidates: Sequence[KeyCandidate]
     """The fields from which the key was chosen; () if it was given."""
     notes: tuple[str, ...]
     """Why it has this key, and how its items are written."""
@@ -74,16 +75,16 @@ class TablePlan(Struct, frozen=True):
     """A table, and how messages are written to it."""
 
     table: NewTable
-    types: tuple[Mapped, ...]
+    types: Sequence[Mapped]
     """Of each shape, in their order."""
     common: Mapped | None = None
     """Of a route for the members that several shapes have, if there is one."""
-    common_messages: tuple[dict[str, Any], ...] = ()
+    common_messages: Messages = ()
     """What the messages have for that route; of no use if there is none."""
 
 
 def plan_table(
-    shapes: tuple[Shape, ...],
+    shapes: Sequence[Shape],
     discriminator: Names,
     name: str,
     wanted: Wanted,
@@ -114,7 +115,7 @@ def _plan_s3(name: str, wanted: Wanted, mapped: Mapped) -> TablePlan:
             "notifications of Amazon S3 are ordered by their sequencer: leave out --mode and --version"
         )
     note = S3_NOTE if mapped.version else S3_WITHOUT_ORDER
-    return TablePlan(NewTable(name, mapped.key_types, (), (note,)), (mapped,))
+    return TablePlan(NewTable(name, mapped.key.types, (), (note,)), (mapped,))
 
 
 class _Planner:
@@ -122,7 +123,7 @@ class _Planner:
 
     def __init__(
         self,
-        shapes: tuple[Shape, ...],
+        shapes: Sequence[Shape],
         discriminator: Names,
         name: str,
         wanted: Wanted,
@@ -158,23 +159,19 @@ class _Planner:
         versions = [self._version_of(shape, key, mode) for shape in self._shapes]
         if mode == "update" and (may_meet or self._taken):
             shared, group = self._share(key, versions)
-            return self._result(candidates, key, shared, group)
+            table = self._table(candidates, key)
+            messages = [project(each, group, shared.members) for each in self._messages]
+            return TablePlan(table, shared.types, shared.common, messages)
         types = []
         for shape, version in zip(self._shapes, versions, strict=True):
             chosen = mode or ("newest" if version else "put")
             types.append(map_whole(shape.messages, key, version, chosen))
         self._note_order(fields, versions, types)
         self._note_erased(key, mode)
-        return TablePlan(self._table(candidates, key), tuple(types))
-
-    def _result(
-        self, candidates: Sequence[KeyCandidate], key: TableKey, shared: Shared, group: Group
-    ) -> TablePlan:
-        messages = [project(each, group, shared.members) for each in self._messages]
-        return TablePlan(self._table(candidates, key), shared.types, shared.common, tuple(messages))
+        return TablePlan(self._table(candidates, key), types)
 
     def _table(self, candidates: Sequence[KeyCandidate], key: TableKey) -> NewTable:
-        return NewTable(self._name, key.types, tuple(candidates), tuple(self._notes))
+        return NewTable(self._name, key.types, candidates, tuple(self._notes))
 
     # The key
 
@@ -256,30 +253,24 @@ class _Planner:
         """Return how shapes write one item, with notes."""
         common = None
         if self._is_fanned_out and not self._taken:
-            common = self._common_version(key)
+            # Each type may have another field for it.
+            with suppress(UsageError):
+                common = self._order(self._messages, key)
+        names = [self._wanted.name]
         if self._are_several:
-            prefixes = prefixes_of([shape.value for shape in self._shapes])
-        else:
-            prefixes = prefixes_of([self._wanted.name])
+            names = [shape.value for shape in self._shapes]
         group = Group(
             self._shapes,
-            tuple(prefixes),
+            prefixes_of(names),
             self._discriminator,
             key,
-            tuple(own or common for own in versions),
+            [own or common for own in versions],
             common,
             self._taken,
         )
         shared = share(group)
         self._note_sharing(group, shared)
         return shared, group
-
-    def _common_version(self, key: TableKey) -> VersionField | None:
-        try:
-            return self._order(self._messages, key)
-        except UsageError:
-            # Each type has another field for it.
-            return None
 
     # Notes
 
@@ -362,11 +353,10 @@ class _Planner:
             else:
                 unordered.append(shape.value)
         for field, attributes in ordered.items():
-            self._notes.append(
-                f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
-                if len(attributes) > 1
-                else f"version {attributes[0]}, by {field}"
-            )
+            note = f"version {attributes[0]}, by {field}"
+            if len(attributes) > 1:
+                note = f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
+            self._notes.append(note)
         if unordered:
             which = f" of {', '.join(unordered)}" if any(unordered) else ""
             self._notes.append(
@@ -388,10 +378,11 @@ _WITHOUT_ORDER = {
 
 def _updated_attributes(config: spec.Config, table: str) -> frozenset[str]:
     """Return the attributes that routes of a config set by `update` in a table."""
-    routes = [each for each in config.routes.values() if each.table == table]
-    return frozenset(
-        name for each in routes if each.write.mode == "update" for name in each.item or ()
-    )
+    found = frozenset[str]()
+    for route in config.routes.values():
+        if route.table == table and route.write.mode == "update":
+            found = found.union(route.item or ())
+    return found
 
 
 def field_of(messages: Messages, attribute: str, table: str) -> str:

@@ -2,20 +2,16 @@
 stored, and none erases what one of another type stored.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-import msgspec
-
 from router.model import Outcome
 from router.runtime.program.load import Program
-from router.tools.dev.new.fields import Names, values_at
+from router.tools.dev.new.fields import Message, Names, values_at
 from router.tools.dev.new.plan import NewRoute
-from router.tools.dev.records import META
+from router.tools.dev.records import ENCODER, META
 from router.tools.memory.pairs import Items, PairMessage, PairRun, run_pair
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def losses_of(program: Program, routes: Sequence[NewRoute]) -> list[str]:
@@ -53,16 +49,13 @@ def _report(outcome: Outcome) -> str:
     return f"{outcome.kind}: {outcome.code} {outcome.reason}"
 
 
-def _run(
-    program: Program, route: NewRoute, first: Mapping[str, Any], second: Mapping[str, Any]
-) -> PairRun:
+def _run(program: Program, route: NewRoute, first: Message, second: Message) -> PairRun:
     queue = route.settings["queue"]
-    texts = [_ENCODER.encode(message).decode() for message in (first, second)]
-    return run_pair(
-        program,
-        PairMessage(queue, texts[0], message_id="first", system=META),
-        PairMessage(queue, texts[1], message_id="second", system=META),
-    )
+    messages = []
+    for message, id_ in ((first, "first"), (second, "second")):
+        text = ENCODER.encode(message).decode()
+        messages.append(PairMessage(queue, text, message_id=id_, system=META))
+    return run_pair(program, *messages)
 
 
 def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator[str]:
@@ -85,13 +78,11 @@ def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator
             )
 
 
-def _largest(route: NewRoute) -> Mapping[str, Any]:
-    return max(route.shape.messages, key=lambda message: len(_ENCODER.encode(message)))
+def _largest(route: NewRoute) -> Message:
+    return max(route.shape.messages, key=lambda message: len(ENCODER.encode(message)))
 
 
-def _with_key(
-    message: Mapping[str, Any], source: Mapping[str, Any], one: NewRoute, other: NewRoute
-) -> Mapping[str, Any]:
+def _with_key(message: Message, source: Message, one: NewRoute, other: NewRoute) -> Message:
     """Return a message with the key of another one, but for the field that tells their types
     apart.
     """
@@ -102,7 +93,7 @@ def _with_key(
     return message
 
 
-def _replace(message: Mapping[str, Any], path: Names, value: Any) -> Mapping[str, Any]:
+def _replace(message: Message, path: Names, value: Any) -> Message:
     name, *rest = path
     return {**message, name: _replace(message[name], tuple(rest), value) if rest else value}
 

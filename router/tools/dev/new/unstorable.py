@@ -1,10 +1,11 @@
 """Finds what DynamoDB does not store in a sample message, and where it is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from router.codes import BAD_ITEM
 from router.errors import Rejection
+from router.runtime.config.environment import parts
 from router.runtime.engine.attributes import encode_item
 
 _NAME = "x"
@@ -41,20 +42,12 @@ def fault_of(message: Mapping[str, Any]) -> str:
 
 def _innermost(value: Any, path: str, reason: str) -> tuple[str, str]:
     """Return the path of the innermost part of a value that is refused, and why."""
-    for step, part in _parts(value):
+    for step, part in parts(value):
         found = _why_refused({_NAME: part})
         if found:
-            return _innermost(part, f"{path}{step}", found)
+            shown = f".{step}" if isinstance(step, str) else f"[{step}]"
+            return _innermost(part, path + shown, found)
     return path, reason
-
-
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield f".{name}", part
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield f"[{index}]", part
 
 
 def _why_refused(item: Mapping[str, Any]) -> str:

@@ -14,10 +14,12 @@ from router.tools.dev.new.fields import (
     Values,
     are_times,
     are_whole,
+    how_many_lack,
     is_version,
+    keys_of,
+    last_name,
     paths_of,
     pattern_of_times,
-    snake_case,
     values_at,
 )
 from router.tools.dev.new.inference import TIME, Keywords
@@ -73,21 +75,23 @@ def find_version(
     named = [path for path in paths if is_version(path)]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        is_order = are_whole(values) or are_times(values) or pattern_of_times(values)
+        is_order = are_whole(values) or _are_of_a_format(values)
         if not is_order or _is_constant(messages, path, values):
             continue
         if _differs(messages, key, values) and not _is_of_thing(every, key, path):
             return _version_field(path, values, "in each sample, and named like a version")
     for path in sorted(paths, key=len):
+        if not _TIME_OF_MESSAGE.search(last_name(path)):
+            continue
         values = values_at(messages, path)
-        is_order = are_times(values) or pattern_of_times(values)
-        if (
-            is_order
-            and _TIME_OF_MESSAGE.search(snake_case(path[-1]))
-            and _orders(messages, key, values)
-        ):
+        if _are_of_a_format(values) and _orders(messages, key, values):
             return _version_field(path, values, "a time, and another one in each sample of a key")
     return None
+
+
+def _are_of_a_format(values: Values) -> bool:
+    """Return whether values are times in one format."""
+    return are_times(values) or bool(pattern_of_times(values))
 
 
 def choose_version(messages: Messages, given: str) -> VersionField:
@@ -98,12 +102,11 @@ def choose_version(messages: Messages, given: str) -> VersionField:
             return VersionField((), {}, f"{_CHOSEN}; the time at which each message was sent")
         raise UsageError(f"--version {given}: no sample has a value at '{given}'")
     values = values_at(messages, path)
-    if are_times(values) or pattern_of_times(values):
+    if _are_of_a_format(values):
         return _version_field(path, values, _CHOSEN)
-    missing = sum(value is None for value in values)
     fault = ""
-    if missing:
-        fault = f"missing or null in {missing} of {len(values)} samples"
+    if None in values:
+        fault = how_many_lack(values)
     elif not _are_of(values, str) and not _are_of(values, int, Decimal):
         fault = "neither text nor a number in all samples"
     if fault:
@@ -122,12 +125,12 @@ def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
     if len(set(values)) > 1:
         return False
     is_one = all(message == messages[0] for message in messages)
-    return not is_one or snake_case(path[-1]) in _OF_A_FORMAT
+    return not is_one or last_name(path) in _OF_A_FORMAT
 
 
 def _rank_version(path: Names) -> tuple[int, bool]:
     """Order versions: the outermost first, and of those, counters before times."""
-    is_counter = snake_case(path[-1]).startswith(_COUNTERS)
+    is_counter = last_name(path).startswith(_COUNTERS)
     return len(path), not is_counter
 
 
@@ -143,7 +146,7 @@ def _version_field(path: Names, values: Values, reason: str) -> VersionField:
 def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:
     """Return whether messages of one key that differ have different versions."""
     seen: dict[tuple[Any, ...], Any] = {}
-    keys = zip(*(values_at(messages, path) for path in key), strict=True)
+    keys = keys_of(messages, key)
     for one, version, message in zip(keys, versions, messages, strict=True):
         if seen.setdefault((one, version), message) != message:
             return False
@@ -152,15 +155,14 @@ def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool
 
 def _orders(messages: Messages, key: Sequence[Names], versions: Values) -> bool:
     """Return whether several messages have one key, and no two of a key have one version."""
-    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
-    repeats = len(set(keys)) < len(keys)
-    return repeats and _differs(messages, key, versions)
+    keys = keys_of(messages, key)
+    return len(set(keys)) < len(keys) and _differs(messages, key, versions)
 
 
 def _is_of_thing(messages: Messages, key: Sequence[Names], path: Names) -> bool:
     """Return whether messages that differ have one key, and all of a key have one value at a path."""
     found: dict[tuple[Any, ...], Any] = {}
-    keys = zip(*(values_at(messages, each) for each in key), strict=True)
+    keys = keys_of(messages, key)
     differ = False
     for one, value, message in zip(keys, values_at(messages, path), messages, strict=True):
         known, before = found.setdefault(one, (value, message))

@@ -6,8 +6,8 @@ import jsonschema_rs
 import pytest
 
 from router.runtime.config import spec
-from router.runtime.config.schema import config_schema
 from router.runtime.config.source import parse_text
+from router.tools.check.config_schema import config_schema
 
 SMALLEST = "version: 1\ntables: {t: {key: {user_id: S}}}\nroutes: {r: {queue: q, table: t}}\n"
 FULLEST = """\

@@ -13,8 +13,9 @@ from router.runtime.config.environment import (
     find_references,
     meets,
 )
-from router.runtime.config.schema import find_constraints, find_typed
+from router.runtime.config.schema import find_typed
 from router.runtime.config.source import parse_text
+from router.tools.deploy.precompile import find_constraints
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_conversion() -> None:
     data: dict[str, Any] = {"a": "+5", "b": "TRUE", "c": "false", "d": "5 ", "e": "unset_E", "f": "5"}
     texts = [TypedText((name,), "boolean" if name in "bcf" else "integer") for name in data]
 
-    faults = convert_texts(data, texts)
+    faults = list(convert_texts(data, texts))
 
     assert (data, faults) == (
         {"a": 5, "b": True, "c": False},

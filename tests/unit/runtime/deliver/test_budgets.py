@@ -11,6 +11,7 @@ from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, WriteBudgets
 from router.runtime.deliver.time_limits import (
     FixedDeadline,
+    SharedWaits,
     StartLimit,
     Usage,
     WaitBudget,
@@ -68,7 +69,7 @@ def write(dynamo: Any, clock: Clock, messages: Sequence[PlannedMessage], seconds
     writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
     limit = StartLimit(FixedDeadline(clock.now + seconds), clock.now, (Duration(),))
     outcomes: dict[PlannedMessage, Outcome] = {}
-    for settled in writer.write(messages, limit, WaitBudget(clock, seconds=0.0), atomic=False):
+    for settled in writer.write(messages, limit, WaitBudget(clock, SharedWaits(0.0, 0.0)), atomic=False):
         outcomes |= settled
     return [outcomes[planned] for planned in messages]
 

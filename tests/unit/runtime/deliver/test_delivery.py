@@ -21,6 +21,7 @@ from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     RESERVE_SECONDS,
     FixedDeadline,
+    SharedWaits,
     WaitBudget,
 )
 from router.runtime.deliver.visibility import Delivered
@@ -314,6 +315,18 @@ def test_fifo_waves(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> No
         ["written"] * 5,
         [["a1", "b1"], ["a2", "b2"], ["a3"]],
     )
+
+
+@pytest.mark.parametrize("ids", [("a1", "b1", "c1"), ("a1", "b1", "a2"), ("a1", "a2", "a3")])
+def test_a_fifo_batch_is_measured_once(aws: Aws, compile_: Any, arrive: Any, ids: tuple[str, ...]) -> None:
+    """With all of its messages, though they are decided in waves."""
+    program = compile_(queue=FIFO)
+    summaries: list[Summary] = []
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
+
+    delivery.deliver(program.engine.queues["q"], grouped(arrive, *ids), FixedDeadline(60))
+
+    assert [dict(each.counts) for each in summaries] == [{"written": 3}]
 
 
 def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
@@ -714,7 +727,10 @@ def test_payloads_are_fetched_as_messages_are_written(
     objects: Any = SimpleNamespace(fetch=fetch)
     pointer = '["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"payloads","s3Key":"k"}]'
     deliver = Delivery(program, Aws(tables, queues, objects), time_).deliver_in_parts(
-        program.engine.queues["q"], [arrive(pointer)], FixedDeadline(time_.now + 10), WaitBudget(time_, left=0.0)
+        program.engine.queues["q"],
+        [arrive(pointer)],
+        FixedDeadline(time_.now + 10),
+        WaitBudget(time_, SharedWaits(0.0)),
     )
 
     ((delivered,),) = deliver

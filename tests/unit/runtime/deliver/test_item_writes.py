@@ -13,7 +13,7 @@ from msgspec import Raw, structs
 from router.model import WRITTEN, Outcome, Record, Table, worst
 from router.runtime.deliver.batches import Batch, pack
 from router.runtime.deliver.item_writes import CoalescedWrites, ItemWrites, coalesce, transaction_waves
-from router.runtime.deliver.time_limits import Usage, WaitBudget
+from router.runtime.deliver.time_limits import SharedWaits, Usage, WaitBudget
 from router.runtime.deliver.writer import Settlement, Writer
 from tests.support.aws import AwsFault, EndedCall, WriteResponse
 from tests.support.engine import PlannedMessage, Write, encode_item, identify
@@ -270,7 +270,9 @@ def write_atomically(tables: Any, messages: Any) -> list[Outcome]:
     """Write messages whose first wave has one transaction, without waits for retries."""
     limit: Any = SimpleNamespace(moment=1e9, timeout=lambda now: 60.0, usage=Usage())
     settled: dict[Any, Outcome] = {}
-    for part in Writer(tables, lambda: 0.0).write(messages, limit, WaitBudget(lambda: 0.0, left=0.0), atomic=True):
+    for part in Writer(tables, lambda: 0.0).write(
+        messages, limit, WaitBudget(lambda: 0.0, SharedWaits(0.0)), atomic=True
+    ):
         settled |= part
     return [settled[each] for each in messages]
 

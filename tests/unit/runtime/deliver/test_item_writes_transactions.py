@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.runtime.deliver.item_writes import CoalescedWrites, Transaction, coalesce
+from router.runtime.deliver.item_writes import CoalescedWrites, Transaction, coalesce, outcome_of_condition
+from tests.support.aws import WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
@@ -36,7 +37,7 @@ def test_an_update_and_its_idempotency_key_are_one_transaction(make: Any) -> Non
     """The key first: if its condition fails, the update was already applied."""
     step = make()
 
-    assert (step.actions(), step.condition_failed(0, None), step.writes) == (
+    assert (step.actions(), outcome_of_condition(step.writes, WriteResponse()), step.writes) == (
         [("Put", MARKED.idempotency_key.call), ("Update", MARKED.call)],
         APPLIED,
         [MARKED],
@@ -50,7 +51,8 @@ def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
 
     made = step(planned(insert), insert)
 
-    assert (made.actions(), made.condition_failed(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
+    failed = outcome_of_condition(made.writes, WriteResponse(stored=KEY))
+    assert (made.actions(), failed, made.batched) == ([("Put", insert.call)], THERE, False)
 
 
 def test_all_writes_of_a_message_are_one_transaction() -> None:

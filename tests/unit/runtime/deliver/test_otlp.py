@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -132,11 +133,12 @@ Dropped = list[tuple[str, int]]
 def failing(url: str, queue: Any, seconds: float = 10.0) -> tuple[Dropped, float]:
     """What is dropped of two spans, and how long that took."""
     dropped: Dropped = []
-    tracer = FunctionTracer(url, ENV, report=lambda name, number: dropped.append((name, number)))
+    tracer = FunctionTracer(url, ENV)
     tracer.trace(queue, batch(200, AWSTraceHeader=HEADER), 1.0, 0.1)
-    began = boottime()
-    tracer.send(began + seconds)
-    return dropped, boottime() - began
+    with patch("router.runtime.deliver.otlp.print_dropped_spans", lambda *each: dropped.append(each)):
+        began = boottime()
+        tracer.send(began + seconds)
+        return dropped, boottime() - began
 
 
 def test_an_endpoint_that_refuses(queue: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,11 +169,12 @@ def test_an_endpoint_that_hangs(queue: Any, seconds: float, most: float) -> None
     assert (dropped, most <= took + 0.01, took < most + 5) == ([("q", 2)], True, True)
 
 
-def test_a_pause(collector: Collector, queue: Any, time_: Any) -> None:
+def test_a_pause(collector: Collector, queue: Any, time_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure spans are dropped without a call, for longer each time; a success ends it."""
     time_.now = boottime()
     dropped: Dropped = []
-    tracer = FunctionTracer(collector.url, ENV, time_, lambda name, number: dropped.append((name, number)))
+    monkeypatch.setattr("router.runtime.deliver.otlp.print_dropped_spans", lambda *each: dropped.append(each))
+    tracer = FunctionTracer(collector.url, ENV, time_)
     collector.status = 503
     calls = []
 
@@ -231,7 +234,7 @@ def test_no_tracer(caplog: pytest.LogCaptureFixture, env: dict[str, str], warned
 def test_the_timeout(queue: Any, given: str, most: float) -> None:
     """The variable shortens the wait, in milliseconds."""
     with running_collector(0) as collector:
-        tracer = FunctionTracer(collector.url, ENV | {"OTEL_EXPORTER_OTLP_TIMEOUT": given}, report=lambda *_: None)
+        tracer = FunctionTracer(collector.url, ENV | {"OTEL_EXPORTER_OTLP_TIMEOUT": given})
         tracer.trace(queue, batch(1), 1.0, 0.1)
         began = boottime()
         tracer.send(began + 10)

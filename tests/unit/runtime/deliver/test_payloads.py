@@ -7,21 +7,22 @@ from collections.abc import Iterable
 from select import POLLIN
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.model import Outcome, Record
-from router.runtime.deliver.payloads import MAX_TRIES, Fetcher
-from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.payloads import MAX_BATCH_BYTES, MAX_TRIES, Fetcher
+from router.runtime.deliver.time_limits import SharedWaits, WaitBudget
 from tests.support.aws import CONCURRENT_CALLS, NO_ROOM, TOO_LARGE, Aws, AwsFault
 from tests.support.engine import CLASSES, CompiledQueue, PlannedMessage, PointerFinder, plan
 from tests.support.program import load_program
 
 NONE: Any = None
 THROTTLED = AwsFault("retry", "SlowDown", 503)
-ENOUGH = WaitBudget(seconds=1e9)
+ENOUGH = WaitBudget(shared=SharedWaits(1e9, 1e9))
 CONFIG = """\
 version: 1
 queues:
@@ -101,12 +102,19 @@ def limit(moment: float) -> Any:
 
 
 def run(
-    queue: CompiledQueue, objects: Any, *records: Record, time: Time | None = None, end: float = 1e9, **settings: Any
+    queue: CompiledQueue,
+    objects: Any,
+    *records: Record,
+    time: Time | None = None,
+    end: float = 1e9,
+    max_batch_bytes: int = MAX_BATCH_BYTES,
+    **settings: Any,
 ) -> list[bytes | Outcome | None]:
     """What was fetched for each record, or the outcome."""
     time = time or Time()
     fetcher = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep, **settings)
-    found = fetcher.fetch(finder(queue), records, limit(end), ENOUGH)
+    with patch("router.runtime.deliver.payloads.MAX_BATCH_BYTES", max_batch_bytes):
+        found = fetcher.fetch(finder(queue), records, limit(end), ENOUGH)
     assert [(each.record if isinstance(each, PlannedMessage) else each).message_id for each in found] == [
         record.message_id for record in records
     ]

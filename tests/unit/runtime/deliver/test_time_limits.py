@@ -10,6 +10,7 @@ from router.runtime.deliver.time_limits import (
     RESERVE_SECONDS,
     WAIT_SHARE,
     FixedDeadline,
+    SharedWaits,
     StartLimit,
     WaitBudget,
 )
@@ -93,15 +94,15 @@ def test_budget(time_: Any) -> None:
 
 def test_first_waits(time_: Any) -> None:
     """It may begin with less than its maximum, so that each new caller does not wait for long at first."""
-    budget = WaitBudget(time_, left=0.2)
+    budget = WaitBudget(time_, SharedWaits(0.2))
 
     assert ([budget.take(0.3), budget.take(0.15), budget.take(0.1)], budget.taken) == ([False, True, False], 0.15)
 
 
 def test_shared(time_: Any) -> None:
     """What callers share is used up by all of them, refilled as time passes for each, and counted for each."""
-    first = WaitBudget(time_, left=0.25)
-    budgets = [first, *[first.shared() for _ in range(3)]]
+    shared = SharedWaits(0.25)
+    budgets = [WaitBudget(time_, shared) for _ in range(4)]
     taken = [each.take(0.125) for each in budgets]
     time_.now += 1.25
     taken += [each.take(0.125) for each in budgets]
@@ -114,7 +115,7 @@ def test_shared(time_: Any) -> None:
 
 def test_corrections(time_: Any) -> None:
     """What a retry took longer than its wait is missing for the next; what it took less can be taken again."""
-    budget = WaitBudget(time_, left=0.25)
+    budget = WaitBudget(time_, SharedWaits(0.25))
     taken = [budget.take(0.125)]
     budget.correct(0.125)
     taken.append(budget.take(0.125))
@@ -126,7 +127,7 @@ def test_corrections(time_: Any) -> None:
 
 def test_little_is_left(time_: Any) -> None:
     """Short waits, each as soon as it is allowed, would be many: they are allowed again once there is more."""
-    budget = WaitBudget(time_, left=0.0)
+    budget = WaitBudget(time_, SharedWaits(0.0))
     time_.now += 0.9 * MIN_LEFT_SECONDS / WAIT_SHARE
     taken = [budget.take(0.001)]
     time_.now += 0.2 * MIN_LEFT_SECONDS / WAIT_SHARE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.runtime.deliver.time_limits import Usage, WaitBudget
+from router.runtime.deliver.time_limits import SharedWaits, Usage, WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from tests.support.aws import CONCURRENT_CALLS, WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
@@ -65,7 +65,7 @@ def finish(writer: Writer, messages: Any, until: float, *, atomic: bool = False)
     """Write messages, with enough time to wait for retries; no call starts from a moment on; return the outcomes."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now, usage=Usage())
     outcomes: dict[PlannedMessage, Outcome] = {}
-    for settled in writer.write(messages, limit, WaitBudget(seconds=1e9), atomic=atomic):
+    for settled in writer.write(messages, limit, WaitBudget(shared=SharedWaits(1e9, 1e9)), atomic=atomic):
         assert outcomes.keys().isdisjoint(settled)
         outcomes |= settled
     return [outcomes[planned] for planned in messages]
@@ -541,7 +541,7 @@ def test_no_wait_is_longer_than_the_limit_after_it_moved(dynamo: Any, clock: Any
     writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
     limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0, usage=Usage())
 
-    for _ in writer.write([one("a"), one("b")], limit, WaitBudget(seconds=1e9), atomic=False):
+    for _ in writer.write([one("a"), one("b")], limit, WaitBudget(shared=SharedWaits(1e9, 1e9)), atomic=False):
         limit.moment = 0.02
 
     assert clock.slept == [0.02]

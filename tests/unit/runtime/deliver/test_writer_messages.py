@@ -14,7 +14,7 @@ from msgspec import Raw, structs
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.batches import pack_plain
-from router.runtime.deliver.time_limits import Usage, WaitBudget
+from router.runtime.deliver.time_limits import SharedWaits, Usage, WaitBudget
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import WriteResponse
 from tests.support.engine import PlannedMessage, Write, WriteConfig
@@ -97,7 +97,7 @@ def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: floa
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now, usage=Usage())
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
     with nullcontext() if short else patch("router.runtime.deliver.writer.pack_plain", return_value=None):
-        parts = [*writer.write(messages, limit, WaitBudget(clock, 1.0), atomic=False)]
+        parts = [*writer.write(messages, limit, WaitBudget(clock, SharedWaits(1.0, 1.0)), atomic=False)]
     return {
         "outcomes": [[(planned.record.message_id, outcome) for planned, outcome in part.items()] for part in parts],
         "sent": tables.sent,
@@ -199,7 +199,7 @@ def count_instructions(batch: list[Planned]) -> int:
     tables: Any = OneAtATime(SimpleNamespace(batch_write=throttle_hot, key_schema=None))
     limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0, usage=Usage())
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
-    writer, waits = Writer(tables, Clock(), jitter=lambda low, high: high), WaitBudget(Clock(), left=0.0)
+    writer, waits = Writer(tables, Clock(), jitter=lambda low, high: high), WaitBudget(Clock(), SharedWaits(0.0))
     writing = writer.write(messages, limit, waits, atomic=False)
     before = sys.gettrace()
     sys.settrace(trace)

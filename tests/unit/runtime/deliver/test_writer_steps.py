@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.model import Outcome, Record, Table
-from router.runtime.deliver.time_limits import Usage, WaitBudget
+from router.runtime.deliver.time_limits import SharedWaits, Usage, WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, Writer
 from tests.support.aws import AwsFault, WriteResponse
 from tests.support.engine import PlannedMessage, Write
@@ -35,7 +35,10 @@ class Written:
 def write(tables: Any, time_: Any, messages: list[PlannedMessage], until: float = 1e9, waits: float = 1e9) -> Written:
     """Write messages until a moment, with so many seconds for waits, each of which has its upper bound."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now, usage=Usage())
-    writer, budget = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high), WaitBudget(time_, waits)
+    writer, budget = (
+        Writer(tables, time_, time_.sleep, jitter=lambda low, high: high),
+        WaitBudget(time_, SharedWaits(waits, waits)),
+    )
     settled: Settled = {}
     for part in writer.write(messages, limit, budget, atomic=False):
         settled |= part

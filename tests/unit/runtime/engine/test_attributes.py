@@ -13,12 +13,12 @@ from router.errors import Rejection
 from router.runtime.engine.attributes import (
     MAX_ITEM_BYTES,
     MAX_NAME_BYTES,
-    decode_item,
     encode_item,
     encode_number,
     identify,
     memory_bytes,
 )
+from router.tools.memory.decoding import decode_item
 
 TOO_PRECISE = "a number of more than 38 digits or out of range"
 NO_NUMBER = "NaN and Infinity are no numbers"

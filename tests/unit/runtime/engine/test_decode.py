@@ -22,6 +22,7 @@ from router.runtime.engine.decode import (
     MAX_UNPACKED_BYTES,
     bound_memory,
     bound_nesting,
+    bound_skipped,
     compile_decoder,
     decode_payload,
 )
@@ -166,6 +167,18 @@ def test_brackets_and_escapes_in_text_do_not_count(text: Any, ensure_ascii: Any)
     bound_nesting(wide)
 
     assert rejection(bound_nesting, hidden.encode()) == TOO_DEEP
+
+
+@pytest.mark.parametrize("before", range(8))
+@pytest.mark.parametrize(("digits", "is_refused"), [(17, False), (18, True), (19, True), (21, True)])
+def test_many_digits_are_found_wherever_they_begin(before: int, digits: int, is_refused: bool) -> None:
+    """A number with an exponent of that many digits could not be held exactly."""
+    text = f'{{"{"a" * before}": 1e{"9" * digits}}}'
+
+    if is_refused:
+        assert rejection(bound_skipped, text)[0] == OUT_OF_BOUNDS
+    else:
+        bound_skipped(text)
 
 
 def test_a_large_message_with_line_breaks_is_decoded() -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record, Table
-from router.runtime.engine.attributes import decode_item, memory_bytes
+from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.engine import MAX_ELEMENTS, plan
 from router.runtime.engine.writes import Write
+from router.tools.memory.decoding import decode_item
 from tests.support.modes import MODES
 from tests.support.program import load_program
 

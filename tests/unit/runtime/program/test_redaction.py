@@ -14,7 +14,9 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from router.runtime.program.redaction import Redaction, encode, is_redacted
+from router.runtime.envelopes import to_json
+from router.runtime.program.redaction import Redaction, is_redacted
+from router.tools.dlq.redacted import redact_all
 from tests.support.envelopes import ENVELOPES
 from tests.support.ops import precompile
 from tests.support.program import load_program
@@ -371,7 +373,7 @@ SHOWN = {
 def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) -> None:
     """In whatever form a plugin has it."""
     value, reason = SHOWN[name]
-    record = Record("m", "h", encode({"card": value}))
+    record = Record("m", "h", to_json({"card": value}))
 
     assert redact().shares(record, reason)
 
@@ -420,7 +422,7 @@ def test_ids_of_a_message_that_cannot_be_searched_or_is_of_no_queue(redact: Reda
     """Any value may be in them."""
     redaction = redact()
     one, names = redaction.redact(Record("m", "h", "jane@", CHOSEN))
-    two = redaction.redact_all(Record("m", "h", "{}", CHOSEN))
+    two = redact_all(redaction.values, Record("m", "h", "{}", CHOSEN))
 
     assert names == ("{meta: group_id}", "{meta: deduplication_id}", "@")
     assert [is_redacted(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]

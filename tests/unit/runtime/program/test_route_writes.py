@@ -198,3 +198,25 @@ def test_the_key(flow: Any, item: Any, sentences: list[str]) -> None:
 def test_the_key_of_a_whole_message(flow: Any) -> None:
     """Without `item` it is in the message, or the message is rejected."""
     assert flow().send({"a": 1}) == ("rejected", "RT808", "table 'things': key attribute 'id' is missing", "")
+
+
+def test_routes_share_what_plans_equal_writes(load_text: Any) -> None:
+    """Routes differ in their names, and in the keys of their tables."""
+    tables = {"things": {"key": {"id": "S"}}, "others": {"key": {"id": "S"}}, "pairs": {"key": {"id": "S", "a": "S"}}}
+    item = {"id": "id", "a": "a", "at": {"meta": "sent_at"}}
+    routes = {
+        "one": {"table": "things", "item": item},
+        "two": {"table": "others", "item": item},
+        "key": {"table": "pairs", "item": item},
+        "delete": {"table": "things", "item": item, "write": {"mode": "delete"}},
+        "named": {"table": "things", "item": item | {"r": {"meta": "route"}}},
+        "also named": {"table": "things", "item": item | {"r": {"meta": "route"}}},
+    }
+    routes = {name.replace(" ", "-"): {"queue": "q", **route} for name, route in routes.items()}
+    config = {"version": 1, "queues": {"q": {"dead_letter": "d"}}, "tables": tables, "routes": routes}
+
+    found = [route.plan_put for route in load_text(json.dumps(config)).loaded.program.engine.queues["q"].routes]
+
+    assert None not in found
+    assert found[0] is found[1]
+    assert len(set(found)) == len(routes) - 1

@@ -214,6 +214,25 @@ def test_values_of_one_definition(queue_of: Compile) -> None:
         assert agrees(queue, f'{{"id": "x", "p": {{"a": "x", "c": {wrong}}}}}') is (True if wrong == "-1" else None)
 
 
+def test_lists_of_strings_and_of_objects(queue_of: Compile) -> None:
+    """An item that is a list itself, or has one at some depth, also an empty one."""
+    strings = {"type": "array", "items": {"type": "string"}}
+    inner = {"type": "object", "properties": {"a": strings}}
+    members = {"tags": strings, "inner": inner}
+    more = {"type": "array", "items": {"type": "object", "properties": members}}
+    lines = {"type": "array", "items": {"type": "object", "properties": {**members, "more": more}}}
+    properties = {"id": {"type": "string"}, "tags": strings, "lines": lines}
+    item = {"id": "id"} | {name: {"from": name, "missing": "omit"} for name in ("tags", "lines")}
+    queue = queue_of({"properties": properties}, item, {"id": "S"})
+
+    for tags in ("[]", '["x"]', '["x", "", "é<"]'):
+        one = f'{{"tags": {tags}, "inner": {{"a": {tags}}}}}'
+        assert agrees(queue, f'{{"id": "x", "tags": {tags}, "lines": [{one}, {{"more": [{one}, {one}]}}]}}')
+    assert agrees(queue, '{"id": "x", "lines": []}')
+    assert agrees(queue, '{"id": "x", "tags": [1]}') is None
+    assert agrees(queue, '{"id": "x", "lines": [{"tags": ["x", null]}]}') is None
+
+
 @pytest.mark.parametrize(("levels", "is_small"), [(4, True), (8, False)])
 def test_definitions_that_multiply(queue_of: Compile, levels: int, is_small: bool) -> None:
     """Each has three properties of the next one: what checks a message would have thousands of lines."""

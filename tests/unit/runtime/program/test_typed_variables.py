@@ -87,6 +87,22 @@ def test_faults(config: Path, env: dict[str, str], finding: str) -> None:
     assert (finding in str(found), "many" in str(found)) == (True, False), str(found)
 
 
+@pytest.mark.parametrize("env", [{"MANAGED": "x", "BATCH": "y", "CPU": "z"}, {"MANAGED": "x", "CPU": "100"}])
+def test_places_of_faults(tmp_path: Path, env: dict[str, str]) -> None:
+    """A compiled config has them where the YAML has them, also those after a value that is none."""
+    path, compiled = tmp_path / "routes.yaml", tmp_path / "routes.compiled.json"
+    path.write_text(CONFIG.replace("include: more.yaml\n", ""))
+    compiled.write_bytes(precompile(path, {}))
+    places = []
+    for config in (path, compiled):
+        with pytest.raises(ConfigError) as raised:
+            load_program(config, env)
+        places.append([(each.place.line, each.place.column) for each in raised.value.findings])
+
+    assert places[0] == places[1]
+    assert len(places[0]) == len(env)
+
+
 def test_not_set(tmp_path: Path) -> None:
     """A variable without a value is that finding, and no other."""
     (tmp_path / "routes.yaml").write_text(CONFIG.replace(":-50", "").replace("include: more.yaml\n", ""))

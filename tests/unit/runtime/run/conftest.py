@@ -9,7 +9,7 @@ import pytest
 
 from router.runtime.run.leases import Leases
 from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
-from router.runtime.run.receiver import Receiver
+from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.timing import Timing
 from tests.support.aws import OUT_OF_TIME, Aws, AwsFault, boottime
 from tests.support.deliver import Delivery, Writer
@@ -149,10 +149,12 @@ def receive(
         with caplog.at_level(logging.ERROR, "router"):
             delivery = Delivery(program, aws, clock, writer=writer)
             timing = Timing(**{"jitter": lambda low, high: 0.0, "clock": clock, **options})
+            polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
             Receiver(
-                PolledQueue(program.engine.queues["q"], "url", 30, 0),
+                polled,
                 ReceiverContext(overlapping, delivery, leases, stop, timing=timing),
                 lambda receiver, finished: next(left, None) is not None,
+                QueueState(polled.queue, clock),
             ).run()
         assert leases.size == 0, "a lease was not released"
         steps: list[str] = overlapping.steps

@@ -141,7 +141,7 @@ def test_all_that_a_batch_has(file: int) -> None:
             routes={("r", "t"): {"written": 2, "retry": 1}},
         )
     )
-    counters.add("q", "router_receives_total")
+    counters.add("q", "router_receives_total", 1.0)
     counters.add("q", "router_messages_in_flight", 3)
 
     totals = read_counters(file)

@@ -106,15 +106,15 @@ def test_received_again(leases: Leases, queues: Any, time_: Any) -> None:
     found = []
     for lease in held:
         leases.release(lease)
-        found.append(leases.handles("url", ["m1"] if lease is not held[-1] else []))
+        found.append(leases.handles("url", [record("m1")] if lease is not held[-1] else []))
     time_.now += 15
     renew(leases)
     leases.release(elsewhere)
     with pytest.raises(KeyError):
-        leases.handles("url", ["m1"])
+        leases.handles("url", [record("m1")])
     leases.acquire("url", 30, [record("m1", "f")], time_.now)
 
-    assert (found, queues.released, leases.handles("url", ["m1"])) == (
+    assert (found, queues.released, leases.handles("url", [record("m1")])) == (
         [[("m1", "d")], [("m1", "d")], []],
         [[("m1", "e", 30)]],
         [("m1", "f")],
@@ -255,7 +255,7 @@ def test_newest_receipt_handle(leases: Leases, queues: Any, time_: Any) -> None:
     second = leases.acquire("url", 30, [record("m1", "new")], time_.now)
     leases.release(first)
 
-    handles = leases.handles("url", ["m1"])
+    handles = leases.handles("url", [record("m1")])
     leases.release(second)
     time_.now += 15
     renew(leases)
@@ -269,13 +269,13 @@ def test_handles_of_released_messages(leases: Leases, time_: Any) -> None:
     second = leases.acquire("url", 30, [record("m1")], time_.now)
     leases.release(first)
 
-    kept = leases.handles("url", ["m1"])
+    kept = leases.handles("url", [record("m1")])
     leases.release(second)
 
     assert [id_ for id_, _ in kept] == ["m1"]
     for id_ in ("m1", "m2"):
         with pytest.raises(KeyError):
-            leases.handles("url", [id_])
+            leases.handles("url", [record(id_)])
 
 
 def test_release_all(leases: Leases, queues: Any, time_: Any) -> None:
@@ -349,4 +349,4 @@ def test_forget_what_was_received_twice(leases: Leases, queues: Any, time_: Any)
 
     assert queues.released == [[]]
     with pytest.raises(KeyError):
-        leases.handles("url", ["m1"])
+        leases.handles("url", [record("m1")])

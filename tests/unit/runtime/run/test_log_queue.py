@@ -23,10 +23,10 @@ LOGGER = logging.getLogger("tests.log")
 class Pipe:
     """A small pipe, and the log that writes into it."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self) -> None:
         self.ours, self.theirs = os.pipe()
         fcntl.fcntl(self.theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self.log = LogQueue(self.theirs, limit)
+        self.log = LogQueue(self.theirs)
         self.log.setFormatter(JsonLines())
 
     def read(self, count: int) -> list[dict[str, Any]]:
@@ -41,12 +41,13 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe() -> Iterator[Callable[..., Pipe]]:
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pipe]]:
     """Makes a pipe that the test's logger writes into, with a limit of what is queued."""
     made: list[Pipe] = []
 
     def make(limit: int = 1024 * 1024) -> Pipe:
-        pipe = Pipe(limit)
+        monkeypatch.setattr("router.runtime.run.log_queue.QUEUE_BYTES", limit)
+        pipe = Pipe()
         made.append(pipe)
         LOGGER.handlers = [pipe.log]
         return pipe

@@ -104,7 +104,7 @@ def test_what_only_a_worker_has(logged: Callable[[], list[Fields]]) -> None:
     counters = Counters()
     counters.set_dropped_lines(3)
     for name in ("router_pauses_total", "router_receives_total", "router_messages_in_flight"):
-        counters.add("q", name)
+        counters.add("q", name, 1.0)
 
     MetricLines(counters.totals).log()
 

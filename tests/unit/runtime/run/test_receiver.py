@@ -17,7 +17,7 @@ from router.runtime.run.polling import ACKNOWLEDGE_SECONDS, PolledQueue, Receive
 from router.runtime.run.receiver import DELETE_RESERVE, QueueState, Receiver
 from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
-from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
+from tests.support.deliver import RESERVE_SECONDS, Delivery, SharedWaits, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
@@ -51,7 +51,6 @@ def receive(
         wait: int = 0,
         on_round: Any = lambda receiver, finished: True,
         tuning: Tuning = UNLIMITED,
-        max_leased: int = 1_000_000_000,
         clock: Callable[[], float] = boottime,
         visibility: int = 30,
         writer: Writer | None = None,
@@ -70,12 +69,12 @@ def receive(
         queues.received.extend(received)
         queues.on_receive = on_receive
         polled = PolledQueue(program.engine.queues["q"], "url", visibility, wait)
-        leases = Leases(queues, clock, max_leased)
+        leases = Leases(queues, clock)
         writer = writer or Writer(aws.tables, clock, jitter=lambda low, high: 0.0)
         delivery = Delivery(program, aws, clock, writer=writer)
         timing = Timing(jitter, lambda seconds: None, clock)
         context = ReceiverContext(queues, delivery, leases, stop, tuning, timing)
-        receiver = Receiver(polled, context, on_round, state)
+        receiver = Receiver(polled, context, on_round, state or QueueState(polled.queue, clock))
         with caplog.at_level(logging.INFO, "router"):
             receiver.run()
         return receiver, stop
@@ -204,9 +203,11 @@ def test_backlog_without_full_calls(receive: Any, messages: Any) -> None:
     assert sizes[:3] == [10, 12, 40]
 
 
-def test_full_leases(receive: Any, queues: Any, messages: Any) -> None:
+def test_full_leases(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the leases are full, a receiver requests ten messages."""
-    receive(*full_receives(messages, 1, 2, 3), max_leased=0)
+    monkeypatch.setattr("router.runtime.run.leases.MAX_CHARACTERS", 0)
+
+    receive(*full_receives(messages, 1, 2, 3))
 
     assert [len(call) for call in queues.deleted] == [10, 10, 10]
 
@@ -237,7 +238,7 @@ def hot_keys(*ids: str) -> list[WriteResponse]:
 def long_waits(compile_: Any, time_: Any) -> QueueState:
     """Receivers may wait a second for retries."""
     state = QueueState(compile_().engine.queues["q"], time_)
-    state.waits = WaitBudget(time_)
+    state.waits = SharedWaits()
     return state
 
 
@@ -868,7 +869,8 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
     queues.on_receive = lambda: stop.stop(10)
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
 
-    Receiver(polled, ReceiverContext(queues, Delivery(program, aws), Leases(queues), stop)).run()
+    context = ReceiverContext(queues, Delivery(program, aws), Leases(queues), stop)
+    Receiver(polled, context, lambda receiver, finished: True, QueueState(polled.queue)).run()
 
     assert (tables.calls, queues.deleted, queues.released) == (
         [],
@@ -928,7 +930,7 @@ def test_deletes_before_a_wait(
 
     context = ReceiverContext(queues, delivery, Leases(queues), StopEvent())
 
-    Receiver(polled, context, lambda receiver, finished: False).run()
+    Receiver(polled, context, lambda receiver, finished: False, QueueState(polled.queue)).run()
 
     assert (deleted_before[:2], [[id_ for id_, _ in call] for call in queues.deleted]) == ([0, 1], deletes)
 
@@ -972,7 +974,7 @@ def test_what_a_message_costs(
         tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "0"}}}}] if hot else []))
         queues.receive = lambda *given: messages(*[str(number) for number in range(received)])
         context = ReceiverContext(overlapping, delivery, Leases(queues), StopEvent())
-        receiver = Receiver(polled, context, lambda receiver, finished: False)
+        receiver = Receiver(polled, context, lambda receiver, finished: False, QueueState(polled.queue))
         before = sys.gettrace()
         sys.settrace(trace)
         try:

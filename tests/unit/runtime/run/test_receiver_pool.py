@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from msgspec import structs
@@ -13,11 +14,11 @@ from router.model import Summary
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
 from router.runtime.run.long_polls import LongPolls
-from router.runtime.run.polling import Count, Meters, PolledQueue, ignore_count
+from router.runtime.run.polling import Count, PolledQueue, ignore_count
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
-from tests.support.deliver import PAUSES
+from tests.support.deliver import PAUSES, DeliveryOptions
 
 GRACE = 60.0
 EVER = float("inf")
@@ -69,13 +70,14 @@ def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Re
         tuning: Tuning = DEFAULT_TUNING,
         count: Count = ignore_count,
         clients: Aws = aws,
-        **options: Any,
+        run_lock: Callable[[], RunLock] = RunLock,
     ) -> ReceiverPool:
         program = compile_(**config)
         polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
         tuning = structs.replace(tuning, receivers=limit)
-        meters = Meters(meter, count)
-        pool = ReceiverPool(program, polled, clients, Leases(queues), meters, tuning, **options)
+        delivery = DeliveryOptions(meter)
+        with patch("router.runtime.run.receiver_pool.RunLock", run_lock):
+            pool = ReceiverPool(program, polled, clients, Leases(queues), delivery, count, tuning)
         pools.append(pool)
         return pool
 
@@ -582,7 +584,7 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
     aws = Aws(aws.tables, overlapping)
     tuning = structs.replace(ONE_CALL, receivers=3)
-    pool = ReceiverPool(program, [polled], aws, Leases(queues), Meters(), tuning)
+    pool = ReceiverPool(program, [polled], aws, Leases(queues), DeliveryOptions(), ignore_count, tuning)
     pool.start()
     wait_until(lambda: deleting.waiting and len(pool.receivers) == 2)
     pool.stop(GRACE)

@@ -40,6 +40,7 @@ from tests.support.run import begun
 UNFREEZE = gc.unfreeze
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLACK = 50
+LOG: Any = SimpleNamespace(blocked=False, dropped=0)
 """No busy machine delays the end of a worker so much; a call of these tests hangs for longer."""
 AMPLE_GRACE = 100
 """The grace period of a worker that must not need it on a busy machine."""
@@ -85,7 +86,7 @@ def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Iterator[C
     def run(env: Mapping[str, str] = {}, **options: Any) -> tuple[int, list[str]]:
         given = WorkerOptions(config, **{"receivers": 1, "wait": 0, "grace": AMPLE_GRACE, **options})
         with caplog.at_level(logging.INFO, "router"):
-            code = WorkerService(given, env, lambda _: aws).run()
+            code = WorkerService(given, env, LOG, lambda _: aws).run()
         return code, [entry.getMessage() for entry in caplog.records]
 
     yield run
@@ -247,7 +248,7 @@ def test_connections(
     monkeypatch.setattr(aws.queues, "url", find)
     options = WorkerOptions(config, queues_, receivers=7, bare_names=bare_names)
 
-    service = WorkerService(options, {"ACCOUNT": "123456789012"}, connect)
+    service = WorkerService(options, {"ACCOUNT": "123456789012"}, LOG, connect)
 
     files, connections = made
     assert files >= count * 7 * FILES_PER_RECEIVER + OTHER_FILES
@@ -330,7 +331,7 @@ def test_own_log(aws: Aws, config: Path) -> None:
     """The status has whether the log is blocked, and the metrics how many of its lines were dropped."""
     log: Any = SimpleNamespace(dropped=3, blocked=True)
     counters = open_counters_file()
-    service = WorkerService(WorkerOptions(config, counters=counters), {}, lambda max_connections: aws, log)
+    service = WorkerService(WorkerOptions(config, counters=counters), {}, log, lambda max_connections: aws)
 
     totals = service.totals()
     log.dropped = 4
@@ -347,7 +348,7 @@ def test_paused(aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """The status has the queues that are not polled because of an outage."""
     monkeypatch.setattr(ReceiverPool, "paused", ("q",))
 
-    assert WorkerService(WorkerOptions(config), {}, lambda max_connections: aws).status().paused == ("q",)
+    assert WorkerService(WorkerOptions(config), {}, LOG, lambda max_connections: aws).status().paused == ("q",)
 
 
 @pytest.mark.parametrize("name", ["routes.yaml", "flow.yaml"])
@@ -943,18 +944,24 @@ def test_no_thread_for_a_reload(
     ],
 )
 def test_file_limit(
-    needed: int, limits: tuple[int, int], raised: list[tuple[int, int]], caplog: pytest.LogCaptureFixture
+    needed: int,
+    limits: tuple[int, int],
+    raised: list[tuple[int, int]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The soft limit is raised to what is needed, and never lowered."""
     set_: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda which, new: set_.append(new))
 
-    raise_file_limit(needed, lambda which: limits, lambda which, new: set_.append(new))
+    raise_file_limit(needed)
 
     assert (set_, caplog.records) == (raised, [])
 
 
 def test_file_limit_of_this_process() -> None:
-    """By default the limit of this process is raised."""
+    """The limit of this process is raised."""
     before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
@@ -965,12 +972,14 @@ def test_file_limit_of_this_process() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
 
 
-def test_file_limit_is_too_low(caplog: pytest.LogCaptureFixture) -> None:
+def test_file_limit_is_too_low(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the hard limit is too low, the soft limit is raised to it, with a warning."""
     set_: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 512))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, new: set_.append(new))
 
     with caplog.at_level(logging.WARNING, "router"):
-        raise_file_limit(1000, lambda which: (256, 512), lambda which, new: set_.append(new))
+        raise_file_limit(1000)
 
     line = "all receivers together may need more open files than the system allows: raise 'ulimit -Hn'"
     assert (set_, [(entry.getMessage(), entry.__dict__["fields"]) for entry in caplog.records]) == (

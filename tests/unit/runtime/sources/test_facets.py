@@ -5,17 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.runtime.sources import (
-    SCALARS,
-    SOURCES,
-    Computed,
-    Constant,
-    Evaluated,
-    Joined,
-    expressions_of,
-    source_of,
-    values_of,
-)
+from router.runtime.sources import SCALARS, SOURCES, Computed, Constant, Evaluated, Joined, expressions_of, source_of
+from router.tools.check.analysis.attributes import values_of
 from tests.support.config import spec
 
 ID = Computed("string", 128)

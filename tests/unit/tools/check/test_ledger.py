@@ -232,7 +232,7 @@ def test_a_rule_that_cannot_decide(tmp_path: Path) -> None:
     """It is not a finding, and what it yields is an entry with its reason."""
     path = tmp_path / "routes.yaml"
     path.write_text(CONFIG.replace("SCHEMA", SCHEMA).replace("ITEM", "{id: id}"), encoding="utf-8")
-    doubt = Undecided(Claim("r", "mapping", "id"), "the moon is full", ("routes", "r"))
+    doubt = Undecided(Claim("r", "mapping", "id"), "the moon is full")
     rule: Rule[Subject] = Rule((Code("X1", "t", "w"),), lambda subject: [doubt])
 
     report = examine(path, {}, rules=[rule])

@@ -37,7 +37,9 @@ def session(tmp_path: Path) -> DlqSession:
     aws = Aws(MemoryTables.of(program), MemoryQueues())
     queues = tuple(DeadLetterQueue(name, name) for name in ("a-dlq", "b-dlq"))
     unknown = UnknownNames(selection, program)
-    return DlqSession(loaded, program, aws, {}, lambda url: {}, queues, selection, None, unknown)
+    return DlqSession(
+        loaded, program, aws, {}, lambda url: {}, lambda table, key: None, queues, selection, None, unknown
+    )
 
 
 def test_queues_are_received_from_at_a_time(session: DlqSession) -> None:

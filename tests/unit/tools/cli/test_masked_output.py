@@ -173,7 +173,7 @@ def end(ctx):
     text = "cannot connect: correct horse"
     WRITTEN.add("correct horse", "${{TOKEN}}")
     {end}
-Commands._invoke = lambda self, ctx: end(ctx)
+click.Group.invoke = lambda self, ctx: end(ctx)
 Commands(name="router", invoke_without_command=True)()
 """
 

@@ -11,8 +11,8 @@ from router.errors import UsageError
 from router.model import Record
 from router.tools.dlq.messages import (
     Cause,
-    CauseCount,
     DlqMessage,
+    MessageCount,
     Selection,
     UnknownNames,
     cause_of,
@@ -202,11 +202,11 @@ def test_the_causes_of_messages(failed: Make, moved: Make) -> None:
 
     reason = "fails 'required' at /required"
     assert count_causes(messages) == [
-        CauseCount(Cause("RT806", "orders", "orders", "/id", reason), 3, days[1], days[4], "original-2"),
-        CauseCount(Cause("-", "named", "", "", "moved by SQS, or of another program"), 1, days[0], days[0], "1"),
-        CauseCount(Cause("RT801", "other", "", "", "z"), 1, days[1], days[1], "original-7"),
-        CauseCount(Cause("RT806", "orders", "orders", "/id", "a third"), 1, days[1], days[1], "original-6"),
-        CauseCount(Cause("RT806", "orders", "orders", "/id", "another"), 1, days[1], days[1], "original-5"),
+        MessageCount(Cause("RT806", "orders", "orders", "/id", reason), 3, days[1], days[4], "original-2"),
+        MessageCount(Cause("-", "named", "", "", "moved by SQS, or of another program"), 1, days[0], days[0], "1"),
+        MessageCount(Cause("RT801", "other", "", "", "z"), 1, days[1], days[1], "original-7"),
+        MessageCount(Cause("RT806", "orders", "orders", "/id", "a third"), 1, days[1], days[1], "original-6"),
+        MessageCount(Cause("RT806", "orders", "orders", "/id", "another"), 1, days[1], days[1], "original-5"),
     ]
 
 

@@ -1,6 +1,7 @@
 """What a schema entails, if the library fails, or a draft asserts less than the router."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -48,13 +49,18 @@ class Failing:
         raise self.error
 
 
-def failing(error: BaseException) -> SchemaProver:
-    schema: Any = Failing(error)
-    return SchemaProver(schema, parse=lambda draft, text: schema)
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], SchemaProver]:
+    def make(error: BaseException) -> SchemaProver:
+        schema: Any = Failing(error)
+        monkeypatch.setattr("router.prover.schema_prover.parsed", lambda draft, text: schema)
+        return SchemaProver(schema)
+
+    return make
 
 
 @pytest.mark.parametrize("error", [UnsupportedOperand("too hard"), PanicException()])
-def test_a_failure_of_the_library(error: BaseException) -> None:
+def test_a_failure_of_the_library(failing: Callable[[BaseException], SchemaProver], error: BaseException) -> None:
     """The answer is unknown, and narrowing has no effect."""
     broken = failing(error)
 
@@ -63,7 +69,7 @@ def test_a_failure_of_the_library(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, AttributeError])
-def test_other_exceptions(error: type[BaseException]) -> None:
+def test_other_exceptions(failing: Callable[[BaseException], SchemaProver], error: type[BaseException]) -> None:
     """An interrupt ends the program, and so does an error that is neither the library's nor a spent budget."""
     with pytest.raises(error):
         failing(error()).present(("a",))
