@@ -40,7 +40,6 @@ from router.runtime.aws.protocols import (
     UNREADABLE_ERRORS,
     Aws,
     AwsFault,
-    NonBlockingTables,
     QueueAttributes,
 )
 from router.runtime.aws.references import is_fifo
@@ -368,9 +367,9 @@ def _connect_early(kind: str) -> None:
     """
     # What is wrong with the settings is the error of the first invocation, which tries again.
     with suppress(UsageError):
-        tables = _aws().tables
-        if kind == "on-demand" and isinstance(tables, NonBlockingTables):
-            tables.open_early(CONNECT_SECONDS)
+        aws = _aws()
+        if kind == "on-demand":
+            aws.open_early(CONNECT_SECONDS)
 
 
 def _make_tracer(env: Env) -> "FunctionTracer | None":

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-MOST = 1.03
+MOST = 1.06
+"""It is 1.014. On a busy machine, looks at connections that find no response add up to 0.035."""
 COUNT = """
 import json, os, time
 from itertools import repeat

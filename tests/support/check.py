@@ -7,6 +7,7 @@ from router.model import Finding
 from router.prover.scalars import FORMATS
 from router.prover.text_patterns import matching_text
 from router.runtime.program.load import Loaded
+from router.tools.check.analysis.attributes import values_of
 from router.tools.check.analysis.key_meetings import Meeting, MeetingExample
 from router.tools.check.analysis.pair_edits import edited
 from router.tools.check.analysis.pair_losses import Loss, losses
@@ -15,6 +16,7 @@ from router.tools.check.ledger import Ledger, LedgerEntry, Verdict
 from router.tools.check.live.permissions import READ, SEND
 from router.tools.check.live.queues import OutageSurvival
 from router.tools.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
+from router.tools.check.rules.queues import survived_seconds
 from router.tools.check.run import Ignored, Report, examine
 
 __all__ = [
@@ -41,6 +43,8 @@ __all__ = [
     "matching_text",
     "rules_reporting",
     "shipped_examples",
+    "survived_seconds",
+    "values_of",
     "writes_of",
 ]
 

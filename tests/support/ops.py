@@ -10,8 +10,9 @@ from router.tools.deploy import (
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
+from router.tools.deploy.interpreter import pack
 from router.tools.deploy.live import LiveComparison
-from router.tools.deploy.precompile import precompile
+from router.tools.deploy.precompile import find_constraints, list_places, precompile, write
 from router.tools.deploy.preconditions import NewStore, require_codedeploy, require_free_names
 from router.tools.deploy.probe import NO_RECORDS, FunctionError
 from router.tools.deploy.stack import (
@@ -66,12 +67,15 @@ __all__ = [
     "deployed_places",
     "discard",
     "execute",
+    "find_constraints",
     "index_updates",
     "keep_version",
     "left_by",
+    "list_places",
     "make_document",
     "move_archive",
     "operator_policies",
+    "pack",
     "parts",
     "plan_removal",
     "precompile",
@@ -83,4 +87,5 @@ __all__ = [
     "stack_versions",
     "with_alias",
     "with_canary",
+    "write",
 ]

@@ -84,10 +84,12 @@ def _connect_directly(env: Mapping[str, str], max_connections: int, fetches: boo
         from router.runtime.aws.http.objects import DirectObjects
 
         objects = DirectObjects(region, credentials, env, trust, objects)
+    dynamodb = connect_service("dynamodb", region, credentials, env, trust)
     return Aws(
-        DirectTables(connect_service("dynamodb", region, credentials, env, trust)),
+        DirectTables(dynamodb),
         DirectQueues(connect_service("sqs", region, credentials, env, trust)),
         objects,
+        dynamodb.open_early,
     )
 
 

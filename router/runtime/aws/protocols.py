@@ -219,9 +219,6 @@ PendingWrite = PendingResponse[WriteResponse]
 class NonBlockingTables(Protocol):
     """Tables that can have several calls under way in one thread."""
 
-    def open_early(self, seconds: float) -> None:
-        """Open a connection for the first call, waiting for some seconds at most; raises nothing."""
-
     def begin_batch_write(
         self, table: str, requests: Sequence[Request | Raw], timeout: float, measured: bool = False
     ) -> PendingWrite:
@@ -385,12 +382,21 @@ class NoObjects:
         return AwsFault("configuration", "NotConnected")
 
 
+def _open_none(seconds: float) -> None:
+    pass
+
+
 class Aws(Struct, frozen=True):
-    """A connection to AWS: one for each process."""
+    """A connection to AWS: one for each process.
+
+    `open_early` opens a connection for the first call of DynamoDB, if the client can, within some seconds; it raises
+    nothing.
+    """
 
     tables: Tables
     queues: Queues
     objects: Objects = NoObjects()
+    open_early: Callable[[float], None] = _open_none
 
 
 def read_consumed(response: Mapping[str, Any]) -> float | None:

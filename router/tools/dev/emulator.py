@@ -100,8 +100,8 @@ def local_aws(
 
 @contextmanager
 def _locked(folder: Path | None) -> Iterator[tuple[int, ...]]:
-    """Lock a folder; the process that inherits the descriptors has it locked until it ends, too."""
-    if folder is None or sys.platform == "win32":
+    """Lock a folder that exists; the process that inherits the descriptors has it locked until it ends, too."""
+    if folder is None or not folder.is_dir() or sys.platform == "win32":
         yield ()
         return
     descriptor = os.open(folder, os.O_RDONLY)

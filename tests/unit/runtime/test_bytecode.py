@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.runtime.bytecode import install, name_file
-from router.tools.deploy.interpreter import pack
+from tests.support.ops import pack
 
 CODES = {
     "packed_sample/__init__.py": "here = __file__, __path__",

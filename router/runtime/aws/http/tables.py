@@ -36,10 +36,6 @@ class DirectTables:
     def __init__(self, service: JsonService) -> None:
         self._service = service
 
-    def open_early(self, seconds: float) -> None:
-        """Open a connection for the first call, waiting for some seconds at most; raises nothing."""
-        self._service.open_early(seconds)
-
     def batch_write(
         self, table: str, requests: list[Request], timeout: float, measured: bool = False
     ) -> WriteResponse:

@@ -7,7 +7,7 @@ import pytest
 
 from router.runtime.config import spec
 from router.runtime.config.source import parse_text
-from router.tools.check.config_schema import config_schema
+from tests.support.config import config_schema
 
 SMALLEST = "version: 1\ntables: {t: {key: {user_id: S}}}\nroutes: {r: {queue: q, table: t}}\n"
 FULLEST = """\

@@ -13,7 +13,7 @@ from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.config.parse import parse_part
 from router.runtime.config.source import parse_text
-from router.tools.check.config_schema import config_schema
+from tests.support.config import config_schema
 
 SOUND = """\
 version: 1

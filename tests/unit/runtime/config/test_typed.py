@@ -15,7 +15,7 @@ from router.runtime.config.environment import (
 )
 from router.runtime.config.schema import find_typed
 from router.runtime.config.source import parse_text
-from router.tools.deploy.precompile import find_constraints
+from tests.support.ops import find_constraints
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from router.runtime.engine.attributes import (
     identify,
     memory_bytes,
 )
-from router.tools.memory.decoding import decode_item
+from tests.support.memory import decode_item
 
 TOO_PRECISE = "a number of more than 38 digits or out of range"
 NO_NUMBER = "NaN and Infinity are no numbers"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS, MAX_OUTLAST, Backoff, OutageBackoff, receives_for
-from router.tools.check.rules.queues import survived_seconds
+from tests.support.check import survived_seconds
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from router.model import Outcome, Record, Table
 from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.engine import MAX_ELEMENTS, plan
 from router.runtime.engine.writes import Write
-from router.tools.memory.decoding import decode_item
+from tests.support.memory import decode_item
 from tests.support.modes import MODES
 from tests.support.program import load_program
 

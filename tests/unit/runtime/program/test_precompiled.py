@@ -13,9 +13,8 @@ from router import __version__
 from router.errors import ConfigError, UsageError
 from router.runtime.program.load import load, load_program
 from router.runtime.program.precompiled import NO_BUNDLE, File, Files, is_precompiled, locate_by, unpack
-from router.tools.deploy.precompile import list_places, write
 from tests.support.config import parse_text
-from tests.support.ops import precompile
+from tests.support.ops import list_places, precompile, write
 
 CONFIG = """\
 version: 1

@@ -14,10 +14,9 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from router.runtime.envelopes import to_json
 from router.runtime.program.redaction import Redaction, is_redacted
-from router.tools.dlq.redacted import redact_all
-from tests.support.envelopes import ENVELOPES
+from tests.support.dlq import redact_all
+from tests.support.envelopes import ENVELOPES, to_json
 from tests.support.ops import precompile
 from tests.support.program import load_program
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.runtime.sources import SCALARS, SOURCES, Computed, Constant, Evaluated, Joined, expressions_of, source_of
-from router.tools.check.analysis.attributes import values_of
+from tests.support.check import values_of
 from tests.support.config import spec
 
 ID = Computed("string", 128)
