@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-MOST = 1.06
-"""It is 1.014. On a busy machine, looks at connections that find no response add up to 0.035."""
+MOST = 1.03
 COUNT = """
 import json, os, time
 from itertools import repeat
@@ -22,8 +21,9 @@ with serve() as server, quiet(), patch("time.time", repeat(time.time()).__next__
     config = os.environ["CONFIG"]
     os.environ.update(prepare(server.endpoint))
     os.environ["ROUTER_CONFIG"] = config
-    counts = count("small")
-print(json.dumps(counts))
+    # On a busy machine, some looks at connections find no response: they only add instructions.
+    least = min(count("small")["instructions"] for _ in range(3))
+print(json.dumps(least))
 """
 
 
@@ -46,6 +46,6 @@ def test_a_record_costs_hardly_more(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout)["instructions"])
+        found.append(json.loads(done.stdout))
 
     assert found[1] <= MOST * found[0], found
