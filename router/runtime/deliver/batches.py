@@ -153,11 +153,15 @@ def pack_plain(messages: list[PlannedMessage]) -> list[PlainBatch] | None:
     writes = [planned.writes[0] for planned in messages if len(planned.writes) == 1]
     if len(writes) < len(messages):
         return None
+    tables: dict[str, Table] = {}
+    table: Table | None = None
     for write in writes:
         # A request that was made already has at most the size of an item, of which 25 fit.
         if write.call is not None or (write.request is None and write.size > _SMALL):
             return None
-    tables = {write.table.name: write.table for write in writes}
+        if write.table is not table:
+            table = write.table
+            tables[table.name] = table
     if any(table.write_units for table in tables.values()):
         return None
     last_of = {write.identity: each for write, each in zip(writes, messages, strict=True)}

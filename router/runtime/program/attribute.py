@@ -72,7 +72,8 @@ class Getter(Struct, frozen=True):
 
     `pointer` is a path source's. `path` are the names on the way to a value of the
     message that `get` returns unchanged, or empty. Without `reads_data`, `get` is the
-    same for any data.
+    same for any data. If it is `plain`, it is None, or a text that JSON writes without
+    escapes.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Getter(Struct, frozen=True):
     pointer: str
     path: tuple[str, ...]
     reads_data: bool = True
+    plain: bool = False
 
 
 class AttributeContext(Struct, frozen=True):
@@ -144,6 +146,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
         # A value that a step or a type changes is another one than that at the path.
         path=source.path if get is source.get else (),
         reads_data=source.reads_data,
+        plain=source.plain and get is source.get,
     )
 
 

@@ -21,7 +21,7 @@ class Lookup(Struct, frozen=True):
 
     `pointer` is the JSON Pointer of the value in the message and `path` the names on the way to it; both are empty if
     the source is anything else. `constant` is the value, if it is the same for each message. Without `reads_data`,
-    `get` is the same for any data.
+    `get` is the same for any data. If it is `plain`, it is None, or a text that JSON writes without escapes.
     """
 
     get: GetValue
@@ -29,6 +29,7 @@ class Lookup(Struct, frozen=True):
     path: tuple[str, ...] = ()
     constant: Any = UNSET
     reads_data: bool = True
+    plain: bool = False
 
 
 class CompiledExpression(Struct, frozen=True):

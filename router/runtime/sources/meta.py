@@ -70,7 +70,9 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=lambda name, compiler: Lookup(
-        _getter(name, compiler.route, compiler.type == "N"), reads_data=False
+        _getter(name, compiler.route, compiler.type == "N"),
+        reads_data=False,
+        plain=name in META_TIMES and compiler.type != "N",
     ),
     expressions=lambda name: (),
     meta=lambda name: (name,),

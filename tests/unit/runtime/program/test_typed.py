@@ -363,7 +363,7 @@ fast = FastPaths().of(queue, int(sys.argv[2]))
 assert fast
 
 def run():
-    body = '{"id": "x", "n": ' + "[" * 100_000
+    body = '{"id": "x", "n": ' + "[" * int(sys.argv[3])
     print((fast(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
 
 threading.stack_size(256 * 1024)
@@ -373,7 +373,8 @@ thread.join()
 """
 
 
-def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
+@pytest.mark.parametrize("levels", [470, 100_000])
+def test_nesting_on_a_small_stack(tmp_path: Path, levels: int) -> None:
     """A message that nests deeply does not end the process, in which threads may have little memory for their calls."""
     schema = {"properties": {"id": {"type": "string"}, "n": {"type": "number"}}}
     route = {"queue": "q", "table": "things", "item": {"id": "id"}, "schema": schema}
@@ -381,7 +382,7 @@ def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
 
-    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER + 1)]
+    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER + 1), str(levels)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
