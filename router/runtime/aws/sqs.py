@@ -265,15 +265,19 @@ def _find_damaged(batch: EntryBatch, response: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _results(response: Mapping[str, Any], member: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the results of entries that a response lists in a member, by the ids of the entries.
+def _results(response: Mapping[str, Any], member: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the results of entries that a response lists in a member, by the ids of the entries.
 
     Malformed ones are left out.
     """
     listed = response.get(member)
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("Id"), str):
-            yield each["Id"], each
+    if not isinstance(listed, list):
+        return []
+    return [
+        (each["Id"], each)
+        for each in listed
+        if isinstance(each, dict) and isinstance(each.get("Id"), str)
+    ]
 
 
 def _entry_fault(failed: Mapping[str, Any]) -> AwsFault:

@@ -177,8 +177,8 @@ class SigningClock:
         return True
 
 
-GetCredentials = Callable[[float], Credentials]
-"""Returns the current keys within a time-out in seconds; raises CredentialsError without keys, and TimeoutError."""
+GetCredentials = Callable[[CallTimeout], Credentials]
+"""Returns the current keys within the time-out of a call; raises CredentialsError without keys, and TimeoutError."""
 
 
 _SOON_SECONDS = 10 * 60
@@ -192,7 +192,7 @@ class CredentialsError(Exception):
 def read_keys(get: GetCredentials, timeout: CallTimeout) -> Credentials | AwsFault:
     """Return the current keys, or the fault of a call without them."""
     try:
-        return get(timeout.left())
+        return get(timeout)
     except CredentialsError:
         return translate("NoCredentialsError")
     except TimeoutError:
@@ -250,13 +250,13 @@ class BotocoreKeys:
         self._error: Exception | None = None
         self._keys: Credentials | None = None
 
-    def __call__(self, timeout: float) -> Credentials:
+    def __call__(self, timeout: CallTimeout) -> Credentials:
         """Return the current keys."""
         if self._chain is None:
             raise CredentialsError
         return self._refresh(timeout) if self._is_due() else self._read()
 
-    def _refresh(self, timeout: float) -> Credentials:
+    def _refresh(self, timeout: CallTimeout) -> Credentials:
         """Begin to refresh the keys, unless that is under way; return those there are, or wait if they expire soon."""
         with self._lock:
             if self._refreshing is None or not self._refreshing.is_alive():
@@ -274,7 +274,7 @@ class BotocoreKeys:
             if refreshing is None:
                 raise TimeoutError
             with blocking:
-                refreshing.join(min(timeout, threading.TIMEOUT_MAX))
+                refreshing.join(min(timeout.left(), threading.TIMEOUT_MAX))
             if self._error:
                 raise CredentialsError from self._error
             if self._keys is None or refreshing.is_alive():

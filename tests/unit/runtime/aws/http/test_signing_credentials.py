@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from router.errors import MissingExtra, UsageError
+from router.runtime.aws.calls import CallTimeout
 from router.runtime.aws.http.signing import BotocoreKeys, Credentials, CredentialsError, find_credentials, find_region
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+NOW = CallTimeout(0)
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def profile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_environment() -> None:
     """Keys of the environment are used, with a token if there is one."""
-    assert (find_credentials(KEYS)(0), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})(0)) == (
+    assert (find_credentials(KEYS)(NOW), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})(NOW)) == (
         Credentials("a", "b"),
         Credentials("a", "b", "t"),
     )
@@ -38,7 +40,7 @@ def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_PROFILE takes precedence over keys in the environment."""
     monkeypatch.setenv("AWS_PROFILE", "work")
     env = {**KEYS, "AWS_PROFILE": "work"}
-    assert (find_credentials(env)(0), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
+    assert (find_credentials(env)(NOW), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
 
 
 @pytest.mark.usefixtures("profile")
@@ -46,7 +48,7 @@ def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_none(env: dict[str, str]) -> None:
     """Without credentials, or with a half of them, an error is raised when a request is signed."""
     with pytest.raises(CredentialsError):
-        find_credentials(env)(0)
+        find_credentials(env)(NOW)
 
 
 @pytest.mark.usefixtures("profile")
@@ -98,7 +100,7 @@ def test_no_region_and_no_profiles(module: str, monkeypatch: pytest.MonkeyPatch)
         find_region({})
     with pytest.raises(MissingExtra, match="a profile or role for credentials needs more"):
         find_credentials({})
-    assert (find_region({"AWS_REGION": "a"}), find_credentials(KEYS)(0)) == ("a", Credentials("a", "b"))
+    assert (find_region({"AWS_REGION": "a"}), find_credentials(KEYS)(NOW)) == ("a", Credentials("a", "b"))
 
 
 class Chain:
@@ -131,7 +133,7 @@ def test_refresh_in_time() -> None:
     chain = Chain(expires_in=0)
     chain.go_on.set()
 
-    assert BotocoreKeys(chain)(60) == Credentials("key 1", "s", "t")
+    assert BotocoreKeys(chain)(CallTimeout(60)) == Credentials("key 1", "s", "t")
 
 
 def test_refresh_hangs() -> None:
@@ -140,10 +142,10 @@ def test_refresh_hangs() -> None:
     keys = BotocoreKeys(chain)
     for _ in range(2):
         with pytest.raises(TimeoutError):
-            keys(0.01)
+            keys(CallTimeout(0.01))
     chain.go_on.set()
 
-    assert (keys(60), chain.refreshes) == (Credentials("key 1", "s", "t"), 1)
+    assert (keys(CallTimeout(60)), chain.refreshes) == (Credentials("key 1", "s", "t"), 1)
     assert [thread.daemon for thread in chain.threads[:1]] == [True], "the process could not end meanwhile"
 
 
@@ -151,11 +153,11 @@ def test_refresh_of_keys_that_expire_soon_hangs() -> None:
     """They are not used any more: a request that is signed with them could come too late."""
     chain = Chain(expires_in=3600)
     keys = BotocoreKeys(chain)
-    keys(60)
+    keys(CallTimeout(60))
     chain.expires_in = 500
 
     with pytest.raises(TimeoutError):
-        keys(0.01)
+        keys(CallTimeout(0.01))
     chain.go_on.set()
 
 
@@ -163,10 +165,10 @@ def test_refresh_beside() -> None:
     """While keys are valid for some minutes, no call waits for their refresh."""
     chain = Chain(expires_in=3600)
     keys = BotocoreKeys(chain)
-    first = keys(60)
+    first = keys(CallTimeout(60))
     chain.expires_in = 700
 
-    second = keys(0)
+    second = keys(CallTimeout(0))
 
     chain.go_on.set()
     assert (first, second) == (Credentials("key 0", "s", "t"), Credentials("key 0", "s", "t"))
@@ -180,10 +182,10 @@ def test_refresh_fails() -> None:
     chain.error = ValueError("no role")
     keys = BotocoreKeys(chain)
     with pytest.raises(CredentialsError):
-        keys(60)
+        keys(CallTimeout(60))
     chain.error = None
 
-    assert keys(60) == Credentials("key 2", "s", "t")
+    assert keys(CallTimeout(60)) == Credentials("key 2", "s", "t")
 
 
 def test_no_further_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,10 +202,10 @@ def test_no_further_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         with pytest.raises(TimeoutError):
-            keys(1)
-    first = keys(1)
+            keys(CallTimeout(1))
+    first = keys(CallTimeout(1))
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        second = keys(1)
+        second = keys(CallTimeout(1))
 
     assert first == second == Credentials("a", "b", "")
