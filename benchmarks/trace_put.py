@@ -2,8 +2,8 @@
 
 A batch of one message goes through the handler as Lambda calls it, against the canned server. Printed are the modules
 of the router whose functions were called, in the order of the first call, each with these functions: for the first
-batch, which connects, for a later one, and for one after the fast path of its queue was compiled. Comprehensions and
-the bodies of modules and classes do not count.
+batch, for a later one, and for one after the fast path of its queue was compiled. Comprehensions and the bodies of
+modules and classes do not count.
 """
 
 import os
@@ -27,7 +27,8 @@ Way = dict[str, dict[str, None]]
 def main() -> None:
     """Trace, and print."""
     with serve() as server:
-        os.environ.update(prepare(server.endpoint))
+        # Lambda's own, by which a function connects while it is loaded.
+        os.environ.update(prepare(server.endpoint), AWS_LAMBDA_INITIALIZATION_TYPE="on-demand")
         from router.lambda_handler import handler
         from router.runtime.deliver.fast_paths import COMPILE_AFTER
 

@@ -359,7 +359,7 @@ def _delivery() -> Delivery:
 
 
 def _connect_early(kind: str) -> None:
-    """Make the client of DynamoDB, and open its first connection, before the first invocation.
+    """Make the client of DynamoDB and what uses it, and open its first connection, before the first invocation.
 
     `kind` is AWS_LAMBDA_INITIALIZATION_TYPE. An invocation by a provisioned environment comes long after, and a
     restored one has no connections:
@@ -367,9 +367,9 @@ def _connect_early(kind: str) -> None:
     """
     # What is wrong with the settings is the error of the first invocation, which tries again.
     with suppress(UsageError):
-        aws = _aws()
+        _delivery()
         if kind == "on-demand":
-            aws.open_early(CONNECT_SECONDS)
+            _aws().open_early(CONNECT_SECONDS)
 
 
 def _make_tracer(env: Env) -> "FunctionTracer | None":
