@@ -60,6 +60,10 @@ def import_libraries(*, serves: bool = True) -> None:
         # It asks for a module of Jython, which would be looked for in all folders.
         import_with("copy", make_module("org"))
         import_with("socket", postpone("selectors"))
+        urls = {"parse_url": postpone_function("httptools.parser.url_parser", "parse_url")}
+        import_with(
+            "httptools", make_module("httptools.parser.url_parser", __all__=(*urls,), **urls)
+        )
         if _make_enum:
             with _replace(enum, "_simple_enum", _postpone_private_enum):
                 import_with("ssl")
@@ -71,7 +75,7 @@ def import_libraries(*, serves: bool = True) -> None:
 def import_validator() -> None:
     """Import jsonschema-rs, which to compute its build date parses a date: three times the work of its own import."""
     date = make_module("email.utils", parsedate_to_datetime=str)
-    import_with("jsonschema_rs", date, postpone("jsonschema_rs.canonical"))
+    import_with("jsonschema_rs", make_module("email"), date, postpone("jsonschema_rs.canonical"))
 
 
 class _Template:

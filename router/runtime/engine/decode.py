@@ -8,7 +8,6 @@ Why msgspec: docs/decisions/2026-11-25-msgspec-reads-json.md
 
 import base64
 import binascii
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import MAX_EMAX, Decimal, DecimalException
 from typing import Any, Literal
@@ -63,7 +62,8 @@ _STEP = 4
 _SOME_DIGITS = b"0" * (len(_MANY_DIGITS) // _STEP)
 """What is in each fourth byte of a text with many digits in a row."""
 _SQUARE = bytes.maketrans(b"{}", b"[]")
-_GZIP_WINDOW = zlib.MAX_WBITS | 16
+_GZIP_WINDOW = 31
+"""How zlib's parameter `wbits` names the format of gzip, with its largest window."""
 
 
 def compile_decoder(
@@ -256,6 +256,8 @@ def _unpack_base64(payload: Any) -> bytes:
 
 
 def _unpack_gzip(payload: Any) -> bytes:
+    import zlib  # only queues whose payloads are compressed need it
+
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
     try:
         data = unpacker.decompress(_unpack_base64(payload), MAX_UNPACKED_BYTES)
@@ -275,6 +277,12 @@ def _unpack_gzip(payload: Any) -> bytes:
     return data
 
 
+def _pack_gzip(data: bytes) -> str:
+    import zlib
+
+    return base64.b64encode(zlib.compress(data, wbits=_GZIP_WINDOW)).decode()
+
+
 UNPACK: dict[Encoding, Callable[[Any], Any]] = {
     "json": lambda payload: payload,
     "base64": _unpack_base64,
@@ -283,7 +291,7 @@ UNPACK: dict[Encoding, Callable[[Any], Any]] = {
 PACK: dict[Encoding, Callable[[bytes], str]] = {
     "json": bytes.decode,
     "base64": lambda data: base64.b64encode(data).decode(),
-    "base64+gzip": lambda data: base64.b64encode(zlib.compress(data, wbits=_GZIP_WINDOW)).decode(),
+    "base64+gzip": _pack_gzip,
 }
 """The inverse of UNPACK, for JSON text."""
 

@@ -8,7 +8,7 @@ the same bytes.
 Why data: docs/decisions/2026-11-25-compiled-configuration-is-data.md
 """
 
-import zlib
+from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
@@ -154,7 +154,7 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
         raise UsageError(
             f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
         )
-    if zlib.crc32(body) != decoded.checksum:
+    if crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
     kept = _decode(trees, dict[str, Any]) if is_own else {}

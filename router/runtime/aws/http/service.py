@@ -4,7 +4,7 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
 import time
-import zlib
+from binascii import crc32
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -260,7 +260,7 @@ def connect_service(
 
 def _content(response: HttpResponse, decode: Callable[[bytes], R]) -> R | FailedCall:
     crc = response.headers.get(b"x-amz-crc32")
-    if crc is not None and crc != b"%d" % zlib.crc32(response.body):
+    if crc is not None and crc != b"%d" % crc32(response.body):
         return FailedCall(DAMAGED)
     if response.status == 200:
         try:
