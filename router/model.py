@@ -152,6 +152,8 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
     the first.
     """
+    if len(outcomes) == 1:
+        return outcomes[0]
     order = _WORST_FIRST.index
     return min(
         outcomes,

@@ -277,8 +277,12 @@ def items_of(planned: PlannedMessage) -> set[Identity]:
 
 def tables_of(writes: Iterable[Write]) -> list[Table]:
     """Return the tables of writes, and of their idempotency keys."""
-    keys = [write.idempotency_key for write in writes if write.idempotency_key]
-    return [write.table for write in writes] + [key.table for key in keys]
+    tables = []
+    for write in writes:
+        tables.append(write.table)
+        if write.idempotency_key:
+            tables.append(write.idempotency_key.table)
+    return tables
 
 
 def is_measured(writes: Iterable[Write]) -> bool:
