@@ -26,7 +26,7 @@ MEASURED = {
     "newest": (3300, 265),
     "update": (4290, 290),
     "delete": (950, 51),
-    LETTER: (2730, 212),
+    LETTER: (2090, 157),
     FOUR: (6350, 425),
     "2 routes": (1280, 73),
     "2,000 routes": (1330, 78),
@@ -50,7 +50,7 @@ def test_a_way_costs_no_more_than_it_did(way: str) -> None:
     instructions, calls = MEASURED[way]
     assert found["count_instructions"] <= instructions * HEADROOM, found
     assert found["count_calls"] <= calls * HEADROOM, found
-    assert found["count_garbage"] == 0, found
+    assert found["count_garbage"] <= 0, found
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in ROUTES])

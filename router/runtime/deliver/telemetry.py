@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import compress, pairwise
 from operator import attrgetter, methodcaller
-from typing import TextIO
 
 import msgspec
 
@@ -113,25 +112,13 @@ def level_for_lambda(env: Env) -> int:
     return logging.getLevelNamesMapping().get(_LEVELS_OF_LAMBDA.get(name, name), logging.INFO)
 
 
-class _LineHandler(logging.StreamHandler[TextIO]):
-    """Writes each line to standard error at once."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line as the base class does, without asking again for the lock that is held."""
-        try:
-            self.stream.write(self.format(record) + self.terminator)
-            self.stream.flush()
-        except Exception:
-            self.handleError(record)
-
-
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
     """Write the lines of the router, and only those, by a handler.
 
     By default they are written to standard error at once, as Lambda needs it. After an invocation
     the process is frozen, perhaps for ever: lines that wait to be written would be lost.
     """
-    handler = handler or _LineHandler()
+    handler = handler or logging.StreamHandler()
     handler.setFormatter(JsonLines())
     LOGGER.handlers = [handler]
     LOGGER.setLevel(level)
