@@ -168,13 +168,14 @@ def _record_maker(kind: OutcomeKind) -> MakeRecord | None:
     started = first.created - first.relativeCreated / 1000
 
     def make(fields: Line) -> logging.LogRecord:
-        record = logging.LogRecord.__new__(logging.LogRecord)
-        vars(record).update(shared)
         created = time.time()
-        record.created = created
-        record.msecs = created % 1 * 1000 // 1
-        record.relativeCreated = (created - started) * 1000
-        record.fields = fields
+        own = shared.copy()
+        own["created"] = created
+        own["msecs"] = created % 1 * 1000 // 1
+        own["relativeCreated"] = (created - started) * 1000
+        own["fields"] = fields
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__ = own
         return record
 
     return make
