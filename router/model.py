@@ -117,7 +117,7 @@ class Remark(Struct, frozen=True):
     severity: Severity = "error"
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """The outcome of a message, or of one of its writes; `delay` is in seconds, for a retry."""
 
     kind: OutcomeKind
@@ -242,8 +242,12 @@ def time_text(text: str | None) -> str | None:
     return iso_ms(read_epoch_ms(text))
 
 
+@lru_cache(maxsize=64)
 def iso_ms(epoch_ms: int | None) -> str | None:
-    """Return milliseconds since 1970 as `2026-01-02T03:04:05.678Z`."""
+    """Return milliseconds since 1970 as `2026-01-02T03:04:05.678Z`.
+
+    Cached, since many lines are logged within a millisecond.
+    """
     if epoch_ms is None:
         return None
     seconds, ms = divmod(epoch_ms, 1000)

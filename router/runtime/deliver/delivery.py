@@ -18,9 +18,7 @@ from router.model import (
     WRITTEN,
     Outcome,
     Record,
-    Result,
     Summary,
-    read_epoch_ms,
 )
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
@@ -32,7 +30,7 @@ from router.runtime.deliver.telemetry import (
     Meter,
     ignore,
     log_batch,
-    log_result,
+    log_results,
     measure_ages,
 )
 from router.runtime.deliver.time_limits import (
@@ -347,20 +345,13 @@ class Delivery:
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:
         """Log outcomes, and show them to observers, before the messages are acknowledged."""
-        shown = part
         if not self._observes_outcomes:
-            shown = [each for each in part if each.outcome is not WRITTEN]
-        for each in shown:
-            record = each.record
-            result = Result(
-                record.message_id,
-                queue.name,
-                each.outcome,
-                record.receive_count,
-                record.attributes.get("SenderId", ""),
-                read_epoch_ms(record.attributes.get("SentTimestamp")),
-            )
-            log_result(result)
+            others = [each for each in part if each.outcome is not WRITTEN]
+            log_results([each.result(queue.name) for each in others])
+            return
+        for each in part:
+            result = each.result(queue.name)
+            log_results([result])
             self._notify("router_outcome", result)
 
     def _summarize(
