@@ -334,6 +334,18 @@ class PlannedMessage(Struct, frozen=True, eq=False, gc=False):
     writes: list[Write] = []
 
 
+def _item_twice(writes: list[Write]) -> Rejection:
+    """Return the rejection of writes of which two are of one item."""
+    identities = [write.identity for write in writes]
+    table = next(write.table for write in writes if identities.count(write.identity) > 1)
+    key = " and ".join(f"'{name}'" for name, _ in table.key)
+    return Rejection(
+        NOT_ATOMIC,
+        "the message writes one item twice, which no transaction can: "
+        f"two items of table '{table.name}' have the same key {key}",
+    )
+
+
 def check_transaction(writes: list[Write]) -> None:
     """Raise Rejection if the writes of a message cannot be one transaction."""
     actions = sum(2 if write.idempotency_key else 1 for write in writes)
@@ -343,7 +355,7 @@ def check_transaction(writes: list[Write]) -> None:
             f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction",
         )
     if len({write.identity for write in writes}) < len(writes):
-        raise Rejection(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
+        raise _item_twice(writes)
     if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
         raise Rejection(
             NOT_ATOMIC,

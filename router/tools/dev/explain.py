@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.codes import REFUSED
+from router.codes import NOT_ATOMIC, REFUSED
 from router.errors import ExpressionError, UsageError
 from router.model import WRITTEN, Outcome, Record
 from router.runtime.config.environment import copy_plain
@@ -217,6 +217,8 @@ def _failed_at(queue: CompiledQueue, stages: list[Stage], outcome: Outcome) -> s
         return ""
     if not stages:
         return "decode"
+    if outcome.code == NOT_ATOMIC.id:
+        return "write"  # of all routes together
     routes = [each for each in queue.routes if each.route.name == outcome.route]
     if not routes:
         return "when"

@@ -480,7 +480,10 @@ def test_two_writes_of_one_item_are_rejected_on_an_atomic_queue(make: Any) -> No
 
     assert (outcome.kind, outcome.reason, writes) == (
         "rejected",
-        "the message writes one item twice, which no transaction can",
+        (
+            "the message writes one item twice, which no transaction can: "
+            "two items of table 'things' have the same key 'id'"
+        ),
         [],
     )
 

@@ -45,7 +45,13 @@ def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = Non
             [put(at, idempotency_key=IdempotencyKey(THINGS, {})) for at in range(51)],
             "the message makes more than 100 writes, too many for one transaction",
         ),
-        ([put(1), put(1)], "the message writes one item twice, which no transaction can"),
+        (
+            [put(2), put(1), put(1)],
+            (
+                "the message writes one item twice, which no transaction can: two items of table 'things' have the same "
+                "key 'id'"
+            ),
+        ),
         (
             [put(at, size=400_000) for at in range(11)],
             "the items of the message have more than 4194304 bytes together",
