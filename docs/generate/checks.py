@@ -60,6 +60,8 @@ decided*, or what may happen to a message. It knows of such a message by a findi
 | `version` | it is there, and of a type that can be compared | may be rejected or misordered |
 | `ttl` | it is a number of seconds, if it is there | may never expire |
 | `size` | the item has at most 400 KB | may be rejected |
+| `elements` of `for_each` | no two of one message have one key | may lose data or be rejected |
+| `transaction` of an `atomic` queue | its writes, with those of the other routes, are at most 100 and 4 MB, none of one item | may be rejected |
 | `pair` with another route of its table | with no message of the other route it writes one key | may lose data |
 
 A claim that is proved holds for each such message whose numbers DynamoDB can store (38 digits) and that nests at most
@@ -69,6 +71,12 @@ proved.
 Where neither a proof nor a rule decides, `router check` makes messages that satisfy the schema, with unusual values
 where the claim is about, and runs the code of the route on them. One that is rejected is the example. Transforms of
 plugins are not run.
+
+`elements` are claimed where a route would lose one of two with one key, or where its queue is `atomic`: not where a
+version of the element decides which stays, or where all are added. They are *proved* to differ if a list has
+`uniqueItems` and the key is the whole element. Few schemas can say that: an RT641 is an `info`, with which `--strict`
+does not fail. Of a `transaction`, the routes that may take one message count together: not those whose conditions
+exclude each other, nor those of `match: first`. Sizes count as far as the schemas bound them.
 
 A `pair` is claimed where two routes of one table [could lose something](writes.md#several-events-of-one-entity) to each
 other, whatever the schema of their queues. Keys are *proved* to be apart by literal texts, constants, enumerations,

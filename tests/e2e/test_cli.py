@@ -106,7 +106,7 @@ def test_check_sample(router: Run, repo: Path) -> None:
     """The sample config has no faults."""
     done = router("check", "--strict", "routes.yaml", cwd=repo)
 
-    assert output_of(done) == (0, "", "3 ignored\nproved 43 of 43 claims\n")
+    assert output_of(done) == (0, "", "3 ignored\nproved 43 of 44 claims; 1 thing may go wrong (1 ignored)\n")
 
 
 FAULTY = """\
@@ -458,6 +458,23 @@ def test_explain_json(router: Run, config: Path) -> None:
         "written",
         [{"BatchWriteItem": {"RequestItems": {"users": [{"PutRequest": {"Item": {"id": {"S": "u1"}}}}]}}}],
     )
+
+
+def test_explain_a_message_that_is_no_transaction(router: Run, config: Path) -> None:
+    """All its routes together write what no transaction can: no `when` refuses it."""
+    twice = "  again: {queue: users, table: users, item: {id: id}}\n"
+    config.write_text(GOOD.replace("envelope: [sns],", "atomic: true,") + twice, encoding="utf-8")
+    done = router("explain", "--queue", "users", "-", input='{"id": "u1"}')
+
+    assert done.stdout.splitlines()[:4] == [
+        "outcome: rejected",
+        "  code: RT822",
+        (
+            "  reason: the message writes one item twice, which no transaction can: two items of table 'users' have the "
+            "same key 'id'"
+        ),
+        "  stage: write",
+    ]
 
 
 def test_explain_rejected(router: Run, config: Path) -> None:

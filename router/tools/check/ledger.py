@@ -52,13 +52,22 @@ UNBOUNDED = declare(
 )
 _BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
-_OF_ITEMS: tuple[ClaimKind, ...] = ("key", "index", "version", "ttl", "size")
+_OF_ITEMS: tuple[ClaimKind, ...] = (
+    "key",
+    "index",
+    "version",
+    "ttl",
+    "size",
+    "elements",
+    "transaction",
+)
 _MAY_BE_REJECTED = "may be rejected"
 # What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
+    "elements": "may lose data or be rejected",
     "pair": "may lose data",
 }
 _TO_DECIDE: Mapping[ClaimKind, str] = {
@@ -73,6 +82,8 @@ _TO_DECIDE: Mapping[ClaimKind, str] = {
     "once_key": "declare its value in the schema, with 'type: string', 'required' and 'maxLength'",
     "ttl": "declare its value in the schema, with 'type: integer' and a 'maximum' in seconds",
     "size": "bound what is stored in the schema, with 'maxLength' and 'maxItems'",
+    "elements": "add to the key what no two elements have in common",
+    "transaction": "bound the lists of 'for_each' in the schema, with 'maxItems', or remove 'atomic'",
     "pair": "make the keys differ, by a literal text in a 'template' or a 'const' in the schemas",
 }
 _TO_DECIDE_WITHOUT_SCHEMA = "give the route a 'schema'"
@@ -207,8 +218,9 @@ def make_ledger(
     for each in results:
         if isinstance(each, Undecided):
             doubted.setdefault(each.claim, []).append(each.reason)
-        elif each.refutes is not None:
-            refuted.setdefault(each.refutes, []).append(each.code)
+        else:
+            for claim in each.refuted_claims:
+                refuted.setdefault(claim, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for found, route, neighbours in _claims_of_routes(subject):
         claim = found.claim
@@ -293,8 +305,13 @@ def _refutation(
     route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]
 ) -> Refutation | None:
     """Return a message that refutes a claim; one that is too large is not shown."""
-    if claim.kind == "pair":
+    if claim.kind in ("pair", "elements"):
         return None
+    if claim.kind == "transaction":
+        # Few queues are atomic.
+        from router.tools.check.analysis.transactions import transaction_refutation
+
+        return transaction_refutation(route, neighbours)
     if claim.kind != "size":
         return refutation(route, claim, neighbours)
     sentence = unbounded_part(route)
@@ -316,6 +333,10 @@ def close_ledger(
     for finding, reason in ignored.items():
         if finding in closed:
             closed[finding] = structs.replace(closed[finding], ignored=reason)
+            continue
+        for claim, entry in entries.items():
+            if entry.codes == (finding.code.id,) and entry.place == finding.place:
+                closed[claim] = structs.replace(entry, ignored=reason)
     return Ledger(tuple(closed.values()))
 
 

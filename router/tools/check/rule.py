@@ -6,7 +6,7 @@ pages in `docs/runbooks`.
 Why a registry: docs/decisions/2026-11-26-rules-register-themselves.md
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -114,8 +114,9 @@ class Found(Struct, frozen=True):
     """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
 
     A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a
-    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger. One
-    about two routes has the path of the other one `beside` its own.
+    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger, and
+    that of the claim that it `also_refutes`. One about two routes has the path of the other one
+    `beside` its own.
     """
 
     code: Code
@@ -125,6 +126,12 @@ class Found(Struct, frozen=True):
     key: bool = False
     refutes: Claim | None = None
     beside: Path | None = None
+    also_refutes: Claim | None = None
+
+    @property
+    def refuted_claims(self) -> Iterator[Claim]:
+        """The claims that it refutes."""
+        return filter(None, (self.refutes, self.also_refutes))
 
 
 class PlacedClaim(Struct, frozen=True):

@@ -89,7 +89,11 @@ def sum_up(ledger: Ledger) -> str:
     verdicts = Counter(entry.verdict for entry in ledger.entries)
     counts = [f"proved {verdicts['proved']} of {len(ledger.entries)} claims"]
     if refuted := verdicts["refuted"]:
-        counts.append(f"{refuted} thing{'s' if refuted > 1 else ''} may go wrong")
+        accepted = sum(
+            entry.verdict == "refuted" and bool(entry.ignored) for entry in ledger.entries
+        )
+        more = f" ({accepted} ignored)" if accepted else ""
+        counts.append(f"{refuted} thing{'s' if refuted > 1 else ''} may go wrong{more}")
     if verdicts["not decided"]:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)

@@ -49,6 +49,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
     if merge is not None:
         yield _made(route, "merge", failures.of_merge(route, merge))
     yield from _of_settings(route)
+    yield from _of_message(route, neighbours)
 
 
 def _of_indexes(route: AnalyzedRoute) -> Iterator[RouteClaim]:
@@ -57,6 +58,21 @@ def _of_indexes(route: AnalyzedRoute) -> Iterator[RouteClaim]:
 
     for each in indexed_attributes(route):
         yield _made(route, "index", index_doubts(route, each), each.name)
+
+
+def _of_message(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
+    """Yield the claims about all writes of one message."""
+    # Most routes have one write for each message, and do without the modules.
+    if route.route.for_each is not None:
+        from router.tools.check.analysis.pair_writes import element_keys
+
+        keys = element_keys(route)
+        if keys is not None:
+            yield _made(route, "elements", () if keys == "differ" else ("two may have one key",))
+    if route.queue.atomic and route.table is not None:
+        from router.tools.check.analysis.transactions import transaction_doubts
+
+        yield _made(route, "transaction", transaction_doubts(route, neighbours))
 
 
 def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:

@@ -71,30 +71,37 @@ _NO_NUMBER: Schema = {
 def of_size(route: AnalyzedRoute) -> Iterator[str]:
     """Yield why the items of a route are not proved to be small enough for DynamoDB."""
     total: float = 0
+    for what, size in _parts(route):
+        if size == inf:
+            yield f"{what} is not bounded"
+        else:
+            total += size
+    if total > MAX_ITEM_BYTES:
+        yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
+
+
+def item_bytes(route: AnalyzedRoute) -> float:
+    """Return the most bytes of an item of a route; infinity if there is no bound."""
+    return sum(size for _, size in _parts(route))
+
+
+def _parts(route: AnalyzedRoute) -> Iterator[tuple[str, float]]:
+    """Yield the parts of an item in words, with the most bytes of each; infinity without a bound."""
     if route.is_whole:
-        total = inf
+        size = inf
         if route.mapped is not None and route.input is not None:
-            total = route.mapped.most_bytes(route.input, route.fixed)
-        if total == inf:
-            yield f"the {'element' if route.scope.each else 'message'} is not bounded"
+            size = route.mapped.most_bytes(route.input, route.fixed)
+        yield f"the {'element' if route.scope.each else 'message'}", size
+        if size == inf:
             return
     merge = route.route.merge
     if merge is not None:
         found = map_attribute(merge)
         is_object = infer(route, found).value.may_be("object")
         size = _most_bytes(route, "", found) if is_object else 0
-        if size == inf:
-            yield "the size of what 'merge' finds is not bounded"
-        else:
-            total += size + text_bytes(merge.prefix) * merge.max
+        yield "the size of what 'merge' finds", size + text_bytes(merge.prefix) * merge.max
     for name, _, facts in route.with_facts:
-        size = most_bytes(route, name, facts)
-        if size == inf:
-            yield f"'{name}' is not bounded"
-        else:
-            total += text_bytes(name) + size
-    if total > MAX_ITEM_BYTES:
-        yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
+        yield f"'{name}'", text_bytes(name) + most_bytes(route, name, facts)
 
 
 def most_bytes(route: AnalyzedRoute, name: str, facts: AttributeFacts) -> float:

@@ -72,13 +72,25 @@ def why_apart(one: KeyedRoute, other: KeyedRoute, key: Key) -> str:
     """
     pairs = zip(key, one.shapes, other.shapes, strict=True)
     for (name, kind), mine, theirs in pairs:
-        if exclude_each_other(mine.patterns, theirs.patterns):
-            return name
-        if _values_differ(one.route, mine, other.route, theirs):
+        if _shapes_differ(one, mine, other, theirs):
             return name
         if kind == "S" and _sources_differ(one.route, other.route, name):
             return name
     return ""
+
+
+def are_apart_in_one_message(one: KeyedRoute, other: KeyedRoute) -> bool:
+    """Return whether it is proved that two routes write no key both, not for one message either."""
+    if are_plainly_apart(one, other):
+        return True
+    pairs = zip(one.shapes, other.shapes, strict=True)
+    return any(_shapes_differ(one, mine, other, theirs) for mine, theirs in pairs)
+
+
+def _shapes_differ(one: KeyedRoute, mine: KeyShape, other: KeyedRoute, theirs: KeyShape) -> bool:
+    if exclude_each_other(mine.patterns, theirs.patterns):
+        return True
+    return _values_differ(one.route, mine, other.route, theirs)
 
 
 def _values_differ(

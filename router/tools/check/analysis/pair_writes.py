@@ -1,17 +1,23 @@
-"""What the writes of a route do to an item, as far as other routes with the same key notice."""
+"""What the writes of a route do to an item, as far as other routes with the same key notice, or other
+elements of one message.
+"""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, field, json, structs
 
+from router.prover.expressions import paths_in
 from router.prover.predicates import there
-from router.prover.schema_prover import NO
+from router.prover.schema_prover import NO, YES
 from router.runtime.config import spec
 from router.runtime.modes import MODES, ModeName
-from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.routes import AnalyzedRoute, at_most
 
+ElementKeys = Literal["differ", "may be equal", "are equal"]
+"""What is known of the keys of the elements of one message."""
 OTHERS = "*"
 """Stands for the attributes that a route stores and its config does not name."""
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -139,3 +145,59 @@ def _is_closed(route: AnalyzedRoute) -> bool:
     if route.mapped is None or route.scope.each:
         return False
     return route.mapped.allows(there((_UNNAMED,), {})) is NO
+
+
+def element_keys(route: AnalyzedRoute) -> ElementKeys | None:
+    """Return what is known of the keys; None if equal ones lose nothing, or no key is mapped."""
+    table = route.table
+    if table is None or not (route.is_whole or table.key.keys() <= route.attributes.keys()):
+        return None
+    if not route.queue.atomic and not _loses(route):
+        return None
+    if not _may_be_several(route):
+        return "differ"
+    if not any(_is_of_element(route, name) for name in table.key):
+        return "are equal"
+    if not route.queue.atomic and _is_of_element(route, route.route.write.version):
+        return None  # the newer element is meant to stay
+    return "differ" if _are_unique(route) else "may be equal"
+
+
+def _loses(route: AnalyzedRoute) -> bool:
+    """Whether one of two writes of an item is lost; sums and lists have what all elements add."""
+    assert route.table is not None
+    writes = writes_of(route.name, route.route, route.table.key)
+    return bool((writes.sets | writes.keeps) - {writes.version})
+
+
+def _may_be_several(route: AnalyzedRoute) -> bool:
+    """Whether a message may have several elements."""
+    steps = route.scope.element
+    if steps is None or route.mapped is None:
+        return True
+    return route.mapped.holds_at(steps[:-1], at_most(1)) is not YES
+
+
+def _is_of_element(route: AnalyzedRoute, name: str | None) -> bool:
+    """Whether an attribute is made of the element."""
+    paths = chain.from_iterable(map(paths_in, _texts(route, name)))
+    return any(steps[0] == "element" for steps in paths)
+
+
+def _texts(route: AnalyzedRoute, name: str | None) -> Iterator[str]:
+    """Yield the expressions of an attribute."""
+    if name and (route.is_whole or name in route.attributes):
+        for use in route.uses(route.attribute_of(name)):
+            yield use.text
+
+
+def _are_unique(route: AnalyzedRoute) -> bool:
+    """Whether the schema proves that no two elements have one key: it is the whole element."""
+    steps = route.scope.element
+    if steps is None or route.mapped is None:
+        return False
+    assert route.table is not None
+    # A transform may make one text of two elements.
+    plain = [name for name in route.table.key if not route.attribute_of(name).transform]
+    texts = [text for name in plain for text in _texts(route, name)]
+    return "element" in texts and route.mapped.holds_at(steps[:-1], {"uniqueItems": True}) is YES

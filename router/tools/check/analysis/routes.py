@@ -62,6 +62,8 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
     "merge": ("merge",),
     "once_key": ("write", "once_key"),
     "size": ("item",),
+    "elements": ("item",),
+    "transaction": (),
     "pair": ("write",),
 }
 NO_SCHEMA = "the route has no schema"

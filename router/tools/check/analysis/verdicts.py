@@ -16,6 +16,8 @@ ClaimKind = Literal[
     "once_key",
     "ttl",
     "size",
+    "elements",
+    "transaction",
     "pair",
 ]
 KeyVerdict = Literal["apart", "may meet", "not decided"]
@@ -30,8 +32,10 @@ class Claim(Struct, frozen=True):
     (`mapping`) and its `type` do not fail; `merge` finds a map, without a name of the route's own
     attributes; a `key` attribute, `version` and `once_key` are there and valid; an attribute in the
     key of an `index` is valid or missing; the `ttl` attribute is a number of seconds; the item has
-    at most the `size` of DynamoDB. The `pair` with another route of its table, whose name is the
-    subject, never writes one key: "" are routes that it was not compared with.
+    at most the `size` of DynamoDB; no two `elements` of a message have one key; the writes of a
+    message of an `atomic` queue, with those of its other routes, fit in one `transaction`. The
+    `pair` with another route of its table, whose name is the subject, never writes one key: "" are
+    routes that it was not compared with.
     """
 
     route: str

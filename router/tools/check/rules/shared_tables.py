@@ -1,21 +1,17 @@
 """Reports routes of one table that lose what each other stores, or elements of a message each other;
-and what a version makes of sums.
+and what a version makes of sums, and other items of idempotency keys.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import yaml
 
 from router.codes import declare
 from router.model import Code, Severity
-from router.prover.expressions import paths_in
-from router.prover.schema_prover import YES
 from router.runtime.modes import MODES
-from router.tools.check.analysis.pair_writes import writes_of
-from router.tools.check.analysis.routes import AnalyzedRoute, at_most
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 ERASES = declare(
     "RT626",
@@ -135,70 +131,70 @@ _LOST = {
 def check_elements(subject: Subject) -> Iterator[Found]:
     """Report the key of a route with `for_each` that is or may be the same for elements of a message."""
     for route in subject.routes:
-        if route.table is None or route.route.for_each is None or route.is_whole:
+        if route.route.for_each is None or route.table is None:
             continue
-        writes = writes_of(route.name, route.route, route.table.key)
-        # Sums and lists have what all elements add.
-        sets = (writes.sets | writes.keeps) - {writes.version}
-        mapped = [route.attributes.get(name) for name in route.table.key]
-        if writes.deletes or not sets or None in mapped:
-            continue
-        if not _may_be_several(route):
-            continue
-        place = ("routes", route.name, "item")
+        # Most configs have no `for_each`, and do without the module.
+        from router.tools.check.analysis.pair_writes import element_keys
+
+        keys = element_keys(route)
+        placed = place_claim(route, "elements")
         names = " and ".join(f"'{name}'" for name in route.table.key)
-        if not any(_is_of_element(route, name) for name in route.table.key):
-            yield Found(
+        if keys == "are equal":
+            yield placed.refuted(
                 ONE_KEY,
                 f"the key {names} is the same for all elements of a message: they write one item",
-                place,
                 "map a key attribute from 'element', or the list to an attribute without 'for_each'",
             )
-        elif not _is_of_element(route, writes.version) and not _are_unique(route):
-            yield Found(
+        elif keys == "may be equal":
+            yield placed.refuted(
                 MAY_HAVE_ONE_KEY,
-                f"two elements of a message may have the same key {names}: {_lost(subject, route, writes.version)}",
-                place,
+                f"two elements of a message may have the same key {names}: {_lost(route)}",
                 "add to the key what no two elements have in common",
             )
 
 
-def _lost(subject: Subject, route: AnalyzedRoute, version: str | None) -> str:
+def _lost(route: AnalyzedRoute) -> str:
     """Return what becomes of the later one of two elements with one key."""
-    queue = subject.config.queues.get(route.route.queue)
-    if queue is not None and queue.atomic:
+    if route.queue.atomic:
         return "the message is rejected"
-    mode = route.route.write.mode
-    return _LOST["newest" if version else mode]
+    write = route.route.write
+    return _LOST["newest" if write.version else write.mode]
 
 
-def _may_be_several(route: AnalyzedRoute) -> bool:
-    """Whether a message may have several elements."""
-    steps = route.scope.element
-    if steps is None or route.mapped is None:
-        return True
-    return route.mapped.holds_at(steps[:-1], at_most(1)) is not YES
+OWN_MARKERS = declare(
+    "RT642",
+    "`once` that names the table of its own route",
+    "The idempotency keys would be items among those of the route. A message whose item has the key of an idempotency "
+    "key is rejected: no transaction writes one item twice. Whoever reads the table finds items that no message made.",
+)
+WRITTEN_MARKERS = declare(
+    "RT643",
+    "a table of idempotency keys that another route writes",
+    "An idempotency key that the other route replaces or deletes protects no more: the update is applied again at a "
+    "redelivery. An item that has the key of one makes an update a `duplicate`, so that it is never applied. Whoever "
+    "reads the table finds both.",
+    "warning",
+)
 
 
-def _is_of_element(route: AnalyzedRoute, name: str | None) -> bool:
-    """Whether an attribute is made of the element."""
-    paths = chain.from_iterable(map(paths_in, _texts(route, name)))
-    return any(steps[0] == "element" for steps in paths)
-
-
-def _texts(route: AnalyzedRoute, name: str | None) -> list[str]:
-    """Return the expressions of an attribute."""
-    mapped = route.attributes.get(name) if name else None
-    return [use.text for use in route.uses(mapped)] if mapped is not None else []
-
-
-def _are_unique(route: AnalyzedRoute) -> bool:
-    """Whether the schema proves that no two elements have one key: it is the whole element."""
-    steps = route.scope.element
-    if steps is None or route.mapped is None:
-        return False
-    assert route.table is not None
-    # A transform may make one text of two elements.
-    plain = [name for name in route.table.key if not route.attributes[name].transform]
-    texts = [text for name in plain for text in _texts(route, name)]
-    return "element" in texts and route.mapped.holds_at(steps[:-1], {"uniqueItems": True}) is YES
+@rule(OWN_MARKERS, WRITTEN_MARKERS)
+def check_idempotency_tables(subject: Subject) -> Iterator[Found]:
+    """Report tables of idempotency keys that have the items of routes, too."""
+    tables = subject.config.tables
+    writers: dict[str, list[str]] = {}
+    for name, route in subject.config.routes.items():
+        if route.table in tables:
+            writers.setdefault(tables[route.table].name or route.table, []).append(name)
+    for name, route in subject.config.routes.items():
+        once = route.write.once
+        if once is None or once not in tables:
+            continue
+        others = writers.get(tables[once].name or once, [])
+        placed = ("routes", name, "write", "once")
+        advice = "name a table that no route writes, with 'key: {id: S}'"
+        if name in others:
+            sentence = f"the idempotency keys would be items of '{once}', which the route writes"
+            yield Found(OWN_MARKERS, sentence, placed, advice)
+        elif others:
+            sentence = f"route '{others[0]}' writes '{once}' too, and can replace idempotency keys"
+            yield Found(WRITTEN_MARKERS, sentence, placed, advice, beside=("routes", others[0]))

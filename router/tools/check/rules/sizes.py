@@ -306,7 +306,8 @@ def check_lengths(subject: Subject) -> Iterator[Found]:
             continue
         placed = place_claim(route, "for_each")
         text = route.route.for_each
-        advice = route.constrain(of_path(messages, steps), f"maxItems: {MAX_ELEMENTS}")
+        most = _most_elements(subject, route)
+        advice = route.constrain(of_path(messages, steps), f"maxItems: {most}")
         if messages.holds_at(steps, at_most(_NO_BOUND)) is YES:
             yield placed.refuted(
                 TOO_MANY_ELEMENTS,
@@ -314,9 +315,20 @@ def check_lengths(subject: Subject) -> Iterator[Found]:
                 advice,
             )
         else:
-            yield placed.refuted(
+            found = placed.refuted(
                 UNBOUNDED_LIST, f"the schema does not bound the length of the list '{text}'", advice
             )
+            yield structs.replace(found, also_refutes=route.claim("transaction"))
+
+
+def _most_elements(subject: Subject, route: AnalyzedRoute) -> int:
+    """Return how many elements a list of `for_each` may have, so that a message can be written."""
+    if not route.queue.atomic:
+        return MAX_ELEMENTS
+    # Few queues are atomic.
+    from router.tools.check.analysis.transactions import most_elements
+
+    return most_elements(route, subject.by_queue[route.route.queue])
 
 
 UNBOUNDED_NUMBER = declare(

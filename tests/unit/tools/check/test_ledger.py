@@ -173,6 +173,16 @@ def test_a_size_that_is_not_decided(check: Examine) -> None:
     assert verdicts == [("mapping", False, False), ("key", True, True), ("size", True, True)]
 
 
+def test_a_refuted_claim_that_is_ignored(check: Examine) -> None:
+    """Its finding is accepted at its place: others of the code are not."""
+    ignored = "ignore: [{code: RT415, at: routes.r.item.a, reason: known}]\n"
+
+    report = check("{id: id, a: {from: t, type: NS}, b: {from: t, type: NS}}", more=ignored)
+
+    refuted = [(entry.subject, entry.ignored) for entry in report.ledger.entries if entry.verdict == "refuted"]
+    assert refuted == [("a", "known"), ("b", "")]
+
+
 def test_ignored(check: Examine) -> None:
     """A claim that is not decided is accepted with a reason, at its place."""
     item = "{id: id, a: 'sort_by(k, &n)', b: 'sort_by(k, &n)'}"

@@ -132,6 +132,10 @@ def test_examples_of_what_may_go_wrong() -> None:
         ([claim("proved")], "no findings\nproved 1 of 1 claims"),
         ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 thing may go wrong"),
         ([claim("refuted")] * 2, "no findings\nproved 0 of 2 claims; 2 things may go wrong"),
+        (
+            [claim("refuted"), claim("refuted", "known")],
+            "no findings\nproved 0 of 2 claims; 2 things may go wrong (1 ignored)",
+        ),
         ([claim("not decided")], "proved 0 of 1 claims; 1 not decided: --unproved shows them"),
         (
             [claim("not decided", "known"), claim("not decided", has_schema=False)],

@@ -1,8 +1,11 @@
 """Elements of one message that have one key."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from router.tools.check.run import examine
 
 CODES = ("RT635", "RT641")
 ONE = (
@@ -104,10 +107,51 @@ def test_elements_that_may_have_one_key(find: Any, route: str, schema: str, lost
     assert found == ([f"{sentence}add to the key what no two elements have in common"] if lost else [])
 
 
-def test_elements_of_a_transaction(find_all: Any) -> None:
-    """Two writes of one item are none."""
-    text = (
-        "queues: {q: {dead_letter: d, atomic: true}}\ntables: {t: {key: {id: S}}}\n"
-        "routes:\n  r: {queue: q, table: t, for_each: lines, item: {id: element.id, x: element.x}}\n"
+@pytest.mark.parametrize(
+    "route",
+    [
+        "item: {id: element.id, x: element.x}",
+        "item: {id: element.id}",
+        "item: {id: element.id}, write: {mode: delete}",
+        "item: {id: element.id, n: element.n}, write: {mode: update, add: [n]}",
+        "item: {id: element.id, v: element.v}, write: {mode: newest, version: v}",
+        "write: {mode: put}",
+    ],
+)
+def test_elements_of_a_transaction(find: Any, route: str) -> None:
+    """Two writes of one item are none, whatever they write."""
+    found = find(f"for_each: lines, {route}", queue="dead_letter: d, atomic: true")
+    assert "have the same key 'id': the message is rejected; add to" in "".join(found)
+
+
+def test_whole_elements(find: Any) -> None:
+    """Without `item`, their properties are the key, and the version."""
+    schema = ELEMENTS % '{"type": "object", "required": ["id"]}'
+    assert "have the same key 'id': the later one replaces" in "".join(find("for_each: lines", schema))
+    assert find("for_each: lines, write: {mode: newest, version: v}", schema) == []
+    assert find("for_each: lines, write: {mode: delete}", schema) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "schema", "verdict"),
+    [
+        ("item: {id: element.id, x: element.x}", LINES % 9, "refuted"),
+        ("item: {id: message.id, x: element.x}", LINES % 9, "refuted"),
+        ("item: {id: element, x: message.x}", UNIQUE, "proved"),
+        ("item: {id: element.id, x: element.x}", LINES % 1, "proved"),
+        ("item: {id: element.id}", LINES % 9, ""),
+    ],
+)
+def test_claims_about_elements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str, schema: str, verdict: str
+) -> None:
+    """What is said of them is the verdict of a claim, where anything can be lost."""
+    monkeypatch.chdir(tmp_path)
+    Path("schema.json").write_text(schema, encoding="utf-8")
+    Path("routes.yaml").write_text(
+        "version: 1\nqueues: {q: {dead_letter: d}}\ntables: {t: {name: table, key: {id: S}}}\nroutes:\n"
+        f"  r: {{queue: q, table: t, schema: schema.json, for_each: lines, {item}}}\n",
+        encoding="utf-8",
     )
-    assert "have the same key 'id': the message is rejected; add to" in "".join(find_all(text))
+    entries = examine(Path("routes.yaml"), {}).ledger.entries
+    assert [each.verdict for each in entries if each.kind == "elements"] == [verdict] * bool(verdict)

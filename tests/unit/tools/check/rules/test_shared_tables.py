@@ -8,7 +8,7 @@ import yaml
 
 from tests.support.check import Report, examine
 
-CODES = ("RT218", "RT606", "RT626", "RT629")
+CODES = ("RT218", "RT606", "RT626", "RT629", "RT642")
 HEAD = """\
 queues: {q: {dead_letter: d}, p: {dead_letter: d}}
 tables: {t: {name: things, key: {id: S}}, keys: {key: {k: S}}}
@@ -270,3 +270,35 @@ def test_the_advice_about_sums_with_a_version(report: Any) -> None:
     config["routes"]["orders"]["write"]["once"] = "effects"
     config["tables"]["effects"] = {"key": {"id": "S"}, "ttl": "gone_at"}
     assert [each.code.id for each in report(yaml.safe_dump(config)).findings if each.code.id.startswith("RT6")] == []
+
+
+KEYS = "tables: {t: {name: things, key: {id: S}}, keys: {key: {k: S}}, same: {name: things, key: {id: S}}}"
+ADDED = "item: {id: id, a: a}, write: {mode: update, add: [a], once: "
+
+
+@pytest.mark.parametrize(
+    ("once", "other", "found"),
+    [
+        ("keys", "", []),
+        ("t", "", ["RT642 the idempotency keys would be items of 't', which the route writes"]),
+        ("same", "", ["RT642 the idempotency keys would be items of 'same', which the route writes"]),
+        (
+            "keys",
+            "table: keys, item: {k: k}",
+            ["RT643 route 'r1' writes 'keys' too, and can replace idempotency keys"],
+        ),
+        ("keys", f"table: same, {ADDED}keys}}", []),
+    ],
+)
+def test_tables_of_idempotency_keys(find_all: Any, once: str, other: str, found: list[str]) -> None:
+    """They have no items of a route; a table may have two names."""
+    text = f"queues: {{q: {{dead_letter: d}}}}\n{KEYS}\nroutes:\n  r0: {{queue: q, table: t, {ADDED}{once}}}}}\n"
+    text += f"  r1: {{queue: q, {other}}}\n" * bool(other)
+    lines = [each.split(";")[0] for each in find_all(text) if each.startswith("RT64")]
+    assert lines == found
+
+
+def test_an_unknown_table_of_idempotency_keys(find_all: Any) -> None:
+    """Loading reports it, and an unknown table of the route."""
+    text = f"queues: {{q: {{dead_letter: d}}}}\n{KEYS}\nroutes:\n  r0: {{queue: q, table: TABLE, {ADDED}TABLE}}}}\n"
+    assert not [each for each in find_all(text) if each.startswith("RT64")]
