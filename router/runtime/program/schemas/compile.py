@@ -241,7 +241,7 @@ class SchemaStore:
         # Without such a key it has no reference.
         if b'"$' in text:
             content = with_escaped_references(content)
-        faults = verify(content, origin.sentence)
+        faults = verify(content, text, origin.sentence)
         report(faults)
         if faults:
             return None
