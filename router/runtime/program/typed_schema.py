@@ -326,7 +326,7 @@ class _Types:
         levels = 1 + max(inside) if inside else 0
         # A type that is shared may be deeper here than where it was made.
         _require(levels <= MAX_LEVELS)
-        type_ = Union[tuple(types)]  # noqa: UP007 — of a list
+        type_: Any = Union[tuple(types)]  # noqa: UP007 — of a list
         return TypedValue(type_, frozenset(kinds), check, None, struct, fields, elements, levels)
 
     def _number(self, keywords: Keywords) -> TypedValue:
