@@ -17,7 +17,7 @@ from router.model import Outcome, Record
 from router.runtime.program.load import load_program
 from router.runtime.program.typed_schema import MAX_CHOICES, MAX_FIELDS, typed_schema
 from tests.support.deliver import COMPILE_AFTER, TRIES, FastPath, FastPaths
-from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, plan
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, TypedSteps, plan
 from tests.support.planning import meaning
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -389,6 +389,7 @@ def test_a_batch_of_messages_with_other_members(queue_of: Compile) -> None:
     (route,) = (queue := queue_of(FULL, ITEM, {"id": "S"})).routes
     assert route.compile_typed is not None
     strict, lenient = route.compile_typed()
+    assert not isinstance(strict, TypedSteps)
     tried: list[str] = []
 
     def refuse(*given: Any) -> Any:
