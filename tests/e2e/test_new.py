@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ ORDERS: Sequence[dict[str, Any]] = [
 ]
 PLACED = [{"type": "order_placed", "order": {"id": f"o-{number}", "total": number}} for number in range(3)]
 CANCELLED = [{"type": "order_cancelled", "order": {"id": f"o-{number}"}, "reason": "late"} for number in range(3)]
+WITH_MESSAGES = (
+    "dropped-20260102T030405Z.jsonl",
+    "router-dlq-orders.journal",
+    "router-replay-orders.journal",
+    "router-replay-orders.rejected.jsonl",
+)
+"""Files that commands write by themselves, and that hold what messages say."""
 NOT_STORED = "only what 'item' names is stored: if later messages have other members, add them there"
 CONFIG = """\
 # Of the shop.
@@ -60,6 +68,11 @@ def samples(tmp_path: Path) -> Callable[[Sequence[Any]], str]:
     return write
 
 
+def is_ignored(name: str, patterns: str) -> bool:
+    """Whether git ignores a file of the folder."""
+    return any(fnmatch(name, pattern) for pattern in patterns.splitlines())
+
+
 def passes(router: Run) -> bool:
     """Whether the config in the folder passes its check and its tests."""
     return all(router(*words).returncode == 0 for words in (("check", "--strict"), ("test",)))
@@ -88,6 +101,7 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         [".gitignore", "check-routes.yml", "orders.json", "routes.yaml", "samples.jsonl"],
         workflow,
     )
+    assert [name for name in WITH_MESSAGES if not is_ignored(name, found[".gitignore"])] == []
     assert found["routes.yaml"] == (
         "# `router check` validates this file, `router test` runs its tests.\n"
         "version: 1\n"
