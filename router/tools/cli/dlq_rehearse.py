@@ -298,6 +298,7 @@ def _rehearse(
             print_plan(opened.queue.name, plan, opened.elsewhere)
             details.seek(0)
             copyfileobj(details, sys.stdout)
+            sys.stdout.flush()
     return found
 
 
