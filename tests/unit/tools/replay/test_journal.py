@@ -34,7 +34,7 @@ def test_going_on(journal: Callable[..., ReplayJournal]) -> None:
         first.reserve(3)
         first.confirm([1, 3], [WRITTEN, WRITTEN], 0)
         first.confirm([2], [result_of(Outcome("rejected", "RT801", "no JSON"))], 7)
-        first.finish(3, 99)
+        first.finish(3, 99, {})
         first.confirm([5], [WRITTEN], 7)
 
     second = journal()
@@ -59,7 +59,7 @@ def test_every_moment_of_a_kill(journal: Callable[..., ReplayJournal], tmp_path:
         first.start(WHAT)
         first.confirm([1], [WRITTEN], 0)
         before = path.read_bytes().rstrip(b"\0")
-        first.finish(1, 5)
+        first.finish(1, 5, {})
         after = path.read_bytes().rstrip(b"\0")
     for length in range(len(before), len(after) + 1):
         path.write_bytes(after[:length] + b"\0" * 100)
@@ -72,13 +72,13 @@ def test_another_replay(journal: Callable[..., ReplayJournal]) -> None:
     """It is not gone on with: what was selected before may be done or not."""
     with journal() as first:
         first.start({**WHAT, "--since": "2h"})
-        first.finish(1, 5)
+        first.finish(1, 5, {})
     journal().require({**WHAT, "--since": "2h"})
     with pytest.raises(UsageError, match="is of another replay: its --since was 2h; call the command as before"):
         journal().require(WHAT)
     with journal(again=True) as other:
         other.start(WHAT)
-        other.finish(1, 5)
+        other.finish(1, 5, {})
     with pytest.raises(UsageError, match="its --since was nothing"):
         journal().require({**WHAT, "--since": "2h"})
 
@@ -101,7 +101,7 @@ def test_a_full_disk(journal: Callable[..., ReplayJournal]) -> None:
         first.reserve(1000)
         with full_disk(first.path.stat().st_size):
             first.confirm([*range(1, 1001)], [WRITTEN] * 1000, 0)
-            first.finish(1000, 1)
+            first.finish(1000, 1, {})
             with pytest.raises(UsageError, match="make room there, and run the same command again"):
                 first.reserve(1_000_000)
     assert journal().position == 1000
