@@ -168,6 +168,17 @@ class _Run:
             place = self.dynamodb.place
             raise UsageError(f"the table '{table}' cannot be read{place}: {error}") from None
 
+    def require_answer(self) -> None:
+        """Raise UsageError if AWS does not answer: each message would be tried for a minute."""
+        table = self.program.routes[0].table
+        try:
+            self.dynamodb.call("DescribeTable", TableName=table)
+        except AwsCallError as error:
+            # It does not matter what it answers: a replay need not have this permission.
+            if not error.answered:
+                place = self.dynamodb.place
+                raise UsageError(f"the table '{table}' cannot be read{place}: {error}") from None
+
     @property
     def sources(self) -> str:
         """The sources as people read them."""
@@ -177,6 +188,7 @@ class _Run:
 def run_replay(options: ReplayOptions) -> int:
     """Replay or rehearse the messages of sources; return the exit code. Raises RouterError."""
     run = _Run(options)
+    run.require_answer()
     return _rehearse(run) if options.dry_run else _replay(run)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -326,3 +327,32 @@ def test_when_reading_on_is_of_no_use(blocked: Blocked, monkeypatch: pytest.Monk
     monkeypatch.undo()
     run.delivery.held = {"one", "two", "three"}
     assert replay.is_stuck
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_messages_that_a_plugin_fails_on(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each item, no message is written after a later one; at last all are written."""
+    random = Random(seed)
+    blocked = Blocked(tmp_path)
+    blocked.source(
+        *[
+            (random.choice("abcd"), {"id": random.choice("xyz"), "n": number, "fails": random.random() < 0.05})
+            for number in range(60)
+        ]
+    )
+    written: dict[tuple[str, str], list[int]] = {}
+    write = MemoryTables.batch_write
+
+    def note(tables: MemoryTables, table: str, requests: list[Any], *more: Any) -> Any:
+        for request in requests:
+            item = request["PutRequest"]["Item"]
+            written.setdefault((table, item["id"]["S"]), []).append(int(item["n"]["N"]))
+        return write(tables, table, requests, *more)
+
+    monkeypatch.setattr(MemoryTables, "batch_write", note)
+    done = [blocked(most).journal.results.total() for most in (7, 3)]
+    assert done[0] == done[1] < 60
+    blocked.mend()
+    last = blocked(5).journal
+    assert (last.results.total(), last.left) == (60, {})
+    assert all(numbers == sorted(numbers) for numbers in written.values())
