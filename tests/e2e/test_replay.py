@@ -440,7 +440,7 @@ from router import hookimpl
 
 @hookimpl
 def router_transform_item(item):
-    if item.get("total") == 1 and not Path(__file__).with_name("mended").exists():
+    if item.get("total") == 1 and not Path(__file__).with_name("fixed").exists():
         raise KeyError("total")
     return item
 """
@@ -482,7 +482,7 @@ def test_a_message_on_which_a_plugin_fails(replayer: Replayer, monkeypatch: pyte
         True,
     )
 
-    (replayer.folder / "mended").touch()
+    (replayer.folder / "fixed").touch()
     last = replayer.json(source, *SENT, "--again")
     assert last["complete"]
 
@@ -496,7 +496,7 @@ def test_nothing_after_a_blocked_message_is_of_use(replayer: Replayer, monkeypat
     source = replayer.source(orders(9))
     text = replayer.run(source, *SENT, "--route", "orders", "--rate", "2", "--yes", code=1)
     assert "What comes after these in the source was not tried: it would wait, too." in text
-    (replayer.folder / "mended").touch()
+    (replayer.folder / "fixed").touch()
     assert replayer.json(source, *SENT, "--route", "orders")["complete"]
 
 
