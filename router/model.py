@@ -146,19 +146,26 @@ _WORST_FIRST: tuple[OutcomeKind, ...] = (
 )
 
 
+_ACKNOWLEDGED = frozenset(("written", "stale", "duplicate", "dropped"))
+
+
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the outcome of a message with several writes: retry > rejected > written > stale > duplicate > dropped.
 
     Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
-    the first.
+    the first. A message that is acknowledged reports the conflict of a write, whatever became of the others.
     """
     if len(outcomes) == 1:
         return outcomes[0]
     order = _WORST_FIRST.index
-    return min(
+    found = min(
         outcomes,
         key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict),
     )
+    conflicts = [each for each in outcomes if each.conflict]
+    if conflicts and found.kind in _ACKNOWLEDGED:
+        return structs.replace(conflicts[0], kind=found.kind)
+    return found
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -365,11 +365,13 @@ class Delivery:
         written = results
         others = [each for each in results if each.outcome is not WRITTEN]
         if others:
-            written = [each for each in results if each.outcome is WRITTEN]
+            # Some of these have a conflict of one of their writes.
+            written = [each for each in results if each.outcome.kind == WRITTEN.kind]
         outcomes = [each.outcome for each in others]
-        counts = Counter([outcome.kind for outcome in outcomes])
+        unwritten = [outcome for outcome in outcomes if outcome.kind != WRITTEN.kind]
+        counts = Counter([outcome.kind for outcome in unwritten])
         if written:
-            counts[WRITTEN.kind] += len(written)
+            counts[WRITTEN.kind] = len(written)
         malformed = 0
         if queue.dead_letter:
             failed_before = [each.record for each in results if each.record.message_attributes]
@@ -385,7 +387,7 @@ class Delivery:
             conflicts=sum([outcome.conflict for outcome in outcomes]),
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
             malformed_failures=malformed,
-            codes=Counter([outcome.code for outcome in outcomes]),
+            codes=Counter([outcome.code for outcome in unwritten]),
             dead_letters=Counter([each.code for each in acknowledged if each.kind == "rejected"]),
             retries=Counter([cause_of(each) for each in outcomes if each.kind == "retry"]),
             ages=ages,

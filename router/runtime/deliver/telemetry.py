@@ -60,6 +60,7 @@ _LEVELS = {
     "dropped": logging.INFO,
     "duplicate": logging.INFO,
     "stale": logging.INFO,
+    "written": logging.INFO,
 }
 
 
@@ -138,10 +139,12 @@ def number_lines(process: int) -> None:
 
 
 def log_results(results: Iterable[Result]) -> None:
-    """Log the outcomes of messages, each in a line of its own but of those that were written."""
+    """Log the outcomes of messages, each in a line of its own but of those that were written without a conflict."""
     makers: dict[OutcomeKind, MakeRecord | None] = {}
     for result in results:
         kind = result.outcome.kind
+        if kind == "written" and not result.outcome.conflict:
+            continue
         if kind not in makers:
             makers[kind] = _record_maker(kind)
         make = makers[kind]
@@ -156,8 +159,8 @@ def _record_maker(kind: OutcomeKind) -> MakeRecord | None:
     same for all of them. It is most of what a record costs: it is looked up once. Return None if
     the outcomes are not logged.
     """
-    level = _LEVELS.get(kind)
-    if level is None or not LOGGER.isEnabledFor(level):
+    level = _LEVELS[kind]
+    if not LOGGER.isEnabledFor(level):
         return None
     make_record = partial(_make_record, level, f"message {kind}")
     if logging.getLogRecordFactory() is not logging.LogRecord:
