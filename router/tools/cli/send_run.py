@@ -119,7 +119,7 @@ def _report(
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
         for id_, fault in islice(failed.items(), _LISTED):
             unknown = " (it may have been sent)" if fault.kind == "retry" else ""
-            tell(f"line {id_}: {printable(fault.code)}{unknown}")
+            tell(f"line {id_}: {printable(fault.cause)}{unknown}")
         if len(failed) > _LISTED:
             tell(f"and {len(failed) - _LISTED} more; --json lists them")
     return int(bool(failed))
