@@ -120,6 +120,7 @@ def payload_fault(program: Program, queue: str, record: Record, outcome: Outcome
             payload, attributes = unwrap([envelope.unwrap], payload, attributes)
             what = f"the payload of the envelope '{name}'"
         payload = UNPACK[settings.encoding](payload)
+        what += "" if settings.encoding == "json" else ", decoded"
     except (Rejection, PluginError):
         # It is this layer that is not JSON, if anything is not.
         pass

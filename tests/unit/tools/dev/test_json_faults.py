@@ -1,8 +1,16 @@
 """Where a text is not JSON, and why."""
 
+import base64
+import json
+from pathlib import Path
+
 import pytest
 
+from router.runtime.program.load import load
+from router.tools.dev.explain import explain
 from router.tools.dev.json_faults import document_fault, json_fault
+from router.tools.dev.records import record_with
+from router.tools.dev.run_tests import Suite
 
 
 @pytest.mark.parametrize(
@@ -51,3 +59,58 @@ def test_documents(text: str, line: int | None) -> None:
     found = document_fault(text)
 
     assert (found and found.line) == line
+
+
+CONFIG = """\
+version: 1
+queues:
+  plain: {}
+  topic: {envelope: [sns], encoding: base64}
+tables: {things: {key: {id: S}}}
+routes:
+  plain:
+    queue: plain
+    table: things
+    tests: [{body: '{"id": NaN}', item: {id: '1'}}]
+  topic: {queue: topic, table: things}
+"""
+
+
+def in_topic(payload: bytes) -> str:
+    """A body with a payload in Base64 in the envelope of SNS."""
+    return json.dumps({"Type": "Notification", "Message": base64.b64encode(payload).decode()})
+
+
+@pytest.mark.parametrize(
+    ("queue", "body", "place"),
+    [
+        ("plain", '{"id":\n nope}', "the body, line 2, column 2: expecting value"),
+        ("topic", '{"Type":', "the body, line 1, column 9: expecting value"),
+        ("topic", "{}", ""),
+        (
+            "topic",
+            in_topic(b'{"id":"\\ud800"}'),
+            "the payload of the envelope 'sns', decoded, line 1, column 8: half of a surrogate pair",
+        ),
+        ("topic", in_topic(b'{"\xff'), "the payload of the envelope 'sns', decoded, byte 3: it is not UTF-8"),
+        ("plain", '{"name": 1}', ""),
+    ],
+)
+def test_payloads(tmp_path: Path, queue: str, body: str, place: str) -> None:
+    """The layer that is not JSON is named, with the place in it."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    loaded = load(tmp_path / "routes.yaml", {})
+
+    explained = explain(loaded, loaded.require(), queue, record_with(body))
+
+    assert explained.undecoded == place
+    assert explained.outcome.kind == "rejected"
+
+
+def test_a_test_whose_message_is_not_json(tmp_path: Path) -> None:
+    """Its verdict says where."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+
+    (verdict,) = Suite(tmp_path / "routes.yaml", {}).run()
+
+    assert verdict.text.splitlines()[-1] == "the body, line 1, column 8: NaN and Infinity are not JSON"
