@@ -150,7 +150,7 @@ def test_settings(start: Any, router: Run, tmp_path: Path, wait: Wait) -> None:
 
         def settings(queue: str) -> tuple[str, int, str]:
             url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-            found: dict[str, Any] = dict(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"])
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             policy = json.loads(found.get("RedrivePolicy", "{}"))
             return found["MessageRetentionPeriod"], int(policy.get("maxReceiveCount", 0)), found["VisibilityTimeout"]
 
@@ -285,7 +285,7 @@ def test_a_port_in_use(router: Run, tmp_path: Path) -> None:
     [
         (("user", "-"), "{}", "no route reads the queue 'user'; there are users, plays"),
         (("users", "-"), "", "there is nothing to send: the file is empty"),
-        (("users", "-"), '{}\n{"a"', "line 2: it is not JSON; --raw sends lines as they are"),
+        (("users", "-"), '{}\n{"a"', "line 2: it is not JSON at column 5: expecting ':' delimiter; --raw sends lines as they are"),
         (("users", "-", "--attribute", "trace"), "{}", "--attribute trace must be NAME=TEXT"),
         (("users", "-", "--group-from", "a["), "{}", "--group-from: "),
         (

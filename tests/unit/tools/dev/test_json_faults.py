@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from router.runtime.program.load import load
 from router.tools.dev.explain import explain
 from router.tools.dev.json_faults import document_fault, json_fault
 from router.tools.dev.records import record_with
@@ -55,7 +54,7 @@ def test_json() -> None:
     ],
 )
 def test_documents(text: str, line: int | None) -> None:
-    """One value of several lines is told from JSON lines."""
+    """One value of several lines is no JSON lines."""
     found = document_fault(text)
 
     assert (found and found.line) == line
@@ -99,7 +98,7 @@ def in_topic(payload: bytes) -> str:
 def test_payloads(tmp_path: Path, queue: str, body: str, place: str) -> None:
     """The layer that is not JSON is named, with the place in it."""
     (tmp_path / "routes.yaml").write_text(CONFIG)
-    loaded = load(tmp_path / "routes.yaml", {})
+    loaded = Suite(tmp_path / "routes.yaml", {}).loaded
 
     explained = explain(loaded, loaded.require(), queue, record_with(body))
 
