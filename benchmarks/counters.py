@@ -1,5 +1,6 @@
-"""Counts what Python does in units that are equal on every machine: executed instructions, and calls."""
+"""Counts what Python does in units that are equal on every machine: instructions, calls, objects in cycles."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,17 @@ def count_calls(act: Callable[[], Any]) -> int:
     with _tracing(sys.setprofile, note):
         act()
     return counted
+
+
+def count_garbage(act: Callable[[], Any]) -> int:
+    """Return the number of objects that only the garbage collector can free: those of cycles."""
+    gc.collect()
+    gc.disable()
+    try:
+        act()
+        return gc.collect()
+    finally:
+        gc.enable()
 
 
 @contextmanager

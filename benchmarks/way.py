@@ -2,7 +2,7 @@
 
 A way is what a message may meet other than a plain put: a hook, a condition, a dead letter, many routes. The handler is
 invoked with batches of `BATCH` messages until SECONDS of processor time have passed. They count from the third on, once
-all is compiled; with several routes from the first on. `--count` prints instructions and calls of a message instead.
+all is compiled; with several routes from the first on. `--count` prints instructions, calls and garbage instead.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import yaml
-from counters import count_calls, count_instructions
+from counters import count_calls, count_garbage, count_instructions
 from environment import HERE, prepare, quiet
 from messages import event, reject
 from serving import serve
@@ -73,7 +73,7 @@ def _measure(way: str, seconds: float) -> dict[str, float]:
 
 
 def _count(way: str) -> dict[str, float]:
-    """Return the instructions and calls of a message, without the fixed cost of a batch."""
+    """Return the instructions, calls and garbage of a message, without the fixed cost of a batch."""
     # With each second some texts are made anew.
     with serve() as server, patch("time.time", repeat(time.time()).__next__):
         os.environ.update(prepare(server.endpoint, Path(os.environ["ROUTER_CONFIG"])))
@@ -85,7 +85,7 @@ def _count(way: str) -> dict[str, float]:
         return {
             counter.__name__: (counter(lambda: handler(many, None)) - counter(lambda: handler(few, None)))
             / (MANY - FEW)
-            for counter in (count_instructions, count_calls)
+            for counter in (count_instructions, count_calls, count_garbage)
         }
 
 

@@ -53,7 +53,7 @@ from router.runtime.deliver.telemetry import (
     level_for_lambda,
     log,
     log_batch,
-    log_result,
+    log_results,
     print_embedded,
     report_postponed,
     set_up_logging,
@@ -299,8 +299,7 @@ def _read_attributes(url: str, seconds: float, deadline: FixedDeadline) -> Queue
 def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> list[str]:
     """Leave messages of a queue that the config does not know on it, until somebody may have corrected that."""
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue")
-    for record in records:
-        log_result(Result(record.message_id, arn, outcome))
+    log_results([Result(record.message_id, arn, outcome) for record in records])
     count = len(records)
     summary = Summary(
         arn,

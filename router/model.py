@@ -117,7 +117,7 @@ class Remark(Struct, frozen=True):
     severity: Severity = "error"
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """The outcome of a message, or of one of its writes; `delay` is in seconds, for a retry."""
 
     kind: OutcomeKind
@@ -146,19 +146,26 @@ _WORST_FIRST: tuple[OutcomeKind, ...] = (
 )
 
 
+_ACKNOWLEDGED = frozenset(("written", "stale", "duplicate", "dropped"))
+
+
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the outcome of a message with several writes: retry > rejected > written > stale > duplicate > dropped.
 
     Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
-    the first.
+    the first. A message that is acknowledged reports the conflict of a write, whatever became of the others.
     """
     if len(outcomes) == 1:
         return outcomes[0]
     order = _WORST_FIRST.index
-    return min(
+    found = min(
         outcomes,
         key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict),
     )
+    conflicts = [each for each in outcomes if each.conflict]
+    if conflicts and found.kind in _ACKNOWLEDGED:
+        return structs.replace(conflicts[0], kind=found.kind)
+    return found
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -242,8 +249,12 @@ def time_text(text: str | None) -> str | None:
     return iso_ms(read_epoch_ms(text))
 
 
+@lru_cache(maxsize=64)
 def iso_ms(epoch_ms: int | None) -> str | None:
-    """Return milliseconds since 1970 as `2026-01-02T03:04:05.678Z`."""
+    """Return milliseconds since 1970 as `2026-01-02T03:04:05.678Z`.
+
+    Cached, since many lines are logged within a millisecond.
+    """
     if epoch_ms is None:
         return None
     seconds, ms = divmod(epoch_ms, 1000)

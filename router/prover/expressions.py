@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from router.prover.predicates import EACH, Steps
 from router.runtime.program.expressions import Names, Tree, path_of
+from router.runtime.program.expressions.compile import is_plain_path
 from router.runtime.program.expressions.syntax import SyntaxFault, parse
 
 # Nodes whose first child is evaluated on the input, the others on each element of its value.
@@ -70,6 +71,11 @@ def tree_of(text: str) -> Tree | None:
 
     Loading a config reports these.
     """
+    if is_plain_path(text):  # as most are: it needs no parser
+        fields: list[Tree] = [
+            {"type": "field", "children": [], "value": name} for name in text.split(".")
+        ]
+        return fields[0] if len(fields) == 1 else {"type": "subexpression", "children": fields}
     try:
         return parse(text)
     except SyntaxFault:
@@ -114,6 +120,8 @@ def paths_in(text: str, *, flat: bool = False) -> tuple[Steps, ...]:
     """
     if flat and "[]" not in text:
         return paths_in(text)
+    if is_plain_path(text):
+        return (tuple(text.split(".")),)
     tree = tree_of(text)
     if tree is None:
         return ()

@@ -97,6 +97,8 @@ class Value(Struct, frozen=True):
 
 
 _NOTHING_KNOWN = Value()
+# The types of values that have no form as text.
+_NO_SCALARS = frozenset(("array", "object", "binary", "set"))
 
 
 def any_of(answers: Iterable[Answer]) -> Answer:
@@ -425,7 +427,7 @@ def text_length(value: Value) -> int | None:
 
     None if unknown, as for numbers that are computed.
     """
-    if value.can_be(["array", "object", "binary", "set"]) is not NO:
+    if not _NO_SCALARS.isdisjoint(value.types) and value.can_be(_NO_SCALARS) is not NO:
         return None
     lengths: list[int | None] = []
     if value.may_be("string"):

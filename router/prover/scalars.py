@@ -26,6 +26,8 @@ _MOST_CHARACTERS = 200
 # The most steps of the search for a text that matches patterns: some 50 ms.
 _MOST_STEPS = 50_000
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
+# Those of them that are about more than the length.
+_SHAPING = frozenset(("pattern", "format", "not", "const"))
 _ZEROS = "0" * 40
 _SECOND = "2026-01-02T03:04:05"
 FORMATS: Mapping[str, Sequence[str]] = {
@@ -109,6 +111,8 @@ def generate_text(schemas: Schemas, variant: int) -> str:
     most = most_of(schemas, "maxLength", MOST_BYTES)
     if least > MOST_BYTES:
         raise Stuck
+    if least <= most and all(map(_SHAPING.isdisjoint, schemas)):  # only the length matters
+        return lengthened(_plain_text(variant), least)[:most]
     is_valid = validator_of({"allOf": [_of_text(schema) for schema in schemas]})
     padded = [lengthened(text, least)[:most] for text in _texts(schemas, variant)]
     for text in padded:
@@ -118,6 +122,10 @@ def generate_text(schemas: Schemas, variant: int) -> str:
     for schema in schemas:
         patterns += distinctive_patterns(schema)
     return _shortest(tuple(patterns), least) or padded[0]
+
+
+def _plain_text(variant: int) -> str:
+    return "a" if variant < 2 else "Ab1" * (variant % 7)
 
 
 def _of_text(schema: Schema) -> Schema:
@@ -140,7 +148,7 @@ def _texts(schemas: Schemas, variant: int) -> list[str]:
             # The pattern tells the digits of the fraction and the offset, the format what is a day.
             tried += [f"{_SECOND}{text[len(_SECOND) :]}" for text in texts]
     tried += [pattern.strip("^$") for pattern in patterns]
-    tried.append("a" if variant < 2 else "Ab1" * (variant % 7))
+    tried.append(_plain_text(variant))
     least = least_of(schemas, "minLength")
     if least:
         # A time becomes longer by a fraction.

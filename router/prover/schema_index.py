@@ -10,7 +10,7 @@ from router.model import Path
 from router.prover.budget import ProofBudget
 from router.prover.predicates import EACH, Schema, Steps, text_of
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import escape, map_of
+from router.runtime.program.schemas.documents import SchemaDocument, escape, map_of
 from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
@@ -32,6 +32,11 @@ class SchemaIndex:
         self._schema = schema
         self._found: dict[Steps, list[Location]] = {}
         self._names: dict[Steps, tuple[str, ...]] = {}
+
+    @property
+    def document(self) -> SchemaDocument:
+        """The document of the schema itself."""
+        return self._schema.root
 
     def at(self, steps: Steps) -> list[Location]:
         """Return the subschemas that describe the value at a path of a message.

@@ -173,6 +173,12 @@ class SchemaProver:
         """Whether time is left: an answer for lack of it is one of this route only."""
         return self._budget.seconds > 0 and self._search.seconds > 0
 
+    def decides(self, names: Iterable[str]) -> bool:
+        """Whether there was time for all that was asked about properties, and it was decided."""
+        if self._budget.seconds <= 0 or self._search.seconds <= 0:
+            return False
+        return not self.not_shared or self.not_shared.isdisjoint(names)
+
     def keep(self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False) -> _T:
         """Keep an answer, and return it.
 

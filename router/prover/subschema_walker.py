@@ -218,7 +218,11 @@ class SubschemaWalker:
         if not is_surely_of_kind and kind not in own_types(schema):
             return IMPOSSIBLE
         if step is not EACH:
-            return every(property_places(place, step))
+            places = property_places(place, step)
+            # Most subschemas say it once, or not at all.
+            if len(places) == 1:
+                return places[0]
+            return every(places) if places else ANYTHING
         first, count, rest = element_keys(place)
         others = place.below((rest,)) if rest in schema else ANYTHING
         if not count:
@@ -426,13 +430,15 @@ def json_types(schema: Schema, values: Collection[Any] | None) -> Names:
 def property_places(place: Location, name: str) -> list[Location]:
     """Return the subschemas of one schema that describe a property."""
     schema = place.content
-    patterns = schema.get("patternProperties", ())
-    found = [("patternProperties", each) for each in patterns if matches(each, name)]
+    found = []
     if name in schema.get("properties", ()):
-        found = [("properties", name), *found]
+        found.append(place.below(("properties", name)))
+    if "patternProperties" in schema:
+        patterns = [each for each in schema["patternProperties"] if matches(each, name)]
+        found += [place.below(("patternProperties", each)) for each in patterns]
     if not found and "additionalProperties" in schema:
-        return [place.below(("additionalProperties",))]
-    return [place.below(path) for path in found]
+        found.append(place.below(("additionalProperties",)))
+    return found
 
 
 def element_keys(place: Location) -> tuple[str, int, str]:

@@ -172,7 +172,7 @@ class ValueGenerator:
         raise Stuck
 
     def _make_once(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
-        chosen = tuple(self._chosen(level, variant))
+        chosen = (level,) if isinstance(level, Own) else tuple(self._chosen(level, variant))
         schemas = [part.place.content for part in chosen]
         values = constants_in(schemas)
         if values:

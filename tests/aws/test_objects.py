@@ -16,7 +16,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from router.runtime.aws.calls import Duration, PolledCalls
+from router.runtime.aws.calls import CallTimeout, Duration, PolledCalls
 from router.runtime.aws.connect import LazyObjects, connect
 from router.runtime.aws.http.objects import DirectObjects
 from router.runtime.aws.http.opening import Trust
@@ -342,7 +342,7 @@ def test_no_keys_once_the_clock_is_corrected(parts: Parts) -> None:
     parts.first = [SKEWED % b"Fri, 02 Jan 2026 03:04:05 GMT"]
     keys = iter([Credentials("a", "b")])
 
-    def credentials(timeout: float) -> Credentials:
+    def credentials(timeout: CallTimeout) -> Credentials:
         if (found := next(keys, None)) is None:
             raise CredentialsError
         return found

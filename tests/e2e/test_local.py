@@ -285,7 +285,11 @@ def test_a_port_in_use(router: Run, tmp_path: Path) -> None:
     [
         (("user", "-"), "{}", "no route reads the queue 'user'; there are users, plays"),
         (("users", "-"), "", "there is nothing to send: the file is empty"),
-        (("users", "-"), '{}\n{"a"', "line 2: it is not JSON at column 5: expecting ':' delimiter; --raw sends lines as they are"),
+        (
+            ("users", "-"),
+            '{}\n{"a"',
+            "line 2: it is not JSON at column 5: expecting ':' delimiter; --raw sends lines as they are",
+        ),
         (("users", "-", "--attribute", "trace"), "{}", "--attribute trace must be NAME=TEXT"),
         (("users", "-", "--group-from", "a["), "{}", "--group-from: "),
         (

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ ORDERS: Sequence[dict[str, Any]] = [
 ]
 PLACED = [{"type": "order_placed", "order": {"id": f"o-{number}", "total": number}} for number in range(3)]
 CANCELLED = [{"type": "order_cancelled", "order": {"id": f"o-{number}"}, "reason": "late"} for number in range(3)]
+WITH_MESSAGES = (
+    "dropped-20260102T030405Z.jsonl",
+    "router-dlq-orders.journal",
+    "router-replay-orders.journal",
+    "router-replay-orders.rejected.jsonl",
+)
+"""Files that commands write by themselves, and that hold what messages say."""
+NOT_STORED = "only what 'item' names is stored: if later messages have other members, add them there"
 CONFIG = """\
 # Of the shop.
 version: 1
@@ -59,6 +68,11 @@ def samples(tmp_path: Path) -> Callable[[Sequence[Any]], str]:
     return write
 
 
+def is_ignored(name: str, patterns: str) -> bool:
+    """Whether git ignores a file of the folder."""
+    return any(fnmatch(name, pattern) for pattern in patterns.splitlines())
+
+
 def passes(router: Run) -> bool:
     """Whether the config in the folder passes its check and its tests."""
     return all(router(*words).returncode == 0 for words in (("check", "--strict"), ("test",)))
@@ -87,6 +101,7 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         [".gitignore", "check-routes.yml", "orders.json", "routes.yaml", "samples.jsonl"],
         workflow,
     )
+    assert [name for name in WITH_MESSAGES if not is_ignored(name, found[".gitignore"])] == []
     assert found["routes.yaml"] == (
         "# `router check` validates this file, `router test` runs its tests.\n"
         "version: 1\n"
@@ -97,6 +112,7 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         "tables:\n"
         "  # key order_id: chosen with --key\n"
         "  # mode newest by updated_at: in each sample, and named like a version; a time, as nanoseconds\n"
+        "  # only what 'item' names is stored: if later messages have other members, add them there\n"
         "  orders: {key: {order_id: S}}\n"
         "\n"
         "routes:\n"
@@ -131,6 +147,38 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         },
         "$comment": "inferred from 60 samples",
     }
+
+
+def test_members_that_are_not_stored(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Where an item is not the whole message, the output and the comments say so, for a known table, too."""
+    whole = [{"order_id": "o-1", "version": number} for number in range(2)]
+    assert NOT_STORED not in router("new", samples(whole), "--queue", "whole", "--yes").stdout
+    assert NOT_STORED not in (tmp_path / "routes.yaml").read_text()
+
+    done = router("new", samples(ORDERS), "--queue", "orders", "--yes", "--json")
+    table = router("new", samples(ORDERS), "--queue", "more", "--table", "orders", "--yes", "--json")
+
+    assert (done.returncode, NOT_STORED in json.loads(done.stdout)["tables"][0]["notes"]) == (0, True)
+    assert f"  # {NOT_STORED}\n" in (tmp_path / "routes.yaml").read_text()
+    assert json.loads(table.stdout)["notes"] == [f"table orders: {NOT_STORED}"], table.stderr
+
+
+def test_a_copy(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """A message that was delivered again does not change what is made."""
+    events = [
+        {"event_id": f"e-{number}", "type": kind, "customer_id": "c-1", "at": f"2026-11-30T09:00:0{number}Z"}
+        for number, kind in enumerate(("consent_given", "consent_withdrawn", "consent_given"))
+    ]
+    events[1]["reason"] = "spam"
+
+    texts = []
+    for messages in (events, [*events, events[-1]]):
+        done = router("new", samples(messages), "--queue", "consents", "--yes", "-c", f"{len(messages)}/routes.yaml")
+        assert done.returncode == 0, done.stderr
+        texts.append((tmp_path / str(len(messages)) / "routes.yaml").read_text())
+
+    assert texts[0] == texts[1]
+    assert "consents: {key: {event_id: S, type: S}}" in texts[0]
 
 
 @pytest.mark.parametrize("end", [".5Z", "+02:00", ".123456-07:00"])
@@ -170,6 +218,7 @@ def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path:
         "# the click\n"
         "  # key order_id: named like the id of 'orders'; one sample does not show whether it is unique\n"
         "  # mode newest by updated_at: in each sample, and named like a version; a time, as nanoseconds\n"
+        "  # only what 'item' names is stored: if later messages have other members, add them there\n"
         "  orders: {key: {order_id: S}}\n",
     ).replace(
         "item: {id: a}}]\n",
@@ -367,6 +416,7 @@ def test_nothing_is_written(
     done = router("new", file, *words, "--yes")
 
     assert (done.returncode, sentence in done.stderr, content(tmp_path)) == (2, True, before), done.stderr
+    assert "new   " not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -397,6 +447,33 @@ def test_a_route_that_breaks_another(router: Run, samples: Callable[..., str], t
 
     assert (done.returncode, content(tmp_path)) == (2, before)
     assert "test 'no URL' of route 'clicks' fails: outcome" in done.stderr
+
+
+def test_an_empty_folder_stays_empty(router: Run, tmp_path: Path) -> None:
+    """If the result would not pass, no folder is left, and no file is said to be new."""
+    (tmp_path / "sample.json").write_text('{"id": "b"}')
+
+    done = router("new", "sample.json", "--queue", "q", "--yes")
+
+    assert (done.returncode, [each.name for each in tmp_path.iterdir()]) == (2, ["sample.json"])
+    assert ("nothing was written" in done.stderr, "routes.yaml" in done.stdout) == (True, False)
+
+
+def test_an_interrupt(samples: Callable[..., str], tmp_path: Path) -> None:
+    """What is not verified yet is not left behind."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    before = content(tmp_path) | {"samples.jsonl": Path(tmp_path / samples(ORDERS)).read_text()}
+    code = (
+        "from router.tools.cli import app, new_run\n"
+        "def interrupt(*_):\n"
+        "    raise KeyboardInterrupt\n"
+        "new_run.losses_of = interrupt\n"
+        "app.app(['new', 'samples.jsonl', '--queue', 'orders', '--yes'])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, capture_output=True)
+
+    assert (done.returncode, content(tmp_path), (tmp_path / "schemas").exists()) == (1, before, False)
 
 
 def test_a_config_with_errors(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:

@@ -239,6 +239,7 @@ def test_events_about_one_thing(router: Run, samples: Samples, tmp_path: Path) -
         "  # mode newest by pull_request.updated_at: in each sample, and named like a version; a time, as\n"
         "  #   nanoseconds\n"
         "  # all samples are about one thing: each message replaces its item, but for those that are older\n"
+        "  # only what 'item' names is stored: if later messages have other members, add them there\n"
         "  github: {key: {pull_request_id: N}}\n"
     ) in text
     assert text.count("    queue: github\n") == 1
@@ -355,7 +356,7 @@ def test_a_further_type_of_a_table_of_whole_items(router: Run, samples: Samples,
     assert done.returncode == 2
     finding, advice, *edit, _ = done.stderr.partition("would not pass:\n")[2].splitlines()
     assert finding == (
-        "routes.yaml:28:12: warning RT626 routes 'placed' and 'paid' lose data of one item: in order, 'paid' replaces "
+        "routes.yaml:29:12: warning RT626 routes 'placed' and 'paid' lose data of one item: in order, 'paid' replaces "
         "the item, and erases 'lines' of 'placed'"
     )
     assert advice == "whole items erase what other routes store; edit routes.yaml, and run this again:"

@@ -92,3 +92,4 @@ def test_what_cannot_be(router: Run, config: Path, words: list[str], sentence: s
 
     assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
     assert {path: path.read_text() for path in folder.rglob("*.*")} == before
+    assert not (folder / "tests").exists()

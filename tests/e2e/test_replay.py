@@ -283,7 +283,7 @@ class TestRefused:
         found = replayer.run(*words, "--yes", code=2)
         assert f"type --allow {name}" in found
         assert {table: replayer.items(table) for table in before} == before
-        dry = replayer.run(*words, "--dry-run", code=1)
+        dry = replayer.run(*words, "--dry-run", code=2)
         assert f"type --allow {name}" in dry
         return found
 
@@ -430,6 +430,83 @@ def test_a_replay_that_is_stopped(replayer: Replayer) -> None:
     assert (stopped["complete"], 0 < stopped["messages"] < 600) == (False, True), err
     done = json.loads(replayer.run(*words))
     assert (done["messages"], done["before"], done["complete"]) == (600, stopped["messages"], True)
+
+
+PLUGIN = """
+from pathlib import Path
+
+from router import hookimpl
+
+
+@hookimpl
+def router_transform_item(item):
+    if item.get("total") == 1 and not Path(__file__).with_name("fixed").exists():
+        raise KeyError("total")
+    return item
+"""
+
+
+def test_a_message_on_which_a_plugin_fails(replayer: Replayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, with what to do; what may not follow it waits, and messages of other tables are written."""
+    monkeypatch.setattr("router.tools.replay.delivery.LONGEST_WAIT", 0.0)
+    (replayer.folder / "hooks.py").write_text(PLUGIN, encoding="utf-8")
+    config = replayer.folder / "routes.yaml"
+    config.write_text(config.read_text() + "plugins: [hooks.py]\n", encoding="utf-8")
+    clicks = [each | {"MessageAttributes": failure("clicks", each["MessageId"])} for each in exported(3, time.time())]
+    source = replayer.source([*orders(4), *clicks])
+
+    dry = replayer.run(source, *SENT, "--dry-run", code=1)
+    named = "orders.jsonl:2 (message "
+    assert "4 of 7 messages pass now, 3 do not" in dry
+    assert "1 message cannot be written, and 2 that came later wait, as they may write the same item:" in dry
+    assert named in dry
+    assert "RT813 plugin 'hooks': router_transform_item raised KeyError (hooks.py:10)" in dry
+
+    done = replayer.json(source, *SENT, code=1)
+    assert (done["results"], done["blocked"], done["waiting"], done["complete"]) == ({"written": 4}, 1, 2, False)
+    (message,) = done["blocked_messages"]
+    assert (message["place"], message["code"]) == ("orders.jsonl:2", "RT813")
+    assert ([*replayer.items()], replayer.items("totals")["t-0"]["clicks"]) == (["o-0"], {"N": "3"})
+    text = replayer.run(source, *SENT, "--yes", code=1)
+    option = f"--leave-out {message['message_id']}"
+    assert f"{named}{message['message_id']}): RT813" in text
+    assert "run the same command again: it goes on with these messages. Or leave out those" in text
+    assert f"with {option}, as rejected messages" in text
+
+    left_out = replayer.run(source, *SENT, *option.split(), "--dry-run", code=1)
+    assert "rejected RT813" in left_out
+    assert "cannot be written" not in left_out
+    other = replayer.json(source, *SENT, *option.split(), "--journal", "other", "--rejected", "out.jsonl", code=1)
+    assert (other["results"], other["complete"]) == (
+        {"duplicate": 3, "rejected": 1, "stale": 1, "written": 2},
+        True,
+    )
+
+    (replayer.folder / "fixed").touch()
+    last = replayer.json(source, *SENT, "--again")
+    assert last["complete"]
+
+
+def test_nothing_after_a_blocked_message_is_of_use(replayer: Replayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tables are held: the rest of the source is not read."""
+    monkeypatch.setattr("router.tools.replay.delivery.LONGEST_WAIT", 0.0)
+    (replayer.folder / "hooks.py").write_text(PLUGIN, encoding="utf-8")
+    config = replayer.folder / "routes.yaml"
+    config.write_text(config.read_text() + "plugins: [hooks.py]\n", encoding="utf-8")
+    source = replayer.source(orders(9))
+    text = replayer.run(source, *SENT, "--route", "orders", "--rate", "2", "--yes", code=1)
+    assert "What comes after these in the source was not tried: it would wait, too." in text
+    (replayer.folder / "fixed").touch()
+    assert replayer.json(source, *SENT, "--route", "orders")["complete"]
+
+
+def test_nothing_listens(replayer: Replayer) -> None:
+    """It is said within seconds, by a dry run, too."""
+    replayer.environment |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    source = replayer.source(orders(1))
+    for words in ("--yes", "--dry-run"):
+        text = replayer.run(source, *SENT, words, code=2)
+        assert "AWS did not answer dynamodb:DescribeTable: Could not connect to the endpoint URL" in text
 
 
 def test_options_are_completed(replayer: Replayer) -> None:

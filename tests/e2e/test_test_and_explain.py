@@ -269,6 +269,25 @@ def test_what_a_plugin_raises(router: Run, config: Path, tmp_path: Path) -> None
     assert f"  reason: {reason}\n" in explained
 
 
+@pytest.mark.parametrize(("mode", "is_said"), [("put", True), ("insert", True), ("update", False)])
+def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_said: bool) -> None:
+    """Only one of them is stored, unless they are updates, which add up; with other keys, nothing is said."""
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\nqueues: {q: {}}\ntables: {lines: {key: {id: S, line: N}}}\n"
+        "routes: {r: {queue: q, table: lines, for_each: lines, item: {id: message.id, line: element.line, "
+        f"sku: element.sku}}, write: {{mode: {mode}}}}}}}\n"
+    )
+    sentence = "2 of these items have one key: table lines keeps one of them"
+
+    said = []
+    for second in (1, 2):
+        lines = [{"line": 1, "sku": "tea"}, {"line": second, "sku": "cup"}]
+        code, shown = explain(router, json.dumps({"id": "o-1", "lines": lines}))
+        said.append((code, sentence in shown))
+
+    assert said == [(0, is_said), (0, False)]
+
+
 def test_an_unknown_route(router: Run, config: Path) -> None:
     """Is said."""
     done = router("explain", "--queue", "q", "--route", "x", "-", input="{}")

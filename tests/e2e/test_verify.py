@@ -116,6 +116,37 @@ def places(report: Any, *fates: str) -> dict[str, str]:
     }
 
 
+def test_messages_that_are_rejected(auditor: Auditor) -> None:
+    """They are in no table, which is said in the summary; a source that has no others proves nothing."""
+    source = auditor.source([*events(1), "not an object", {"kind": "order", "id": "o"}])
+    auditor.run("replay", source, "--yes", code=1)
+    text = auditor.run("verify", source, "--complete")
+    assert (
+        "4 messages: 2 where they should be, 2 rejected (RT805, RT806) and in no table, 0 not decidable, 0 lost" in text
+    )
+    assert "proves nothing" not in text
+    assert auditor.verify(source, "--complete")["rejected"] == 2
+
+    wrapped = auditor.source([{"Message": json.dumps(each)} for each in events(1)], "wrapped.jsonl")
+    nothing = auditor.run("verify", wrapped, code=1)
+    assert "2 messages: 0 where they should be, 2 rejected (RT805) and in no table" in nothing
+    assert "The config rejects every message, so no table was read: this proves nothing." in nothing
+
+
+def test_tables_that_cannot_be_read(auditor: Auditor) -> None:
+    """It is said within seconds, and before a long source is read."""
+    source = auditor.source(events(60))
+    (auditor.folder / source).write_bytes((auditor.folder / source).read_bytes() + b"\xff")
+    auditor.use(CONFIG.replace("name: PREFIX-totals", "name: PREFIX-absent"))
+    assert "-absent' cannot be read in us-east-1 at http" in auditor.run("verify", source, code=2)
+    for more, text in (
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Could not connect to the endpoint URL"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_EC2_METADATA_DISABLED": "true"}, "there are no AWS credentials"),
+    ):
+        auditor.environment |= more
+        assert text in auditor.run("verify", source, code=2)
+
+
 def test_five_messages_are_not_where_they_should_be(auditor: Auditor) -> None:
     """After a replay nothing is lost; then five faults are planted, and each is found, by route and line."""
     source = auditor.source(events(30))

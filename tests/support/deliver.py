@@ -7,7 +7,7 @@ from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, Fa
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
 from router.runtime.deliver.metrics import AGES, LINES_DROPPED, METRICS, PAUSES
 from router.runtime.deliver.postponing import IN_FLIGHT_MOST, can_postpone, postpone
-from router.runtime.deliver.telemetry import LOGGER, JsonLines, embedded, log_batch, log_result
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, embedded, log_batch, log_results
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,
@@ -57,7 +57,7 @@ __all__ = [
     "describe_failure",
     "embedded",
     "log_batch",
-    "log_result",
+    "log_results",
     "postpone",
     "postponing",
     "send_dead_letters",

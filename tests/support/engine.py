@@ -26,6 +26,7 @@ from router.runtime.engine.engine import (
     MAX_PLANNED_BYTES,
     UNLIMITED,
     CompiledQueue,
+    TypedSteps,
     plan,
 )
 from router.runtime.engine.writes import (
@@ -68,6 +69,7 @@ __all__ = [
     "PlannedMessage",
     "PointerFinder",
     "Setting",
+    "TypedSteps",
     "Write",
     "WriteConfig",
     "compile_decoder",

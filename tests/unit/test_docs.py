@@ -27,7 +27,7 @@ from tests.support.deliver import (
     FixedDeadline,
     StartLimit,
     log_batch,
-    log_result,
+    log_results,
     send_dead_letters,
 )
 from tests.support.dev import MESSAGE_ID, META, Suite
@@ -385,7 +385,7 @@ def test_each_option_of_the_worker_is_explained() -> None:
 def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> None:
     """The page on observability has each field of the log lines of a message and of a batch."""
     with caplog.at_level("INFO", "router"):
-        log_result(Result("id", "orders", Outcome("stale", "RT821")))
+        log_results([Result("id", "orders", Outcome("stale", "RT821"))])
         log_batch(Summary("orders", {"stale": 1}, 0.5), "c0ffee")
     fields = [name for record in caplog.records for name in record.__dict__["fields"]]
     assert [name for name in fields if f"| `{name}` |" not in TEXTS["docs/observability.md"]] == []

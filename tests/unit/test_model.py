@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from router.model import REMOVE, Code, Finding, Message, Outcome, Place, Record, iso_ms, worst
 
@@ -38,6 +39,16 @@ def test_of_outcomes_of_one_kind_an_error_or_conflict_decides(decisive: Any) -> 
     plain = Outcome(decisive.kind)
 
     assert [worst([plain, decisive]), worst([decisive, plain])] == [decisive, decisive]
+
+
+@pytest.mark.parametrize("kind", ["written", "stale", "duplicate"])
+def test_an_acknowledged_message_reports_the_conflict_of_a_write(kind: Any) -> None:
+    """What its other writes ended as does not hide it: a message that is retried reports it when it is repeated."""
+    conflict = Outcome("duplicate", "RT820", "table 't' has the item already, with other content", "r", conflict=True)
+    reported = structs.replace(conflict, kind=kind)
+
+    assert [worst([Outcome(kind), conflict]), worst([conflict, Outcome(kind)])] == [reported, reported]
+    assert worst([conflict, Outcome("retry", "RT812")]) == Outcome("retry", "RT812")
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,9 @@ class OutgoingMessage(Struct, frozen=True):
                 size += len(attribute["BinaryValue"])
             else:
                 texts.append(attribute["StringValue"])
+        text = "".join(texts)
         # A body may hold half a surrogate pair, which has no UTF-8 of its own.
-        return size + len("".join(texts).encode(errors="surrogatepass"))
+        return size + len(text if text.isascii() else text.encode(errors="surrogatepass"))
 
 
 class Tables(Protocol):

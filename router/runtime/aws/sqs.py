@@ -50,6 +50,8 @@ class ResponseMessage(Struct, gc=False, rename="pascal"):
 BatchEntry = dict[str, Any]
 EntryBatch = list[tuple[str, BatchEntry]]
 """Message ids, each with the entry of a batch operation."""
+_Result = tuple[str, Mapping[str, Any]]
+"""The position of an entry, and what a response says about it."""
 Call = Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]
 """Calls an operation by AWS's name for it, with its parameters and a time-out in seconds."""
 
@@ -238,10 +240,11 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     if isinstance(response, AwsFault):
         return {id_: response for id_, _ in batch}
     faults = {position: _entry_fault(each) for position, each in _results(response, "Failed")}
+    successful = _results(response, "Successful")
     # An entry that is reported as done and as failed is not confirmed.
-    done = {position for position, _ in _results(response, "Successful")} - faults.keys()
+    done = {position for position, _ in successful} - faults.keys()
     if "MessageBody" in batch[0][1]:
-        faults |= _find_damaged(batch, response)
+        faults |= _find_damaged(batch, successful)
         done -= faults.keys()
     if done.issuperset(_POSITIONS[: len(batch)]):
         return {}
@@ -252,7 +255,7 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     }
 
 
-def _find_damaged(batch: EntryBatch, response: Mapping[str, Any]) -> dict[str, AwsFault]:
+def _find_damaged(batch: EntryBatch, successful: Iterable[_Result]) -> dict[str, AwsFault]:
     """Return a fault for each message that SQS has received with another text, by its position in the batch."""
     digests = {
         position: _hash(entry["MessageBody"].encode(errors="surrogatepass")).hexdigest()
@@ -260,12 +263,12 @@ def _find_damaged(batch: EntryBatch, response: Mapping[str, Any]) -> dict[str, A
     }
     return {
         position: DAMAGED
-        for position, result in _results(response, "Successful")
+        for position, result in successful
         if result.get("MD5OfMessageBody", "") not in ("", digests.get(position))
     }
 
 
-def _results(response: Mapping[str, Any], member: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _results(response: Mapping[str, Any], member: str) -> list[_Result]:
     """Return the results of entries that a response lists in a member, by the ids of the entries.
 
     Malformed ones are left out.

@@ -187,13 +187,15 @@ def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str 
     None if none is like it. `likeness` is the least ratio of difflib.SequenceMatcher at
     which two words are alike.
     """
-    # Only a config with a fault needs it: a cold start does not import it.
-    from difflib import get_close_matches
-
     word = word.casefold()[:_LONGEST]
     letters = set(word)
     folded = {candidate.casefold(): candidate for candidate in candidates}
     likely = [each for each in folded if not letters.isdisjoint(each)]
+    if not likely:
+        return None
+    # Only a config with a fault needs it: a cold start does not import it.
+    from difflib import get_close_matches
+
     near = get_close_matches(word, likely, 1, likeness)
     return folded[near[0]] if near else None
 

@@ -4,7 +4,7 @@ with the places of its parts.
 
 import re
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -119,15 +119,17 @@ class CoreSchema:
         # An entry, of at most two nodes, begins with one of a few characters.
         most = 1 + 2 * sum(map(stream.count, "-:?,[{"))
         self._is_counted = most > self.max_nodes
-        self._open: list[Any] = []
+        # One for each further level.
+        self._levels = [None] * _DEEPEST
         # It leaves a node, without a call of a function in Python for each.
-        self.ascend_resolver = self._open.pop
+        self.ascend_resolver = partial(self._levels.append, None)
 
     def descend_resolver(self, parent: Node | None, index: Any) -> None:
         """Enter a node, and raise LimitError if it exceeds a limit."""
-        self._open.append(index)
-        if len(self._open) > _DEEPEST:
-            raise LimitError("levels", parent and parent.start_mark)
+        try:
+            self._levels.pop()
+        except IndexError:
+            raise LimitError("levels", parent and parent.start_mark) from None
         if self._is_counted:
             self._nodes += 1
             if self._nodes > self.max_nodes:
@@ -320,11 +322,12 @@ class Tree:
         own: dict[str, Node] = {}
         for key_node, value_node in node.value:
             # Most are text: they are read without a call.
-            if value_node.tag == TEXT and isinstance(value_node, ScalarNode):
+            if value_node.tag == TEXT and value_node.__class__ is ScalarNode:
                 value = value_node.value
             else:
                 value = self._build(value_node)
-            name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
+            is_text = key_node.__class__ is ScalarNode
+            name = key_node.value if is_text else self._key(key_node)
             if name in own:
                 first = own[name].start_mark.line + 1
                 self._fault(

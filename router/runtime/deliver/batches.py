@@ -161,9 +161,9 @@ def pack_plain(messages: list[PlannedMessage]) -> list[PlainBatch] | None:
             return None
         if write.table is not table:
             table = write.table
+            if table.write_units:
+                return None
             tables[table.name] = table
-    if any(table.write_units for table in tables.values()):
-        return None
     last_of = {write.identity: each for write, each in zip(writes, messages, strict=True)}
     sent = [*last_of.values()]
     superseded: dict[PlannedMessage, list[PlannedMessage]] = {}

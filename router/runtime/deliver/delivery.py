@@ -18,9 +18,7 @@ from router.model import (
     WRITTEN,
     Outcome,
     Record,
-    Result,
     Summary,
-    read_epoch_ms,
 )
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
@@ -32,7 +30,7 @@ from router.runtime.deliver.telemetry import (
     Meter,
     ignore,
     log_batch,
-    log_result,
+    log_results,
     measure_ages,
 )
 from router.runtime.deliver.time_limits import (
@@ -347,20 +345,13 @@ class Delivery:
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:
         """Log outcomes, and show them to observers, before the messages are acknowledged."""
-        shown = part
         if not self._observes_outcomes:
-            shown = [each for each in part if each.outcome is not WRITTEN]
-        for each in shown:
-            record = each.record
-            result = Result(
-                record.message_id,
-                queue.name,
-                each.outcome,
-                record.receive_count,
-                record.attributes.get("SenderId", ""),
-                read_epoch_ms(record.attributes.get("SentTimestamp")),
-            )
-            log_result(result)
+            others = [each for each in part if each.outcome is not WRITTEN]
+            log_results([each.result(queue.name) for each in others])
+            return
+        for each in part:
+            result = each.result(queue.name)
+            log_results([result])
             self._notify("router_outcome", result)
 
     def _summarize(
@@ -374,11 +365,13 @@ class Delivery:
         written = results
         others = [each for each in results if each.outcome is not WRITTEN]
         if others:
-            written = [each for each in results if each.outcome is WRITTEN]
+            # Some of these have a conflict of one of their writes.
+            written = [each for each in results if each.outcome.kind == WRITTEN.kind]
         outcomes = [each.outcome for each in others]
-        counts = Counter([outcome.kind for outcome in outcomes])
+        unwritten = [outcome for outcome in outcomes if outcome.kind != WRITTEN.kind]
+        counts = Counter([outcome.kind for outcome in unwritten])
         if written:
-            counts[WRITTEN.kind] += len(written)
+            counts[WRITTEN.kind] = len(written)
         malformed = 0
         if queue.dead_letter:
             failed_before = [each.record for each in results if each.record.message_attributes]
@@ -394,7 +387,7 @@ class Delivery:
             conflicts=sum([outcome.conflict for outcome in outcomes]),
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
             malformed_failures=malformed,
-            codes=Counter([outcome.code for outcome in outcomes]),
+            codes=Counter([outcome.code for outcome in unwritten]),
             dead_letters=Counter([each.code for each in acknowledged if each.kind == "rejected"]),
             retries=Counter([cause_of(each) for each in outcomes if each.kind == "retry"]),
             ages=ages,

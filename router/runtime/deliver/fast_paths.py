@@ -7,10 +7,11 @@ Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md
 """
 
 from collections.abc import Callable
+from typing import cast
 
 from router.model import Message, Record
 from router.runtime.engine.attributes import MAX_ITEM_BYTES
-from router.runtime.engine.engine import CompiledQueue, PlanTyped
+from router.runtime.engine.engine import CompiledQueue, PlanTyped, TypedSteps
 from router.runtime.engine.writes import PlannedMessage
 
 COMPILE_AFTER = 50
@@ -19,6 +20,7 @@ TRIES = 3
 """So many messages of a batch may be refused; the rest of the batch does without a try."""
 
 _Plans = tuple[PlanTyped, ...]
+_Steps = tuple[TypedSteps, ...]
 FastPath = Callable[[Record], PlannedMessage | None]
 """Returns a message as `plan` does, or None if it is not the usual one: `plan` is to be called."""
 
@@ -32,8 +34,8 @@ class FastPaths:
     def __init__(self) -> None:
         self._shapes: dict[str, str] = {}
         self._seen: dict[str, int] = {}
-        self._compiled: dict[str, _Plans] = {}
-        self._of_queues: dict[str, _Plans] = {}
+        self._compiled: dict[str, _Plans | _Steps] = {}
+        self._of_queues: dict[str, _Plans | _Steps] = {}
 
     def of(self, queue: CompiledQueue, messages: int) -> FastPath | None:
         """Return the fast path for the next messages of a queue; None if it has none, or not yet."""
@@ -58,7 +60,9 @@ class FastPaths:
             self._of_queues[name] = self._compiled[shape]
             self._shapes.pop(name, None)
         typed = self._of_queues[name]
-        return _fast_path(queue, typed) if typed else None
+        if typed and isinstance(typed[0], TypedSteps):
+            return _hooked_path(queue, typed)
+        return _fast_path(queue, cast("_Plans", typed)) if typed else None
 
 
 def _fast_path(queue: CompiledQueue, plans: _Plans) -> FastPath:
@@ -86,5 +90,33 @@ def _fast_path(queue: CompiledQueue, plans: _Plans) -> FastPath:
         else:
             tries -= 1
         return planned
+
+    return plan_fast
+
+
+def _hooked_path(queue: CompiledQueue, plans: _Steps) -> FastPath:
+    # Queues without hooks do without the module.
+    from router.runtime.engine.hooked import plan_hooked
+
+    tries = TRIES
+
+    def plan_fast(record: Record) -> PlannedMessage | None:
+        nonlocal tries, plans
+        body = record.body
+        if record.message_attributes or "\\" in body or len(body) > MAX_ITEM_BYTES or not tries:
+            return None
+        for steps in plans:
+            try:
+                data = steps.validate(body)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                continue
+            if steps is not plans[0]:
+                # The messages of a batch are alike: what took this one takes the next.
+                plans = (steps,)
+            return plan_hooked(queue, record, data, steps)
+        tries -= 1
+        return None
 
     return plan_fast

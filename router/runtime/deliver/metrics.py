@@ -102,7 +102,7 @@ def of_route(kind: str) -> str:
 METRICS: Mapping[str, Metric] = {
     **{of_kind(kind): Metric(f"Messages with the outcome `{kind}`.") for kind in KINDS},
     "router_conflicts_total": Metric(
-        "Messages that ended as `duplicate` or `stale` while different content was stored."
+        "Messages that are acknowledged though a write of theirs found other content stored."
     ),
     CONFIGURATION_ERRORS: Metric(
         "Messages that met a configuration error (RT816, RT817), or whose dead-letter queue has one "

@@ -30,13 +30,13 @@ class RouteCounts:
             written = [
                 planned
                 for planned, each in zip(settled, decided, strict=True)
-                if each.outcome is WRITTEN
+                if each.outcome.kind == WRITTEN.kind
             ]
         # Nearly all messages are written: no instruction of Python's is executed for each of them.
         writes = chain.from_iterable(map(_WRITES_OF, written))
         self._counts[WRITTEN.kind].update(map(_ROUTE_OF, writes))
         for outcome in others:
-            if outcome.route:
+            if outcome.route and outcome.kind != WRITTEN.kind:
                 self._counts[outcome.kind][outcome.route] += 1
 
     def by_route(self, routes: Mapping[str, spec.RouteSettings]) -> ByRoute:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from router import codes
-from router.model import Outcome, Record
+from router.model import Outcome, Record, Result, read_epoch_ms
 from router.runtime.aws.protocols import VisibilityTimeout
 from router.runtime.engine.engine import CompiledQueue
 
@@ -19,6 +19,18 @@ class Delivered(Struct, frozen=True, gc=False):
     record: Record
     outcome: Outcome
     acknowledged: bool
+
+    def result(self, queue: str) -> Result:
+        """Return what is logged, and shown to observers; `queue` is the name of its queue."""
+        record = self.record
+        return Result(
+            record.message_id,
+            queue,
+            self.outcome,
+            record.receive_count,
+            record.attributes.get("SenderId", ""),
+            read_epoch_ms(record.attributes.get("SentTimestamp")),
+        )
 
 
 def is_infrastructure_failure(outcome: Outcome) -> bool:

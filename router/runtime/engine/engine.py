@@ -59,6 +59,15 @@ it raises some exception.
 """
 
 
+class TypedSteps(Struct, frozen=True):
+    """What a `PlanTyped` does, in two steps: the hooks of plugins run after each of them."""
+
+    validate: Callable[[str], Any]
+    """From the text of the data to a struct of it; for a text that it does not take it raises some exception."""
+    write: Callable[[WriteConfig, Any, Message], tuple[Write, Item | None]]
+    """From the struct to the one write, and its item if a hook gets it; raises some exception if it cannot."""
+
+
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
@@ -77,8 +86,11 @@ class CompiledRoute(Struct, frozen=True):
     """Plans the put or delete of the one item of a message as text, as `map_items` and the write mode do."""
     plan_item: PlanItem | None = None
     """Plans the put of an item as text, as the write mode does, where `plan_put` does not plan that of a message."""
-    compile_typed: Callable[[], tuple[PlanTyped, ...]] | None = None
-    """Returns what also decodes and validates: what takes more messages comes later, and is slower."""
+    compile_typed: Callable[[], tuple[PlanTyped, ...] | tuple[TypedSteps, ...]] | None = None
+    """Returns what also decodes and validates: what takes more messages comes later, and is slower.
+
+    These are steps if there are hooks.
+    """
     shape: Callable[[], str] = str
     """Returns what `compile_typed` depends on: routes of one shape may share its result."""
 
@@ -259,16 +271,22 @@ def _plan_route(
             text = None
         if route.plan_put is not None and trace is None:
             return [route.plan_put(route.write, message, texts_for(text))]
-        planned = _map(route, message, trace, budget)
+        planned = map_message(route, message, trace, budget)
     except OutOfBudget:
         raise
-    except Rejection as rejection:
-        about_item = rejection.code in (codes.BAD_KEY, codes.BAD_ITEM)
-        subject = f"table '{route.write.table.name}': " if about_item else ""
-        return rejected(rejection, name, subject)
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
-        return _failed(error, name, trace)
+        return outcome_of(error, route, trace)
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
+
+
+def outcome_of(error: BaseException, route: CompiledRoute, trace: Trace | None) -> Outcome:
+    """Return the outcome of a message whose planning for a route ended with an exception."""
+    name = route.route.name
+    if not isinstance(error, Rejection):
+        return _failed(error, name, trace)
+    about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
+    subject = f"table '{route.write.table.name}': " if about_item else ""
+    return rejected(error, name, subject)
 
 
 def _transform_message(
@@ -287,9 +305,10 @@ def _transform_message(
     return message
 
 
-def _map(
+def map_message(
     route: CompiledRoute, message: Message, trace: Trace | None, budget: Budget
 ) -> list[Write]:
+    """Return the writes of a message after its hooks, with the hooks of its items."""
     items = route.map_items(message, budget)
     config = route.write
     # A trace shows the items of writes, which a text has to be decoded for.

@@ -160,6 +160,8 @@ def _compile_default(
 ) -> Callable[[], Any] | None:
     """Return a callable for the default, converted to its type; None if it has faults."""
     value = attribute.default
+    if convert is None and (value is UNSET or value is None):  # as for most
+        return _return_none
     is_faulty = False
     # A constant is checked at load, because it fails on each message or on none.
     for field, constant in {**constants, "default": value}.items():
@@ -213,6 +215,8 @@ def _compose(
 
 def _policies_fit(context: AttributeContext, attribute: spec.Attribute) -> bool:
     """Whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
+    if not context.is_key and "remove" not in (attribute.missing, attribute.null):
+        return True
     fits = True
     advice = "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
     for key, policy in (

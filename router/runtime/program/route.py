@@ -11,7 +11,7 @@ from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.engine.engine import CompiledQueue, CompiledRoute, PlanTyped
+from router.runtime.engine.engine import CompiledQueue, CompiledRoute, PlanTyped, TypedSteps
 from router.runtime.engine.outcomes import Redactor
 from router.runtime.engine.writes import (
     IdempotencyConfig,
@@ -131,9 +131,8 @@ def compile_route(
         return compiled
     if transform_item or route.for_each is not None:
         plan_item = plan_items_as_text(write) if items_can_be_text(write) else None
-        return structs.replace(compiled, plan_item=plan_item)
-    schema = None if transform_message else context.schemas.standalone(validate)
-    return _with_text(compiled, mapped, route, schema, context)
+        compiled = structs.replace(compiled, plan_item=plan_item)
+    return _with_text(compiled, mapped, route, context.schemas.standalone(validate), context)
 
 
 def _with_text(
@@ -152,17 +151,27 @@ def _with_text(
     if not can_be_text(getters, write):
         return compiled
     is_delete = write.mode.stores == "nothing"
-    # Of thousands of routes, what they share stays in the processor's cache.
-    key = (*getters, write.table.key, is_delete)
-    plan_put = context.plans.get(key)
-    if plan_put is None:
-        plan_put = (plan_deletes_as_text if is_delete else plan_as_text)(getters, write)
-        context.plans[key] = plan_put
+    has_message_hooks, has_item_hooks = (
+        bool(compiled.transform_message),
+        bool(compiled.transform_item),
+    )
+    plan_put = None
+    if not has_item_hooks:
+        # Of thousands of routes, what they share stays in the processor's cache.
+        key = (*getters, write.table.key, is_delete)
+        plan_put = context.plans.get(key)
+        if plan_put is None:
+            plan_put = (plan_deletes_as_text if is_delete else plan_as_text)(getters, write)
+            context.plans[key] = plan_put
     if is_delete or schema is None:
         return structs.replace(compiled, plan_put=plan_put)
 
-    def compile_typed() -> tuple[PlanTyped, ...]:
-        # A cold start, and a queue of few messages, do without the module.
+    def compile_typed() -> tuple[PlanTyped, ...] | tuple[TypedSteps, ...]:
+        # A cold start, and a queue of few messages, do without the modules.
+        if has_message_hooks or has_item_hooks:
+            from router.runtime.program.typed_steps import plan_in_steps
+
+            return plan_in_steps(getters, write, schema, with_item=has_item_hooks)
         from router.runtime.program.typed import plan_typed
 
         return plan_typed(getters, write, schema)
@@ -174,7 +183,10 @@ def _with_text(
     return structs.replace(
         compiled,
         plan_put=plan_put,
-        shape=partial(repr, (schema, route.item, write.table.key, name)),
+        shape=partial(
+            repr,
+            (schema, route.item, write.table.key, name, has_message_hooks, has_item_hooks),
+        ),
         compile_typed=compile_typed,
     )
 

@@ -7,13 +7,9 @@ is planned in the general way, which decides about it.
 Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md, docs/decisions/2026-11-30-a-schema-in-parts.md
 """
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from itertools import count
-from types import CodeType
 from typing import Any
 
 import msgspec
@@ -29,6 +25,7 @@ from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
 from router.runtime.program.mapping import follow
 from router.runtime.program.put_text import END, KEY_LIMITS, START, head_of
+from router.runtime.program.typed_lines import compile_source, indented, together
 from router.runtime.program.typed_schema import (
     Check,
     Tails,
@@ -43,14 +40,13 @@ _ENCODER = msgspec.json.Encoder()
 _ARRAY, _NUMBER, _OBJECT, _STRING = (
     frozenset((kind,)) for kind in ("array", "number", "object", "string")
 )
+_NOTHING_BUT_OBJECTS = _OBJECT | {"null"}
 _PLAIN = {_STRING: "S", frozenset(("integer",)): "N"}
 """The types of DynamoDB of values whose text needs no function."""
 
 
 MAX_PARTS = 5000
 """A schema of more parts is left to the general way, each counted as often as it is referred to."""
-SHALLOW = 500
-"""A text of so many characters nests no deeper than the stack of any thread takes: 256 KB are enough for it."""
 
 
 class _TooManyPartsError(Exception):
@@ -65,27 +61,53 @@ def plan_typed(
     None does if the schema has no struct, or if an attribute needs more of the data than the values at a path. Members
     that the schema does not declare are left out by the second one, which looks through the whole text before.
     """
-    paths = [getter.path for getter in getters if getter.path]
     plans = []
-    for skips in (False, True):
-        schema = typed_schema(content, paths, skips=skips)
-        plan = None if schema is None else _compile_plan(schema, getters, config, skips=skips)
-        if schema is None or plan is None:
-            break
-        plans.append(plan)
-        if not schema.open:
-            break
+    for source in sources(getters, config, content):
+        functions = source.functions
+        lines = [*source.validation, *source.writing, f"return {source.write}"]
+        functions.add("plan_put(config, body, message)", lines)
+        plan_put: PlanTyped = functions.compile("plan_put")
+        plans.append(plan_put)
     return tuple(plans)
 
 
-class _Functions:
+class TypedSource(Struct, frozen=True):
+    """The lines that make valid `data` of a `body`, and those before the expression of its write."""
+
+    functions: "TypedFunctions"
+    validation: Sequence[str]
+    places: Sequence["TypedPlace"]
+    writing: Sequence[str]
+    write: str
+
+
+def sources(
+    getters: Sequence[Getter], config: WriteConfig, content: Any, *, in_steps: bool = False
+) -> Iterator[TypedSource]:
+    """Yield the source of the fastest functions first."""
+    paths = [getter.path for getter in getters if getter.path]
+    for skips in (False, True):
+        schema = typed_schema(content, paths, skips=skips)
+        if schema is None:
+            return
+        functions = TypedFunctions(schema, in_steps=in_steps)
+        source = _source(functions, schema, getters, config, skips=skips)
+        if source is None:
+            return
+        yield source
+        if not schema.open:
+            return
+
+
+class TypedFunctions:
     """The functions for a schema, and their variables.
 
     They are compiled from source: with closures in loops instead, a small message would take 2.8 µs, not 2.3. As in
     dataclasses, no text of a config or message is part of the source: names, bounds and callables are its variables.
     """
 
-    def __init__(self, schema: TypedSchema) -> None:
+    def __init__(self, schema: TypedSchema, *, in_steps: bool) -> None:
+        self._in_steps = in_steps
         self.variables: dict[str, Any] = {
             "Decimal": Decimal,
             "NUMBERS": {int: SCALARS[int], Decimal: SCALARS[Decimal]},
@@ -120,11 +142,11 @@ class _Functions:
 
     def add(self, head: str, lines: Iterable[str]) -> None:
         """Add a function."""
-        self._lines += [f"def {head}:", *_indented(lines)]
+        self._lines += [f"def {head}:", *indented(lines)]
 
     def compile(self, name: str) -> Any:
         """Return the function of a name."""
-        exec(_compile("\n".join(self._lines)), self.variables)  # noqa: S102 — made of numbers only
+        exec(compile_source("\n".join(self._lines)), self.variables)  # noqa: S102 — made of numbers only
         structs = {struct: self.variables[self._texts[struct]] for struct in self._written}
         self.variables["TEXTS"] = unescaped_texts(structs)
         return self.variables[name]
@@ -134,12 +156,12 @@ class _Functions:
     ) -> list[str]:
         """Return the lines that check what the type of a value does not say.
 
-        A number that is a part of an object that `is_written` as a whole is checked there.
+        A number that is a part of an object that `is_written` as a whole is checked there, if that is no later step.
         """
         self._count(value)
         lines = []
         is_whole = () in tails
-        if value.kinds == _NUMBER and not is_written:
+        if value.kinds == _NUMBER and (self._in_steps or not is_written):
             lines.append(f"if not ({self._is_number(name, value)}): raise ValueError")
         if value.check is not None:
             lines.append(f"if not {self._check(value.check)}([{name}]): raise ValueError")
@@ -151,7 +173,7 @@ class _Functions:
             if inner:
                 class_ = "list" if "array" in value.kinds else "dict"
                 inner = [f"{elements} = {found}", *inner]
-                lines += [f"if {name}.__class__ is {class_}:", *_indented(inner)]
+                lines += [f"if {name}.__class__ is {class_}:", *indented(inner)]
         if value.struct is None:
             return lines
         if is_whole:
@@ -162,12 +184,12 @@ class _Functions:
             below = tails_below(tails, field.name)
             checks = self.checks(part, field.value, below, is_written=is_whole)
             if checks and field.optional:
-                checks = [f"if {part} is not UNSET:", *_indented(checks)]
+                checks = [f"if {part} is not UNSET:", *indented(checks)]
             if checks:
                 inner += [f"{part} = {name}.{field.key}", *checks]
         if not inner or value.kinds == _OBJECT:
             return lines + inner
-        return [*lines, f"if {name}.__class__ is {self.variable(value.struct)}:", *_indented(inner)]
+        return [*lines, f"if {name}.__class__ is {self.variable(value.struct)}:", *indented(inner)]
 
     def _checks_of_all(
         self, name: str, value: TypedValue, *, is_whole: bool, is_written: bool = False
@@ -175,7 +197,7 @@ class _Functions:
         """Return the lines that check all values in a list, as `checks` does one: the library takes them at once."""
         self._count(value)
         lines = []
-        if value.kinds == _NUMBER and not is_written:
+        if value.kinds == _NUMBER and (self._in_steps or not is_written):
             condition = self._is_number("each", value)
             lines += [f"for each in {name}:", f"  if not ({condition}): raise ValueError"]
         if value.check is not None:
@@ -308,35 +330,7 @@ def _list_of_strings(values: Sequence[str]) -> str:
     return f'{{"L":[{{"S":"{strings}"}}]}}'
 
 
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"  {line}" for line in lines]
-
-
-@lru_cache(maxsize=64)
-def _compile(source: str) -> CodeType:
-    """Compile functions; those of one shape differ in their variables only."""
-    return compile(source, "<the fast path of a queue>", "exec")
-
-
-_CHECK = re.compile(r"if not (c[0-9]+)\(\[(p[0-9]+)\]\): raise ValueError")
-
-
-def _together(lines: Sequence[str]) -> list[str]:
-    """Return lines that call a check once for all its values: it takes a list."""
-    calls = Counter(check for check, _ in _CHECK.findall("\n".join(lines)))
-    several = [check for check, times in calls.items() if times > 1]
-
-    def collect(found: re.Match[str]) -> str:
-        return f"{found[1]}s.append({found[2]})" if found[1] in several else found[0]
-
-    return [
-        *(f"{check}s = []" for check in several),
-        *(_CHECK.sub(collect, line) for line in lines),
-        *(f"if not {check}({check}s): raise ValueError" for check in several),
-    ]
-
-
-class _Place(Struct, frozen=True):
+class TypedPlace(Struct, frozen=True):
     """Where the value of an attribute is, and whether it may be UNSET or None there.
 
     Behind a value of any type, None stands for both.
@@ -349,16 +343,21 @@ class _Place(Struct, frozen=True):
     followed: bool = False
 
 
-def _place(functions: _Functions, root: TypedValue, getter: Getter, name: str) -> _Place | None:
+def _place(
+    functions: TypedFunctions, root: TypedValue, getter: Getter, name: str
+) -> TypedPlace | None:
     """Return where the value of an attribute is; None if it is not in the struct."""
     if not getter.path:
         get = functions.variable(getter.get)
-        return None if getter.reads_data else _Place(f"{get}(None, message)", followed=True)
+        return None if getter.reads_data else TypedPlace(f"{get}(None, message)", followed=True)
     value, expression, absent, null = root, "data", False, False
     for level, step in enumerate(getter.path):
+        # Another value that is false would be taken for nothing; and `follow` knows no structs, which a map may have.
+        if not value.kinds <= _NOTHING_BUT_OBJECTS or value.elements is not None:
+            return None
         if value.struct is None:
             rest = functions.variable(getter.path[level:])
-            return _Place(f"follow({expression}, {rest})", followed=True)
+            return TypedPlace(f"follow({expression}, {rest})", followed=True)
         field = next((each for each in value.fields if each.name == step), None)
         if field is None:
             return None
@@ -372,40 +371,46 @@ def _place(functions: _Functions, root: TypedValue, getter: Getter, name: str) -
         value = field.value
         absent = absent or field.optional
         null = null or not value.kinds or "null" in value.kinds
-    return _Place(expression, value, absent, null)
+    return TypedPlace(expression, value, absent, null)
 
 
 def _bound_lines(schema: TypedSchema, *, skips: bool) -> list[str]:
     """Return the lines that refuse a text which may nest deeper than the stack of a thread takes."""
     # The bytes are made once, for the bound and for the decoder.
     bound = ["body = body.encode()", f"bound_{'skipped' if skips else 'nesting'}(body)"]
-    if skips:
-        return bound
-    if schema.nests:
-        # For short texts as in `decode_plain`.
-        is_short = f"len(body) <= {SHORT} and body.count('{{') + body.count('[') <= {MAX_NESTING}"
-        return [f"if not ({is_short}):", *_indented(bound)]
-    # A value that nests is no number, and is refused once it is decoded.
-    return [f"if len(body) > {SHALLOW}:", *_indented(bound)] if schema.numbers else []
+    if skips or not schema.nests:
+        return bound if skips else []
+    # Most texts have one brace, at the beginning: to look for another bracket takes less time than to count them.
+    is_flat = "'[' not in body and body.rfind('{') <= 0"
+    # For short texts as in `decode_plain`.
+    is_short = f"len(body) <= {SHORT} and body.count('{{') + body.count('[') <= {MAX_NESTING}"
+    return [f"if not ({is_flat} or {is_short}):", *indented(bound)]
 
 
-def _compile_plan(
-    schema: TypedSchema, getters: Sequence[Getter], config: WriteConfig, *, skips: bool
-) -> PlanTyped | None:
-    """Return what plans a put; None if an attribute needs more of the data."""
-    functions = _Functions(schema)
-    lines = [*_bound_lines(schema, skips=skips), "data = decode(body)"]
+def _source(
+    functions: TypedFunctions,
+    schema: TypedSchema,
+    getters: Sequence[Getter],
+    config: WriteConfig,
+    *,
+    skips: bool,
+) -> TypedSource | None:
+    """Return the source for a schema; None if an attribute needs more of the data."""
+    validation = [*_bound_lines(schema, skips=skips), "data = decode(body)"]
     tails = frozenset(getter.path for getter in getters if getter.path)
     try:
-        lines += _together(functions.checks("data", schema.root, tails))
+        validation += together(functions.checks("data", schema.root, tails))
     except _TooManyPartsError:
         return None
+    lines: list[str] = []
+    places: list[TypedPlace] = []
     text, quote = "", ""
     for number, getter in enumerate(getters):
         name = f"v{number}"
         place = _place(functions, schema.root, getter, name)
         if place is None:
             return None
+        places.append(place)
         lines.append(f"{name} = {place.expression}")
         # A name begins with what the value before it lacks.
         head = quote + ("," if number else START) + head_of(getter.name)
@@ -420,24 +425,15 @@ def _compile_plan(
             quote = ""
     text += f"{{{functions.variable(quote + END)}}}"
     names = [getter.name for getter in getters]
-    lines += _put_lines(text, [(names.index(name), kind) for name, kind in config.table.key])
-    functions.add("plan_put(config, body, message)", lines)
-    plan_put: PlanTyped = functions.compile("plan_put")
-    return plan_put
+    writing, write = _put(text, [(names.index(name), kind) for name, kind in config.table.key])
+    return TypedSource(functions, validation, places, [*lines, *writing], write)
 
 
 def _text_lines(
-    functions: _Functions, number: int, getter: Getter, place: _Place, head: str, quote: str
+    functions: TypedFunctions, number: int, getter: Getter, place: TypedPlace, head: str, quote: str
 ) -> list[str]:
     """Return the lines that write the value of an attribute."""
     name = f"v{number}"
-    nothing: Any = None
-    for step in reversed(getter.path):
-        nothing = {step: nothing}
-    absent = _absent_text(getter, {}, head, quote)
-    null = _absent_text(getter, nothing, head, quote)
-    if place.followed and absent != null:
-        null = None
     before, text = head, f"SCALARS[{name}.__class__]({name}, 1)"
     if getter.path:
         text = functions.text_of(name, place.value, "1")
@@ -446,28 +442,40 @@ def _text_lines(
         text = f"{name} + {end}"
     found = f"{functions.variable(before)} + {text}"
     lines = []
-    for is_possible, word, missing in ((place.absent, "UNSET", absent), (place.null, "None", null)):
-        if is_possible and missing is None:
+    for word, value in missing(getter, place):
+        # The next attribute begins with a comma, the first one does not.
+        if value is Rejection or (value is UNSET and START in head):
             lines.append(f"if {name} is {word}: raise ValueError")
-        elif is_possible:
-            found = f"{functions.variable(missing)} if {name} is {word} else {found}"
+        else:
+            given = head + SCALARS[type(None)](None, 1) if value is None else quote
+            found = f"{functions.variable(given)} if {name} is {word} else {found}"
     return [*lines, f"t{number} = {found}"]
 
 
-def _absent_text(getter: Getter, data: Any, head: str, quote: str) -> str | None:
-    """Return the text of an attribute without value; None if the message is left to the general way."""
+def missing(getter: Getter, place: TypedPlace) -> list[tuple[str, Any]]:
+    """Return by `UNSET` and `None`, as far as they are possible as its value, what an attribute is for it.
+
+    That is None, or UNSET if it is left out, or Rejection if the message is left to the general way.
+    """
+    nothing: Any = None
+    for step in reversed(getter.path):
+        nothing = {step: nothing}
+    absent, null = _absent(getter, {}), _absent(getter, nothing)
+    if place.followed and absent is not null:
+        null = Rejection
+    found = [("UNSET", absent)] if place.absent else []
+    return [*found, ("None", null)] if place.null else found
+
+
+def _absent(getter: Getter, data: Any) -> Any:
     try:
-        value = getter.absent(data)
+        return None if getter.absent(data) is None else UNSET
     except Rejection:
-        return None
-    if value is None:
-        return head + SCALARS[type(None)](None, 1)
-    # The next attribute begins with a comma, the first one does not.
-    return None if START in head else quote
+        return Rejection
 
 
-def _put_lines(text: str, keys: Sequence[tuple[int, KeyType]]) -> list[str]:
-    """Return the lines that make the write, as `put_of` does."""
+def _put(text: str, keys: Sequence[tuple[int, KeyType]]) -> tuple[list[str], str]:
+    """Return the lines that make the text of the put, and the expression of its write."""
     lines = []
     identity = "config.table.name"
     for (number, kind), limit in zip(keys, KEY_LIMITS, strict=False):
@@ -481,10 +489,5 @@ def _put_lines(text: str, keys: Sequence[tuple[int, KeyType]]) -> list[str]:
         lines.append(f"if not ({condition}): raise ValueError")
     too_long = f"size > {MAX_ITEM_BYTES // 4} and len(text.encode()) > {MAX_ITEM_BYTES}"
     place = f"config.route, config.table, config.mode, ({identity})"
-    return [
-        *lines,
-        f"text = f'{text}'",
-        "size = len(text)",
-        f"if {too_long}: raise ValueError",
-        f"return Write({place}, None, size, None, '', None, (), None, Raw(text))",
-    ]
+    lines += [f"text = f'{text}'", "size = len(text)", f"if {too_long}: raise ValueError"]
+    return lines, f"Write({place}, None, size, None, '', None, (), None, Raw(text))"

@@ -130,15 +130,13 @@ class TypedField(Struct, frozen=True):
 class TypedSchema(Struct, frozen=True):
     """A decoder, and what it returns.
 
-    If it `nests`, a value may nest deeper than is allowed. If it has `numbers`, what is decoded at the place of one may
-    be any value, which is refused afterwards. If it is `open`, the general way would take members that the decoder
-    refuses; a decoder that `skips` them does not check what it skips.
+    If it `nests`, a value may nest deeper than is allowed. If it is `open`, the general way would take members that
+    the decoder refuses; a decoder that `skips` them does not check what it skips.
     """
 
     decode: Callable[[str], Any]
     root: TypedValue
     nests: bool
-    numbers: bool
     open: bool
 
 
@@ -164,7 +162,7 @@ def typed_schema(
     if root.struct is None:
         return None
     decoder = msgspec.json.Decoder(root.struct, float_hook=JSON.float_hook)
-    return TypedSchema(decoder.decode, root, types.nests, types.numbers, types.open)
+    return TypedSchema(decoder.decode, root, types.nests, types.open)
 
 
 def tails_below(tails: Tails, name: str) -> Tails:
@@ -199,7 +197,6 @@ class _Types:
 
     def __init__(self, root: Keywords, *, skips: bool) -> None:
         self.nests = False
-        self.numbers = False
         self.open = False
         self._root = root
         self._skips = skips
@@ -326,7 +323,7 @@ class _Types:
         levels = 1 + max(inside) if inside else 0
         # A type that is shared may be deeper here than where it was made.
         _require(levels <= MAX_LEVELS)
-        type_ = Union[tuple(types)]  # noqa: UP007 — of a list
+        type_: Any = Union[tuple(types)]  # noqa: UP007 — of a list
         return TypedValue(type_, frozenset(kinds), check, None, struct, fields, elements, levels)
 
     def _number(self, keywords: Keywords) -> TypedValue:
@@ -334,7 +331,7 @@ class _Types:
         bounds = _bounds(left)
         _require(not left)
         # A Decimal would be taken from a text, too.
-        self.numbers = True
+        self.nests = True
         return TypedValue(Any, frozenset(("number",)), bounds=bounds if keywords else None)
 
     def _elements(

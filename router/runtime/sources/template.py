@@ -63,7 +63,8 @@ def _fill(parts: list[Part]) -> Callable[[Any, Message], str | None]:
     return fill
 
 
-def split_template(text: str) -> list[tuple[bool, str]]:
+@lru_cache(maxsize=4096)
+def split_template(text: str) -> tuple[tuple[bool, str], ...]:
     """Split a template into pieces, each with whether it is an expression; raises ValueError for unmatched braces."""
     pieces: list[tuple[bool, str]] = []
     literal = ""
@@ -84,7 +85,7 @@ def split_template(text: str) -> list[tuple[bool, str]]:
         else:
             literal += text[at]
             at += 1
-    return [*pieces, (False, literal)] if literal else pieces
+    return (*pieces, (False, literal)) if literal else tuple(pieces)
 
 
 def _closing_brace(text: str, at: int) -> int:
@@ -106,11 +107,10 @@ def _values(text: str, fifo: bool, type_: str) -> Joined | Computed:
     return Joined(literals, expressions)
 
 
-@lru_cache(maxsize=1024)
 def _pieces(text: str) -> tuple[tuple[bool, str], ...]:
     """The pieces of a template, none if it is malformed."""
     try:
-        return tuple(split_template(text))
+        return split_template(text)
     except ValueError:
         return ()
 

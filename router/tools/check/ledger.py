@@ -181,6 +181,11 @@ class Ledger(Struct, frozen=True):
         return [entry for entry in self.entries if entry.unreported]
 
     @property
+    def has_unreported(self) -> bool:
+        """Whether a claim is not proved though no finding says so, perhaps an ignored one."""
+        return any(entry.unreported for entry in self.entries)
+
+    @property
     def complete(self) -> bool:
         """Whether `--strict` fails on no claim."""
         return not any(entry.fails_strict for entry in self.entries)

@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 
 from router.errors import ConfigError, MissingExtra, RouterError
 from router.runtime.printable import printable, printable_lines
-from router.tools.cli.masked_output import masking, tell
+from router.tools.cli.masked_output import OutputError, end_without_output, masking, tell
 
 _FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
 _EXTRAS = {
@@ -126,22 +126,29 @@ class Commands(click.Group):
         ]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback.
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run `router` with arguments; if its output cannot be written, it ends with exit code 2.
 
         What it prints has no value of a variable that holds a secret.
         """
         with masking():
             try:
-                with _naming_extras(ctx):
-                    return super().invoke(ctx)
-            except ConfigError as error:
-                for finding in error.findings:
-                    tell(printable(str(finding)))
-                ctx.exit(2)
-            except RouterError as error:
-                tell(f"router: {printable_lines(str(error))}")
-                ctx.exit(2)
+                return super().main(*args, **extra)
+            except OutputError as error:
+                end_without_output(error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback."""
+        try:
+            with _naming_extras(ctx):
+                return super().invoke(ctx)
+        except ConfigError as error:
+            for finding in error.findings:
+                tell(printable(str(finding)))
+            ctx.exit(2)
+        except RouterError as error:
+            tell(f"router: {printable_lines(str(error))}")
+            ctx.exit(2)
 
 
 @click.command(

@@ -10,6 +10,7 @@ import click
 
 from router.runtime.import_stubs import import_without_patterns, postpone
 from router.runtime.printable import printable
+from router.tools.cli import Finished
 from router.tools.cli.masked_output import tell
 from router.tools.cli.options import choose_config, config_argument
 
@@ -99,7 +100,7 @@ def command(
     _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
     if no_plugins and report.left_out:
         tell(_without(report.left_out))
-    sys.exit(_fails(report, strict))
+    raise Finished(_fails(report, strict))
 
 
 def _show(

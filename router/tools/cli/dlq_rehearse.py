@@ -127,7 +127,7 @@ def result_of(rehearsal: Rehearsal) -> str:
     if outcome is None:
         return NO_QUEUE
     if outcome.kind in ("rejected", "retry"):
-        return f"{outcome.kind} {outcome.code} {outcome.reason}".rstrip()
+        return " ".join(filter(None, (outcome.kind, outcome.code, outcome.reason)))
     if outcome.kind == "written" and rehearsal.changes:
         effects = sorted({change.effect for change in rehearsal.changes})
         return f"{outcome.kind} ({', '.join(effects)})"
@@ -298,6 +298,7 @@ def _rehearse(
             print_plan(opened.queue.name, plan, opened.elsewhere)
             details.seek(0)
             copyfileobj(details, sys.stdout)
+            sys.stdout.flush()
     return found
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -181,7 +182,13 @@ def _in_full(explained: Explanation, shown: Explanation) -> Iterable[str]:
 
 
 def _indexes_and_stored(explained: Explanation) -> Iterable[str]:
-    """Yield what becomes of the items in the indexes of their tables, and after earlier messages."""
+    """Yield what becomes of the items together, in the indexes of their tables, and after earlier messages."""
+    writes = [stage.value for stage in explained.stages if isinstance(stage.value, Write)]
+    whole = Counter([write.identity for write in writes if write.mode.stores == "item"])
+    for (table, *_), count in whole.items():
+        if count > 1:
+            sentence = f"{count} of these items have one key: table {table} keeps one of them"
+            yield click.style(f"  {printable(sentence)}", fg="yellow")
     for each in explained.indexes:
         yield printable(f"  route {each.route}: {each.in_words}")
     if explained.stored:

@@ -18,7 +18,7 @@ from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
-from router.tools.cli.terminal import confirm, literal, print_line, print_table
+from router.tools.cli.terminal import confirm, literal, print_line, print_table, progress_bar
 from router.tools.dev.new.existing import edit_of_whole_items
 from router.tools.dev.new.files import (
     WORKFLOW,
@@ -119,46 +119,70 @@ def _make(samples: SampleSet, wanted: Wanted, options: NewOptions, masked: bool)
     plan = plan_routes(samples, wanted, config, choose)
     files = make_files(plan, options.config, masked)
     if not options.as_json:
-        _show_plan(plan, files)
-    if not options.yes and not confirm("Write these files?"):
-        tell("nothing was written")
-        return 1
-    write_files(files)
-    undecided = _verify(plan, files, options, before)
+        _show_plan(plan)
+    # Of files that nobody is asked about, only what was written is said.
+    if not options.yes:
+        if not options.as_json:
+            _show_files(files)
+        if not confirm("Write these files?"):
+            tell("nothing was written")
+            return 1
+    undecided = _write_verified(plan, files, options, before)
+    if options.yes and not options.as_json:
+        _show_files(files)
     _report(plan, files, options, undecided)
     return 0
 
 
-def _verify(
+def _write_verified(
     plan: Plan, files: Sequence[NewFile], options: NewOptions, before: Examined
 ) -> list[str]:
-    """Return the claims that are not decided of a config with new routes.
+    """Write the files, and return the claims that are not decided of a config with new routes.
 
     Raises UsageError if it has new faults, or if the routes lose what a sample has; then nothing is
     changed.
     """
-    after = examine_config(options.config, os.environ)
-    faults = [text for fault, text in after.faults.items() if fault not in before.faults]
-    # Errors of the config are among the faults.
-    with suppress(ConfigError):
-        faults += losses_of(load(options.config, os.environ).require(), plan.routes)
+    made = write_files(files)
+    try:
+        after = examine_config(options.config, os.environ)
+        faults = [text for fault, text in after.faults.items() if fault not in before.faults]
+        faults += _losses(plan, options)
+    except BaseException:  # Ctrl-C leaves no files that are not verified
+        undo(files, made)
+        raise
     if faults:
-        undo(files)
-        new_tables = {table.name for table in plan.tables}
-        faults += [
-            f"give another name than '{name}' with --table"
-            for name in sorted(new_tables)
-            if table_fault(name)
-        ]
-        shared = {route.settings["table"] for route in plan.routes} - new_tables
-        faults += _ways_out(shared, options) if shared else ()
+        undo(files, made)
+        faults += _ways_out(plan, options)
         raise UsageError(
             "nothing was written, since the result would not pass:\n" + "\n".join(faults)
         )
     return [text for claim, text in after.undecided.items() if claim not in before.undecided]
 
 
-def _ways_out(shared: Collection[str], options: NewOptions) -> Iterator[str]:
+def _losses(plan: Plan, options: NewOptions) -> list[str]:
+    """Return what the config with new routes loses of their samples, with a progress bar."""
+    try:
+        program = load(options.config, os.environ).require()
+    except ConfigError:
+        # Its errors are among the faults.
+        return []
+    count = sum(len(route.shape.messages) for route in plan.routes if route.one_of is None)
+    with progress_bar("trying the samples", count) as progress:
+        return losses_of(program, plan.routes, progress)
+
+
+def _ways_out(plan: Plan, options: NewOptions) -> Iterator[str]:
+    """Yield what helps if the result would not pass."""
+    new_tables = {table.name for table in plan.tables}
+    for name in sorted(new_tables):
+        if table_fault(name):
+            yield f"give another name than '{name}' with --table"
+    shared = {route.settings["table"] for route in plan.routes} - new_tables
+    if shared:
+        yield from _ways_to_share(shared, options)
+
+
+def _ways_to_share(shared: Collection[str], options: NewOptions) -> Iterator[str]:
     """Yield what keeps what other routes store in tables that exist."""
     with suppress(ConfigError):
         edit = edit_of_whole_items(load(options.config, os.environ), shared)
@@ -176,7 +200,7 @@ def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
     print_table(["", "field", "type", "why"], rows, literal(f"keys for table {table}"))
 
 
-def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
+def _show_plan(plan: Plan) -> None:
     for note in plan.notes:
         print_line(note)
     for table in plan.tables:
@@ -188,6 +212,9 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         print_line(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         for sentence in rejections(route.schema):
             print_line(f"  rejects a message in which {sentence}")
+
+
+def _show_files(files: Sequence[NewFile]) -> None:
     for file in files:
         print_line(f"{'new ' if file.before is None else 'edit'}  {file.path}")
 
@@ -196,7 +223,12 @@ def _table_as_json(table: NewTable) -> JsonObject:
     candidates = [
         {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
     ]
-    return {"name": table.name, "key": dict(table.key), "candidates": candidates}
+    return {
+        "name": table.name,
+        "key": dict(table.key),
+        "candidates": candidates,
+        "notes": table.notes,
+    }
 
 
 def _report(

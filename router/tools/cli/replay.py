@@ -53,6 +53,13 @@ _ALLOW_HELP = "; ".join(f"{name}: {what}" for name, what in _ALLOWED.items())
     type=NEW_FILE,
     help="The file of rejected messages.  [default: router-replay-NAME.rejected.jsonl]",
 )
+@click.option(
+    "--leave-out",
+    "left_out",
+    multiple=True,
+    metavar="ID",
+    help="Reject the message with this id if a plugin fails on it, so that others need not wait; may be repeated.",
+)
 @click.option("--again", is_flag=True, help="Begin anew, whatever an earlier run has done.")
 @yes_option
 @json_option
@@ -63,11 +70,14 @@ def command(sources: Repeated, config: Path, **options: Any) -> None:
     an export of `router dlq`, a recording, or bodies as their queue has them. Of a body, the id is made of its file,
     line and text, and the time of sending is not known without --sent-at.
 
+    A message on which a plugin fails is not written, and neither is what may follow it on one of its items; others are.
+    Correct the plugin, and run the same command again, or leave the message out with --leave-out.
+
     What is done is in a journal. A run that was stopped, by whatever means, goes on with the same command. Rejected
     messages are written to a file that is a SOURCE again.
 
     Exit code 0: all messages are delivered; 1: some were rejected or could not be delivered, or you did not confirm;
-    2: could not run, or a route is refused (see --allow).
+    2: could not run, or a route is refused (see --allow). It is the same of --dry-run, for what would be.
 
     \b
     Examples:

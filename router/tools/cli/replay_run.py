@@ -10,9 +10,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.model import JsonObject
+from router.model import JsonObject, Outcome
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws
+from router.runtime.engine.writes import PlannedMessage
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_any
 from router.tools.cli.dlq_rehearse import (
@@ -33,14 +34,20 @@ from router.tools.cli.dlq_session import (
 from router.tools.cli.json_output import print_json
 from router.tools.cli.masked_output import tell
 from router.tools.cli.options import Repeated, parse_expression
+from router.tools.cli.replay_report import as_text, blocked_as_json, print_blocked
 from router.tools.cli.terminal import confirm, print_line, progress_bar
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
 from router.tools.control_plane.deployed import DENIED
 from router.tools.dlq.planning import Planner
 from router.tools.dlq.redrive import batch_size
-from router.tools.dlq.rehearse import Rehearser
+from router.tools.dlq.rehearse import Rehearsal, Rehearser
 from router.tools.dlq.spool import WrittenItems
-from router.tools.replay.delivery import OrderedDelivery
+from router.tools.replay.delivery import (
+    BlockedMessages,
+    OrderedDelivery,
+    reject_left_out,
+    tables_of,
+)
 from router.tools.replay.journal import ReplayJournal
 from router.tools.replay.refusals import Refusals
 from router.tools.replay.rejected import RejectedFile
@@ -48,6 +55,7 @@ from router.tools.replay.replay import MOST_MESSAGES, Replay, read_windows
 from router.tools.replay.source import Source, SourceMessage, SourceOptions, SourceSelection
 
 _CONNECTIONS = 40
+_WAITS = Outcome("retry", "", "it waits for a message that cannot be written")
 _SOURCE_NAME = 100
 """Characters of a source in the name of its journal at most."""
 
@@ -69,6 +77,7 @@ class ReplayOptions(Struct, frozen=True):
     dry_run: bool
     journal: Path | None
     rejected: Path | None
+    left_out: Repeated
     again: bool
     yes: bool
     as_json: bool
@@ -159,6 +168,17 @@ class _Run:
             place = self.dynamodb.place
             raise UsageError(f"the table '{table}' cannot be read{place}: {error}") from None
 
+    def require_answer(self) -> None:
+        """Raise UsageError if AWS does not answer: each message would be tried for a minute."""
+        table = self.program.routes[0].table
+        try:
+            self.dynamodb.call("DescribeTable", TableName=table)
+        except AwsCallError as error:
+            # It does not matter what it answers: a replay need not have this permission.
+            if not error.answered:
+                place = self.dynamodb.place
+                raise UsageError(f"the table '{table}' cannot be read{place}: {error}") from None
+
     @property
     def sources(self) -> str:
         """The sources as people read them."""
@@ -168,6 +188,7 @@ class _Run:
 def run_replay(options: ReplayOptions) -> int:
     """Replay or rehearse the messages of sources; return the exit code. Raises RouterError."""
     run = _Run(options)
+    run.require_answer()
     return _rehearse(run) if options.dry_run else _replay(run)
 
 
@@ -177,36 +198,47 @@ def _replay(run: _Run) -> int:
         tell(f"{run.sources}: nothing was replayed")
         return 1
     before = run.journal.results.total()
-    delivery = OrderedDelivery(run.program, run.aws, run.planner, run.refusals.check)
-    complete = False
+    delivery = OrderedDelivery(
+        run.program,
+        run.aws,
+        run.planner,
+        run.refusals.check,
+        left_out=frozenset(options.left_out),
+    )
+    complete = has_more = False
     with run.journal as journal:
         rejected = RejectedFile(run.rejected, journal.rejected, begun=run.begun)
         journal.start(run.what)
         replay = Replay(run.program, delivery, journal, rejected, options.rate)
         try:
-            _deliver(run, replay, delivery)
-            complete = delivery.stopped is None
+            has_more = _deliver(run, replay, delivery)
+            complete = not (delivery.stopped or journal.left)
         finally:
             # Also after an error or Ctrl-C: what was done by then.
-            _report(run, delivery, before, complete=complete)
-    if delivery.stopped and delivery.stopped.configuration_error:
+            _report(run, delivery, before, complete=complete, has_more=has_more)
+    if delivery.stopped and delivery.stopped.outcome.configuration_error:
         return 2
     has_rejected = any(kind == "rejected" for kind, _, _ in run.journal.results)
     return int(not complete or has_rejected)
 
 
-def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> None:
+def _deliver(run: _Run, replay: Replay, delivery: OrderedDelivery) -> bool:
+    """Deliver the messages of the source; return whether it has more, all of which would wait."""
     lines = run.source.lines
     most = batch_size(run.options.rate, MOST_MESSAGES)
     with progress_bar(f"replaying {run.options.name}", lines.size, of_bytes=True) as progress:
-        for window in read_windows(run.source, run.selection, run.journal, most):
+        windows = read_windows(run.source, run.selection, run.journal, most)
+        for window in windows:
             replay.keep_rate(window)
             # What is delivered is to be in the journal: else the next run would deliver it again.
             with finished_first():
                 replay.deliver(window)
             progress(lines.done)
             if delivery.stopped:
-                return
+                break
+            if replay.is_stuck:
+                return next(windows, None) is not None
+    return False
 
 
 def _question(run: _Run) -> str:
@@ -222,13 +254,18 @@ def _question(run: _Run) -> str:
     return f"Replay {run.sources}{after} into {tables}?"
 
 
-def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool) -> None:
+def _report(
+    run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool, has_more: bool
+) -> None:
     """Print what became of the messages, in all runs."""
     journal = run.journal
     options = run.options
     tally = Tally()
     tally.results = journal.results
     rejected = str(run.rejected) if journal.rejected else None
+    stopped = delivery.stopped
+    blocked = delivery.blocked
+    waiting = max(0, len(journal.left) - blocked.count)
     if options.as_json:
         found = tally_as_json(tally)
         print_json(
@@ -239,7 +276,8 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
                 "results": found["redriven"],
                 "reasons": found["reasons"],
                 "rejected": rejected,
-                "stopped": delivery.stopped.reason if delivery.stopped else None,
+                "stopped": stopped.outcome.reason if stopped else None,
+                **blocked_as_json(blocked, waiting),
                 "complete": complete,
             }
         )
@@ -251,14 +289,18 @@ def _report(run: _Run, delivery: OrderedDelivery, before: int, *, complete: bool
         print_line(f"  Of these, {count(before)} by an earlier run.")
     if rejected:
         print_line(f"  Rejected messages are in {rejected}, which is a source again.")
-    if delivery.stopped:
-        why = f"{delivery.stopped.code} {delivery.stopped.reason}"
-        print_line(f"  Stopped: {why}. Run the same command again: it goes on where it was.")
+    print_blocked(blocked, waiting, has_more=has_more)
+    if stopped:
+        print_line(
+            f"  Stopped at {as_text(stopped)}. Run the same command again: it goes on where it was.",
+            soft_wrap=True,
+        )
 
 
 def _rehearse(run: _Run) -> int:
     """Print what would become of the messages that are not done yet; return the exit code."""
     plan = RedrivePlan(Counter())
+    waiting = _Waiting(run, plan)
     with WrittenItems() as written:
         rehearser = Rehearser(
             run.program,
@@ -273,25 +315,65 @@ def _rehearse(run: _Run) -> int:
         )
         lines = run.source.lines
         with progress_bar(f"rehearsing {run.options.name}", lines.size, of_bytes=True) as progress:
-            for rehearsal in rehearser.rehearse_all(_noted(run)):
+            for rehearsal in rehearser.rehearse_all(waiting.to_rehearse()):
                 plan.add(rehearsal)
                 progress(lines.done)
     refused = [f"{place}: {refusal}" for refusal, place in run.refusals.found.items()]
     if run.options.as_json:
         found = plan_as_json(run.sources, plan, 0)
         del found["dead_letter"], found["not_received"]
+        found |= blocked_as_json(waiting.blocked, waiting.count)
         print_json({"sources": run.options.sources, **found, "refused": refused})
     else:
         print_plan(run.sources, plan, 0)
+        print_blocked(waiting.blocked, waiting.count, has_more=False)
         for each in refused:
             print_line(f"refused: {each}", soft_wrap=True)
-    return int(bool(refused) or plan.passing < plan.total)
+    if refused:
+        return 2
+    return int(plan.passing < plan.total)
 
 
-def _noted(run: _Run) -> Iterator[SourceMessage]:
-    """Yield the messages that are to be replayed, and note what is refused of them."""
-    for window in read_windows(run.source, run.selection, run.journal):
-        for message in window.messages.values():
-            for planned in run.planner.plan_all(message.queue, [message.to_deliver()]):
-                run.refusals.note(message, planned)
-            yield message
+class _Waiting:
+    """The messages of a rehearsal that would be left, as a plugin fails on them, or on one that they may follow."""
+
+    def __init__(self, run: _Run, plan: RedrivePlan) -> None:
+        """Those that would be left are added to `plan`."""
+        self.blocked = BlockedMessages()
+        self.count = 0
+        self._run = run
+        self._plan = plan
+        self._left_out = frozenset(run.options.left_out)
+        self._held: set[str] = set()
+
+    def to_rehearse(self) -> Iterator[SourceMessage]:
+        """Yield the messages that would be delivered, and note what is refused of all."""
+        run = self._run
+        for window in read_windows(run.source, run.selection, run.journal):
+            for message in window.messages.values():
+                record = message.to_deliver()
+                for found in run.planner.plan_all(message.queue, [record]):
+                    planned = reject_left_out(message, found, self._left_out)
+                    run.refusals.note(message, planned)
+                    if planned is found and not self._waits(message, planned):
+                        yield message
+                    elif planned is not found:
+                        self._add(message, planned.outcome)
+
+    def _waits(self, message: SourceMessage, planned: PlannedMessage) -> bool:
+        """Return whether a message would be left, and count it if so."""
+        tables = self._run.planner.tables(message.queue)
+        outcome = planned.outcome
+        if outcome is not None and outcome.kind == "retry":
+            self.blocked.add(message, outcome)
+            self._add(message, outcome)
+        elif self._held.isdisjoint(tables_of(planned)):
+            return False
+        else:
+            self.count += 1
+            self._add(message, _WAITS)
+        self._held |= tables
+        return True
+
+    def _add(self, message: SourceMessage, outcome: Outcome | None) -> None:
+        self._plan.add(Rehearsal(message, message.queue.name, outcome))

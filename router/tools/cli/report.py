@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -67,14 +68,14 @@ def count_findings(
             counts.append(f"{number} {severity}{'s' if number > 1 else ''}")
     if ignored:
         counts.append(f"{len(ignored)} ignored")
-    if not counts and not ledger.unreported:
+    if not counts and not ledger.has_unreported:
         counts.append("no findings")
     return "\n".join(filter(None, [", ".join(counts), sum_up(ledger), *_examples(ledger)]))
 
 
 def _examples(ledger: Ledger) -> Iterator[str]:
-    shown = [entry for entry in ledger.entries if entry.example and entry.fails_strict]
-    for entry in shown[:_EXAMPLES]:
+    shown = (entry for entry in ledger.entries if entry.example and entry.fails_strict)
+    for entry in islice(shown, _EXAMPLES):
         what = f"the {entry.kind} of '{entry.subject}'" if entry.subject else f"its {entry.kind}"
         # Masked before it is cut, which could leave a part of a secret.
         message = printable(WRITTEN.mask(entry.example)[:_WIDTH])
@@ -98,7 +99,7 @@ def sum_up(ledger: Ledger) -> str:
             parts.append(f"{without} without a schema")
         more = f" ({', '.join(parts)})" if parts else ""
         counts.append(f"{len(undecided)} not decided{more}")
-    how = ": --unproved shows them" if ledger.unreported else ""
+    how = ": --unproved shows them" if ledger.has_unreported else ""
     return "; ".join(counts) + how
 
 

@@ -50,7 +50,7 @@ def command(sources: Repeated, config: Path, **options: Any) -> None:
     A message is stored, superseded by a newer one, a duplicate, dropped, rejected, deleted by a later one, or expired;
     different or missing, if nothing explains what is stored; or not decidable, with the reason.
 
-    Exit code 0: no message is missing or different; 1: some are; 2: could not run.
+    Exit code 0: no message is missing or different; 1: some are, or the config rejects all; 2: could not run.
 
     \b
     Examples:

@@ -69,6 +69,23 @@ class FateReport:
         """The messages of which nothing can be said."""
         return self.fates["not decidable"]
 
+    @property
+    def rejected(self) -> int:
+        """The messages that the config rejects: they are in no table."""
+        return self.fates["rejected"]
+
+    @property
+    def is_all_rejected(self) -> bool:
+        """Whether no message says anything about a table."""
+        return self.rejected == self.fates.total()
+
+    @property
+    def rejected_by(self) -> list[str]:
+        """The codes of those."""
+        return sorted(
+            {reason.partition(" ")[0] for fate, _, reason in self.findings if fate == "rejected"}
+        )
+
     def add(self, decided: Decided) -> None:
         """Count a message, for each of its routes by what became of its writes there."""
         self.fates[decided.verdict.fate] += 1
@@ -104,10 +121,11 @@ class FateReport:
 def print_report(report: FateReport, program: Program, names: Names, *, complete: bool) -> None:
     """Print a report; of keys and attributes, only these names are shown, all with None, and then values, too."""
     total = report.fates.total()
-    right = total - report.lost - report.undecided
-    print_line(
-        f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
-    )
+    right = total - report.lost - report.undecided - report.rejected
+    text = f"{count(total)}: {right} where they should be, "
+    if report.rejected:
+        text += f"{report.rejected} rejected ({', '.join(report.rejected_by)}) and in no table, "
+    print_line(f"{text}{report.undecided} not decidable, {report.lost} lost")
     occurring = Counter[Fate]()
     for found in report.routes.values():
         occurring += found
@@ -126,6 +144,12 @@ def print_report(report: FateReport, program: Program, names: Names, *, complete
             print_line(f"  {_as_text(example, keys)}", soft_wrap=True)
             for line in keys.lines(example):
                 print_line(f"    {line}", soft_wrap=True)
+    if report.is_all_rejected:
+        print_line(
+            "The config rejects every message, so no table was read: this proves nothing. The source must have the "
+            "messages as their queue has them, with its envelopes and encoding.",
+            soft_wrap=True,
+        )
     if report.by_others and not complete:
         print_line(
             f"--complete may decide {report.by_others} of those that are not decidable, "
@@ -152,6 +176,7 @@ def report_as_json(report: FateReport, program: Program, names: Names) -> JsonOb
         "messages": report.fates.total(),
         "lost": report.lost,
         "not_decidable": report.undecided,
+        "rejected": report.rejected,
         "complete_may_decide": report.by_others,
         "fates": _counts(report.fates),
         "routes": [

@@ -76,4 +76,4 @@ def run_verify(options: VerifyOptions) -> int:
         print_json(report_as_json(report, program, names))
     else:
         print_report(report, program, names, complete=options.complete)
-    return int(report.lost > 0)
+    return int(report.lost > 0 or report.is_all_rejected)

@@ -53,11 +53,12 @@ _ACTIONS = {
 
 
 class AwsCallError(UsageError):
-    """A call failed; `code` is AWS's error code, or the name of the exception if there was no response."""
+    """A call failed; `code` is AWS's error code, or the name of the exception if AWS has not `answered`."""
 
-    def __init__(self, text: str, code: str) -> None:
+    def __init__(self, text: str, code: str, *, answered: bool = True) -> None:
         super().__init__(text)
         self.code = code
+        self.answered = answered
 
 
 class ServiceClient:
@@ -252,8 +253,8 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
     if not isinstance(error, ClientError):
         code = type(error).__name__
         if code in ("NoCredentialsError", "PartialCredentialsError"):
-            return AwsCallError(NO_CREDENTIALS, code)
-        return AwsCallError(f"AWS did not answer {operation}: {error}", code)
+            return AwsCallError(NO_CREDENTIALS, code, answered=False)
+        return AwsCallError(f"AWS did not answer {operation}: {error}", code, answered=False)
     details = error.response.get("Error", {})
     code, message = details.get("Code", ""), details.get("Message", "").strip()
     action = _ACTIONS.get(operation, operation)

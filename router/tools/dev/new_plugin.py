@@ -104,9 +104,9 @@ def _registered(config: Path, entry: str) -> NewFile:
 
 def write_plugin(files: list[NewFile], config: Path, env: Mapping[str, str]) -> None:
     """Write the files of a plugin; raises UsageError if the config does not load with it, and leaves all as it was."""
-    write_files(files)
+    made = write_files(files)
     try:
         load(config, env, "warning").require()
     except ConfigError as error:
-        undo(files)
+        undo(files, made)
         raise UsageError(f"nothing was written, since the config has errors:\n{error}") from None

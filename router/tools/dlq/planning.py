@@ -37,6 +37,14 @@ class Planner:
         self._fast_paths = FastPaths()
         self._routes = routes
 
+    def tables(self, queue: CompiledQueue) -> frozenset[str]:
+        """Return the names of the tables that the messages of a queue may be written to."""
+        return frozenset(
+            each.write.table.name
+            for each in queue.routes
+            if not self._routes or each.route.name in self._routes
+        )
+
     def plan_all(self, queue: CompiledQueue, records: Sequence[Record]) -> Iterator[PlannedMessage]:
         """Yield the plans of records, in order."""
         fast = self._fast_paths.of(queue, len(records))

@@ -299,7 +299,7 @@ class Rehearser:
 
         Those that earlier batches would have written are as they leave them.
         """
-        touched = [(each, dict(_touched_by(each))) for each in plans]
+        touched = [(each, dict(touched_by(each))) for each in plans]
         wanted = {identity: place for _, places in touched for identity, place in places.items()}
         written, delivered = self._written.load(wanted)
         images = {
@@ -326,7 +326,7 @@ class Rehearser:
         return images, unreadable
 
 
-def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table, StoredItem]]]:
+def touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table, StoredItem]]]:
     """Yield the identity, the table and the key of each item that a message writes, and of its idempotency keys."""
     for write in planned.writes:
         yield write.identity, (write.table, _key(write.table, write.item))

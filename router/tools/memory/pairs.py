@@ -1,4 +1,6 @@
-"""Runs two messages in both orders on tables in memory: what the second write makes of the item."""
+"""Runs a message alone, or two in both orders, on tables in memory: what the second write makes of
+the item.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,6 +54,13 @@ class PairRun(Struct, frozen=True):
     second_then_first: OrderedRun
 
 
+def run_alone(program: Program, message: PairMessage) -> tuple[Outcome, Items]:
+    """Run a message through the routes of a config on empty tables; return its items, too."""
+    run = (message.queue, plan_alone(program, message))
+    tables = MemoryTables.of(program)
+    return _write(program, run, tables), _items(tables, (run,))
+
+
 def run_pair(program: Program, first: PairMessage, second: PairMessage) -> PairRun:
     """Run two messages through the routes of a config in both orders, each on empty tables."""
     planned = plan_alone(program, first)
@@ -80,14 +89,17 @@ def _run(program: Program, *messages: tuple[str, PlannedMessage]) -> OrderedRun:
     tables = MemoryTables.of(program)
     outcomes = []
     items: list[Items] = []
-    for queue, planned in messages:
-        outcome = planned.outcome or WRITTEN
-        if planned.writes:
-            atomic = program.queue(queue).atomic
-            outcome = write_together([planned], tables, atomic)[planned]
-        outcomes.append(outcome)
+    for message in messages:
+        outcomes.append(_write(program, message, tables))
         items.append(_items(tables, messages))
     return OrderedRun((outcomes[0], outcomes[1]), items[0], items[1])
+
+
+def _write(program: Program, message: tuple[str, PlannedMessage], tables: MemoryTables) -> Outcome:
+    queue, planned = message
+    if not planned.writes:
+        return planned.outcome or WRITTEN
+    return write_together([planned], tables, program.queue(queue).atomic)[planned]
 
 
 def _items(tables: MemoryTables, messages: tuple[tuple[str, PlannedMessage], ...]) -> Items:

@@ -11,7 +11,7 @@ from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
 from router.tools.dlq.redrive import RateLimit
 from router.tools.replay.delivery import Confirmed, OrderedDelivery
-from router.tools.replay.journal import ReplayJournal, result_of
+from router.tools.replay.journal import LeftMessage, ReplayJournal, result_of
 from router.tools.replay.rejected import RejectedFile, rejected_line
 from router.tools.replay.source import Source, SourceMessage, SourceSelection
 
@@ -21,12 +21,18 @@ MOST_CHARACTERS = 16 * 1024 * 1024
 """Of their bodies; the last may exceed it."""
 _MOST_READ = 100_000
 """Messages between two lines of the journal, selected or not."""
+MOST_LEFT = 100_000
+"""Messages that are left behind one that cannot be written; the journal keeps their numbers in memory."""
 
 
 class Window(Struct):
-    """Messages that are delivered together, by their numbers in the source; all before `position` end with it."""
+    """Messages that are delivered together, by their numbers in the source; all before `position` end with it.
+
+    `digests` are those of the source up to each of them.
+    """
 
     messages: dict[int, SourceMessage]
+    digests: dict[int, int]
     position: int
     digest: int
 
@@ -35,24 +41,30 @@ def read_windows(
     source: Source, selection: SourceSelection, journal: ReplayJournal, most: int = MOST_MESSAGES
 ) -> Iterator[Window]:
     """Yield the messages of a source that are selected and not done yet; raises UsageError."""
-    messages = {}
+    messages: dict[int, SourceMessage] = {}
+    digests: dict[int, int] = {}
     characters = 0
     begun = journal.position
-    for message in source.messages(journal.position, journal.digest):
-        if source.position not in journal.done and selection.selects(message):
-            messages[source.position] = message
+    left = {number: each.digest for number, each in journal.left.items()}
+    for message in source.messages(journal.position, journal.digest, left):
+        number = source.position
+        # What an earlier run has left was selected by it.
+        if number in left or (number not in journal.done and selection.selects(message)):
+            messages[number] = message
+            digests[number] = source.digest
             characters += len(message.record.body)
         if (
             len(messages) >= most
             or characters >= MOST_CHARACTERS
             or source.position - begun >= _MOST_READ
         ):
-            yield Window(messages, source.position, source.digest)
+            yield Window(messages, digests, source.position, source.digest)
             messages = {}
+            digests = {}
             characters = 0
             begun = source.position
-    if source.position > begun:
-        yield Window(messages, source.position, source.digest)
+    if messages or source.position > begun:
+        yield Window(messages, digests, source.position, source.digest)
 
 
 class Replay:
@@ -70,6 +82,10 @@ class Replay:
     ) -> None:
         self._hash = program.hash
         self._parts = separate_queues(program)
+        self._tables = {
+            name: tuple(sorted(delivery.tables(queue)))
+            for name, queue in program.engine.queues.items()
+        }
         self._delivery = delivery
         self._journal = journal
         self._rejected = rejected
@@ -82,6 +98,8 @@ class Replay:
     def deliver(self, window: Window) -> None:
         """Deliver messages, and note what is done; raises UsageError."""
         self._journal.reserve(len(window.messages))
+        for number, message in window.messages.items():
+            self._require_tables(number, message)
         for queue, messages in self._in_order(window.messages):
             numbers = [*messages]
             given = [*messages.values()]
@@ -89,7 +107,33 @@ class Replay:
                 self._confirm(queue, numbers, given, confirmed)
             if self._delivery.stopped:
                 return
-        self._journal.finish(window.position, window.digest)
+        left = {
+            number: LeftMessage(window.digests[number], self._tables[message.queue.name])
+            for number, message in window.messages.items()
+            if number not in self._journal.done
+        }
+        self._journal.finish(window.position, window.digest, left)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether reading on is of no use: no table may be written to, or too many messages wait."""
+        tables = {table for each in self._tables.values() for table in each}
+        return bool(self._delivery.held) and (
+            tables <= self._delivery.held or len(self._journal.left) >= MOST_LEFT
+        )
+
+    def _require_tables(self, number: int, message: SourceMessage) -> None:
+        """Raise UsageError if an earlier run left a message, and wrote later ones to a table that it may write to."""
+        left = self._journal.left.get(number)
+        if left is None:
+            return
+        more = [table for table in self._tables[message.queue.name] if table not in left.tables]
+        if more:
+            raise UsageError(
+                f"{message.place} waits since an earlier run, and the config writes its queue to table '{more[0]}' "
+                "now, to which later messages are written already; replay it with the tables of that run, or begin a "
+                "new replay with --again"
+            )
 
     def _confirm(
         self,

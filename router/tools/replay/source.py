@@ -10,7 +10,7 @@ the same each time; its time of sending is what an expression finds in it.
 import hashlib
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -125,8 +125,14 @@ class Source:
         if len(program.engine.queues) == 1:
             (self._queue,) = program.engine.queues.values()
 
-    def messages(self, start: int = 0, digest: int = 0) -> Iterator[SourceMessage]:
-        """Yield the messages after the first `start`, whose digest is to be this one; raises UsageError."""
+    def messages(
+        self, start: int = 0, digest: int = 0, left: Mapping[int, int] | None = None
+    ) -> Iterator[SourceMessage]:
+        """Yield the messages after the first `start`, whose digest is to be this one; raises UsageError.
+
+        Of the first ones, those in `left` are yielded: the digests up to messages, by their numbers.
+        """
+        left = left or {}
         recorded: CompiledQueue | None = None
         recording = None
         for line in self.lines:
@@ -136,12 +142,15 @@ class Source:
                 recording = line.input
                 continue
             self.position += 1
-            if self.position < start:
+            is_left = self.position in left
+            if self.position < start and not is_left:
                 continue
-            if self.position == start:
-                if self.digest != digest:
-                    raise UsageError(_CHANGED)
-            elif recorded and line.input is recording:
+            expected = digest if self.position == start else left.get(self.position, self.digest)
+            if self.digest != expected:
+                raise UsageError(_CHANGED)
+            if self.position == start and not is_left:
+                continue
+            if recorded and line.input is recording:
                 yield self._recorded_message(line, recorded)
             else:
                 yield self._exported_message(line) or self._body(line, line.text, self._queue)

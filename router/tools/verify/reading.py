@@ -39,6 +39,7 @@ class ItemReader:
         self._clock = clock
         self._sleep = sleep
         self._free_at = 0.0
+        self._has_answered = False
 
     def read(self, table: Table, keys: Sequence[StoredItem]) -> list[StoredItem | None]:
         """Return the items of keys, None for one that is not there; at most `MOST_KEYS` keys."""
@@ -76,16 +77,21 @@ class ItemReader:
                     "BatchGetItem", RequestItems=request, ReturnConsumedCapacity="TOTAL"
                 )
             except AwsCallError as error:
-                if translate(error.code).kind != "retry":
-                    place = self._dynamodb.place
-                    raise UsageError(
-                        f"the table '{table.name}' cannot be read{place}: {error}"
-                    ) from None
+                self._has_answered |= error.answered
+                # What has never answered may not be there at all; boto3 has tried several times.
+                if translate(error.code).kind != "retry" or not self._has_answered:
+                    raise self._unreadable(table, error) from None
                 tries += 1
+                if tries >= _TRIES and not error.answered:
+                    raise self._unreadable(table, error) from None
                 self._wait(table, tries)
                 continue
+            self._has_answered = True
             self._consume(answer, len(keys))
             return answer
+
+    def _unreadable(self, table: Table, error: AwsCallError) -> UsageError:
+        return UsageError(f"the table '{table.name}' cannot be read{self._dynamodb.place}: {error}")
 
     def _consume(self, answer: Any, keys: int) -> None:
         """Count the units of a call; the next one begins when the rate allows."""
@@ -98,7 +104,7 @@ class ItemReader:
     def _wait(self, table: Table, tries: int) -> None:
         if tries >= _TRIES:
             raise UsageError(
-                f"the table '{table.name}' throttles or does not answer; run again later, with a lower --rate"
+                f"the table '{table.name}' throttles its reads; run again later, with a lower --rate"
             )
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**tries)
         self._sleep(longest * (0.5 + random() / 2))  # noqa: S311 — spreads waits, no secret

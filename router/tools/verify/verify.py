@@ -21,6 +21,7 @@ from router.runtime.program.load import Program
 from router.runtime.sources import meta_of
 from router.tools.dev.starting import start_plugins
 from router.tools.dlq.planning import Planner
+from router.tools.dlq.rehearse import touched_by
 from router.tools.replay.source import SourceMessage
 from router.tools.verify.evidence import evidence_of
 from router.tools.verify.history import History
@@ -80,6 +81,8 @@ class Verifier:
         self._clock = clock
         self._complete = complete
         self._position = 0
+        self._touched: set[str] = set()
+        """The routes of which an item was looked at."""
         compiled = [each for queue in program.engine.queues.values() for each in queue.routes]
         self._configs = {each.route.name: each.write for each in compiled}
         self._hooked = {
@@ -147,12 +150,25 @@ class Verifier:
             elif other and (planned.outcome, planned.writes) != (other.outcome, other.writes):
                 decided = undecided("its plugin makes another item each time")
             elif planned.outcome is None:
+                self._touch(planned)
                 self._kept.add_writes(kept, self._new_writes(queue, message, planned.writes))
                 continue
             else:
                 decided = self._decide(queue, message, planned.outcome)
             route = planned.outcome.route if planned.outcome else ""
             self._kept.decide([(self._position, RouteVerdict(route, (), decided))])
+
+    def _touch(self, planned: PlannedMessage) -> None:
+        """Read the items of the first message of each route.
+
+        A table that cannot be read ends the command before a source of any length is planned.
+        """
+        routes = {write.route for write in planned.writes}
+        if routes <= self._touched:
+            return
+        self._touched |= routes
+        for _, (table, key) in touched_by(planned):
+            self._reader.read(table, [key])
 
     def _new_writes(
         self, queue: CompiledQueue, message: SourceMessage, writes: Sequence[Write]

@@ -65,9 +65,10 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
 
 def is_plain_path(text: str) -> bool:
     """Return whether an expression is names separated by dots, which need no parser."""
-    return (
-        len(text) <= MAX_LENGTH and text.isascii() and all(map(str.isidentifier, text.split(".")))
-    )
+    if len(text) > MAX_LENGTH or not text.isascii():
+        return False
+    # Most are one name.
+    return text.isidentifier() or all(map(str.isidentifier, text.split(".")))
 
 
 def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:

@@ -157,13 +157,13 @@ class SchemaStore:
     def standalone(self, check: Check | None) -> Any:
         """Return the content of the schema behind a check.
 
-        None if it refers to other files, or has an old draft.
+        None if it refers to other files, has an old draft, or compares the elements of lists.
         """
         if check is None:
             return None
         validation = self.validations[check]
         is_alone = len(validation.documents) == 1 and validation.root.draft > OLD_DRAFT
-        return validation.root.content if is_alone else None
+        return validation.root.content if is_alone and not validation.has_unique else None
 
     def compile(
         self,
@@ -241,7 +241,7 @@ class SchemaStore:
         # Without such a key it has no reference.
         if b'"$' in text:
             content = with_escaped_references(content)
-        faults = verify(content, origin.sentence)
+        faults = verify(content, text, origin.sentence)
         report(faults)
         if faults:
             return None

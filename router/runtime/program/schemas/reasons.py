@@ -10,7 +10,7 @@ after the other, each up to its first error.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cache, cached_property, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ MAX_REFERENCES = 8
 """References that are followed from a branch to the properties that tell branches
 apart.
 """
+_MOST_REASONS = 64
+"""The most places in the schemas whose reasons are kept, and places in data whose pointers are."""
 _CHOICES = ("anyOf", "oneOf")
 _GUARD = (0, "not", "not")
 
@@ -64,6 +66,9 @@ class Locator:
         self._original = validator
         self._branches: dict[str, Validator] = {}
         self._discriminators: dict[tuple[str, Path], Validator | None] = {}
+        # The messages of a queue fail at few places, again and again.
+        self._reason = lru_cache(_MOST_REASONS)(self._make_reason)
+        self._pointer = lru_cache(_MOST_REASONS)(escape)
 
     def explain(self, data: Any) -> tuple[str, str]:
         """Return why data fails that the schema does not take; raises ValueError.
@@ -143,21 +148,22 @@ class Locator:
                 break
             error = best
             base = at
-        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+        kind = error.kind
+        keyword = "false" if kind.name == "falseSchema" else kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         place = tuple(error.schema_path)
         if self._contents is not None:
             place = _without_guards(place)
         reason = self._reason(keyword, place, uri)
-        missing = getattr(error.kind, "property", None)
+        missing = getattr(kind, "property", None)
         if missing is not None:
             reason += f": '{missing}' is missing"
         # A name that no schema declares may be a secret.
         path = named_steps(data, (*base, *error.instance_path))
         shown = [step if step in self._names or isinstance(step, int) else "*" for step in path]
-        return reason, escape(shown)
+        return reason, self._pointer(tuple(shown))
 
-    def _reason(self, keyword: str, path: Path, uri: str) -> str:
+    def _make_reason(self, keyword: str, path: Path, uri: str) -> str:
         where = pointer(path)
         if uri != self._root and uri in self._documents:
             where += f" of {self._documents[uri].name}"
@@ -298,7 +304,9 @@ def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
     try:
         validator.validate(data)
     except _validation_error() as error:
-        return error
+        # With its traceback, the error would be a part of a cycle: the frame of a caller that
+        # keeps it would live until the next garbage collection, and all above it.
+        return error.with_traceback(None)
     return None
 
 

@@ -39,6 +39,7 @@ from router.runtime.transforms.transform import (
     TextResult,
     Transform,
 )
+from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
@@ -128,9 +129,13 @@ class InferredAttribute(Struct, frozen=True):
 
 def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
     """Infer an attribute of a route, once for all rules."""
-    facts = route.facts(attribute)
+    return infer_from(route, route.facts(attribute))
+
+
+def infer_from(route: AnalyzedRoute, facts: AttributeFacts) -> InferredAttribute:
+    """Infer an attribute of a route, of which the facts are at hand."""
     if facts.inferred is None:
-        facts.inferred = facts.once("inferred", lambda: _infer(route, attribute))
+        facts.inferred = facts.once("inferred", lambda: _infer(route, facts.attribute))
     found: InferredAttribute = facts.inferred
     return found
 

@@ -15,7 +15,7 @@ from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES
 from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
-from router.tools.check.analysis.attributes import counts_seconds, infer, stored
+from router.tools.check.analysis.attributes import counts_seconds, infer, infer_from, stored
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, named
@@ -123,7 +123,7 @@ def mapping_doubts(
 ) -> Sequence[str]:
     """Return why the sources and transforms of an attribute are not proved to succeed."""
     what = "mapping", name in route.route.write.add
-    return facts.once(what, lambda: tuple(_find_doubts(route, name, attribute)))
+    return facts.once(what, lambda: tuple(_find_doubts(route, name, attribute, facts)))
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
@@ -133,11 +133,13 @@ def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[
     )
 
 
-def _find_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:
-    inferred = infer(route, attribute)
-    yield from failures.of_source(route, attribute)
+def _find_doubts(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts
+) -> Iterator[str]:
+    inferred = infer_from(route, facts)
+    yield from failures.of_source(route, facts.uses)
     if isinstance(inferred.source, Computed) and inferred.source.required:
-        for use in route.uses(attribute):
+        for use in facts.uses:
             if route.value_of(use.text).missing is not NO:
                 yield f"'{use.text}' may be missing"
     yield from failures.of_steps(route, inferred)

@@ -2,7 +2,7 @@
 succeed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.runtime.program.mapping import reserved_names
-from router.runtime.sources import Constant
+from router.runtime.sources import Constant, ExpressionUse
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.runtime.transforms.transform import NumberResult
@@ -188,11 +188,11 @@ def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
     return not keywords or holds(route.mapped, before, if_number(dict(keywords)))
 
 
-def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
-    """Yield why the source of an attribute is not proved to have a value, or none, for each
-    message.
+def of_source(route: AnalyzedRoute, uses: Iterable[ExpressionUse]) -> Iterator[str]:
+    """Yield why the source of an attribute, with its expressions, is not proved to have a value,
+    or none, for each message.
     """
-    for use in route.uses(attribute):
+    for use in uses:
         value = route.value_of(use.text)
         yield from of_expression(route.mapped, route.scope, use.text)
         if use.takes is not None and (unfit := possible(value, use.takes)):
@@ -281,7 +281,7 @@ def merged_names(
 def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
     """Yield why `merge` is not proved to succeed."""
     inferred = inferred_map(route, merge)
-    yield from of_source(route, map_attribute(merge))
+    yield from of_source(route, route.uses(map_attribute(merge)))
     yield from of_steps(route, inferred)
     if unfit := possible(inferred.raw, ("object",)):
         yield f"it may find {in_words(unfit)}"

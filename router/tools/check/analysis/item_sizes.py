@@ -31,6 +31,7 @@ from router.runtime.transforms.transform import (
 )
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, map_attribute
+from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import TEXT_FORMATS, is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
@@ -86,8 +87,8 @@ def of_size(route: AnalyzedRoute) -> Iterator[str]:
             yield "the size of what 'merge' finds is not bounded"
         else:
             total += size + text_bytes(merge.prefix) * merge.max
-    for name, attribute in route.attributes.items():
-        size = most_bytes(route, name, attribute)
+    for name, _, facts in route.with_facts:
+        size = most_bytes(route, name, facts)
         if size == inf:
             yield f"'{name}' is not bounded"
         else:
@@ -96,15 +97,13 @@ def of_size(route: AnalyzedRoute) -> Iterator[str]:
         yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
 
 
-def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
+def most_bytes(route: AnalyzedRoute, name: str, facts: AttributeFacts) -> float:
     """Return the most bytes of an attribute in an item; infinity if there is no bound.
 
     A key that is too long has a finding of its own.
     """
     added = name in route.route.write.add
-    size = route.facts(attribute).once(
-        ("bytes", added), lambda: _most_bytes(route, name, attribute)
-    )
+    size = facts.once(("bytes", added), lambda: _most_bytes(route, name, facts.attribute))
     if route.table is None or name not in route.table.key:
         return size
     return min(key_limits(route.table.key)[name], size)

@@ -238,7 +238,7 @@ def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
     pieces = [(True, given)]
     kinds = ["string"] if attribute.type is None else ["string", "number"]
     if source.key == "template":
-        pieces = split_template(given)
+        pieces = [*split_template(given)]
         kinds = ["string", "number", "boolean"]
     elif source.key != "from":
         return KeyShape()

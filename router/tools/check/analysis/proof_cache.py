@@ -147,6 +147,7 @@ class _Read(Struct, frozen=True):
 
     uses: list[ExpressionUse]
     properties: frozenset[str] | None
+    may_call: bool
     known: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -163,6 +164,8 @@ class AttributeFacts:
         self.attribute = attribute
         self.uses = read.uses
         """The expressions of the attribute."""
+        self.may_call = read.may_call
+        """Whether one of them may call a function."""
         self.inferred: Any = None
         """What `infer` returns, which rules ask for fifty times a route; None before."""
         self._read = read
@@ -216,9 +219,7 @@ class AttributeFacts:
         may have one.
         """
         messages = self._messages
-        return messages is None or (
-            messages.has_time and messages.not_shared.isdisjoint(self._read.properties or ())
-        )
+        return messages is None or messages.decides(self._read.properties or ())
 
 
 class SharedAttributes:
@@ -247,7 +248,9 @@ class SharedAttributes:
         read = self._read.get(content)
         if read is None:
             uses = expressions_of(attribute)
-            read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
+            texts = [use.text for use in uses]
+            read = _Read(uses, properties_in(texts), any("(" in text for text in texts))
+            self._read[content] = read
         parts = None if settings is None else _parts(read, messages)
         # Without messages nothing is looked at, which says nothing of equal attributes of routes
         # that have some.

@@ -159,6 +159,8 @@ def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
 
 def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     """Whether no transform is a plugin's, whose code does not run here."""
+    if not attribute.transform:
+        return True
     return not any(is_plugins(route, name) for name, _, _ in transforms_of(attribute.transform))
 
 

@@ -73,7 +73,8 @@ def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
     What is found is true of an equal attribute of another route, whose messages have room for the
     value, unless that is a key, which has a limit of its own.
     """
-    if attribute is not None and most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+    facts = None if attribute is None else route.facts(attribute)
+    if facts is not None and most_bytes(route, name, facts) <= MAX_ITEM_BYTES:
         return None
 
     def find() -> Steps | None:
@@ -81,9 +82,9 @@ def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
         return found and found[0]
 
     parts = None if route.mapped is None else route.mapped.parts
-    if attribute is None or not name or parts is None or not parts.demands_little:
+    if facts is None or not name or parts is None or not parts.demands_little:
         return find()
-    return route.facts(attribute).unless_none(("size", name), find)
+    return facts.unless_none(("size", name), find)
 
 
 def measured_parts(route: AnalyzedRoute) -> Iterator[tuple[str, spec.Attribute | None]]:
@@ -116,7 +117,7 @@ def find_oversized(
     if attribute is not None:
         if (
             not has_only_built_ins(route, attribute)
-            or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES
+            or most_bytes(route, name, route.facts(attribute)) <= MAX_ITEM_BYTES
         ):
             return None
         item = {name: attribute} if name else {}

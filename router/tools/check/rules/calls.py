@@ -69,8 +69,7 @@ def check_calls(subject: Subject) -> Iterator[Found]:
                 if each.setting != "when" or found.code == NEVER_ACCEPTED:
                     yield found
         for name, _, facts in route.with_facts:
-            # Others call nothing.
-            if any("(" in use.text for use in facts.uses):
+            if facts.may_call:
                 yield from facts.unless_nothing(
                     "calls", partial(_of_attribute, route, name, facts.uses)
                 )

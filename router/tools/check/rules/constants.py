@@ -21,7 +21,8 @@ from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.sources import Constant, Evaluated, source_of
 from router.runtime.transforms.transform import MapEntry, Transform
-from router.tools.check.analysis.attributes import Step, infer, transforms_of
+from router.tools.check.analysis.attributes import Step, infer_from, transforms_of
+from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.transforms import arguments_of, bind, built_in
 from router.tools.check.rule import Found, Subject, place_claim, rule
@@ -77,26 +78,27 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     expressions.
     """
     for route in subject.routes:
-        for name, attribute, facts in route.with_facts:
+        for name, _, facts in route.with_facts:
             yield from facts.unless_nothing(
                 ("constants", route.fifo),
-                partial(_check_constants, route, name, attribute),
+                partial(_check_constants, route, name, facts),
                 alone=True,
             )
 
 
-def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
-    for label, part, constant in _constants(route, attribute):
-        reason = _unstorable(constant, attribute.type)
+def _check_constants(route: AnalyzedRoute, name: str, facts: AttributeFacts) -> Iterator[Found]:
+    for label, part, constant in _constants(route, facts):
+        reason = _unstorable(constant, facts.attribute.type)
         if reason:
             yield place_claim(route, "mapping", name, *part).refuted(
                 UNSTORABLE_CONSTANT, f"'{label}' of attribute '{name}' has {reason}"
             )
 
 
-def _constants(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tuple[str, Path, Any]]:
+def _constants(route: AnalyzedRoute, facts: AttributeFacts) -> Iterator[tuple[str, Path, Any]]:
     """Yield constants that may be stored, each with what it is of, and the part of the attribute."""
-    inferred = infer(route, attribute)
+    attribute = facts.attribute
+    inferred = infer_from(route, facts)
     # What the last transform looks up is stored.
     for step in inferred.steps[-1:]:
         for constant in _looked_up(step):
@@ -104,13 +106,13 @@ def _constants(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[tupl
     yield "default", ("default",), attribute.default
     if attribute.transform:
         return
-    key = source_of(attribute)[0].key
     match inferred.source:
         case Constant(value):
+            key = source_of(attribute)[0].key
             yield key, (key,), value
         case Evaluated(text) if attribute.type is None:
             for constant in _results(tree_of(text)):
-                yield text, (key,), constant
+                yield text, (source_of(attribute)[0].key,), constant
 
 
 def _looked_up(step: Step) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
-from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.attributes import InferredAttribute, infer, infer_from
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, why_absent, why_missing
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
@@ -59,7 +59,9 @@ def check_paths(subject: Subject) -> Iterator[Found]:
         for name, attribute, facts in route.with_facts:
             if checker is None or route.scope.each or not checker.takes_all(facts):
                 yield from _find_in_attribute(route, checker, name, attribute, used)
-        yield from _find_outside_items(route)
+        if route.messages.taken is not route.mapped:
+            checker = _checker(route, route.messages.taken)
+        yield from _find_outside_items(route, checker)
 
 
 def _used(route: AnalyzedRoute) -> set[Steps | None]:
@@ -121,6 +123,7 @@ class PathChecker:
         self.index = index
         self._names = index.names(())
         self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
+        self._taken: dict[Steps, bool] = {}
 
     def takes_all(self, facts: AttributeFacts) -> bool:
         """Whether no path of an attribute is to be reported, as of equal ones beside properties of
@@ -131,10 +134,15 @@ class PathChecker:
         )
 
     def _takes(self, use: ExpressionUse) -> bool:
-        return not any(
-            self._undeclared(steps)[1] or self.messages.absent(steps) is YES
-            for steps in paths_in(use.text)
-        )
+        return all(map(self._is_taken, paths_in(use.text)))
+
+    def _is_taken(self, steps: Steps) -> bool:
+        """Whether there is nothing to report of a path; several attributes may have it."""
+        found = self._taken.get(steps)
+        if found is None:
+            is_alike = bool(self._undeclared(steps)[1])
+            found = self._taken[steps] = not is_alike and self.messages.absent(steps) is not YES
+        return found
 
     def find(self, placed: PlacedClaim, steps: Steps, used: Used) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the
@@ -190,13 +198,12 @@ def _closest(name: str, known: tuple[str, ...]) -> str:
     return typo_of(name, tuple(each for each in known if each != name))
 
 
-def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
+def _find_outside_items(route: AnalyzedRoute, checker: "PathChecker | None") -> Iterator[Found]:
     """Report paths of `when`, `for_each`, `merge` and `once_key` that look like typos.
 
     A condition is evaluated on messages of other schemas, too, so that a path which this schema
-    forbids is no fault.
+    forbids is no fault. `checker` checks paths of the messages that the route takes.
     """
-    checker = _checker(route, route.messages.taken)
     if checker is None:
         return
     for each in route.settings:
@@ -239,10 +246,10 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
         version = route.route.write.version
-        for name, attribute in route.attributes.items():
+        for name, attribute, facts in route.with_facts:
             if name in keys or name == version:  # other rules report these
                 continue
-            value, key = _required(route, attribute)
+            value, key = _required(attribute, infer_from(route, facts))
             if value is None and attribute.null != "error":  # as of most
                 continue
             if value is not None and value.missing is YES:
@@ -260,12 +267,11 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
                 )
 
 
-def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
+def _required(attribute: spec.Attribute, inferred: InferredAttribute) -> tuple[Value | None, str]:
     """Return the value whose absence rejects a message, and the key that says so.
 
     None if there is none.
     """
-    inferred = infer(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
         return inferred.value, "hash"
     if attribute.missing != "error" or attribute.default not in (UNSET, None):

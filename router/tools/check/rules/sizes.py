@@ -1,5 +1,6 @@
 """Reports items, and numbers in them, that can exceed what DynamoDB stores."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from math import inf
@@ -18,11 +19,13 @@ from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.program.expressions import Tree, path_of
+from router.runtime.program.schemas.documents import SchemaDocument
 from router.runtime.sources import Evaluated, Joined
-from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.attributes import infer, infer_from
 from router.tools.check.analysis.claims import mapping_doubts
 from router.tools.check.analysis.failures import TOO_LONG
 from router.tools.check.analysis.numbers import digits_of
+from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, at_most
 from router.tools.check.analysis.verdicts import Undecided
 from router.tools.check.rule import Found, RuleResult, Subject, place_claim, rule
@@ -36,6 +39,10 @@ ITEM_TOO_LARGE = declare(
 
 # Keywords that may exclude text of the maximum length, or of characters of four bytes.
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
+# Keywords by which a value has many parts of one subschema, or one subschema is about many paths.
+_REPEATING = (b'"maxItems"', b'"patternProperties"', b'"additionalProperties":{')
+# Of a number with more digits, the first ones are already too large.
+_MAX_LENGTH = re.compile(rb'"maxLength":([0-9]{1,18})')
 _MAX_DEPTH = 12
 _MAX_CHOICES = 4
 # The most parts of an item that are considered, the largest first.
@@ -78,6 +85,8 @@ def check_sizes(subject: Subject) -> Iterator[RuleResult]:
     for route in subject.routes:
         if route.mapped is None or route.index is None or route.deletes:
             continue
+        if _is_surely_small(route, route.index.document):
+            continue
         try:
             parts = _parts(route, route.index)
         except BudgetSpent:
@@ -93,6 +102,25 @@ def check_sizes(subject: Subject) -> Iterator[RuleResult]:
                 key=True,
                 refutes=route.claim("size"),
             )
+
+
+def _is_surely_small(route: AnalyzedRoute, document: SchemaDocument) -> bool:
+    """Whether all sizes that a schema says surely have no more bytes than an item may have.
+
+    In such a schema, each subschema is about one path, so that a value has no more texts and
+    numbers than it has subschemas, and all these together no more characters than the sum of each
+    `maxLength`. Their names are in the schema.
+    """
+    text = document.text
+    if not document.stands_alone or any(keyword in text for keyword in _REPEATING):
+        return False
+    # A comma is between two paths of an expression.
+    paths = sum(1 + use.text.count(",") for _, _, facts in route.with_facts for use in facts.uses)
+    parts = len(text) // len('"":{},') + 1
+    name = BYTES_OF_A_CHARACTER * max(map(len, route.attributes), default=0)
+    around = NUMBER_BYTES + (LIST_BYTES + 1) * (_MAX_DEPTH + 1) + len(text) + name
+    texts = BYTES_OF_A_CHARACTER * sum(map(int, _MAX_LENGTH.findall(text)))
+    return max(1, paths) * (texts + parts * around) <= MAX_ITEM_BYTES
 
 
 def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
@@ -122,22 +150,22 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     if route.is_whole:
         return [] if route.input is None else list(_below(index, route.input, route.fixed))
     found = []
-    for name, attribute, facts in route.with_facts:
-        sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
+    for name, _, facts in route.with_facts:
+        sizes = facts.once("sizes", partial(_of_attribute, route, index, facts))
         found += [_larger(choices, text_bytes(name)) for choices in sizes]
     return found
 
 
-def _of_attribute(
-    route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute
-) -> list[Choices]:
+def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, facts: AttributeFacts) -> list[Choices]:
     """Return the sizes of the parts of an attribute's value."""
-    inferred = infer(route, attribute)
+    inferred = infer_from(route, facts)
     values = inferred.source
     texts = values.expressions if isinstance(values, Joined) else ()
     if isinstance(values, Evaluated):
         texts = (values.text,)
-    if attribute.type in ("B", "BS") or not all(step.can_keep_length for step in inferred.steps):
+    if facts.attribute.type in ("B", "BS") or not all(
+        step.can_keep_length for step in inferred.steps
+    ):
         return []
     trees = filter(None, map(tree_of, texts))
     return [choices for tree in trees for choices in _of_tree(route, index, tree)]

@@ -2,7 +2,7 @@
 allows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from router.codes import declare
@@ -13,9 +13,15 @@ from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS
-from router.runtime.sources import SCALARS, Constant
+from router.runtime.sources import SCALARS, Constant, ExpressionUse, Joined
 from router.runtime.transforms.transform import Transform
-from router.tools.check.analysis.attributes import InferredAttribute, Step, infer, with_braces
+from router.tools.check.analysis.attributes import (
+    InferredAttribute,
+    Step,
+    infer,
+    infer_from,
+    with_braces,
+)
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute, why_absent
 from router.tools.check.analysis.text_formats import TEXT_FORMATS, refusal_of, refuses_number
@@ -87,7 +93,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
 def check_braces(subject: Subject) -> Iterator[Found]:
     """Report templates whose braces seem to be forgotten."""
     for route in subject.routes:
-        for name, attribute in route.attributes.items():
+        for name, attribute, facts in route.with_facts:
+            if not isinstance(infer_from(route, facts).source, Joined):  # as of most
+                continue
             braced = with_braces(route, attribute)
             if braced:
                 yield Found(
@@ -102,14 +110,14 @@ def check_braces(subject: Subject) -> Iterator[Found]:
 def check_templates(subject: Subject) -> Iterator[Found]:
     """Report templates with values that cannot be converted to text."""
     for route in subject.routes:
-        for name, attribute, facts in route.with_facts:
+        for name, _, facts in route.with_facts:
             yield from facts.unless_nothing(
-                "templates", partial(_check_texts, route, name, attribute)
+                "templates", partial(_check_texts, route, name, facts.uses)
             )
 
 
-def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
-    for use in route.uses(attribute):
+def _check_texts(route: AnalyzedRoute, name: str, uses: Iterable[ExpressionUse]) -> Iterator[Found]:
+    for use in uses:
         if use.takes != SCALARS:
             continue
         text = use.text

@@ -34,9 +34,11 @@ _IGNORED = """\
 .venv/
 __pycache__/
 dist/
-# What `router dlq` writes holds messages.
+# What `router dlq`, `router replay` and `router local --keep .router-local` write holds messages.
 dropped-*.jsonl*
 router-dlq-*.journal
+router-replay-*
+.router-local/
 """
 
 
@@ -174,29 +176,39 @@ def _entry(name: str, settings: Any) -> str:
     return f"  {entry_text(name, settings, 2)}"
 
 
-def write_files(files: Sequence[NewFile]) -> None:
-    """Write files; raises UsageError, after which nothing is changed."""
+def write_files(files: Sequence[NewFile]) -> list[Path]:
+    """Write files, and return the folders that were made for them; raises UsageError, after which
+    nothing is changed.
+    """
     written = []
+    made: list[Path] = []
     for file in files:
+        folder = file.path.parent
         try:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
+            made += [each for each in (folder, *folder.parents) if not each.exists()][::-1]
+            folder.mkdir(parents=True, exist_ok=True)
             replace_file(file.path, file.content)
             written.append(file)
         except OSError as error:
-            undo(written)
+            undo(written, made)
             raise UsageError(
                 f"cannot write {file.path}: {(error.strerror or 'error').lower()}"
             ) from None
+    return made
 
 
-def undo(files: Sequence[NewFile]) -> None:
-    """Restore what was there before; folders stay."""
+def undo(files: Sequence[NewFile], made: Sequence[Path]) -> None:
+    """Restore what was there before, and remove the folders that were made, each after its parent."""
     # What is deleted first makes room for what is restored.
     for file in sorted(files, key=lambda file: file.before is not None):
         if file.before is None:
             file.path.unlink(missing_ok=True)
         else:
             replace_file(file.path, file.before)
+    for folder in reversed(made):
+        # It stays if something else is in it by now.
+        with suppress(OSError):
+            folder.rmdir()
 
 
 _LOST = re.compile(r"(?:in order|out of order), .*?(?=; out of order, |$)")

@@ -31,6 +31,7 @@ from router.tools.dev.new.s3_notifications import are_s3_events, are_s3_notifica
 from router.tools.dev.new.samples import POINTER, SampleSet
 from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_readings, find_shapes
 from router.tools.dev.new.tables import (
+    ITEM_NOTE,
     Choose,
     NewTable,
     Settings,
@@ -94,14 +95,17 @@ def plan_routes(
     _refuse_known([_route_name(shape, wanted) for shape in shapes.shapes], config)
     tables = []
     routes = []
+    notes = [*samples.notes]
     for name, group in _group_by_table(shapes, samples.messages, wanted, config).items():
         planned = plan_table(group, shapes.discriminator, name, wanted, config, choose)
         if name not in config.tables:
             tables.append(planned.table)
+        elif ITEM_NOTE in planned.table.notes:
+            notes.append(f"table {name}: {ITEM_NOTE}")
         routes += _plan_routes(group, shapes.discriminator, wanted, planned)
     _refuse_known([route.name for route in routes], config)
     _refuse_meeting(routes, config)
-    notes = [*samples.notes, *_note_unmatched(shapes, routes)]
+    notes += _note_unmatched(shapes, routes)
     return Plan(added, tables, routes, tuple(notes))
 
 

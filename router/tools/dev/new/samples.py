@@ -12,7 +12,7 @@ from router.runtime.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.runtime.envelopes import ENVELOPES
 from router.tools.dev.json_faults import document_fault, why_not_json
 from router.tools.dev.new.unstorable import fault_of
-from router.tools.dev.records import holds_record
+from router.tools.dev.records import ENCODER, holds_record
 
 Fetch = Callable[[str, str], bytes]
 """Returns an object of S3, by its bucket and key; raises UsageError."""
@@ -173,8 +173,13 @@ def open_samples(bodies: Sequence[Body], fetch: Fetch | None = None) -> SampleSe
         values = [Body(decode_json(UNPACK[encoding](body.value)), body.place) for body in values]
     messages, left_out = _storable(values)
     notes += left_out
+    distinct = _without_copies(messages)
+    if len(distinct) < len(messages):
+        copies = len(messages) - len(distinct)
+        what = "1 sample is a copy" if copies == 1 else f"{copies} samples are copies"
+        notes.append(f"{what} of another one, as a second delivery is: each message counts once")
     return SampleSet(
-        tuple(messages), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding
+        tuple(distinct), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding
     )
 
 
@@ -196,6 +201,14 @@ def _storable(bodies: Sequence[Body]) -> tuple[list[dict[str, Any]], list[str]]:
     if not messages:
         raise UsageError("\n".join(["no sample can be stored", *left_out]))
     return messages, left_out
+
+
+def _without_copies(messages: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return each message once; all of them if most are copies: then nothing tells messages apart."""
+    distinct = {ENCODER.encode(message): message for message in messages}
+    if len(distinct) * 2 < len(messages):
+        return messages
+    return list(distinct.values())
 
 
 def _common(names: Iterable[Name], what: str) -> Name | None:

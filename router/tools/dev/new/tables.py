@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.config import spec
@@ -37,6 +37,7 @@ from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
 from router.tools.dev.new.versions import SENT_AT, VersionField, choose_version, find_version
 
+ITEM_NOTE = "only what 'item' names is stored: if later messages have other members, add them there"
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 """Chooses a key of the candidates for a table; the best is the first."""
@@ -106,6 +107,9 @@ def plan_table(
             f"table '{name}' has the key {dict(known.key)}, and the samples have {key}: give --key, "
             "or another --table"
         )
+    if any(mapped.item for mapped in plan.types):
+        notes = (*plan.table.notes, ITEM_NOTE)
+        return structs.replace(plan, table=structs.replace(plan.table, notes=notes))
     return plan
 
 

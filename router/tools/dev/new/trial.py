@@ -2,7 +2,7 @@
 stored, and none erases what one of another type stored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -11,13 +11,24 @@ from router.runtime.program.load import Program
 from router.tools.dev.new.fields import Message, Names, values_at
 from router.tools.dev.new.plan import NewRoute
 from router.tools.dev.records import ENCODER, META
-from router.tools.memory.pairs import Items, PairMessage, PairRun, run_pair
+from router.tools.memory.pairs import Items, PairMessage, run_alone, run_pair
 
 
-def losses_of(program: Program, routes: Sequence[NewRoute]) -> list[str]:
-    """Return what is lost of the samples of new routes, and the options that keep it, for people."""
+def losses_of(
+    program: Program, routes: Sequence[NewRoute], progress: Callable[[int], None]
+) -> list[str]:
+    """Return what is lost of the samples of new routes, and the options that keep it, for people.
+
+    `progress` gets the number of samples that were tried.
+    """
     routes = [route for route in routes if route.one_of is None]
-    lost = [sentence for route in routes for sentence in _rejected(program, route)]
+    lost: list[str] = []
+    done = 0
+    for route in routes:
+        for number, message in enumerate(route.shape.messages, 1):
+            lost += _loss_alone(program, route, number, message)
+            done += 1
+            progress(done)
     if lost:
         return lost
     for one, other in combinations(routes, 2):
@@ -35,34 +46,31 @@ def _way_out(route: NewRoute) -> str:
     )
 
 
-def _rejected(program: Program, route: NewRoute) -> Iterator[str]:
-    for number, message in enumerate(route.shape.messages, 1):
-        run = _run(program, route, message, message)
-        [outcome, _] = run.first_then_second.outcomes
-        if outcome.kind != "written":
-            yield f"sample {number} of route '{route.name}' is {_report(outcome)}"
-        elif not run.first_then_second.before:
-            yield f"sample {number} of route '{route.name}' stores nothing"
+def _loss_alone(program: Program, route: NewRoute, number: int, message: Message) -> Iterator[str]:
+    """Yield what is lost of one sample."""
+    outcome, items = run_alone(program, _pair_message(route, message, "first"))
+    if outcome.kind != "written":
+        yield f"sample {number} of route '{route.name}' is {_report(outcome)}"
+    elif not items:
+        yield f"sample {number} of route '{route.name}' stores nothing"
 
 
 def _report(outcome: Outcome) -> str:
     return f"{outcome.kind}: {outcome.code} {outcome.reason}"
 
 
-def _run(program: Program, route: NewRoute, first: Message, second: Message) -> PairRun:
-    queue = route.settings["queue"]
-    messages = []
-    for message, id_ in ((first, "first"), (second, "second")):
-        text = ENCODER.encode(message).decode()
-        messages.append(PairMessage(queue, text, message_id=id_, system=META))
-    return run_pair(program, *messages)
+def _pair_message(route: NewRoute, message: Message, id_: str) -> PairMessage:
+    text = ENCODER.encode(message).decode()
+    return PairMessage(route.settings["queue"], text, message_id=id_, system=META)
 
 
 def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator[str]:
     """Yield what is lost when the largest samples of two routes are about one key."""
     first, second = _largest(one), _largest(other)
     second = _with_key(second, first, one, other)
-    run = _run(program, one, first, second)
+    run = run_pair(
+        program, _pair_message(one, first, "first"), _pair_message(one, second, "second")
+    )
     first_alone = run.first_then_second.before
     second_alone = run.second_then_first.before
     for order, names in (

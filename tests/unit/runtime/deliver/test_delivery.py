@@ -816,6 +816,31 @@ def test_outcomes_by_route_and_table(aws: Aws, tables: Any, compile_: Any, messa
     ]
 
 
+def test_a_conflict_of_a_written_message(
+    aws: Aws, tables: Any, compile_: Any, messages: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged and counted, though another route of the message has written; each message counts once."""
+    exists = AwsFault("condition", "ConditionalCheckFailedException", 400)
+    other = {"id": {"S": "a"}, "other": {"S": "content"}}
+    # What a batch carries is sent first.
+    tables.answers.extend([WriteResponse(), WriteResponse(fault=exists, stored=other)])
+    routes = "{queue: q, table: things, write: {mode: insert}}, second: {queue: q, table: markers}}"
+    program = compile_(f"{routes}\ntelemetry: {{metrics: route")
+    summaries: list[Summary] = []
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
+
+    with caplog.at_level("INFO", "router"):
+        (delivered,) = delivery.deliver(program.engine.queues["q"], messages("a"), FixedDeadline(60))
+
+    reason = "table 'things' has the item already, with other content"
+    assert (output(delivered.outcome), delivered.acknowledged) == (("written", "RT820", reason), True)
+    (summary,) = summaries
+    assert (summary.counts, summary.conflicts, summary.codes) == ({"written": 1}, 1, {})
+    assert summary.routes == {("r", "things"): {"written": 1}, ("second", "markers"): {"written": 1}}
+    fields = [getattr(record, "fields", {}) for record in caplog.records if record.message == "message written"]
+    assert [(each["route"], each["code"], each["conflict"]) for each in fields] == [("r", "RT820", True)]
+
+
 def test_the_ages_of_what_was_written() -> None:
     """In buckets, each up to its bound; a message without a time is not counted, and one of the future is young."""
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.model import Record
+from router.model import Record, Table
 from tests.support.config import REDACT_KEY
 from tests.support.deliver import COMPILE_AFTER, FastPaths
-from tests.support.engine import CompiledQueue, plan
+from tests.support.engine import CompiledQueue, TypedSteps, Write, plan
+from tests.support.modes import MODES
 from tests.support.program import load_program
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "a": {"type": "string"}}}
@@ -116,6 +117,41 @@ def test_messages_that_are_not_the_usual_ones(queue_of: Compile) -> None:
 
     assert unusual == [None] * 6
     assert fast(usual) is not None
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
+@pytest.mark.parametrize("error", [Panic, ValueError, KeyboardInterrupt])
+def test_what_a_struct_raises_before_hooks(queue_of: Compile, error: type[BaseException]) -> None:
+    """What takes more messages has a look, and the general way decides; only Ctrl-C ends the command."""
+    tried = []
+
+    def fail(body: str) -> Any:
+        tried.append(body)
+        raise error
+
+    def take(body: str) -> Any:
+        if "y" in body:
+            raise ValueError
+        return body
+
+    write = Write("r", Table("things", ()), MODES["put"], ("things", "x"), {}, 0)
+    steps = (TypedSteps(fail, lambda *given: (write, None)), TypedSteps(take, lambda *given: (write, None)))
+    queue = queue_of()
+    queue = structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=lambda: steps),))
+    fast = FastPaths().of(queue, COMPILE_AFTER + 1)
+    assert fast is not None
+    records = [Record("m1", "", f'{{"id": "{value}"}}') for value in "yxxyyx"]
+
+    if error is KeyboardInterrupt:
+        with pytest.raises(error):
+            fast(records[0])
+    else:
+        planned = [fast(each) for each in records]
+        assert [each and each.writes for each in planned] == [None, [write], [write], None, None, None]
+        assert len(tried) == 2
 
 
 def load_queues(tmp_path: Path, items: list[dict[str, Any]]) -> list[CompiledQueue]:

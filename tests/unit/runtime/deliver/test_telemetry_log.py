@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,10 +20,11 @@ from router.runtime.deliver.telemetry import (
     embedded,
     level_for_lambda,
     log_batch,
-    log_result,
+    log_results,
     number_lines,
     set_up_logging,
 )
+from tests.support.config import SecretValues
 
 
 @pytest.fixture
@@ -36,7 +39,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     set_up_logging()
 
     def read() -> list[dict[str, Any]]:
-        reported = [json.loads(line) for line in errors.getvalue().splitlines()]
+        text = errors.getvalue()
+        assert re.sub("[\n\xa0]", "", text).isprintable()
+        reported = [json.loads(line) for line in text.splitlines()]
         assert all(len(line.pop("timestamp")) == len("2026-01-02T03:04:05.678Z") for line in reported)
         assert {line.pop("version") for line in reported} <= {__version__}
         return reported
@@ -60,7 +65,7 @@ def test_message(lines: Any, kind: Any, level: str) -> None:
     outcome = Outcome(kind, "RT806", "fails 'type' at /type", "r", "/a/0", conflict=True)
 
     sent_at = int(time.time() * 1000) - 7_000
-    log_result(Result("m1", "q", outcome, 2, "AIDA", sent_at))
+    log_results([Result("m1", "q", outcome, 2, "AIDA", sent_at)])
 
     (line,) = lines()
     assert 7 <= line.pop("age_seconds") < 60
@@ -85,7 +90,7 @@ def test_message(lines: Any, kind: Any, level: str) -> None:
 
 def test_written_message(lines: Any) -> None:
     """A written message has none."""
-    log_result(Result("m1", "q", Outcome("written")))
+    log_results([Result("m1", "q", Outcome("written"))])
 
     assert lines() == []
 
@@ -209,11 +214,73 @@ def test_records_of_a_factory(lines: Any) -> None:
 
     LOGGER.handlers[0].addFilter(read)
 
-    log_result(Result("m1", "q", Outcome("rejected")))
+    log_results([Result("m1", "q", Outcome("rejected"))])
     log_batch(Summary("q", {"rejected": 1}, 0.5), "c0ffee")
 
     assert found == [("message rejected", "t1"), ("batch done", "t1")]
     assert [line["message"] for line in lines()] == ["message rejected", "batch done"]
+
+
+def test_records_as_logging_makes_them(lines: Any) -> None:
+    """Handlers and formats of an application find all that a record has, in each line."""
+    made: list[dict[str, Any]] = []
+
+    def read(record: logging.LogRecord) -> bool:
+        made.append(dict(vars(record)))
+        return True
+
+    LOGGER.handlers[0].addFilter(read)
+    expected = vars(LOGGER.makeRecord("router", logging.ERROR, "", 0, "message rejected", (), None))
+
+    log_results([Result(name, "q", Outcome("rejected")) for name in ("m1", "m2")])
+
+    assert (
+        [fields.pop("fields")["message_id"] for fields in made]
+        == ["m1", "m2"]
+        == [line["message_id"] for line in lines()]
+    )
+    for record in made:
+        created, since_start = record["created"], record["relativeCreated"]
+        assert 0 <= created - expected["created"] < 60
+        assert since_start - expected["relativeCreated"] == pytest.approx(1000 * (created - expected["created"]), abs=1)
+        assert record["msecs"] == int(created % 1 * 1000)
+        own = ("created", "msecs", "relativeCreated")
+        assert {key: record[key] for key in record if key not in own} == {
+            key: expected[key] for key in expected if key not in own
+        }
+
+
+def test_names_of_threads(lines: Any) -> None:
+    """The name of the thread that logs, even if another had its number before."""
+    names: list[str] = []
+
+    def read(record: logging.LogRecord) -> bool:
+        names.append(record.threadName or "")
+        return True
+
+    LOGGER.handlers[0].addFilter(read)
+    for name in ("first", "second"):
+        thread = Thread(target=log_results, args=([Result("m1", "q", Outcome("retry"))],), name=name)
+        thread.start()
+        thread.join()
+
+    assert names == ["first", "second"]
+    assert len(lines()) == 2
+
+
+@pytest.mark.parametrize("masked", ["", "a\x1bb"])
+def test_control_characters(lines: Any, monkeypatch: pytest.MonkeyPatch, masked: str) -> None:
+    """No character moves the cursor of a terminal: neither one of ASCII, nor one of what stands for a secret."""
+    written = SecretValues()
+    written.add("a secret", masked)
+    monkeypatch.setattr("router.runtime.deliver.telemetry.WRITTEN", written)
+    characters = "".join(map(chr, range(256))) + "\u202e"
+    for reason in (*characters, characters, "a secret"):
+        log_results([Result("m1", "q", Outcome("rejected", reason=reason))])
+
+    read = lines()
+
+    assert [line["reason"] for line in read] == [*characters, characters, masked]
 
 
 def test_what_each_line_has(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:

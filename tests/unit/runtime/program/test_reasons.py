@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import validator_for
 
 from router.model import Place
 from router.runtime.program.schemas.compile import Invalid, SchemaStore
-from router.runtime.program.schemas.reasons import named_steps
+from router.runtime.program.schemas.reasons import first_error, named_steps
 from tests.support.config import Findings
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
@@ -251,3 +252,11 @@ def test_a_property_with_an_empty_name(verdict: Any, inner: Any, value: Any, rea
 
     assert invalid is not None
     assert (invalid.reason.split("'")[1], invalid.pointer) == (reason, "")
+
+
+def test_an_error_keeps_no_frames() -> None:
+    """It would be in a cycle with that of its caller: each rejected message would wait for the garbage collector."""
+    error = first_error(validator_for({"minimum": 0}), -1)
+
+    assert error is not None
+    assert error.__traceback__ is None

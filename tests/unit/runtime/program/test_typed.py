@@ -17,7 +17,7 @@ from router.model import Outcome, Record
 from router.runtime.program.load import load_program
 from router.runtime.program.typed_schema import MAX_CHOICES, MAX_FIELDS, typed_schema
 from tests.support.deliver import COMPILE_AFTER, TRIES, FastPath, FastPaths
-from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, plan
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, TypedSteps, plan
 from tests.support.planning import meaning
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -149,6 +149,68 @@ def test_it_has_the_result_of_the_general_way(
     found = [agrees(queue, json.dumps(each, ensure_ascii=False)) for each in messages]
 
     assert False not in found
+
+
+WHOLE = {"from": "o", "missing": "omit"}
+STRINGS_BELOW = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "value"),
+    [
+        ("boolean", "false"),
+        ("string", '""'),
+        ("integer", "0"),
+        ("array", "[]"),
+        ("null", "null"),
+        ("null", '{"a": "v"}'),
+    ],
+)
+def test_an_object_and_a_member_of_it(queue_of: Compile, kinds: str, value: str) -> None:
+    """What is no object has no members, though it is false as nothing is."""
+    schema = {"properties": {"id": {"type": "string"}, "o": STRINGS_BELOW | {"type": ["object", kinds]}}}
+    item = {"id": "id", "o": WHOLE, "a": {"from": "o.a", "missing": "omit"}}
+    deeper = {
+        "properties": {
+            "id": {"type": "string"},
+            "o": {"type": "object", "properties": {"o": schema["properties"]["o"]}},
+        }
+    }
+
+    assert agrees(queue_of(schema, item, {"id": "S"}), f'{{"id": "x", "o": {value}}}') is not False
+    item["a"] = {"from": "o.o.a", "missing": "null"}
+    assert agrees(queue_of(deeper, item, {"id": "S"}), f'{{"id": "x", "o": {{"o": {value}}}}}') is not False
+
+
+@pytest.mark.parametrize("path", ["o.x.a", "o.x", "o.x.a.b"])
+@pytest.mark.parametrize("missing", ["omit", "null"])
+def test_a_map_and_a_member_in_it(queue_of: Compile, path: str, missing: str) -> None:
+    """The map is one attribute, and a member of an object in it another one."""
+    schema = {"properties": {"id": {"type": "string"}, "o": {"type": "object", "additionalProperties": STRINGS_BELOW}}}
+    item = {"id": "id", "o": WHOLE, "a": {"from": path, "missing": missing}}
+
+    assert agrees(queue_of(schema, item, {"id": "S"}), '{"id": "x", "o": {"x": {"a": "v"}}}') is not False
+
+
+def test_elements_that_take_long_to_compare(queue_of: Compile) -> None:
+    """They are bounded where `uniqueItems` compares them."""
+    schema = {"properties": {"id": {"type": "string"}, "l": {"type": "array", "uniqueItems": True}}}
+    queue = queue_of(schema, {"id": "id"}, {"id": "S"})
+
+    assert fast_path(queue) is None
+    numbers = ", ".join(str(10**38 + each) for each in range(100))
+    planned = plan(queue, Record("m1", "", f'{{"id": "x", "l": [{numbers}]}}', SYSTEM))
+    assert planned.outcome is not None
+    assert planned.outcome.code == "RT806"
+
+
+@pytest.mark.parametrize("nested", ["[" * 70 + "]" * 70, '{"a":' * 70 + "1" + "}" * 70])
+def test_a_member_that_nests_and_is_given_again(queue_of: Compile, nested: str) -> None:
+    """The later value counts, and the message is refused for the first one."""
+    queue = queue_of({"properties": {"id": {"type": "string"}, "n": {"type": "number"}}}, {"id": "id"}, {"id": "S"})
+
+    assert agrees(queue, f'{{"id": "x", "n": {nested}, "n": 1}}') is not False
+    assert agrees(queue, '{"id": "x", "n": 1, "n": 2}') is True
 
 
 FULL: dict[str, Any] = {
@@ -327,6 +389,7 @@ def test_a_batch_of_messages_with_other_members(queue_of: Compile) -> None:
     (route,) = (queue := queue_of(FULL, ITEM, {"id": "S"})).routes
     assert route.compile_typed is not None
     strict, lenient = route.compile_typed()
+    assert not isinstance(strict, TypedSteps)
     tried: list[str] = []
 
     def refuse(*given: Any) -> Any:

@@ -1,8 +1,12 @@
-"""Files that commands write on a disk that is full: each is as it was, or whole."""
+"""Files and output that commands write on a disk that is full: a file is as it was, or whole."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,23 @@ from tests.support.ops import Archive, move_archive
 
 OLD = "version: 1\n"
 NEW = "# a comment\n" * 100
+FULL = Path("/dev/full")
+"""A file of Linux that cannot be written."""
+CONFIG = """\
+version: 1
+queues:
+  letters: {dead_letter: letters-dlq}
+tables:
+  things: {key: {id: S}}
+routes:
+  letters:
+    queue: letters
+    table: things
+    schema:
+      {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 9}}}
+    tests:
+      - {message: {id: a}, item: {id: a}}
+"""
 
 
 def save(path: Path) -> None:
@@ -60,3 +81,46 @@ def test_what_is_written(tmp_path: Path) -> None:
     os.close(read)
     with pytest.raises(UsageError, match=r"there is no folder .*nowhere; create it"):
         write_file(tmp_path / "nowhere" / "file", b"")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="not Linux")
+@pytest.mark.parametrize(
+    ("arguments", "full", "sentence"),
+    [
+        ("--help", ["stdout"], "router: cannot write to standard output: no space left on device\n"),
+        ("template", ["stdout"], "router: cannot write to standard output: no space left on device\n"),
+        ("test -q", ["stdout"], "router: cannot write to standard output: no space left on device\n"),
+        ("list", ["stdout", "stderr"], ""),
+        ("check", ["stderr"], ""),
+        ("check --nonsense", ["stderr"], ""),
+    ],
+)
+def test_output_on_a_full_disk(tmp_path: Path, arguments: str, full: list[str], sentence: str) -> None:
+    """A command whose output is lost says so where it can, and its exit code says it in any case."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    streams = {"stdout": tmp_path / "stdout", "stderr": tmp_path / "stderr"}
+
+    with ExitStack() as files:
+        opened: dict[str, Any] = {
+            name: files.enter_context((FULL if name in full else path).open("wb")) for name, path in streams.items()
+        }
+        command = [sys.executable, "-m", "router", *arguments.split()]
+        done = subprocess.run(command, cwd=tmp_path, check=False, **opened)
+
+    said = [path.read_text() for name, path in streams.items() if name not in full]
+    assert (done.returncode, "".join(said)) == (2, sentence)
+
+
+def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
+    """The command ends quietly, as other programs do."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    read, write = os.pipe()
+    os.close(read)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "router", "template"],
+        cwd=tmp_path, check=False, stdout=write, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.tools.memory.pairs import PairMessage, run_pair
+from router.tools.memory.pairs import PairMessage, run_alone, run_pair
 from tests.support.program import Program, load_program
 
 CONFIG = """\
@@ -73,3 +73,14 @@ def test_a_message_that_is_rejected_writes_nothing(program: Program) -> None:
     run = run_pair(program, PairMessage("plain", '{"type": "placed"}'), PairMessage("wrapped", PAID))
     kinds = [each.kind for each in run.first_then_second.outcomes]
     assert (kinds, run.shared) == (["rejected", "written"], ())
+
+
+def test_a_message_alone(program: Program) -> None:
+    """It has its outcome, and the items that it stores."""
+    outcome, items = run_alone(program, PairMessage("wrapped", PAID))
+    assert (outcome.kind, items) == (
+        "written",
+        {("real-orders", "a"): {"id": {"S": "a"}, "paid": {"BOOL": True}, "at": {"N": "2"}}},
+    )
+    outcome, items = run_alone(program, PairMessage("plain", '{"type": "placed"}'))
+    assert (outcome.kind, items) == ("rejected", {})

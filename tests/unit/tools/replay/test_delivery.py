@@ -10,7 +10,7 @@ import pytest
 from router.errors import UsageError
 from router.model import Record
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.replay.delivery import MAX_TRIES, OrderedDelivery
+from router.tools.replay.delivery import MAX_TRIES, MOST_BLOCKED, OrderedDelivery
 from router.tools.replay.source import SourceMessage
 from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.dlq import Planner
@@ -19,11 +19,13 @@ from tests.support.program import Program, load_program
 CONFIG = """
 version: 1
 plugins: [hooks.py]
-queues: {orders: {dead_letter: dead}}
-tables: {orders: {key: {id: S}}, more: {key: {id: S}}}
+queues: {orders: {dead_letter: dead}, others: {dead_letter: dead}}
+tables: {orders: {key: {id: S}}, more: {key: {id: S}}, third: {key: {id: S}}}
 routes:
   orders: {queue: orders, table: orders}
   more: {queue: orders, table: more, when: more, item: {id: more, total: total}}
+  third: {queue: others, table: third, when: third, item: {id: third, total: total}}
+  fourth: {queue: others, table: more, when: id, item: {id: id, total: total}}
 """
 PLUGIN = """
 from pathlib import Path
@@ -69,7 +71,15 @@ class Replayed:
         aws = Aws(self.tables, MemoryQueues())
         self.slept: list[float] = []
         self.checked: list[str] = []
-        self.delivery = OrderedDelivery(self.program, aws, Planner(aws), self.check, self.clock, self.slept.append)
+        self.delivery = OrderedDelivery(
+            self.program,
+            aws,
+            Planner(aws),
+            self.check,
+            self.clock,
+            self.slept.append,
+            left_out=frozenset(["left-out"]),
+        )
 
     def clock(self) -> float:
         return sum(self.slept)
@@ -79,12 +89,16 @@ class Replayed:
         if "forbidden" in message.record.body:
             raise UsageError("forbidden")
 
-    def deliver(self, *messages: Mapping[str, Any]) -> list[list[tuple[int, str]]]:
+    def deliver(self, *messages: Mapping[str, Any], queue_name: str = "orders") -> list[list[tuple[int, str]]]:
         """Deliver messages; the parts that are confirmed, each with the places and the kinds of outcomes."""
-        queue = self.program.engine.queues["orders"]
+        queue = self.program.engine.queues[queue_name]
         given = [
             SourceMessage(
-                Record(f"m{number}", "", json.dumps(each)), None, queue=queue, place=f"f:{number}", has_own_id=False
+                Record(each.get("own_id", f"m{number}"), "", json.dumps(each)),
+                None,
+                queue=queue,
+                place=f"f:{number}",
+                has_own_id=False,
             )
             for number, each in enumerate(messages)
         ]
@@ -96,7 +110,7 @@ class Failing(MemoryTables):
     """Tables in memory; the next writes of some keys fail, and `written` are the totals that were written."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__({"orders": (("id", "S"),), "more": (("id", "S"),)})
+        super().__init__(dict.fromkeys(("orders", "more", "third"), (("id", "S"),)))
         self.failing: dict[str, list[str]] = {}
         self.written: list[tuple[str, str]] = []
 
@@ -148,14 +162,71 @@ def test_one_of_two_items_is_written_later(replayed: Replayed) -> None:
     assert replayed.tables.totals("more") == {"x": 1}
 
 
-def test_what_never_succeeds_stops(replayed: Replayed) -> None:
-    """What came before it is confirmed, it and what follows are not."""
-    parts = replayed.deliver({"id": "b", "total": 1}, {"id": "a", "total": 2, "retry": 99}, {"id": "c", "total": 3})
-    assert parts == [[(0, "written")]]
-    assert replayed.delivery.stopped
-    assert replayed.delivery.stopped.reason == "later"
+def test_what_a_plugin_never_takes(replayed: Replayed) -> None:
+    """What came before it is written, and what writes nothing; it may write the item of any other that follows."""
+    parts = replayed.deliver(
+        {"id": "b", "total": 1},
+        {"id": "a", "total": 2, "retry": 99},
+        {"id": "c", "total": 3},
+        {},
+        {"id": "d", "total": 4, "retry": 99},
+    )
+    assert parts == [[(0, "written")], [(3, "rejected")]]
+    delivery = replayed.delivery
+    assert delivery.stopped is None
+    assert (delivery.blocked.count, delivery.held) == (2, {"orders", "more"})
+    assert [(each.place, each.message_id, each.outcome.reason) for each in delivery.blocked.first] == [
+        ("f:1", "m1", "later"),
+        ("f:4", "m4", "later"),
+    ]
     assert len(replayed.slept) == MAX_TRIES - 1
     assert replayed.slept[-1] == 15.0
+    assert replayed.tables.totals("orders") == {"b": 1}
+
+
+def test_what_cannot_follow_a_blocked_message(replayed: Replayed) -> None:
+    """Of another queue: what writes other tables is written, until one waits that may write those, too."""
+    replayed.deliver({"id": "a", "total": 1, "retry": 99})
+    parts = replayed.deliver(
+        {"third": "x", "total": 2},
+        {"id": "a", "total": 3},
+        {"third": "y", "total": 4},
+        {"other": "no route"},
+        queue_name="others",
+    )
+    assert parts == [[(0, "written"), (3, "rejected")]]
+    assert (replayed.tables.totals("third"), replayed.tables.totals("more")) == ({"x": 2}, {})
+    assert replayed.delivery.held == {"orders", "more", "third"}
+    assert replayed.delivery.blocked.count == 1
+
+
+def test_a_message_that_is_left_out(replayed: Replayed) -> None:
+    """It is rejected at once, if it cannot be planned; what follows is written."""
+    parts = replayed.deliver(
+        {"own_id": "left-out", "id": "a", "total": 1, "retry": 1},
+        {"id": "a", "total": 2},
+        {"own_id": "left-out", "id": "b", "total": 3},
+    )
+    assert parts == [[(0, "rejected"), (1, "written"), (2, "written")]]
+    assert (replayed.slept, replayed.tables.totals("orders")) == ([], {"a": 2, "b": 3})
+
+
+def test_an_outage_stops(replayed: Replayed) -> None:
+    """All that follows would meet it; so may what a plugin fails on, which is not blamed for it."""
+    replayed.tables.failing = {"orders/b": ["Busy"] * 999}
+    parts = replayed.deliver({"id": "b", "total": 1}, {"id": "a", "total": 2, "retry": 99}, {"id": "c", "total": 3})
+    assert parts == []
+    stopped = replayed.delivery.stopped
+    assert stopped
+    assert (stopped.place, stopped.message_id, stopped.outcome.code) == ("f:0", "m0", "RT814")
+    assert (replayed.delivery.blocked.count, replayed.delivery.held) == (0, set())
+
+
+def test_many_blocked_messages(replayed: Replayed) -> None:
+    """The first of them are kept."""
+    replayed.deliver(*[{"id": "a", "total": 1, "retry": 99}] * (MOST_BLOCKED + 1))
+    assert replayed.delivery.blocked.count == MOST_BLOCKED + 1
+    assert len(replayed.delivery.blocked.first) == MOST_BLOCKED
 
 
 def test_a_configuration_error_stops(replayed: Replayed) -> None:
@@ -163,7 +234,7 @@ def test_a_configuration_error_stops(replayed: Replayed) -> None:
     replayed.tables.failing = {"orders/a": ["AccessDeniedException"]}
     assert replayed.deliver({"id": "a", "total": 1}) == []
     assert replayed.delivery.stopped
-    assert replayed.delivery.stopped.configuration_error
+    assert replayed.delivery.stopped.outcome.configuration_error
     assert replayed.slept == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Outcome
-from router.tools.replay.journal import ReplayJournal, result_of
+from router.tools.replay.journal import LeftMessage, ReplayJournal, result_of
 from tests.support.disk import full_disk
 
 WRITTEN = ("written", "", "")
@@ -34,7 +34,7 @@ def test_going_on(journal: Callable[..., ReplayJournal]) -> None:
         first.reserve(3)
         first.confirm([1, 3], [WRITTEN, WRITTEN], 0)
         first.confirm([2], [result_of(Outcome("rejected", "RT801", "no JSON"))], 7)
-        first.finish(3, 99)
+        first.finish(3, 99, {})
         first.confirm([5], [WRITTEN], 7)
 
     second = journal()
@@ -52,6 +52,50 @@ def test_going_on(journal: Callable[..., ReplayJournal]) -> None:
     assert not anew.path.exists()
 
 
+def test_what_is_left(journal: Callable[..., ReplayJournal], tmp_path: Path) -> None:
+    """It is kept until it is done, whatever is done after it; the place of the source does not go back."""
+    left = {2: LeftMessage(22, ("a", "b")), 3: LeftMessage(33, ("c",))}
+    with journal() as first:
+        first.start(WHAT)
+        first.confirm([1], [WRITTEN], 0)
+        first.finish(4, 44, left)
+        first.confirm([6], [WRITTEN], 0)
+    second = journal()
+    assert (second.left, second.position, second.digest, second.done) == (left, 4, 44, {6})
+
+    with second as going_on:
+        going_on.confirm([3], [WRITTEN], 0)
+        going_on.finish(3, 33, {2: left[2]})
+        assert ({*going_on.left}, going_on.position, going_on.done) == ({2}, 4, {6})
+    third = journal()
+    assert (third.left, third.position, third.digest, third.done) == ({2: left[2]}, 4, 44, {6})
+    # It is in the journal once.
+    assert sum(b'"left"' in each for each in (tmp_path / "journal").read_bytes().splitlines()) == 2
+
+    with third as last:
+        last.confirm([2], [WRITTEN], 0)
+        last.finish(6, 66, {})
+    assert (journal().left, journal().position, journal().results.total()) == ({}, 6, 4)
+    assert journal(again=True).left == {}
+
+
+def test_every_moment_of_a_kill_with_messages_left(journal: Callable[..., ReplayJournal], tmp_path: Path) -> None:
+    """A message that is left is never counted as done."""
+    path = tmp_path / "journal"
+    with journal() as first:
+        first.start(WHAT)
+        first.confirm([1, 3], [WRITTEN, WRITTEN], 0)
+        before = path.read_bytes().rstrip(b"\0")
+        first.finish(3, 5, {2: LeftMessage(4, ("a",))})
+        after = path.read_bytes().rstrip(b"\0")
+    for length in range(len(before), len(after) + 1):
+        path.write_bytes(after[:length] + b"\0" * 100)
+        found = journal()
+        is_whole = length == len(after)
+        assert (found.position, found.done) == ((3, set()) if is_whole else (0, {1, 3}))
+        assert 2 in found.left or not is_whole
+
+
 def test_every_moment_of_a_kill(journal: Callable[..., ReplayJournal], tmp_path: Path) -> None:
     """Whatever part of the last line was written, it is the state before or after it."""
     path = tmp_path / "journal"
@@ -59,7 +103,7 @@ def test_every_moment_of_a_kill(journal: Callable[..., ReplayJournal], tmp_path:
         first.start(WHAT)
         first.confirm([1], [WRITTEN], 0)
         before = path.read_bytes().rstrip(b"\0")
-        first.finish(1, 5)
+        first.finish(1, 5, {})
         after = path.read_bytes().rstrip(b"\0")
     for length in range(len(before), len(after) + 1):
         path.write_bytes(after[:length] + b"\0" * 100)
@@ -72,13 +116,13 @@ def test_another_replay(journal: Callable[..., ReplayJournal]) -> None:
     """It is not gone on with: what was selected before may be done or not."""
     with journal() as first:
         first.start({**WHAT, "--since": "2h"})
-        first.finish(1, 5)
+        first.finish(1, 5, {})
     journal().require({**WHAT, "--since": "2h"})
     with pytest.raises(UsageError, match="is of another replay: its --since was 2h; call the command as before"):
         journal().require(WHAT)
     with journal(again=True) as other:
         other.start(WHAT)
-        other.finish(1, 5)
+        other.finish(1, 5, {})
     with pytest.raises(UsageError, match="its --since was nothing"):
         journal().require({**WHAT, "--since": "2h"})
 
@@ -101,7 +145,7 @@ def test_a_full_disk(journal: Callable[..., ReplayJournal]) -> None:
         first.reserve(1000)
         with full_disk(first.path.stat().st_size):
             first.confirm([*range(1, 1001)], [WRITTEN] * 1000, 0)
-            first.finish(1000, 1)
+            first.finish(1000, 1, {})
             with pytest.raises(UsageError, match="make room there, and run the same command again"):
                 first.reserve(1_000_000)
     assert journal().position == 1000

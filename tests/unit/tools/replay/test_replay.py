@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -197,3 +198,165 @@ def test_messages_of_several_queues(program: Program, tmp_path: Path) -> None:
     replay = Replay(program, run.delivery, run.journal, RejectedFile(tmp_path / "rejected", 0, begun=False))
     groups = [(queue.name, [*messages]) for queue, messages in replay._in_order(window.messages)]
     assert groups == [("a", [1]), ("c", [3]), ("a", [4]), ("b", [2, 5])]
+
+
+PLUGIN = """
+from pathlib import Path
+
+from router import hookimpl
+
+
+@hookimpl
+def router_transform_message(message, route):
+    if message.data.get("fails") and not Path(__file__).with_name("fixed").exists():
+        raise KeyError
+"""
+
+
+class Blocked:
+    """Runs of a replay of two queues, whose tables a plugin fails on some messages of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "hooks.py").write_text(PLUGIN)
+        self.tables = MemoryTables(dict.fromkeys(("one", "two", "three"), (("id", "S"),)))
+        self.use("one")
+
+    def use(self, table: str) -> None:
+        """Write the config, whose queue `a` writes this table."""
+        text = CONFIG.replace("table: one, schema: {type: object, required: [id]}, ", f"table: {table}, ")
+        (self.folder / "routes.yaml").write_text(f"{text}plugins: [hooks.py]\n".replace("redact: [secret]", ""))
+
+    def source(self, *messages: Any) -> None:
+        lines = []
+        for number, (queue, body) in enumerate(messages, 1):
+            failed = {"code": "", "reason": "", "queue": queue, "route": "", "pointer": "", "message_id": f"m{number}"}
+            value = json.dumps(failed | {"receive_count": 1, "failed_at": None})
+            attributes = {"router": {"DataType": "String", "StringValue": value}}
+            line = {"MessageId": f"m{number}", "Body": json.dumps(body), "MessageAttributes": attributes}
+            lines.append(json.dumps(line))
+        (self.folder / "source").write_text("".join(f"{each}\n" for each in lines))
+
+    def fix(self) -> None:
+        (self.folder / "fixed").touch()
+
+    def __call__(self, most: int = 2) -> Run:
+        run = Run(load_program(self.folder / "routes.yaml", {}), self.folder, self.tables)
+        run.delivery._sleep = lambda seconds: None
+        run(most)
+        return run
+
+    def items(self, table: str) -> dict[str, int]:
+        return {each["id"]: int(each["n"]) for each in self.tables.items(table)}
+
+
+@pytest.fixture
+def blocked(tmp_path: Path) -> Blocked:
+    found = Blocked(tmp_path)
+    found.source(
+        ("a", {"id": "x", "n": 1}),
+        ("a", {"id": "x", "n": 2, "fails": True}),
+        ("b", {"id": "x", "n": 3}),
+        ("a", {"id": "x", "n": 4}),
+        ("c", {"id": "x", "n": 5}),
+        ("b", {"id": "x", "n": 6}),
+    )
+    return found
+
+
+def test_what_a_plugin_fails_on_is_left(blocked: Blocked) -> None:
+    """With what may follow it; once the plugin is fixed, it is written, and then the others, in order."""
+    first = blocked()
+    assert (blocked.items("one"), blocked.items("two")) == ({"x": 1}, {"x": 6})
+    assert ([*first.journal.left], first.journal.position) == ([2, 4, 5], 6)
+    assert first.journal.left[2].tables == ("one",)
+    assert first.journal.left[5].tables == ("one", "three")
+
+    again = blocked()
+    assert ([*again.journal.left], again.journal.results.total()) == ([2, 4, 5], 3)
+
+    blocked.fix()
+    last = blocked(1)
+    assert (blocked.items("one"), blocked.items("three"), blocked.items("two")) == ({"x": 5}, {"x": 5}, {"x": 6})
+    assert (last.journal.left, last.journal.results.total()) == ({}, 6)
+
+
+def test_more_lines_after_messages_that_are_left(blocked: Blocked) -> None:
+    """They come after those."""
+    blocked()
+    with (blocked.folder / "source").open("a") as file:
+        line = (blocked.folder / "source").read_text().splitlines()[3]
+        file.write(line.replace('"m4"', '"m7"').replace('4}"', '7}"') + "\n")
+    assert [*blocked().journal.left] == [2, 4, 5, 7]
+    blocked.fix()
+    blocked(1)
+    assert blocked.items("one") == {"x": 7}
+
+
+def test_another_source_before_messages_that_are_left(blocked: Blocked) -> None:
+    """It is refused, before one of its messages is written."""
+    blocked()
+    blocked.fix()
+    path = blocked.folder / "source"
+    path.write_text(path.read_text().replace("1}", "9}"))
+    with pytest.raises(UsageError, match="the source is not the one that the journal is of"):
+        blocked()
+    assert blocked.items("one") == {"x": 1}
+
+
+def test_another_table_for_messages_that_are_left(blocked: Blocked) -> None:
+    """Later messages were written there: an older one would replace them."""
+    blocked()
+    blocked.fix()
+    blocked.use("two")
+    with pytest.raises(UsageError, match="source:2 waits since an earlier run, and the config writes its queue to"):
+        blocked()
+    assert blocked.items("two") == {"x": 6}
+
+
+def test_when_reading_on_is_of_no_use(blocked: Blocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tables are held, or more messages wait than the journal keeps."""
+    program = load_program(blocked.folder / "routes.yaml", {})
+    run = Run(program, blocked.folder, blocked.tables)
+    replay = Replay(program, run.delivery, run.journal, RejectedFile(blocked.folder / "rejected", 0, begun=False))
+    found = [replay.is_stuck]
+    run.delivery.held = {"one", "three"}
+    found.append(replay.is_stuck)
+    monkeypatch.setattr("router.tools.replay.replay.MOST_LEFT", 0)
+    found.append(replay.is_stuck)
+    monkeypatch.undo()
+    run.delivery.held = {"one", "two", "three"}
+    found.append(replay.is_stuck)
+    assert found == [False, False, True, True]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_messages_that_a_plugin_fails_on(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each item, no message is written after a later one; at last all are written."""
+    random = Random(seed)
+    blocked = Blocked(tmp_path)
+    blocked.source(
+        *[
+            (
+                random.choice("abcd"),
+                {"id": random.choice("xyz"), "n": number, "fails": number == 30 or random.random() < 0.04},
+            )
+            for number in range(60)
+        ]
+    )
+    written: dict[tuple[str, str], list[int]] = {}
+    write = MemoryTables.batch_write
+
+    def note(tables: MemoryTables, table: str, requests: list[Any], *more: Any) -> Any:
+        for request in requests:
+            item = request["PutRequest"]["Item"]
+            written.setdefault((table, item["id"]["S"]), []).append(int(item["n"]["N"]))
+        return write(tables, table, requests, *more)
+
+    monkeypatch.setattr(MemoryTables, "batch_write", note)
+    done = [blocked(most).journal.results.total() for most in (7, 3)]
+    assert done[0] == done[1] < 60
+    blocked.fix()
+    last = blocked(5).journal
+    assert (last.results.total(), last.left) == (60, {})
+    assert all(numbers == sorted(numbers) for numbers in written.values())

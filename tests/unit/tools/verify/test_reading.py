@@ -56,6 +56,10 @@ def throttled() -> AwsCallError:
     return AwsCallError("too fast", "ProvisionedThroughputExceededException")
 
 
+def unanswered() -> AwsCallError:
+    return AwsCallError("AWS did not answer", "EndpointConnectionError", answered=False)
+
+
 def test_items_in_the_order_of_keys(reader: Callable[..., ItemReader]) -> None:
     """None for an item that is not there."""
     assert reader(Dynamo()).read(TABLE, KEYS) == [None, ITEM]
@@ -71,7 +75,7 @@ def test_unprocessed_keys_are_read_again(reader: Callable[..., ItemReader], wait
 
 def test_a_call_that_is_throttled_is_repeated(reader: Callable[..., ItemReader]) -> None:
     """A fault that may pass."""
-    dynamodb = Dynamo(throttled(), AwsCallError("no answer", "ReadTimeoutError"))
+    dynamodb = Dynamo(throttled(), unanswered())
     assert reader(dynamodb).read(TABLE, KEYS) == [None, ITEM]
 
 
@@ -100,6 +104,19 @@ def test_a_fault_that_does_not_pass(reader: Callable[..., ItemReader]) -> None:
     denied = AwsCallError("these credentials may not do dynamodb:BatchGetItem", "AccessDeniedException")
     with pytest.raises(UsageError, match=r"'orders' cannot be read in eu-west-1: .*BatchGetItem"):
         reader(Dynamo(denied)).read(TABLE, KEYS)
+
+
+def test_what_never_answers(reader: Callable[..., ItemReader], waits: list[float]) -> None:
+    """It ends at once: nothing may listen there. What has answered may do so again; if not, it is said why."""
+    with pytest.raises(UsageError, match=r"'orders' cannot be read in eu-west-1: AWS did not answer"):
+        reader(Dynamo(unanswered())).read(TABLE, KEYS)
+    assert sum(waits) == 0
+    later = Dynamo({"Responses": {"orders": [ITEM]}}, *[unanswered()] * 20)
+    reading = reader(later)
+    reading.read(TABLE, KEYS)
+    with pytest.raises(UsageError, match=r"'orders' cannot be read in eu-west-1: AWS did not answer"):
+        reading.read(TABLE, KEYS)
+    assert len(later.calls) > 5
 
 
 @pytest.mark.parametrize(("consumed", "seconds"), [([{"CapacityUnits": 50.0}], 5.0), ([], 0.2)])

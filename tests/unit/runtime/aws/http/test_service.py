@@ -420,7 +420,7 @@ def test_no_keys_once_the_clock_is_corrected(server: Server) -> None:
     service = make(server, now=lambda: 0.0)
     call = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object)
 
-    def none(timeout: float) -> Credentials:
+    def none(timeout: CallTimeout) -> Credentials:
         raise CredentialsError
 
     service._credentials = none
@@ -451,7 +451,7 @@ def test_late(server: Server, service: JsonService) -> None:
 def test_no_keys(service: JsonService, error: type[Exception], fault: AwsFault) -> None:
     """Without keys nothing is sent: a configuration error, or a transient one while they are refreshed."""
 
-    def none(timeout: float) -> Credentials:
+    def none(timeout: CallTimeout) -> Credentials:
         raise error
 
     service._credentials = none

@@ -149,3 +149,53 @@ def test_schemas_with_many_paths(find: Any, more: Any) -> None:
     lines = find("write: {mode: put}", json.dumps(schema))
 
     assert (lines, seconds < 5) == ([], True)
+
+
+NAMES = [f"n{number}" for number in range(40)]
+PLAIN: dict[str, Any] = {"type": "object", "required": ["id"]}
+ANY_NAME: dict[str, Any] = {"properties": {name: {} for name in NAMES}}
+
+
+def branches(**others: Any) -> str:
+    """A schema whose second branch says how long what the first one names may be."""
+    return json.dumps({**PLAIN, "properties": {"id": KEY, "a": {"allOf": [ANY_NAME, others]}}})
+
+
+@pytest.mark.parametrize(
+    ("item", "schema"),
+    [
+        ("id: id, a: a", branches(additionalProperties={"type": "string", "maxLength": 5000})),
+        ("id: id, a: a", branches(patternProperties={"^n": {"type": "string", "maxLength": 5000}})),
+        ("id: id, a: a", json.dumps({**PLAIN, "properties": {"id": KEY, "a": {**MANY, "items": BIT}}})),
+        (
+            "id: id, a: a",
+            json.dumps({**PLAIN, "properties": {"id": KEY, "a": {"type": "string", "maxLength": 102_400}}}),
+        ),
+        (
+            "id: id, a: a",
+            json.dumps(
+                {
+                    **PLAIN,
+                    "$defs": {"text": {"type": "string", "maxLength": 20_000}},
+                    "properties": {
+                        "id": KEY,
+                        "a": {"type": "object", "properties": {name: {"$ref": "#/$defs/text"} for name in NAMES[:6]}},
+                    },
+                }
+            ),
+        ),
+        (
+            f"id: id, a: '[{', '.join(['t'] * 20)}]'",
+            json.dumps({**PLAIN, "properties": {"id": KEY, "t": {"type": "string", "maxLength": 8000}}}),
+        ),
+        (
+            f"id: id, {', '.join(f'{name}: t' for name in NAMES[:20])}",
+            json.dumps({**PLAIN, "properties": {"id": KEY, "t": {"type": "string", "maxLength": 8000}}}),
+        ),
+    ],
+)
+def test_a_schema_that_repeats_a_part_is_measured(find: Any, item: str, schema: str) -> None:
+    """A schema of few characters has a large value by what is about many paths, or read many times."""
+    got = find(f"item: {{{item}}}", schema)
+
+    assert [line[:5] for line in got if line.startswith("RT615")] == ["RT615"], got

@@ -15,6 +15,7 @@ from tests.support.engine import Encoding
 from tests.support.envelopes import ENVELOPES
 
 MESSAGE = {"id": "a"}
+OTHER = {"id": "b"}
 DIGITS = "a number of more than 38 digits or out of range{}; send the number as text"
 LARGE = "the item has more than 409600 bytes{}; send less, or the payload in S3"
 RECORD = {"MessageId": "m", "Body": '{"id": "a"}'}
@@ -26,9 +27,9 @@ TOO_DEEP = (
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}
 
 
-def wrapped(*names: str) -> Any:
+def wrapped(*names: str, message: Any = MESSAGE) -> Any:
     """A message in envelopes, the outermost first."""
-    body = json.dumps(MESSAGE)
+    body = json.dumps(message)
     for name in reversed(names):
         wrap = ENVELOPES[name].wrap
         assert wrap is not None
@@ -36,9 +37,9 @@ def wrapped(*names: str) -> Any:
     return json.loads(body)
 
 
-def encoded(encoding: Encoding) -> str:
+def encoded(encoding: Encoding, message: Any = MESSAGE) -> str:
     """A message as the body of a queue with this encoding."""
-    return make_body(MESSAGE, spec.Queue(encoding=encoding))
+    return make_body(message, spec.Queue(encoding=encoding))
 
 
 def opened(values: list[Any], fetch: Fetch | None = None) -> SampleSet:
@@ -100,25 +101,30 @@ def test_content_that_is_none(content: bytes, sentence: str) -> None:
 )
 def test_envelopes(names: tuple[str, ...]) -> None:
     """Envelopes are recognised, and unwrapped in order."""
-    assert opened([wrapped(*names)] * 2) == SampleSet((MESSAGE, MESSAGE), names)
+    assert opened([wrapped(*names), wrapped(*names, message=OTHER)]) == SampleSet((MESSAGE, OTHER), names)
 
 
 @pytest.mark.parametrize("encoding", ["base64", "base64+gzip"])
 @pytest.mark.parametrize("envelope", ["", "sns", "eventbridge", "cloudevents"])
 def test_encodings(encoding: Encoding, envelope: str) -> None:
     """Encoded messages are decoded, by themselves and inside of an envelope."""
-    text = encoded(encoding)
-    body: Any = {
-        "": text,
-        "sns": {"Type": "Notification", "TopicArn": "arn", "Message": text},
-        "eventbridge": {"detail-type": "t", "source": "s", "detail": text},
-        "cloudevents": {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": text},
-    }[envelope]
+
+    def body(text: str) -> Any:
+        bodies = {
+            "": text,
+            "sns": {"Type": "Notification", "TopicArn": "arn", "Message": text},
+            "eventbridge": {"detail-type": "t", "source": "s", "detail": text},
+            "cloudevents": {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": text},
+        }
+        return bodies[envelope]
+
     envelopes = (envelope,) if envelope else ()
     # A CloudEvent with base64 has the payload itself as bytes.
     expected = "json" if (envelope, encoding) == ("cloudevents", "base64") else encoding
 
-    assert opened([body] * 2) == SampleSet((MESSAGE, MESSAGE), envelopes, encoding=expected)
+    found = opened([body(encoded(encoding, message)) for message in (MESSAGE, OTHER)])
+
+    assert found == SampleSet((MESSAGE, OTHER), envelopes, encoding=expected)
 
 
 def test_a_gzip_payload_in_s3() -> None:
@@ -143,9 +149,9 @@ def test_payloads_in_s3() -> None:
         asked.append((bucket, key))
         return json.dumps(wrapped("sns")).encode()
 
-    found = opened([POINTER, wrapped("sns")], fetch)
+    found = opened([POINTER, wrapped("sns", message=OTHER)], fetch)
 
-    assert (found, asked) == (SampleSet((MESSAGE, MESSAGE), ("s3_pointer", "sns"), ("large",)), [("large", "k")])
+    assert (found, asked) == (SampleSet((MESSAGE, OTHER), ("s3_pointer", "sns"), ("large",)), [("large", "k")])
 
 
 def test_what_is_left_out() -> None:
@@ -226,3 +232,21 @@ def test_what_cannot_be_stored(message: dict[str, Any], fault: str) -> None:
     with pytest.raises(UsageError) as error:
         opened([message])
     assert str(error.value) == f"no sample can be stored\nsample 1 (f:1) is left out: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("ids", "kept", "notes"),
+    [
+        ("aab", "ab", ("1 sample is a copy",)),
+        ("abab", "ab", ("2 samples are copies",)),
+        ("aabab", "aabab", ()),
+    ],
+)
+def test_copies(ids: str, kept: str, notes: tuple[str, ...]) -> None:
+    """A message that was delivered again counts once; if most are copies, nothing tells messages apart."""
+    found = opened([{"id": each} for each in ids])
+
+    assert found.messages == tuple({"id": each} for each in kept)
+    assert found.notes == tuple(
+        f"{note} of another one, as a second delivery is: each message counts once" for note in notes
+    )
