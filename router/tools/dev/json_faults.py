@@ -55,7 +55,7 @@ def json_fault(text: str) -> JsonFault | None:
         # The json module knows the place, and takes more than JSON has. Numbers are left as text.
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        why = error.msg.partition(":")[0].removesuffix(" at")
+        why = error.msg.partition(": ")[0].removesuffix(" at")
         is_at_end = error.pos >= len(text.rstrip()) or why.startswith("Unterminated")
         return JsonFault(error.lineno, error.colno, f"{why[0].lower()}{why[1:]}", is_at_end)
     except _ConstantError:

@@ -21,6 +21,7 @@ from router.tools.dev.run_tests import Suite
         (r'{"é":"\\ud800 \ud83d\ude00 \n \ud800"}', "line 1, column 31: half of a surrogate pair"),
         ('{"a":"secret', "line 1, column 6: unterminated string starting"),
         ('{"a":"\n"}', "line 1, column 7: invalid control character"),
+        ('{"a" 1}', "line 1, column 6: expecting ':' delimiter"),
         ('{"a":tru}', "line 1, column 6: expecting value"),
         ('{"a":1} z', "line 1, column 9: extra data"),
         (" \n", "line 1, column 1: it is empty"),
