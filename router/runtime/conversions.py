@@ -34,22 +34,26 @@ JSON_ENCODER = msgspec.json.Encoder(decimal_format="number")
 """Both keep numbers exact."""
 
 
+class UnfitValueError(ValueError, TypeError):
+    """What a value is that a conversion does not take, in words without the value: `it is not text`."""
+
+
 def text_of(value: Any) -> str:
-    """The value, if it is text; raises TypeError, whose text holds no value."""
+    """The value, if it is text; raises UnfitValueError."""
     if not isinstance(value, str):
-        raise TypeError("it is not text")
+        raise UnfitValueError("it is not text")
     return value
 
 
 def decode_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text, numbers as int or Decimal; raises ValueError, whose text holds no value."""
+    """Return the value of a JSON text, numbers as int or Decimal; raises UnfitValueError."""
     try:
         value = JSON_DECODER.decode(text)
     except (ValueError, RecursionError, InvalidOperation):
         # Malformed or no UTF-8; too deep; an absurd exponent.
-        raise ValueError("it is not JSON") from None
+        raise UnfitValueError("it is not JSON") from None
     if nests_deeper(value, MAX_DEPTH):
-        raise ValueError(f"it is nested over {MAX_DEPTH} deep")
+        raise UnfitValueError(f"it is nested over {MAX_DEPTH} deep")
     return value
 
 
@@ -67,11 +71,11 @@ def nests_deeper(value: Any, limit: int) -> bool:
 
 
 def number_of(value: Any) -> Number:
-    """The value, if it is a finite number; raises TypeError or ValueError, whose text holds no value."""
+    """The value, if it is a finite number; raises UnfitValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise TypeError("it is not a number")
+        raise UnfitValueError("it is not a number")
     if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("it is not a finite number")
+        raise UnfitValueError("it is not a finite number")
     return value
 
 
@@ -99,21 +103,21 @@ def number_set(numbers: list[Number]) -> set[Number]:
         if number not in alike:
             alike.append(number)
             if len(alike) > MAX_COLLISIONS:
-                raise ValueError("is one of too many numbers with the same hash")
+                raise UnfitValueError("is one of too many numbers with the same hash")
     return set(numbers)
 
 
 def seconds_of(text: str) -> int:
     """Return the seconds from 1970 to a time, rounded down: ISO 8601 with an offset, or any of RFC 3339.
 
-    A leap second, `23:59:60Z`, is the second after it, as in POSIX. Raises ValueError, whose text holds no value.
+    A leap second, `23:59:60Z`, is the second after it, as in POSIX. Raises UnfitValueError.
     """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         return _seconds_by_rfc(text.upper())
     if time.tzinfo is None:
-        raise ValueError("is a time without offset; add Z or +00:00")
+        raise UnfitValueError("is a time without offset; add Z or +00:00")
     return (time - EPOCH) // timedelta(seconds=1)
 
 
@@ -121,7 +125,7 @@ def _seconds_by_rfc(text: str) -> int:
     """Return the seconds of a time that only RFC 3339 has: of the year 0, with a leap second, or with small letters."""
     match = re.fullmatch(_RFC_3339, text, re.ASCII)
     if match is None:
-        raise ValueError("is no ISO 8601 time")
+        raise UnfitValueError("is no ISO 8601 time")
     year, day, minute, second, offset = match.groups()
     cycles = int(year == "0000")
     leap = int(second == "60")
@@ -130,8 +134,8 @@ def _seconds_by_rfc(text: str) -> int:
             f"{int(year) + cycles * _CYCLE_YEARS:04}{day}T{minute}{int(second) - leap:02}{offset}"
         )
     except ValueError:
-        raise ValueError("is no ISO 8601 time") from None
+        raise UnfitValueError("is no ISO 8601 time") from None
     seconds = (time - EPOCH) // timedelta(seconds=1) - cycles * _CYCLE_SECONDS
     if leap and (seconds + leap) % (24 * 60 * 60):
-        raise ValueError("has a leap second that is not at midnight in UTC")
+        raise UnfitValueError("has a leap second that is not at midnight in UTC")
     return seconds + leap

@@ -12,6 +12,7 @@ from router.errors import MissingExtra, UsageError
 from router.model import Table
 from tests.support.dev import (
     LocalAws,
+    QueueSettings,
     clients,
     create_queues,
     create_table,
@@ -67,6 +68,26 @@ def test_queues(sqs: Any, name: str) -> None:
         int(policy["maxReceiveCount"]),
         "RedrivePolicy" in dead_letters,
     ) == ([f"{name}-dlq", name], "30", dead_letters["QueueArn"], 5, False)
+
+
+def test_settings_of_queues(sqs: Any, name: str) -> None:
+    """Settings are those that are given, also of a queue that exists."""
+    made = {name: f"{name}-dlq"}
+    settings = {name: QueueSettings(7, 60, 86_400), f"{name}-dlq": QueueSettings(retention=864_000)}
+    create_queues(sqs, made)
+
+    urls = create_queues(sqs, made, settings)
+
+    found = {
+        queue: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for queue, url in urls.items()
+    }
+    assert (
+        int(json.loads(found[name]["RedrivePolicy"])["maxReceiveCount"]),
+        found[name]["VisibilityTimeout"],
+        found[name]["MessageRetentionPeriod"],
+        found[f"{name}-dlq"]["MessageRetentionPeriod"],
+    ) == (7, "60", "86400", "864000")
 
 
 def test_fifo_queues(sqs: Any, name: str) -> None:

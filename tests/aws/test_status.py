@@ -254,7 +254,8 @@ def test_no_queue(project: StackProject, clients: Mapping[str, Any]) -> None:
     code, shown = status(project)
 
     (queue,) = shown["queues"]
-    why = f"queue {project.stack}-orders: sqs:GetQueueUrl: NonExistentQueue"
+    missing = "NonExistentQueue: there is none of this name in this account and region"
+    why = f"queue {project.stack}-orders: sqs:GetQueueUrl: {missing}"
     assert (code, queue["waiting"], queue["unknown"]) == (1, None, [why])
 
 

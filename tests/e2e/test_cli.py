@@ -84,7 +84,7 @@ def test_version(router: Run) -> None:
         (("check",), "there is no routes.yaml here; give the config as FILE or with --config"),
         (("test", "absent.yaml"), "File 'absent.yaml' does not exist"),
         (("explain", "--queue", "users", "absent.json"), "absent.json"),
-        (("worker",), "does not exist"),
+        (("worker",), "there is no routes.yaml here; give the config with --config"),
         (("worker", "--wait", "21"), "21 is not in the range 0<=x<=20"),
     ],
 )

@@ -141,7 +141,7 @@ def test_a_queue_that_is_missing(folder: Path, aws: LocalAws) -> None:
 
     assert (found["queues"][0]["waiting"], found["queues"][0]["unknown"]) == (
         None,
-        ["queue gone: sqs:GetQueueUrl: NonExistentQueue"],
+        ["queue gone: sqs:GetQueueUrl: NonExistentQueue: there is none of this name in this account and region"],
     )
 
 

@@ -119,6 +119,57 @@ def test_sending(start: Any, router: Run) -> None:
     )
 
 
+SETTINGS = """\
+version: 1
+queues:
+  orders: {max_receive_count: 7, retention: 1d, dead_letter: orders-dlq}
+  orders-dlq: {retention: 10d}
+  plays: {name: plays.fifo}
+tables:
+  orders: {key: {id: S}, ttl: gone_at, indexes: {by_day: {key: {day: S}}}}
+routes:
+  orders:
+    queue: orders
+    table: orders
+    schema:
+      type: object
+      required: [id, day]
+      properties: {id: &text {type: string, minLength: 1, maxLength: 40}, day: *text}
+    item: {id: id, day: day, gone_at: {ttl: 30d}}
+  plays: {queue: plays, table: orders, item: {id: id}}
+"""
+
+
+def test_settings(start: Any, router: Run, tmp_path: Path, wait: Wait) -> None:
+    """Queues and tables have the settings of the config, as in an account, also when these change."""
+    config = tmp_path / "routes.yaml"
+    config.write_text(SETTINGS)
+    with start() as local:
+        dynamodb, sqs = clients(local.aws)
+        checked = router("check", "--live", cwd=tmp_path, env=local.aws.environment())
+
+        def settings(queue: str) -> tuple[str, int, str]:
+            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            policy = json.loads(found.get("RedrivePolicy", "{}"))
+            return found["MessageRetentionPeriod"], int(policy.get("maxReceiveCount", 0)), found["VisibilityTimeout"]
+
+        names = ("orders", "orders-dlq", "plays.fifo", "plays-dlq.fifo")
+        before = {name: settings(name) for name in names}
+        ttl = dynamodb.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]
+        config.write_text(SETTINGS.replace("retention: 1d", "retention: 2d"))
+        wait(lambda: settings("orders")[0] == "172800", "the changed retention")
+
+    assert before == {
+        "orders": ("86400", 7, "60"),
+        "orders-dlq": ("864000", 0, "30"),
+        "plays.fifo": ("345600", 10, "60"),
+        "plays-dlq.fifo": ("1209600", 0, "30"),
+    }
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "gone_at"}
+    assert not re.findall("(?:error|warning) RT7..", checked.stdout), checked.stdout
+
+
 def test_saving_the_config(start: Any, router: Run, tmp_path: Path) -> None:
     """A saved config is used at once: new queues and tables are made; one with errors is reported."""
     with start() as local:
@@ -234,7 +285,11 @@ def test_a_port_in_use(router: Run, tmp_path: Path) -> None:
     [
         (("user", "-"), "{}", "no route reads the queue 'user'; there are users, plays"),
         (("users", "-"), "", "there is nothing to send: the file is empty"),
-        (("users", "-"), '{}\n{"a"', "line 2: it is not JSON; --raw sends lines as they are"),
+        (
+            ("users", "-"),
+            '{}\n{"a"',
+            "line 2: it is not JSON at column 5: expecting ':' delimiter; --raw sends lines as they are",
+        ),
         (("users", "-", "--attribute", "trace"), "{}", "--attribute trace must be NAME=TEXT"),
         (("users", "-", "--group-from", "a["), "{}", "--group-from: "),
         (

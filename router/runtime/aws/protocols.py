@@ -53,8 +53,6 @@ _BUSY = THROTTLING | frozenset(
     )
 )
 """Those of all services."""
-_UNREACHED = ("ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError")
-"""The names of failures to open a connection."""
 T = TypeVar("T")
 Receipt = tuple[str, str]
 VisibilityTimeout = tuple[str, str, int]
@@ -77,11 +75,11 @@ class AwsFault(Struct, frozen=True):
 
     @property
     def cause(self) -> str:
-        """The code, and where to look if nobody was reached."""
-        if self.code not in _UNREACHED:
-            return self.code
-        what = "AWS_ENDPOINT_URL, the region and the network decide what is called"
-        return f"{self.code}: nothing answered; {what}"
+        """The code, and what it means, for people."""
+        # Only what fails needs the words.
+        from router.runtime.aws.causes import in_words
+
+        return in_words(self.code)
 
     @property
     def is_throttling(self) -> bool:

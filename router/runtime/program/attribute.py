@@ -15,6 +15,7 @@ from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
+from router.runtime.conversions import UnfitValueError
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
@@ -368,7 +369,12 @@ def _compile_step(
 
 
 def _refuse(name: str, value: Any) -> Any:
-    raise ValueError(f"has a value that transform '{name}' does not take")
+    raise _untaken(name)
+
+
+def _untaken(name: str, why: str = "") -> ValueError:
+    more = f": {why}" if why else ""
+    return ValueError(f"has a value that transform '{name}' does not take{more}")
 
 
 def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any]) -> bool:
@@ -435,8 +441,12 @@ def _bind(
         try:
             changed = function(value, *arguments, **keywords)
             return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
+        except UnfitValueError as error:
+            why = str(error)
+            raise _untaken(name, why if why.startswith("it") else f"it {why}") from None
         except (ValueError, TypeError):
-            raise ValueError(f"has a value that transform '{name}' does not take") from None
+            # The text of another error may hold the value.
+            raise _untaken(name) from None
         except Signal:
             raise
         except Exception as error:  # a plugin may raise anything

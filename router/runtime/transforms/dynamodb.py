@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.model import Number
-from router.runtime.conversions import number_set, text_of
+from router.runtime.conversions import UnfitValueError, number_set, text_of
 from router.runtime.transforms.transform import MAP, SameNames, Transform, as_before
 from router.runtime.transforms.values import to_number
 
@@ -20,7 +20,7 @@ def dynamodb_value(value: dict[str, Any]) -> Any:
     ['x', Decimal('1.50')]
     """
     if not isinstance(value, dict) or len(value) != 1:
-        raise TypeError("it is no attribute value")
+        raise UnfitValueError("it is no attribute value")
     ((kind, content),) = value.items()
     return _VALUES[kind](content) if kind in _VALUES else _refuse(content)
 
@@ -44,7 +44,7 @@ def dynamodb_item(value: dict[str, Any]) -> dict[str, Any]:
     {'id': 'a', 'tags': {'x'}}
     """
     if not isinstance(value, dict):
-        raise TypeError("it is no item")
+        raise UnfitValueError("it is no item")
     return {name: dynamodb_value(content) for name, content in value.items()}
 
 
@@ -61,7 +61,7 @@ DYNAMODB_ITEM = Transform(
 
 
 def _refuse(content: Any) -> Any:
-    raise TypeError("it is no attribute value")
+    raise UnfitValueError("it is no attribute value")
 
 
 def _number(content: Any) -> Number:

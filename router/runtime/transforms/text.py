@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from router.model import TextFormat
-from router.runtime.conversions import BASE64_TEXT, decode_json, text_of
+from router.runtime.conversions import BASE64_TEXT, UnfitValueError, decode_json, text_of
 from router.runtime.transforms.transform import (
     TEXT,
     TEXT_OR_BINARY,
@@ -338,7 +338,7 @@ def url_decode(value: str) -> str:
     'photos/José 1+2.jpg'
     """
     if "%" in text_of(value) and re.search(_NO_ESCAPE, value):
-        raise ValueError("it has a % that is not followed by two hexadecimal digits")
+        raise UnfitValueError("it has a % that is not followed by two hexadecimal digits")
     return unquote_to_bytes(value.replace("+", " ")).decode()
 
 

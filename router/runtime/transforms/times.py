@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from router.model import Number, TextFormat, iso_ms
-from router.runtime.conversions import EPOCH, number_of, seconds_of, text_of
+from router.runtime.conversions import EPOCH, UnfitValueError, number_of, seconds_of, text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
@@ -41,7 +41,7 @@ def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
     ms = scale(value, 1000) if unit == "s" else number_of(value)
     text = iso_ms(math.floor(ms)) if _FIRST_MS <= ms < _LAST_MS + 1 else None
     if text is None:
-        raise ValueError("it is no time between the years 1000 and 9999")
+        raise UnfitValueError("it is no time between the years 1000 and 9999")
     return text
 
 
@@ -93,7 +93,7 @@ def to_epoch_ns(value: str) -> int:
     seconds = seconds_of(text)
     found = _FRACTION.fullmatch(text)
     if found is None:
-        raise ValueError("has an offset with seconds")
+        raise UnfitValueError("has an offset with seconds")
     fraction = (found[1] or "").ljust(_NANOSECOND_DIGITS, "0")
     return seconds * 1_000_000_000 + int(fraction)
 

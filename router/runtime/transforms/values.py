@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from router.model import Number, TextFormat
-from router.runtime.conversions import number_of, plain_number, text_of
+from router.runtime.conversions import UnfitValueError, number_of, plain_number, text_of
 from router.runtime.transforms.transform import (
     GROWTH_AS_TEXT,
     LIST,
@@ -92,11 +92,11 @@ def to_number(value: str | Number) -> Number:
         return number_of(value)
     match = _number_form().fullmatch(value.strip())
     if not match:
-        raise ValueError("it is not a number")
+        raise UnfitValueError("it is not a number")
     try:
         return Decimal(match[0]) if any(match.groups()) else int(match[0])
     except decimal.InvalidOperation:
-        raise ValueError("its exponent is absurd") from None
+        raise UnfitValueError("its exponent is absurd") from None
 
 
 TO_NUMBER = Transform(
@@ -125,7 +125,7 @@ def to_text(value: str | bytes | bool | Number) -> str:
         return "true" if value else "false"
     number = number_of(value)
     if isinstance(number, Decimal) and abs(int(number.as_tuple().exponent)) > _LONGEST:
-        raise ValueError("its exponent is absurd")
+        raise UnfitValueError("its exponent is absurd")
     return plain_number(number)
 
 
@@ -153,7 +153,7 @@ def to_bool(value: str | int | bool) -> bool:
     """
     found = _BOOLEANS.get(to_text(value).strip().lower())
     if found is None:
-        raise ValueError("it is neither true nor false")
+        raise UnfitValueError("it is neither true nor false")
     return found
 
 
@@ -183,7 +183,7 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
             Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING
         )
     except decimal.InvalidOperation:
-        raise ValueError("it is too large to round") from None
+        raise UnfitValueError("it is too large to round") from None
 
 
 def _rounded(digits: Digits, arguments: Arguments) -> Digits:
@@ -224,7 +224,7 @@ def scale(value: Number, factor: Number) -> Number:
     try:
         return _EXACT.multiply(number, factor)
     except decimal.DecimalException:
-        raise ValueError("its exponent is absurd") from None
+        raise UnfitValueError("its exponent is absurd") from None
 
 
 def _scaled(digits: Digits, arguments: Arguments) -> Digits:
@@ -400,7 +400,7 @@ LOOKUP = Transform(
 
 def _list_of(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError("it is not a list")
+        raise UnfitValueError("it is not a list")
     return value
 
 

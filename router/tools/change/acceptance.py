@@ -31,6 +31,7 @@ from router.tools.check.analysis.claims import of_once_key
 from router.tools.check.analysis.failures import TOO_LONG
 from router.tools.check.analysis.index_keys import indexed_attributes
 from router.tools.check.analysis.proof_cache import prover_of_document
+from router.tools.check.analysis.routes import NO_SCHEMA
 from router.tools.check.analysis.verdicts import ClaimKind
 
 _OF_ATTRIBUTES: tuple[ClaimKind, ...] = ("mapping", "type", "key", "index", "version")
@@ -74,7 +75,8 @@ def compare_taking(
     changed = [part for part in (*ACCEPTING, *MAPPING) if first.parts[part] != second.parts[part]]
     if not changed or first.messages.impossible:
         return Taking()
-    unproved = tuple((part, why) for part in changed for why in _unproved(part, first, second))
+    found_in = [(part, why) for part in changed for why in _unproved(part, first, second)]
+    unproved = tuple(dict.fromkeys(found_in))
     if not unproved:
         return Taking()
     found = search(first, second, make_candidates(first, second, messages))
@@ -279,8 +281,15 @@ def _doubts_of_attribute(
 
 
 def _doubts(route: RouteVersion, kind: ClaimKind, subject: str = "") -> Iterator[str]:
-    """Yield why a claim of `router check` is not proved, but for DynamoDB's limits of items."""
+    """Yield why a claim of `router check` is not proved, but for DynamoDB's limits of items.
+
+    Where nothing is known of messages whatever the schema says, that is the one reason.
+    """
+    unknown = route.analyzed.messages.unknown
     for doubt in route.doubts.get((kind, subject), ()):
+        if unknown and unknown != NO_SCHEMA:
+            yield unknown
+            return
         if not doubt.endswith(TOO_LONG):
             yield doubt
 

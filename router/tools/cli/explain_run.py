@@ -127,6 +127,8 @@ def _as_record(explained: Explanation) -> JsonObject:
         "traceback": explained.traceback,
         "requests": explained.requests,
     }
+    if explained.undecoded:
+        record["undecoded"] = explained.undecoded
     if explained.indexes:
         record["indexes"] = explained.indexes
     if explained.stored:
@@ -199,7 +201,7 @@ def _outcome(explained: Explanation) -> Iterable[str]:
     colour = "green" if explained.is_acknowledged else "red"
     yield click.style(f"outcome: {outcome.kind}", fg=colour, bold=True)
     details = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
-    details += [("stage", explained.failed_at), ("at", outcome.pointer)]
+    details += [("stage", explained.failed_at), ("at", outcome.pointer or explained.undecoded)]
     yield from (f"  {label}: {printable(text)}" for label, text in details if text)
     for fault in explained.faults:
         where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"

@@ -74,7 +74,7 @@ def _fetcher(aws: Aws) -> Fetch:
     def fetch(bucket: str, key: str) -> bytes:
         found = aws.objects.fetch(bucket, key, _MAX_OBJECT_BYTES, CALL_SECONDS)
         if isinstance(found, AwsFault):
-            raise UsageError(f"a payload in bucket '{bucket}' cannot be read: {found.code}")
+            raise UsageError(f"a payload in bucket '{bucket}' cannot be read: {found.cause}")
         return found
 
     return fetch

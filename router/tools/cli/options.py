@@ -19,6 +19,10 @@ Repeated = tuple[str, ...]
 Function = TypeVar("Function", bound=Callable[..., Any])
 """What becomes a command."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCALAR = re.compile(
+    r'"(?:[^"\\]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null', re.ASCII
+)
+"""JSON that is neither an object nor a list."""
 _FROM_FILES = "router.tools.cli.variables"
 """The key of the variables of `--env-file` in the context of a command."""
 
@@ -78,10 +82,27 @@ env_file_option = click.option(
 """`--env-file FILE`, of all commands that read a config."""
 
 
+class _ConfigFile(click.Path):
+    """The file of a config, which by default is that of the folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; raises click.UsageError if it does not exist."""
+        if value == DEFAULT_CONFIG:
+            require_config(DEFAULT_CONFIG, "with --config")
+        return super().convert(value, param, ctx)
+
+
+def require_config(path: Path, how: str) -> None:
+    """Raise click.UsageError if there is no config; `how` says how to give another one."""
+    if not path.exists():
+        raise click.UsageError(f"there is no {path} here; give the config {how}")
+
+
 def config_option(function: Function) -> Function:
     """Add `-c FILE` and `--env-file FILE`."""
+    file = _ConfigFile(exists=True, dir_okay=False, path_type=Path)
     option = click.option(
-        "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
+        "-c", "--config", type=file, default=DEFAULT_CONFIG, show_default=True, help="The config."
     )
     return option(env_file_option(function))
 
@@ -153,10 +174,8 @@ def choose_config(file: Path | None, config: Path | None, *, may_be_missing: boo
     if file and config:
         raise click.UsageError("give the config once: as FILE, or with --config")
     chosen = file or config or DEFAULT_CONFIG
-    if not may_be_missing and not chosen.exists():
-        raise click.UsageError(
-            f"there is no {chosen} here; give the config as FILE or with --config"
-        )
+    if not may_be_missing:
+        require_config(chosen, "as FILE or with --config")
     return chosen
 
 
@@ -172,8 +191,13 @@ def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | No
 
 
 def is_json(text: str) -> bool:
-    """Whether a message on the command line is JSON, and not the name of a file."""
-    return text.lstrip().startswith(("{", "["))
+    """Whether a message on the command line is JSON, and not the name of a file.
+
+    A number, text or a word of JSON is the name of a file if there is one of this name.
+    """
+    if text.lstrip().startswith(("{", "[")):
+        return True
+    return _SCALAR.fullmatch(text.strip()) is not None and not Path(text).exists()
 
 
 def require_writable(path: Path) -> None:

@@ -22,7 +22,14 @@ from router.tools.cli.masked_output import tell
 from router.tools.cli.options import Repeated, parse_expression
 from router.tools.cli.terminal import progress_bar
 from router.tools.dev.emulator import LocalAws
-from router.tools.dev.send import Wrapping, for_queue, make_messages, read_lines, send
+from router.tools.dev.send import (
+    Wrapping,
+    for_queue,
+    make_messages,
+    read_lines,
+    require_document,
+    send,
+)
 
 _SECONDS = 30.0
 _LISTED = 10
@@ -46,7 +53,10 @@ def run_send(queue: str, file: TextIO, options: SendOptions) -> int:
     """Send the messages of a file; return whether some were not sent, or that is not known."""
     program = load_program(options.config, os.environ)
     reference = program.queue(queue).reference
-    lines = read_lines(_read(file))
+    text = _read(file)
+    lines = read_lines(text)
+    if not options.raw:
+        require_document(text)
     messages = make_messages(lines, _wrapping(program, queue, options), detailed=options.detailed)
     if not messages:
         raise UsageError("there is nothing to send: the file is empty")
@@ -109,7 +119,7 @@ def _report(
         click.echo(f"sent {count} of {len(sent)} messages to {queue} ({printable(url)})")
         for id_, fault in islice(failed.items(), _LISTED):
             unknown = " (it may have been sent)" if fault.kind == "retry" else ""
-            tell(f"line {id_}: {printable(fault.code)}{unknown}")
+            tell(f"line {id_}: {printable(fault.cause)}{unknown}")
         if len(failed) > _LISTED:
             tell(f"and {len(failed) - _LISTED} more; --json lists them")
     return int(bool(failed))

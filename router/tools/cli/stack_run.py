@@ -55,6 +55,7 @@ from router.tools.deploy.deleted_queues import (
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.index_updates import IndexUpdate, index_updates
 from router.tools.deploy.live import LiveComparison
+from router.tools.deploy.local_server import enable_expiry
 from router.tools.deploy.preconditions import new_stores, require_free_names
 from router.tools.deploy.stack import (
     DeploymentResult,
@@ -179,7 +180,7 @@ class StackRun(ABC):
             return self._report(deployment, (), 1)
         if prepared.changes is None:
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
-            return self._report(deployment, (), self._compare(deployment, prepared))
+            return self._report(deployment, (), self._complete(deployment, prepared))
         self._tell_updates(updates)
         described = self._with_left(self._count(deployment.describe(prepared.changes, old)))
         planned = self._with_policies(described, deployment, old)
@@ -334,6 +335,14 @@ class StackRun(ABC):
         if not self._options.as_json:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
+        return self._complete(deployment, prepared)
+
+    def _complete(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Do what a local AWS leaves out, compare, and return the exit code."""
+        dynamodb = self._services["dynamodb"]
+        body = deployment.template.body
+        for table in enable_expiry(dynamodb, self._stacks, prepared.stack_id, body):
+            self._log(f"enabled the time to live of table '{table}', as a local AWS leaves it out")
         return self._compare(deployment, prepared)
 
     def _explain_probe(self, prepared: PreparedChange) -> None:

@@ -218,12 +218,14 @@ def show_status(status: StatusReport) -> None:
 
 def _row(queue: QueueStatus) -> tuple[str, ...]:
     codes = ", ".join(f"{code}: {number}" for code, number in (queue.codes or {}).items())
-    letters = "no queue"
+    # Whether a queue that cannot be read has a dead-letter queue of its own is not known.
+    letters = "unknown" if queue.waiting is None else "no queue"
     if queue.dead_letter_queue:
         letters = _number(queue.dead_letters)
         if codes:
             letters += f" ({codes})"
-    receivers = ", ".join(each.function for each in queue.receivers) or "no function"
+    none = "no function" if queue.knows_receivers else "unknown"
+    receivers = ", ".join(each.function for each in queue.receivers) or none
     oldest = "unknown" if queue.oldest_seconds is None else f"{queue.oldest_seconds} s"
     # SQS leaves messages out that were received three times or more.
     if queue.oldest_seconds is not None and queue.retries and not is_fifo(queue.name):

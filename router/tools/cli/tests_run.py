@@ -40,7 +40,7 @@ def show_verdict(verdict: Verdict) -> None:
         end = len(row) - len(found)
         expected = click.style(row[start:end], fg="green")
         click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
-    for line in printable_lines(verdict.traceback).splitlines():
+    for line in printable_lines(f"{verdict.undecoded}\n{verdict.traceback}".strip()).splitlines():
         click.echo(f"      {line}")
 
 
@@ -106,6 +106,8 @@ def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> J
         "seconds": round(seconds, 6),
         "differences": list(map(structs.asdict, verdict.differences)),
     }
+    if verdict.undecoded:
+        test["undecoded"] = verdict.undecoded
     if verdict.traceback:
         test["traceback"] = verdict.traceback
     if updated:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.aws.boto import ERRORS, make_client, open_session, settings_errors
+from router.runtime.aws.causes import NO_CREDENTIALS, REFUSED_CREDENTIALS
 from router.runtime.aws.protocols import KeySchema, read_key_schema
 from router.tools.control_plane.deployed import ABSENT, DENIED
 
@@ -252,9 +253,7 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
     if not isinstance(error, ClientError):
         code = type(error).__name__
         if code in ("NoCredentialsError", "PartialCredentialsError"):
-            return AwsCallError(
-                "there are no AWS credentials in this environment", code, answered=False
-            )
+            return AwsCallError(NO_CREDENTIALS, code, answered=False)
         return AwsCallError(f"AWS did not answer {operation}: {error}", code, answered=False)
     details = error.response.get("Error", {})
     code, message = details.get("Code", ""), details.get("Message", "").strip()
@@ -264,7 +263,5 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
         more = f": {message}" if message and message != "Forbidden" else ""
         return AwsCallError(f"these credentials may not do {action}{more}", code)
     if code in _INVALID_CREDENTIALS:
-        return AwsCallError(
-            f"AWS does not accept the credentials of this environment ({code})", code
-        )
+        return AwsCallError(f"{REFUSED_CREDENTIALS} ({code})", code)
     return AwsCallError(f"AWS refuses {operation}: {message or code}", code)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
+from router.runtime.aws.causes import in_words
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.aws.references import is_fifo, queue_name, table_name
 from router.runtime.aws.sqs import redrive_target
@@ -84,6 +85,10 @@ class ReceivingFunction(Struct, frozen=True):
     paused: str = ""
 
 
+RECEIVERS = "what receives from it"
+"""How the reason begins why the receivers of a queue are not known."""
+
+
 class QueueStatus(Struct, frozen=True):
     """A queue that routes read: how many messages wait, are in flight, are delayed, and are dead letters.
 
@@ -118,6 +123,13 @@ class QueueStatus(Struct, frozen=True):
     """How long its dead-letter queue keeps a message."""
     letters_end: str = ""
     """When SQS deletes the first of the dead letters that were looked at, in words."""
+
+    @property
+    def knows_receivers(self) -> bool:
+        """Whether `receivers` are all that there are."""
+        return self.waiting is not None and not any(
+            each.startswith(RECEIVERS) for each in self.unknown
+        )
 
     @property
     def paused(self) -> str:
@@ -305,7 +317,9 @@ class StatusReader:
         name = queue_name(queue.reference)
         attributes = self._attributes(queue.reference)
         if isinstance(attributes, str):
-            return QueueStatus(queue.name, name, unknown=(attributes,))
+            return QueueStatus(
+                queue.name, name, dead_letter_queue=queue.dead_letter, unknown=(attributes,)
+            )
         unknown = []
         target = queue.dead_letter or redrive_target(attributes)
         letters = self._attributes(target) if target else {WAITING: "0", IN_FLIGHT: "0"}
@@ -318,7 +332,7 @@ class StatusReader:
             kept_seconds = int(letters.get("MessageRetentionPeriod", 0))
         mappings = self._live.mappings(attributes["QueueArn"])
         if isinstance(mappings, Unanswered):
-            unknown.append(f"what receives from it: {mappings.action}: {mappings.code}")
+            unknown.append(f"{RECEIVERS}: {mappings.action}: {in_words(mappings.code)}")
             mappings = ()
         return QueueStatus(
             queue.name,
@@ -337,7 +351,7 @@ class StatusReader:
         """Return the attributes of a queue, or why they are not known."""
         url = self._aws.queues.url(reference, _SECONDS)
         if isinstance(url, AwsFault):
-            return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
+            return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.cause}"
         try:
             found = self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
         except AwsCallError as error:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -15,9 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from router.errors import UsageError
-from router.model import Table
 from router.runtime.aws.references import is_fifo, queue_name, table_name
-from router.runtime.program.load import Program
 from router.tools.dev.demo_results import (
     DemoResult,
     DemoState,
@@ -30,7 +28,8 @@ from router.tools.dev.demo_results import (
     without_retried,
 )
 from router.tools.dev.demo_tests import DemoRound, evaluate_test, run_tests
-from router.tools.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
+from router.tools.dev.emulator import LocalAws, clients, scan_table
+from router.tools.dev.provision import provision
 from router.tools.dev.samples import Sample, stays
 
 if TYPE_CHECKING:
@@ -190,25 +189,6 @@ def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResul
     """
     provision(demo.program, local)
     return run_samples(demo, local, lambda: _working(config, local, demo.env))
-
-
-def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
-    """Create the queues and tables of the config, except those whose names in AWS are given."""
-    tables, queues = clients(local)
-    # Two tables of a config may be one in AWS.
-    named = {
-        table_name(settings.name or key): settings
-        for key, settings in program.config.tables.items()
-    }
-    for name, settings in named.items():
-        if name not in existing:
-            create_table(tables, Table(name, tuple(settings.key.items())), settings.ttl)
-    missing = {
-        queue.reference: queue.dead_letter
-        for queue in program.engine.queues.values()
-        if queue_name(queue.reference) not in existing
-    }
-    create_queues(queues, missing)
 
 
 class WorkerProcess:

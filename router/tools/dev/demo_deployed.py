@@ -23,10 +23,11 @@ from router.tools.deploy.deployment import Deployment, make_deployment
 from router.tools.deploy.stack import create_change_set, execute, read_result
 from router.tools.deploy.targets import ARCHES, PYTHONS, Target
 from router.tools.deploy.template.document import make_document, read_for_deployment
-from router.tools.dev.demo import provision, run_samples
+from router.tools.dev.demo import run_samples
 from router.tools.dev.demo_results import DemoResult, LogLine, MessageLog, read_log
 from router.tools.dev.demo_tests import DemoRound
 from router.tools.dev.emulator import ACCOUNT, LocalAws, clients_of, for_embedded_aws
+from router.tools.dev.provision import provision
 
 STACK = "demo"
 _BUCKET = "demo-packages"
@@ -62,7 +63,8 @@ def run_deployed(
         document = structs.replace(document, body=for_embedded_aws(document.body))
         deployment = make_deployment(STACK, document, built.archive, _BUCKET, {}, env)
         # The template only refers to the others.
-        provision(demo.program, local, set(deployment.names.values()))
+        made = set(deployment.names.values())
+        provision(demo.program, local, tables=made, queues=made)
         resources = _deploy(deployment, make)
     report(f"routing {demo.count} messages")
     function = DemoFunction(make("logs"))

@@ -187,10 +187,17 @@ def _is_foreign(name: str) -> bool:
     )
 
 
-MAX_RECEIVE_COUNT = 5
-VISIBILITY_SECONDS = 30
-
 _ROLES: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
+
+
+class QueueSettings(Struct, frozen=True):
+    """What a queue has beside its name and its dead-letter queue; times are in seconds."""
+
+    receives: int = 5
+    """After so many, SQS moves a message to the dead-letter queue."""
+    visibility: int = 30
+    retention: int = 345_600
+    """Four days, as of a queue that nobody has set it for."""
 
 
 def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
@@ -242,20 +249,29 @@ def refuse_foreign(endpoint: str, local: LocalAws) -> None:
         )
 
 
-def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
-    """Create a table, billed by request, with its time-to-live attribute if it has one."""
+def create_table(
+    client: "DynamoDBClient",
+    table: Table,
+    ttl: str = "",
+    definition: Mapping[str, Any] | None = None,
+) -> None:
+    """Create a table, with its time-to-live attribute if it has one.
+
+    `definition` has the parameters of CreateTable; without it the table has the key and no index,
+    and is billed by request.
+    """
+    given: Any = definition or {
+        "KeySchema": [
+            {"AttributeName": attribute, "KeyType": role}
+            for (attribute, _), role in zip(table.key, _ROLES, strict=False)
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
     try:
-        client.create_table(
-            TableName=table.name,
-            KeySchema=[
-                {"AttributeName": attribute, "KeyType": role}
-                for (attribute, _), role in zip(table.key, _ROLES, strict=False)
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client.create_table(TableName=table.name, **given)
     except client.exceptions.ResourceInUseException as error:
         # The SDK has repeated a call that was done and not answered in time.
         if not error.response["ResponseMetadata"].get("RetryAttempts"):
@@ -267,36 +283,39 @@ def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
         )
 
 
-def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, str]:
+def create_queues(
+    client: "SQSClient",
+    queues: Mapping[str, str],
+    settings: Mapping[str, QueueSettings] = {},
+) -> dict[str, str]:
     """Create queues, each with its dead-letter queue or "", and return the URLs by name; all are
     names, ARNs or URLs.
 
     Dead-letter queues are created first. A queue whose name ends in `.fifo` is FIFO, and accepts
-    messages without a deduplication id.
+    messages without a deduplication id. `settings` are by name; a queue that exists gets them, too.
     """
     dead_letters = {
         queue_name(queue): queue_name(dead_letter) for queue, dead_letter in queues.items()
     }
     urls: dict[str, str] = {}
-    for name in filter(None, (*dead_letters.values(), *dead_letters)):
-        attributes: dict[QueueAttributeNameType, str] = {
-            "VisibilityTimeout": str(VISIBILITY_SECONDS)
-        }
+    arns: dict[str, str] = {}
+    for name in dict.fromkeys(filter(None, (*dead_letters.values(), *dead_letters))):
+        kind: dict[QueueAttributeNameType, str] = {}
         if is_fifo(name):
-            attributes |= {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-        urls[name] = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    for name, dead_letter in dead_letters.items():
-        if dead_letter:
-            response = client.get_queue_attributes(
-                QueueUrl=urls[dead_letter],
-                AttributeNames=["QueueArn"],
-            )
-            arn = response["Attributes"]["QueueArn"]
-            policy = {"deadLetterTargetArn": arn, "maxReceiveCount": str(MAX_RECEIVE_COUNT)}
-            client.set_queue_attributes(
-                QueueUrl=urls[name],
-                Attributes={"RedrivePolicy": json.dumps(policy)},
-            )
+            kind = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        urls[name] = client.create_queue(QueueName=name, Attributes=kind)["QueueUrl"]
+        response = client.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["QueueArn"])
+        arns[name] = response["Attributes"]["QueueArn"]
+    for name, url in urls.items():
+        given = settings.get(name, QueueSettings())
+        attributes: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": str(given.visibility),
+            "MessageRetentionPeriod": str(given.retention),
+        }
+        if dead_letter := dead_letters.get(name, ""):
+            policy = {"deadLetterTargetArn": arns[dead_letter], "maxReceiveCount": given.receives}
+            attributes["RedrivePolicy"] = json.dumps(policy)
+        client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     return urls
 
 

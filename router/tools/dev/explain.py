@@ -19,6 +19,7 @@ from router.runtime.program.load import Loaded, Program
 from router.runtime.program.schemas.compile import Invalid, Validation
 from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.indexed_writes import IndexedWrite, indexes_of
+from router.tools.dev.json_faults import payload_fault
 from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
@@ -77,6 +78,8 @@ class Explanation(Struct, frozen=True):
     """What a plugin raised, with its lines in it; "" if none raised anything."""
     indexes: Sequence[IndexedWrite] = ()
     """What becomes of its items in the indexes of their tables."""
+    undecoded: str = ""
+    """Where and why the payload is not JSON, without its values; "" if it is."""
 
     @property
     def is_acknowledged(self) -> bool:
@@ -171,6 +174,7 @@ def explain(
         stored=stored,
         traceback="\n".join(raised),
         indexes=indexes,
+        undecoded="" if stages else payload_fault(program, queue, record, outcome),
     )
 
 

@@ -19,9 +19,10 @@ from router.errors import ConfigError, RouterError, UsageError
 from router.runtime.aws.references import queue_name, table_name
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load_program
-from router.tools.dev.demo import STOP_SECONDS, provision, start_worker
+from router.tools.dev.demo import STOP_SECONDS, start_worker
 from router.tools.dev.emulator import ACCOUNT, REGION, LocalAws, clients, local_aws
 from router.tools.dev.guard import ADDRESS
+from router.tools.dev.provision import provision
 
 POLL_SECONDS = 0.5
 """Between two looks at the files."""
@@ -133,14 +134,12 @@ def _reload(
 
 
 def provision_new(program: Program, local: LocalAws) -> None:
-    """Make the queues and tables of a config that are not there."""
-    tables, queues = clients(local)
+    """Make the queues and tables of a config that are not there; queues get its settings."""
+    dynamodb, _ = clients(local)
     existing: set[str] = set()
-    for page in tables.get_paginator("list_tables").paginate():
+    for page in dynamodb.get_paginator("list_tables").paginate():
         existing.update(page["TableNames"])
-    for urls in queues.get_paginator("list_queues").paginate():
-        existing.update(map(queue_name, urls.get("QueueUrls", ())))
-    provision(program, local, existing)
+    provision(program, local, tables=existing)
 
 
 def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:

@@ -13,6 +13,7 @@ from router.runtime.engine.engine import Trace, plan
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
 from router.tools.dev.compare import Difference, Observed, compare, table
+from router.tools.dev.json_faults import payload_fault
 from router.tools.dev.plugin_errors import watching
 from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
@@ -35,6 +36,8 @@ class Verdict(Struct, frozen=True):
     """What became of its messages, None if it could not run."""
     traceback: str = ""
     """What plugins raised, with its lines in them; "" if they raised nothing."""
+    undecoded: str = ""
+    """Where and why a message is not JSON, in a test that did not pass; "" if none is."""
 
     @property
     def passed(self) -> bool:
@@ -51,7 +54,7 @@ class Verdict(Struct, frozen=True):
         """The differences as a table, and what plugins raised; "" if it passed."""
         if self.passed:
             return ""
-        return "\n".join(filter(None, [*table(self.differences), self.traceback]))
+        return "\n".join(filter(None, [*table(self.differences), self.undecoded, self.traceback]))
 
     @property
     def subjects(self) -> str:
@@ -153,7 +156,17 @@ def run_test(
     differences = compare(test, observed)
     if observed.stored is not None:
         differences += StoredTable(program, route).compare(test, observed.stored)
-    return Verdict(route, name, differences, index, observed, "\n".join(raised))
+    places = _undecoded(program, route, test, observed) if differences else ""
+    return Verdict(route, name, differences, index, observed, "\n".join(raised), places)
+
+
+def _undecoded(program: Program, route: str, test: spec.Test, observed: Observed) -> str:
+    queue = program.config.routes[route].queue
+    places = [
+        payload_fault(program, queue, record, outcome)
+        for record, outcome in zip(records_of(program, route, test), observed.outcomes, strict=True)
+    ]
+    return "\n".join(filter(None, places))
 
 
 def observe(

@@ -16,6 +16,7 @@ from router.runtime.config import spec
 from router.runtime.conversions import decode_json
 from router.runtime.engine.convert import scalar_text
 from router.runtime.envelopes import EnvelopeFormat
+from router.tools.dev.json_faults import document_fault, json_fault, why_not_json
 from router.tools.dev.records import as_attributes, make_body, wrap_text
 
 _SECONDS = 30.0
@@ -51,9 +52,16 @@ def read_lines(text: str) -> list[tuple[int, str]]:
     lines = [(number, line.strip()) for number, line in numbered if line.strip()]
     if len(lines) > 1:
         number, first = lines[0]
-        if not _is_json(first) and _is_json(text):
+        if json_fault(first) and not json_fault(text):
             return [(number, text.strip())]
     return lines
+
+
+def require_document(text: str) -> None:
+    """Raise UsageError for a text that is to be one JSON value of several lines, and is not JSON."""
+    fault = document_fault(text)
+    if fault:
+        raise UsageError(f"the file is not JSON: {fault.sentence}")
 
 
 def make_messages(
@@ -124,15 +132,8 @@ def _decode(number: int, line: str) -> Any:
     try:
         return decode_json(line)
     except ValueError as error:
-        raise UsageError(f"line {number}: {error}; --raw sends lines as they are") from None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        decode_json(text)
-    except ValueError:
-        return False
-    return True
+        why = why_not_json(line, error)
+        raise UsageError(f"line {number}: {why}; --raw sends lines as they are") from None
 
 
 def for_queue(

@@ -19,6 +19,7 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.model import iso_ms
 from router.runtime.aws.calls import Clock, boottime
+from router.runtime.aws.causes import in_words
 from router.runtime.aws.protocols import Aws, AwsFault, Queues, Receipt
 from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import BATCH_ENTRIES, max_receive_count, redrive_target
@@ -196,9 +197,9 @@ class DlqLease:
                 f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
                 "its other consumers, or select fewer with --limit"
             )
-        is_denied = fault.kind == "configuration"
-        advice = "the command needs sqs:ReceiveMessage" if is_denied else "try again"
-        return f"cannot receive from '{self._name}': {fault.code}; {advice}"
+        why = explain_code(fault.code, "sqs:ReceiveMessage")
+        advice = "" if fault.kind == "configuration" else "; try again"
+        return f"cannot receive from '{self._name}': {why}{advice}"
 
 
 class DeadLetterQueue(Struct, frozen=True):
@@ -286,8 +287,8 @@ def _references(
 
 
 def explain_code(code: str, action: str) -> str:
-    """Return the error code of a call; if the caller may not make it, with the IAM action that is missing."""
-    return f"{code}; the command needs {action}" if code in DENIED else code
+    """Return the error code of a call and what it means, or the IAM action that the caller lacks."""
+    return f"{code}; the command needs {action}" if code in DENIED else in_words(code)
 
 
 def _open(aws: Aws, reference: str, what: str, place: str) -> str:

@@ -279,7 +279,7 @@ def _sent(id_: str, outgoing: OutgoingMessage | None, fault: AwsFault | None) ->
         return Redriven(id_, NO_ROOM, "", reason)
     if fault is None:
         return Redriven(id_, SENT)
-    reason = f"cannot be sent: {fault.code}"
+    reason = f"cannot be sent: {fault.cause}"
     return Redriven(id_, "retry", "", reason, configuration_error=fault.kind == "configuration")
 
 

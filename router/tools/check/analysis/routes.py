@@ -342,7 +342,10 @@ def analyze_routes(
         if left_out:
             changes = "its plugins are not loaded"
         elif plugins.message_pipeline(names):
-            changes = "a plugin changes the messages"
+            changing = [
+                each for each in names or plugins.message_steps if each in plugins.message_steps
+            ]
+            changes = f"plugin '{changing[0]}' changes the messages"
         routes.append(
             AnalyzedRoute(
                 name=name,

@@ -30,7 +30,8 @@ MAX_QUEUE_NAME = 80
 """Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
 WORKER_VISIBILITY = 60
 """Seconds; the worker renews it while it works on a message."""
-_FIFO = ".fifo"
+FIFO_END = ".fifo"
+"""The end of the name of a FIFO queue."""
 _ACCOUNT_OF_QUEUE = re.compile(
     r"arn:(?:\$\{[^}]*\}|[^:$])+:sqs:(?:\$\{[^}]*\}|[^:$])+:((?:\$\{[^}]*\}|[^:$])+):"
 )
@@ -236,10 +237,8 @@ class _QueuePlanner:
 
     def _default_dead_letter_queue(self, queue: PlannedQueue) -> tuple[str, str]:
         """Return the name of a dead-letter queue that the config does not name, and the name as a text."""
-        end = _FIFO if queue.fifo else ""
-        name, text = (
-            f"{each.removesuffix(end)}{_LETTERS}{end}" for each in (queue.label, queue.name)
-        )
+        end = FIFO_END if queue.fifo else ""
+        name, text = (letters_name(each, end) for each in (queue.label, queue.name))
         if len(name) > MAX_QUEUE_NAME or not queue.name.endswith(end) or name in self._taken:
             raise UsageError(
                 f"there is no valid name for a dead-letter queue of '{queue.name_in_config}'; "
@@ -255,6 +254,14 @@ class _QueuePlanner:
             self._text(("queues", key, "senders", index), sender)
             for index, sender in enumerate(settings.senders)
         )
+
+
+def letters_name(name: str, end: str) -> str:
+    """Return the name of the dead-letter queue that a queue gets if the config names none.
+
+    `end` is `.fifo` for a FIFO queue, else "".
+    """
+    return f"{name.removesuffix(end)}{_LETTERS}{end}"
 
 
 def key_texts(

@@ -88,16 +88,9 @@ def _allowed(queue: PlannedQueue) -> Json:
 
 
 def _table(table: PlannedTable) -> Json:
-    key = table.settings.key
     properties: Json = {
         "TableName": sub(table.name),
-        "AttributeDefinitions": _attribute_definitions(table.settings),
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": role}
-            for name, role in zip(key, _ROLES, strict=False)
-        ],
-        **_billing(table),
-        **_indexes(table),
+        **table_definition(table.settings),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }
@@ -116,6 +109,19 @@ def _table(table: PlannedTable) -> Json:
     return resource("DynamoDB::Table", properties, "Retain")
 
 
+def table_definition(settings: spec.TableSettings) -> Json:
+    """Return the attributes, key, capacity and indexes of a table, as CreateTable takes them, too."""
+    return {
+        "AttributeDefinitions": _attribute_definitions(settings),
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": role}
+            for name, role in zip(settings.key, _ROLES, strict=False)
+        ],
+        **_billing(settings.capacity),
+        **_indexes(settings),
+    }
+
+
 def _attribute_definitions(settings: spec.TableSettings) -> list[Json]:
     """Return the attributes of all keys with their types; DynamoDB takes no others."""
     types: dict[str, str] = dict(settings.key)
@@ -124,9 +130,8 @@ def _attribute_definitions(settings: spec.TableSettings) -> list[Json]:
     return [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
 
 
-def _indexes(table: PlannedTable) -> Json:
+def _indexes(settings: spec.TableSettings) -> Json:
     """Return the property with the indexes of a table; none if it has none."""
-    settings = table.settings
     indexes = [_index(settings, name, index) for name, index in settings.indexes.items()]
     return {"GlobalSecondaryIndexes": indexes} if indexes else {}
 
@@ -159,9 +164,8 @@ def _tags(planned: PlannedResource) -> Json:
     return {"Tags": tags} if tags else {}
 
 
-def _billing(table: PlannedTable) -> Json:
+def _billing(capacity: spec.Capacity | None) -> Json:
     """Return the properties of a table for its capacity; scaling begins at the least units."""
-    capacity = table.settings.capacity
     if capacity is None:
         return {"BillingMode": "PAY_PER_REQUEST"}
     return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": _least_units(capacity)}

@@ -10,6 +10,7 @@ from router.errors import Reject, Rejection, UsageError
 from router.runtime.conversions import decode_json
 from router.runtime.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.runtime.envelopes import ENVELOPES
+from router.tools.dev.json_faults import document_fault, why_not_json
 from router.tools.dev.new.unstorable import fault_of
 from router.tools.dev.records import ENCODER, holds_record
 
@@ -80,6 +81,9 @@ def _read_values(content: bytes, name: str) -> list[Body]:
     except ValueError as error:
         if _TOO_DEEP in str(error):
             raise UsageError(f"{name} cannot be a sample: {error}; {_ADVICE}") from None
+        fault = document_fault(text)
+        if fault:
+            raise UsageError(f"{name} is not JSON: {fault.sentence}") from None
         return [
             Body(parse_body(line, f"{name}, line {number},"), f"{name}:{number}")
             for number, line in enumerate(text.split("\n"), 1)
@@ -112,7 +116,8 @@ def parse_body(body: str | bytes, what: str) -> Any:
         if _encoding_of(body):
             return body
         advice = f"; {_ADVICE}" if _TOO_DEEP in str(error) else ""
-        raise UsageError(f"{what} cannot be a sample: {error}{advice}") from None
+        why = why_not_json(body, error) if isinstance(body, str) else str(error)
+        raise UsageError(f"{what} cannot be a sample: {why}{advice}") from None
 
 
 def _bodies_of(sample: Body) -> list[Body]:

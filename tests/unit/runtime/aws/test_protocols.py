@@ -26,11 +26,18 @@ def test_consumed_units(found: Any, units: float | None) -> None:
 
 
 def test_causes() -> None:
-    """A code stands for itself; where nobody was reached, the cause says where to look."""
-    faults = [AwsFault("configuration", "AccessDenied"), AwsFault("retry", "EndpointConnectionError")]
+    """A code stands for itself, unless words say what the caller can do."""
+    faults = [
+        AwsFault("retry", "InternalError"),
+        AwsFault("configuration", "NoCredentialsError"),
+        AwsFault("configuration", "NonExistentQueue"),
+        AwsFault("retry", "EndpointConnectionError"),
+    ]
 
     assert [fault.cause for fault in faults] == [
-        "AccessDenied",
+        "InternalError",
+        "NoCredentialsError: there are no AWS credentials in this environment",
+        "NonExistentQueue: there is none of this name in this account and region",
         (
             "EndpointConnectionError: nothing answered; AWS_ENDPOINT_URL, the region and the network decide what is "
             "called"

@@ -110,7 +110,26 @@ def test_a_value_of_the_wrong_kind(attribute: Any, sent: Any) -> None:
     assert attribute({"from": "a", "transform": "strip"}).send({"id": "1", "a": sent}) == (
         "rejected",
         "RT807",
-        "attribute 'a' has a value that transform 'strip' does not take",
+        "attribute 'a' has a value that transform 'strip' does not take: it is not text",
+        "/a",
+    )
+
+
+@pytest.mark.parametrize(
+    ("transform", "sent", "why"),
+    [
+        ("to_epoch", "2026-01-02T03:04:05", "it is a time without offset; add Z or +00:00"),
+        ("to_epoch", "", "it is no ISO 8601 time"),
+        ("to_epoch", 5, "it is not text"),
+        ("to_number", "x", "it is not a number"),
+    ],
+)
+def test_why_a_value_is_not_taken(attribute: Any, transform: str, sent: Any, why: str) -> None:
+    """The reason says what a built-in transform knows of the value, and not the value."""
+    assert attribute({"from": "a", "transform": transform}).send({"id": "1", "a": sent}) == (
+        "rejected",
+        "RT807",
+        f"attribute 'a' has a value that transform '{transform}' does not take: {why}",
         "/a",
     )
 

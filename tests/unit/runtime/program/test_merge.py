@@ -41,7 +41,12 @@ OWN = "'merge' finds the attribute 'name', which is the route's own"
         (
             {"from": "m", "transform": "dynamodb_item"},
             {"m": {"a": 1}},
-            ("rejected", "RT807", "'merge' has a value that transform 'dynamodb_item' does not take", "/m"),
+            (
+                "rejected",
+                "RT807",
+                "'merge' has a value that transform 'dynamodb_item' does not take: it is no attribute value",
+                "/m",
+            ),
         ),
         ("abs(m)", {"m": "x"}, ("rejected", "RT807", "the expression of 'merge' fails on the message", "")),
         (

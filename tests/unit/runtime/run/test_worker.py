@@ -423,7 +423,10 @@ def test_a_reload_for_a_signal(
         ),
         (
             ("queue: q", "queue: gone"),
-            "cannot reload: queue 'gone' cannot be polled: NonExistentQueue; continuing with the old config",
+            (
+                "cannot reload: queue 'gone' cannot be polled: NonExistentQueue: there is none of this name in this "
+                "account and region; continuing with the old config"
+            ),
             [],
         ),
     ],
@@ -589,7 +592,9 @@ def test_cannot_start(work: Any, queues: Any, where: str) -> None:
         queues.found = denied
     queues.faults[where] = denied
 
-    with pytest.raises(UsageError, match=r"^queue 'q' cannot be polled: AccessDenied$"):
+    with pytest.raises(
+        UsageError, match=r"^queue 'q' cannot be polled: AccessDenied: these credentials may not do this$"
+    ):
         work()
 
 

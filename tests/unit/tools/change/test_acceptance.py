@@ -48,11 +48,13 @@ def compare(open_config: Open, tmp_path: Path) -> Compare:
     `queues` are the settings of its queue, `more` are other routes before it in each version.
     """
 
-    def run(old: Any, new: Any, queues: Any = ({}, {}), more: Any = ({}, {}), plugins: Any = ()) -> Taking:
+    def run(
+        old: Any, new: Any, queues: Any = ({}, {}), more: Any = ({}, {}), plugins: Any = (), code: str = PLUGIN
+    ) -> Taking:
         routes = []
         for folder, settings, queue, earlier in zip(("old", "new"), (old, new), queues, more, strict=True):
             (tmp_path / folder).mkdir()
-            (tmp_path / folder / "own.py").write_text(PLUGIN)
+            (tmp_path / folder / "own.py").write_text(code)
             config = config_of(
                 {**earlier, "main": {"schema": SCHEMA, **settings}},
                 queues={"things": {"dead_letter": "dead", **queue}},
@@ -306,6 +308,18 @@ def test_a_mapping(compare: Compare, old: Any, new: Any, why: str) -> None:
     """Each stage that may refuse a message says why."""
     found = [reason for _, reason in compare(old, new).unproved]
     assert found[:1] == ([why] if why else [])
+
+
+def test_messages_that_a_plugin_changes(compare: Compare) -> None:
+    """The plugin is the one reason why nothing is proved of a value, whatever the schema says."""
+    once = {"mode": "update", "add": ["n"], "once": "others", "once_key": "text"}
+    old, new = ({**item(n="n"), "write": {**once, "once_key": key}} for key in ("text", "id"))
+    code = "from router import hookimpl\n\n@hookimpl\ndef router_transform_message(message):\n    return None\n"
+
+    found = compare(old, new, plugins=["own.py"], code=code).unproved
+
+    assert [why for _, why in found if "once_key" in why] == ["'once_key': plugin 'own' changes the messages"]
+    assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from click.testing import CliRunner
 
 from router.errors import UsageError
 from router.tools.cli.app import app, commands
-from router.tools.cli.options import config_option, read_env_file, require_writable, variables_of_files, write_file
+from router.tools.cli.options import (
+    config_option,
+    is_json,
+    read_env_file,
+    require_writable,
+    variables_of_files,
+    write_file,
+)
 
 
 @click.command()
@@ -45,6 +52,36 @@ def test_a_line_that_is_none(tmp_path: Path, line: str) -> None:
 
     with pytest.raises(UsageError, match=r"x\.env:2: this is not NAME=VALUE, with letters, digits and '_' in the name"):
         read_env_file(tmp_path / "x.env")
+
+
+def test_no_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All commands say so in the same words, and click's own for a file that is named."""
+    monkeypatch.chdir(tmp_path)
+
+    done = [
+        CliRunner().invoke(app, words).output.splitlines()[-1]
+        for words in (["check"], ["list"], ["explain", "--queue", "q", "{}"], ["send", "q", "-"], ["status"])
+    ]
+    named = CliRunner().invoke(show, ["-c", "other.yaml"]).output.splitlines()[-1]
+
+    sentence = "Error: there is no routes.yaml here; give the config "
+    assert [each.startswith(sentence) for each in done] == [True] * 5, done
+    assert named == "Error: Invalid value for '-c' / '--config': File 'other.yaml' does not exist."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1}', True), (" [", True), ("null", True), ("12", True), ("-1.5e3", True), ('"a \\" b"', True),
+        ("true", True), ("message.json", False), ("nullable", False), ("-", False), ("false", False), ("01", False),
+    ],
+)  # fmt: skip
+def test_json_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
+    """What is JSON is no file, unless there is one of this name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "false").write_text("{}")
+
+    assert is_json(text) is expected
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

@@ -28,3 +28,14 @@ def test_letters_that_could_not_be_looked_at(monkeypatch: pytest.MonkeyPatch, su
 
     why = f"the codes and senders of 9 dead letters: 0 could be looked at; others are in flight{more}"
     assert found.unknown == (why,)
+
+
+def test_a_queue_that_cannot_be_read() -> None:
+    """What is not known of it is not said to be absent."""
+    why = "queue orders: sqs:GetQueueUrl: NoCredentialsError"
+    queue = QueueStatus("orders", "orders", unknown=(why,))
+    receivers = QueueStatus("orders", "orders", 0, 0, 0, unknown=("what receives from it: denied",))
+
+    rows = [status_report._row(each)[4:] for each in (queue, receivers, QueueStatus("orders", "orders", 0, 0, 0))]
+
+    assert rows == [("unknown", "unknown"), ("no queue", "unknown"), ("no queue", "no function")]

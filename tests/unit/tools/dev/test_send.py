@@ -77,7 +77,14 @@ def test_envelopes() -> None:
 @pytest.mark.parametrize(
     ("line", "options", "sentence"),
     [
-        ("{", {}, "line 7: it is not JSON; --raw sends lines as they are"),
+        (
+            "{",
+            {},
+            (
+                "line 7: it is not JSON at column 2: expecting property name enclosed in double quotes; "
+                "--raw sends lines as they are"
+            ),
+        ),
         ("{}", {"detailed": True}, "line 7 must have either 'message' or 'body'"),
         ('{"message": 1, "body": ""}', {"detailed": True}, "line 7 must have either 'message' or 'body'"),
         (

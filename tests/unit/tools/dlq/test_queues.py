@@ -134,7 +134,10 @@ def test_no_dead_letter_queue(find: Callable[..., list[DeadLetterQueue]], found:
 
 @pytest.mark.parametrize(
     ("code", "needs"),
-    [("AccessDenied", "; the command needs sqs:GetQueueUrl"), ("AWS.SimpleQueueService.NonExistentQueue", "")],
+    [
+        ("AccessDenied", "; the command needs sqs:GetQueueUrl"),
+        ("NonExistentQueue", ": there is none of this name in this account and region"),
+    ],
 )
 def test_a_queue_that_cannot_be_opened(
     find: Callable[..., list[DeadLetterQueue]], queues: Any, code: str, needs: str

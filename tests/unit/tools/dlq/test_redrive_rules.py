@@ -212,7 +212,7 @@ def test_a_message_that_is_not_sent(run: Run, moved: Make, fault: AwsFault, conf
 
     results = run.send_back(*(moved({"id": id_}, id_, MessageGroupId="a") for id_ in ("a1", "a2")))
 
-    reason = f"cannot be sent: {fault.code}"
+    reason = f"cannot be sent: {fault.cause}"
     assert results == [
         Redriven("a1", "retry", "", reason, configuration_error=configuration),
         Redriven("a2", "retry", "", BEHIND),

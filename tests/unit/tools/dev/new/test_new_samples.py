@@ -75,8 +75,12 @@ def test_content(content: str, bodies: list[Any]) -> None:
     ("content", "sentence"),
     [
         (b"\xff", "file is not UTF-8 text"),
-        (b'{"id": 1}\n{"id": ', "file, line 2, cannot be a sample: it is not JSON"),
-        (b'{"messageId": "m", "body": "x"}', "the body of a record cannot be a sample: it is not JSON"),
+        (b'{"id": 1}\n{"id": ', "file, line 2, cannot be a sample: it is not JSON at column 7: expecting value"),
+        (b'{\n"id": 1,\n"n": oops}', "file is not JSON: line 3, column 6: expecting value"),
+        (
+            b'{"messageId": "m", "body": "x"}',
+            "the body of a record cannot be a sample: it is not JSON at column 1: expecting value",
+        ),
         (b'{"recording": 1}\n{"outcome": "written"}', "file, line 2, is not a message of a recording"),
         (DEEP, f"file{TOO_DEEP}"),
         (b'{"id": 1}\n' + DEEP, f"file, line 2,{TOO_DEEP}"),
