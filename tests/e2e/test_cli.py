@@ -470,8 +470,8 @@ def test_explain_a_message_that_is_no_transaction(router: Run, config: Path) -> 
         "outcome: rejected",
         "  code: RT822",
         (
-            "  reason: the message writes one item twice, which no transaction can: two items of table 'users' have the "
-            "same key 'id'"
+            "  reason: the message writes one item twice, which no transaction can: two items of table 'users' have "
+            "the same key 'id'"
         ),
         "  stage: write",
     ]

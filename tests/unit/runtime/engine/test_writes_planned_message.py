@@ -48,8 +48,8 @@ def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = Non
         (
             [put(2), put(1), put(1)],
             (
-                "the message writes one item twice, which no transaction can: two items of table 'things' have the same "
-                "key 'id'"
+                "the message writes one item twice, which no transaction can: two items of table 'things' have "
+                "the same key 'id'"
             ),
         ),
         (
