@@ -61,7 +61,7 @@ decided*, or what may happen to a message. It knows of such a message by a findi
 | `ttl` | it is a number of seconds, if it is there | may never expire |
 | `size` | the item has at most 400 KB | may be rejected |
 | `elements` of `for_each` | no two of one message have one key | may lose data or be rejected |
-| `transaction` of an `atomic` queue | with other routes, at most 100 writes, 4 MB, each of another item | may be rejected |
+| `transaction` of an `atomic` queue | with other routes, 100 writes and 4 MB at most, no item twice | may be rejected |
 | `pair` with another route of its table | with no message of the other route it writes one key | may lose data |
 
 A claim that is proved holds for each such message whose numbers DynamoDB can store (38 digits) and that nests at most

@@ -118,7 +118,7 @@ def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be(router: Run, config: Path, words: tuple[str, ...], code: int, sentence: str) -> None:
-    """Is said in a sentence."""
+    """Is found in a sentence."""
     done = router("test", *words)
 
     assert (done.returncode, sentence in done.stderr) == (code, True)
@@ -269,9 +269,9 @@ def test_what_a_plugin_raises(router: Run, config: Path, tmp_path: Path) -> None
     assert f"  reason: {reason}\n" in explained
 
 
-@pytest.mark.parametrize(("mode", "is_said"), [("put", True), ("insert", True), ("update", False)])
-def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_said: bool) -> None:
-    """Only one of them is stored, unless they are updates, which add up; with other keys, nothing is said."""
+@pytest.mark.parametrize(("mode", "is_shown"), [("put", True), ("insert", True), ("update", False)])
+def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_shown: bool) -> None:
+    """Only one of them is stored, unless they are updates, which add up; with other keys, nothing is found."""
     (tmp_path / "routes.yaml").write_text(
         "version: 1\nqueues: {q: {}}\ntables: {lines: {key: {id: S, line: N}}}\n"
         "routes: {r: {queue: q, table: lines, for_each: lines, item: {id: message.id, line: element.line, "
@@ -279,17 +279,17 @@ def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_said: 
     )
     sentence = "2 of these items have one key: table lines keeps one of them"
 
-    said = []
+    found = []
     for second in (1, 2):
         lines = [{"line": 1, "sku": "tea"}, {"line": second, "sku": "cup"}]
         code, shown = explain(router, json.dumps({"id": "o-1", "lines": lines}))
-        said.append((code, sentence in shown))
+        found.append((code, sentence in shown))
 
-    assert said == [(0, is_said), (0, False)]
+    assert found == [(0, is_shown), (0, False)]
 
 
 def test_an_unknown_route(router: Run, config: Path) -> None:
-    """Is said."""
+    """Is found."""
     done = router("explain", "--queue", "q", "--route", "x", "-", input="{}")
 
     assert (done.returncode, done.stderr) == (

@@ -107,8 +107,8 @@ def test_output_on_a_full_disk(tmp_path: Path, arguments: str, full: list[str], 
         command = [sys.executable, "-m", "router", *arguments.split()]
         done = subprocess.run(command, cwd=tmp_path, check=False, **opened)
 
-    said = [path.read_text() for name, path in streams.items() if name not in full]
-    assert (done.returncode, "".join(said)) == (2, sentence)
+    written = [path.read_text() for name, path in streams.items() if name not in full]
+    assert (done.returncode, "".join(written)) == (2, sentence)
 
 
 def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:

@@ -54,13 +54,13 @@ finally:
 """
 
 
-@pytest.mark.parametrize(("how", "said"), [("alone", ""), ("traced", "raised, "), ("threads", "raised, ")])
-def test_a_check_ends_at_once(tmp_path: Path, how: str, said: str) -> None:
+@pytest.mark.parametrize(("how", "printed"), [("alone", ""), ("traced", "raised, "), ("threads", "raised, ")])
+def test_a_check_ends_at_once(tmp_path: Path, how: str, printed: str) -> None:
     """All is printed, the exit code is that of the check, and what is registered for the end runs.
 
     A profiler has something left to do, and Python waits for threads.
     """
-    end = f"\n{said}at exit"
+    end = f"\n{printed}at exit"
     file = tmp_path / "routes.yaml"
     file.write_text("version: 1\nroutes: {r: {queue: q, table: t, item: {id: id}}}\n", encoding="utf-8")
 
