@@ -118,7 +118,7 @@ def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be(router: Run, config: Path, words: tuple[str, ...], code: int, sentence: str) -> None:
-    """Is found in a sentence."""
+    """Is said in a sentence."""
     done = router("test", *words)
 
     assert (done.returncode, sentence in done.stderr) == (code, True)
@@ -271,7 +271,7 @@ def test_what_a_plugin_raises(router: Run, config: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("mode", "is_shown"), [("put", True), ("insert", True), ("update", False)])
 def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_shown: bool) -> None:
-    """Only one of them is stored, unless they are updates, which add up; with other keys, nothing is found."""
+    """Only one of them is stored, unless they are updates, which add up; with other keys, nothing is printed."""
     (tmp_path / "routes.yaml").write_text(
         "version: 1\nqueues: {q: {}}\ntables: {lines: {key: {id: S, line: N}}}\n"
         "routes: {r: {queue: q, table: lines, for_each: lines, item: {id: message.id, line: element.line, "
@@ -289,7 +289,7 @@ def test_elements_with_one_key(router: Run, tmp_path: Path, mode: str, is_shown:
 
 
 def test_an_unknown_route(router: Run, config: Path) -> None:
-    """Is found."""
+    """Is said."""
     done = router("explain", "--queue", "q", "--route", "x", "-", input="{}")
 
     assert (done.returncode, done.stderr) == (
