@@ -102,8 +102,6 @@ def router_transform_item(item: Item, message: Message) -> Item:
   `async`. A plugin implements each hook once at most.
 - A transform hook returns the new value, or None to keep the value. It should return a new value instead of changing
   the old one in place, because other routes receive the same message.
-- The data of a message is decoded when a hook first asks for `message.data`: one that can decide by `route.options` or
-  `message.attributes` looks at them first, and leaves other messages as they are.
 - To decide about a message, raise `Drop(reason)` if this route does not need it; `Reject(reason)` if it can never
   succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds (in
   Lambda only with [`retry: {lambda: true}`](config.md#back-off) of the queue). A reason is text that contains no value

@@ -96,6 +96,7 @@ def _fast_path(queue: CompiledQueue, plans: _Plans) -> FastPath:
 
 def _hooked_path(queue: CompiledQueue, plans: _Steps) -> FastPath:
     # Queues without hooks do without the module.
+    from router.runtime.engine.decode import JSON
     from router.runtime.engine.hooked import plan_hooked
 
     tries = TRIES
@@ -107,7 +108,7 @@ def _hooked_path(queue: CompiledQueue, plans: _Steps) -> FastPath:
             return None
         for steps in plans:
             try:
-                data = steps.validate(body)
+                typed, data = steps.validate(body), JSON.decode(body)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
@@ -115,7 +116,7 @@ def _hooked_path(queue: CompiledQueue, plans: _Steps) -> FastPath:
             if steps is not plans[0]:
                 # The messages of a batch are alike: what took this one takes the next.
                 plans = (steps,)
-            return plan_hooked(queue, record, data, steps)
+            return plan_hooked(queue, record, data, typed, steps)
         tries -= 1
         return None
 

@@ -66,6 +66,8 @@ class TypedSteps(Struct, frozen=True):
     """From the text of the data to a struct of it; for a text that it does not take it raises some exception."""
     write: Callable[[WriteConfig, Any, Message], tuple[Write, Item | None]]
     """From the struct to the one write, and its item if a hook gets it; raises some exception if it cannot."""
+    is_flat: bool
+    """Whether each attribute that is of the data is a member of it, and no list or object."""
 
 
 class CompiledRoute(Struct, frozen=True):

@@ -35,8 +35,14 @@ def plan_in_steps(
         functions.add("validate(body)", [*source.validation, "return data"])
         functions.add("write(config, data, message)", [*lines, f"return {source.write}, {item}"])
         write = functions.compile("write")
-        plans.append(TypedSteps(functions.variables["validate"], write))
+        is_flat = all(map(_is_member, getters, source.places))
+        plans.append(TypedSteps(functions.variables["validate"], write, is_flat))
     return tuple(plans)
+
+
+def _is_member(getter: Getter, place: TypedPlace) -> bool:
+    """Whether a value is a member of the data itself, and no list or map; or of no data."""
+    return len(getter.path) < 2 and _is_scalar(getter, place)
 
 
 def _is_scalar(getter: Getter, place: TypedPlace) -> bool:

@@ -138,7 +138,10 @@ def test_what_a_struct_raises_before_hooks(queue_of: Compile, error: type[BaseEx
         return body
 
     write = Write("r", Table("things", ()), MODES["put"], ("things", "x"), {}, 0)
-    steps = (TypedSteps(fail, lambda *given: (write, None)), TypedSteps(take, lambda *given: (write, None)))
+    steps = (
+        TypedSteps(fail, lambda *given: (write, None), is_flat=True),
+        TypedSteps(take, lambda *given: (write, None), is_flat=True),
+    )
     queue = queue_of()
     queue = structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=lambda: steps),))
     fast = FastPaths().of(queue, COMPILE_AFTER + 1)

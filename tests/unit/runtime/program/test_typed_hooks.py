@@ -6,17 +6,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.model import Record
+from router.model import Message, Record
 from router.runtime.program.load import load_program
 from tests.support.deliver import COMPILE_AFTER, FastPaths
 from tests.support.engine import CompiledQueue, PlannedMessage, plan
 from tests.support.hooks import CURRENT, ITEMS, MESSAGES, ODD, PLUGINS, SIGNALS, SIMPLE, SIMPLE_OF_ITEMS, Hooks, Text
 from tests.support.planning import meaning
-from tests.unit.runtime.engine.test_hooked import is_decoded
 from tests.unit.runtime.program import test_typed as typed
 
 NAMES = st.sampled_from(["id", "a", "b", "o", "p", "q", "other"])
@@ -143,17 +143,27 @@ def test_messages_that_it_takes(
     assert agree(queue, bodies, of_messages, of_items) >= 2
 
 
-def test_data_is_decoded_for_whoever_asks(queue_of: Compile) -> None:
-    """A hook that leaves a message as it is does without."""
-    queue = queue_of("both", SCHEMA, ITEM, {"id": "S"})
-    hooks = Hooks([("keep",), ("look",)], [("keep",)])
+def test_a_hook_gets_a_message_as_any(queue_of: Compile) -> None:
+    """After any number of messages: of one class, with the same answers to all that compares or shows it."""
+    queue = queue_of("messages", SCHEMA, ITEM, {"id": "S"})
+    hooks = Hooks([("keep",), ("keep",)], [])
 
     planned, taken = plan_all(queue, [BODY, BODY], hooks, fast=True)
 
-    first, _, _, second, *_ = hooks.earlier()
+    first, *_ = hooks.earlier()
+    again = Message(json.loads(BODY), "m0", "q", {}, dict(typed.SYSTEM))
     assert taken == 2
-    assert [is_decoded(first), is_decoded(second)] == [False, True]
+    assert (type(first), first == again, first != again, repr(first)) == (Message, True, False, repr(again))
+    assert msgspec.json.encode(first) == msgspec.json.encode(again)
     assert planned[0].writes[0].request is not None
+
+
+def test_a_member_of_an_object_that_a_hook_changes(queue_of: Compile) -> None:
+    """The object is the same one, with another content."""
+    schema = {"properties": {"id": TEXT, "o": {"type": "object", "properties": {"a": TEXT}}}}
+    queue = queue_of("messages", schema, {"id": "id", "v": "o.a"}, {"id": "S"})
+
+    assert agree(queue, ['{"id": "x", "o": {"a": "y"}}'] * 2, [("inside", "a", "z"), ("keep",)]) == 2
 
 
 NUMBER = {"type": "number", "maximum": 4}
