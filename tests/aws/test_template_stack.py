@@ -28,10 +28,11 @@ tables:
   things: {name: "${STAGE:-dev}-things", key: {id: S, n: N}, ttl: gone, owner: shop, tags: {stage: "${STAGE:-dev}"}}
   counters: {key: {id: S}}
   markers: {key: {id: S}}
+  seen: {key: {id: S}}
 routes:
   put: {queue: plain, table: things}
   once: {queue: fifo, table: counters, item: {id: id, v: v}, write: {mode: update, add: [v], once: markers}}
-  insert: {queue: existing, table: markers, write: {mode: insert}}
+  insert: {queue: existing, table: seen, write: {mode: insert}}
 """
 NOT_KNOWN = "AWS::ApplicationAutoScaling::"
 """Resources that the embedded AWS does not have."""

@@ -317,7 +317,7 @@ def test_what_is_not_decided(router: Run, samples: Samples, tmp_path: Path) -> N
 
     assert done.returncode == 0, done.stderr
     assert "RT241 " in done.stdout
-    assert "is not decided: a plugin" in done.stdout
+    assert "is not decided: plugin 'same' changes the messages" in done.stdout
     assert "passed router check and router test: orders\nrouter check --strict fails on what is not d" in done.stdout
 
 
