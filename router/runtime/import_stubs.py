@@ -60,10 +60,6 @@ def import_libraries(*, serves: bool = True) -> None:
         # It asks for a module of Jython, which would be looked for in all folders.
         import_with("copy", make_module("org"))
         import_with("socket", postpone("selectors"))
-        urls = {"parse_url": postpone_function("httptools.parser.url_parser", "parse_url")}
-        import_with(
-            "httptools", make_module("httptools.parser.url_parser", __all__=(*urls,), **urls)
-        )
         if _make_enum:
             with _replace(enum, "_simple_enum", _postpone_private_enum):
                 import_with("ssl")

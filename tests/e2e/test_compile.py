@@ -153,10 +153,10 @@ LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy"}
 """What a start may import besides the standard library."""
 NEVER = {
     "argparse", "asyncio", "boto3", "botocore", "concurrent.futures", "difflib", "doctest", "email", "fnmatch", "http",
-    "httptools.parser.url_parser", "importlib.metadata", "ipaddress", "jmespath", "msgspec._json_schema",
-    "msgspec.inspect", "ntpath", "opentelemetry", "platform", "random", "router.prover",
-    "router.runtime.aws.http.objects", "router.runtime.config.parse", "router.runtime.config.source",
-    "router.runtime.deliver.otlp", "router.runtime.deliver.traces", "router.runtime.program.expressions.syntax",
+    "importlib.metadata", "ipaddress", "jmespath", "msgspec._json_schema", "msgspec.inspect", "ntpath",
+    "opentelemetry", "platform", "random", "router.prover", "router.runtime.aws.http.objects",
+    "router.runtime.config.parse", "router.runtime.config.source", "router.runtime.deliver.otlp",
+    "router.runtime.deliver.traces", "router.runtime.program.expressions.syntax",
     "router.runtime.program.schemas.cost", "router.runtime.run", "router.tools", "selectors", "string", "subprocess",
     "tempfile", "textwrap", "unittest", "urllib.request", "yaml", "zlib",
 } - ({"fnmatch"} if sys.version_info[:2] == (3, 12) else set())  # fmt: skip
