@@ -151,7 +151,8 @@ class LetterModel:
             if each.group:
                 sent.setdefault(each.group, []).append(each.body["number"])
         for table in ("groups", "latest"):
-            assert find_violations(read_history(sent, calls if writers is None else writers, table)) == []
+            violations = find_violations(read_history(sent, calls if writers is None else writers, table))
+            assert not violations, violations
         assert {item["id"]: item["number"] for item in rig.items("latest")} == {g: n[-1] for g, n in sent.items()}
         letters = [*rig.letters("dead"), *rig.letters("dead.fifo")]
         assert sorted(json.loads(each["Body"])["token"] for each in letters) == sorted(self.stays)
