@@ -162,10 +162,10 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
         outcomes,
         key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict),
     )
-    conflicts = [each for each in outcomes if each.conflict]
-    if conflicts and found.kind in _ACKNOWLEDGED:
-        return structs.replace(conflicts[0], kind=found.kind)
-    return found
+    if found.conflict or found.kind not in _ACKNOWLEDGED:
+        return found
+    conflict = next((each for each in outcomes if each.conflict), found)
+    return structs.replace(conflict, kind=found.kind) if conflict.conflict else found
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -49,6 +49,8 @@ def test_an_acknowledged_message_reports_the_conflict_of_a_write(kind: Any) -> N
 
     assert [worst([Outcome(kind), conflict]), worst([conflict, Outcome(kind)])] == [reported, reported]
     assert worst([conflict, Outcome("retry", "RT812")]) == Outcome("retry", "RT812")
+    own = structs.replace(reported, code="RT821", route="s")
+    assert worst([conflict, own]) == (conflict if kind == "duplicate" else own)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ Why: docs/decisions/2026-11-26-requests-as-text.md
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -221,7 +220,6 @@ def _undeclared(name: str) -> str:
     return head_of(name)
 
 
-@lru_cache(maxsize=1024)
 def head_of(name: str) -> str:
     """Return the beginning of an attribute in the JSON of an item."""
     return msgspec.json.encode(name).decode() + ":"

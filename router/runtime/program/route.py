@@ -151,10 +151,8 @@ def _with_text(
     if not can_be_text(getters, write):
         return compiled
     is_delete = write.mode.stores == "nothing"
-    has_message_hooks, has_item_hooks = (
-        bool(compiled.transform_message),
-        bool(compiled.transform_item),
-    )
+    has_message_hooks = bool(compiled.transform_message)
+    has_item_hooks = bool(compiled.transform_item)
     plan_put = None
     if not has_item_hooks:
         # Of thousands of routes, what they share stays in the processor's cache.
