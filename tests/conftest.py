@@ -1,35 +1,29 @@
 """Two independent AWS servers, moto's and ministack, for all tests that want real ones."""
 
-import os
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from tests.support.config import WRITTEN
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
-# In an environment without the packages of the browser tests, which `make` installs where there is a browser.
-collect_ignore = [] if find_spec("playwright") or os.environ.get("ROUTER_BROWSER_TESTS") else ["browser"]
-
 pytest_plugins = ["tests.support.marks", "tests.support.retry"]
 
 # An example takes as long as the machine is busy. The examples are the same in each run, so that
-# a test that passes once passes always; `make search` looks for others.
+# a test that passes once passes always; `make test ARGS="-m hypothesis --hypothesis-profile=free"` looks for
+# others.
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("gate", UNTIMED, derandomize=True, database=None)
 settings.register_profile("free", UNTIMED, derandomize=False, print_blob=True)
 settings.load_profile("gate")
-# For `make mutants`, which needs to know only that a test fails, not the simplest example.
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
 
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

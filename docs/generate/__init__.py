@@ -1,1 +1,1 @@
-"""Scripts that write the generated pages of `docs/`; `make docs` runs them."""
+"""Scripts that write the generated pages of `docs/`; `make format` runs them."""

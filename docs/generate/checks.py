@@ -33,7 +33,7 @@ GROUPS = {
 _INTRODUCTION = """\
 # Checks
 
-<!-- Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page. -->
+<!-- Made by `make format`; edit the codes and their fixtures in `tests/checks` instead of this page. -->
 
 `router check` validates a config and prints each fault as `file:line:column: severity RTnnn sentence; suggestion`. The
 severity is `error`, `warning` or `info`. It exits with 1 if one is an error, and with `--strict` if one is a warning.
@@ -198,7 +198,7 @@ def _page(code: Code, example: Example | None) -> str:
         parts.append(f"[What to do](../runbooks/{code.id}.md): how to see it, what to change, and when to redrive.")
     anchor = re.sub(r"[^\w\- ]", "", group.lower()).replace(" ", "-")
     parts.append(f"[{group}](../checks.md#{anchor}) has the other codes of its kind.")
-    parts.append("<!-- Made by `make docs`. -->")
+    parts.append("<!-- Made by `make format`. -->")
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,7 +11,7 @@ WIDTH = 100
 _INTRODUCTION = """\
 # Commands
 
-<!-- Made by `make docs` from the help of the commands: edit `router/tools/cli/` instead of this page. -->
+<!-- Made by `make format` from the help of the commands: edit `router/tools/cli/` instead of this page. -->
 
 `router --help` lists the commands, `router NAME --help` prints one. The extra `console` has what
 all of them need; [What to install](README.md#what-to-install) says which each needs.

@@ -110,9 +110,9 @@ def sizes_of(config: Config) -> tuple[int, int, int]:
 def with_parts(text: str, parts: Iterable[tuple[str, str]]) -> str:
     """Return a page in which what is made has the place of its name."""
     for name, made in parts:
-        before, _, rest = text.partition(f"<!-- {name}: made by `make docs` -->\n")
+        before, _, rest = text.partition(f"<!-- {name}: made by `make format` -->\n")
         _, end, after = rest.partition(f"<!-- end of {name} -->\n")
-        text = f"{before}<!-- {name}: made by `make docs` -->\n\n{made}\n\n{end}{after}"
+        text = f"{before}<!-- {name}: made by `make format` -->\n\n{made}\n\n{end}{after}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""Writes every generated file: `python -m docs.generate.pages .`, which `make docs` runs."""
+"""Writes every generated file: `python -m docs.generate.pages .`, which `make format` runs."""
 
 import sys
 from collections.abc import Callable, Mapping

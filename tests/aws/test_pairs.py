@@ -1,4 +1,4 @@
-"""What two routes that write one key make of an item, on a local AWS as on tables in memory: `make pairs` makes all."""
+"""What two routes that write one key make of an item, on a local AWS and in memory; `make soundness ONLY=pairs`."""
 
 from pathlib import Path
 

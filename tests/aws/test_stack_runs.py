@@ -1,4 +1,4 @@
-"""The short form of `make stacks`: three of its twenty configs, deployed, changed, rolled back and undeployed."""
+"""The short form of `make soak ONLY=stacks`: three of twenty configs, deployed, changed, rolled back, undeployed."""
 
 from pathlib import Path
 

@@ -13,9 +13,9 @@ REPOSITORY = Path(pages.__file__).parents[2]
 
 @pytest.mark.parametrize("name", pages.PAGES)
 def test_the_committed_page_is_current(name: str) -> None:
-    """Run `make docs` if this fails."""
+    """Run `make format` if this fails."""
     is_current = (REPOSITORY / name).read_text(encoding="utf-8") == pages.PAGES[name]()
-    assert is_current, f"{name} is out of date: run `make docs`"
+    assert is_current, f"{name} is out of date: run `make format`"
 
 
 def test_the_script_writes_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Nothing is lost under faults, and what is lost is found: `make verify-losses`.
+"""Nothing is lost under faults, and what is lost is found: `make soak ONLY=losses`.
 
 Messages of all modes go in waves through a worker and through the Lambda handler, in turn, while some of their calls
 fail. The worker is killed once in each wave, the function now and then; some batches of the function are delivered

@@ -1,4 +1,4 @@
-"""A long replay that is killed (SIGKILL) many times, and its tables compared with its source: `make replay`."""
+"""A long replay that is killed (SIGKILL) many times: its tables are those of its source; `make soak ONLY=replay`."""
 
 import argparse
 import gzip

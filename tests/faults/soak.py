@@ -1,4 +1,4 @@
-"""Runs the long form of the fault tests: `make soak`. Writes docs/reliability.md if every invariant holds."""
+"""Runs the long form of the fault tests, and prints its figures if every invariant holds: `make soak`."""
 
 import argparse
 import random
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.faults import dlq_soak, isolation
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_tables
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, HotKeys, fault_proxy
-from tests.faults.fault_report import SoakRun, page
+from tests.faults.fault_report import SoakRun, result
 from tests.faults.fault_rig import FLOWS, FOLDER, Rig, RigWorker, running_function, running_worker
 from tests.faults.fault_runs import HOT, Messages, feed_function, run_hot, run_interrupted, run_paused, run_worker
 from tests.faults.hostile.model import HostileModel
@@ -25,7 +25,6 @@ from tests.support.dev import LocalAws, local_aws
 
 WAVE = 200
 """Messages in a wave: the server slows down above some 2,000."""
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 Report = Callable[[int], object]
 Wave = Callable[[Messages, Report], int]
@@ -88,9 +87,7 @@ def main() -> int:
             print(f"dlq {cost.command}: {cost.letters} letters, {cost.seconds:.1f} s, {cost.memory:.0f} MiB")
             costs.append(cost)
     print("measuring isolation", file=sys.stderr)
-    text = page(runs, options.seed, isolation.measure(), costs)
-    PAGE.write_text(text, encoding="utf-8")
-    print(text.partition("## The last run\n\n")[2].partition("\n\n## ")[0])
+    print(result(runs, options.seed, isolation.measure(), costs))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The short form of `make verify-losses`."""
+"""The short form of `make soak ONLY=losses`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The short form of `make replay`."""
+"""The short form of `make soak ONLY=replay`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Runs the trials and measurements, prints what is wrong, and writes the figures to docs/conformance.md.
+"""Runs the trials and measurements, and prints the figures and what is wrong.
 
 A run that was interrupted, or whose time was up, continues where it ended. Parts of a run can be performed one after
 another, or at once; a run without `--part` then has the results of all.
@@ -22,7 +22,7 @@ from tests.soundness.corpus import PublicSchema, by_collection, interleave, publ
 from tests.soundness.hostile import hostile_schemas
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
-from tests.soundness.report import CheckCosts, TrialTally, update_documented, update_page
+from tests.soundness.report import CheckCosts, TrialTally
 from tests.soundness.results import Results
 from tests.soundness.trial import Judgement
 from tests.soundness.workers import Pool
@@ -122,8 +122,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(cost.table())
     for tally in tallies:
         _explain(tally, options)
-    if options.write:
-        update_page(tallies, costs, options.seed)
     wrong = any(tally.wrong for tally in tallies) or any(cost.over or cost.broken for cost in costs)
     return 1 if wrong else 0
 
@@ -136,8 +134,6 @@ def _run_documented(options: argparse.Namespace) -> int:
         tally = run.try_configs("documented", trials, options.configs, monotonic() + options.minutes * 60)
     print(tally.table())
     _explain(tally, options)
-    if options.write:
-        update_documented(tally, options.seed)
     return 1 if tally.wrong else 0
 
 
@@ -160,7 +156,6 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
     parser.add_argument("--show", type=int, default=5, help="failing configs that are shown (default: 5)")
     parser.add_argument("--reasons", type=int, default=0, help="reasons of claims that are not decided (default: 0)")
-    parser.add_argument("--write", action="store_true", help="write the figures to docs/conformance.md")
     return parser
 
 
@@ -183,3 +178,7 @@ def _explain(tally: TrialTally, options: argparse.Namespace) -> None:
     for cause, _ in causes.most_common(options.show):
         print(f"\n{cause}, for example:\n", file=sys.stderr)
         print(minimised(tally.causes[cause][0], cause), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The short form of `make keys`: what is said of random pairs of routes is what their messages do."""
+"""The short form of `make soundness ONLY=keys`: what is said of random pairs of routes is what their messages do."""
 
 import logging
 from collections import Counter
@@ -8,9 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.soundness import report
 from tests.soundness.keys import (
-    BEGIN,
     Verdict,
     closeness,
     collide,
@@ -19,8 +17,6 @@ from tests.soundness.keys import (
     main,
     mutated,
 )
-from tests.soundness.pairs import BEGIN as PAIRS_BEGIN
-from tests.soundness.pairs import main as pairs_main
 from tests.support.check import Subject
 from tests.support.memory import PairMessage
 from tests.support.program import load
@@ -83,22 +79,6 @@ def test_mutations_go_towards_a_key() -> None:
     found = [mutated({"a": "xy", "c": {"d": 1}}, "x#12", chance) for _ in range(300)]
     assert {"x#12", "12"} <= {str(each["a"]) for each in found} | {str(each["c"]["d"]) for each in found}
     assert closeness(("t", "x#1"), ("t", "x#2")) > closeness(("t", "a"), ("t", "x#2"))
-
-
-def test_the_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the page, in place of the old ones."""
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n<!-- end -->\nafter\n{PAIRS_BEGIN}\n<!-- end -->\n")
-    monkeypatch.setattr(report, "PAGE", page)
-    assert main(["--pairs", "2", "--keys", "20", "--write"]) == 0
-    assert pairs_main(["--events", "2", "--all-events", "0", "--write"]) == 0
-    text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n\n20")
-    assert "seed 1.\n\n| apart | may meet |" in text
-    assert "| wrong |" in text
-    assert "\n<!-- end -->\nafter\n" in text
-    assert "| 2 | 49 | 0 | 3,313 |" in text
-    assert "old" not in text
 
 
 def test_the_long_form_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

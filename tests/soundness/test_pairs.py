@@ -1,4 +1,4 @@
-"""The short form of `make pairs`: what two routes lose of each other is what `router check` says."""
+"""The short form of `make soundness ONLY=pairs`: what two routes lose of each other is what `router check` says."""
 
 import re
 from collections.abc import Sequence

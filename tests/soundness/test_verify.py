@@ -1,4 +1,4 @@
-"""The short form of `make verify-model`: what `router verify` says is right, whatever the order of receipt was."""
+"""The short form of `make soundness ONLY=verify`: what `router verify` says is right, for any order of receipt."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What `router verify` says, compared with every order in which messages can have been received: `make verify-model`.
+"""What `router verify` says, compared with every order of receipt: `make soundness ONLY=verify`.
 
 A case is a random config of one to three routes, a few random messages, and a table that they made in a random order,
 with redeliveries, other messages, and items that expired. Then something may be lost: a message is dropped, an item is

@@ -1,8 +1,8 @@
 """The marks `slow` and `timing`, by folder or file, so that a new test of a folder has them too.
 
 `slow` is what `make quick` leaves out: models, long searches, emulators, browsers, killed processes, and other tests of
-more than about a second. `timing` is what depends on a clock, or on another process or thread: `make steady` runs these
-many times on a busy machine, and `--retry-timing` runs those that failed once more.
+more than about a second. `timing` is what depends on a clock, or on another process or thread: `--retry-timing`
+runs those that failed once more.
 A test may also have a mark of its own.
 """
 

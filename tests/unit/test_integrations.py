@@ -17,8 +17,6 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from requirements.install import LAYERS
-
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/examples/*.yml")])
 ACTION = ROOT / "action.yml"
@@ -111,7 +109,7 @@ def test_ci_runs_the_commands_of_the_project() -> None:
     assert runs == {
         "test": [".ci/run"],
         "python": ["make test-python PYTHON=python${{ matrix.python }} ARGS=--retry-timing"],
-        "lowest": ["make lowest PYTHON=python3.11 ARGS=--retry-timing"],
+        "lowest": [".ci/lowest"],
     }
     assert jobs["python"]["strategy"]["matrix"]["python"] == ["3.12", "3.13", "3.14"]
 
@@ -191,42 +189,34 @@ def test_a_lock_file_names_no_index_and_no_folder(lock: Path) -> None:
     assert [line for line in lines if not known.fullmatch(line)] == []
 
 
-def locked(*names: str) -> list[tuple[str, str]]:
-    """The packages in lock files, each with its version."""
-    texts = [(ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8") for name in names]
-    return re.findall(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", "".join(texts), re.MULTILINE)
+def locked(name: str) -> list[tuple[str, str]]:
+    """The packages in a lock file, each with its version."""
+    text = (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
+    return re.findall(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("group", LAYERS)
-def test_the_lock_files_fit_what_the_project_requires(group: str) -> None:
-    """Each version is one that `pyproject.toml` allows, and a package has one in all that a command installs."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
-    listed += project["dependency-groups"].values()
-    required = [Requirement(each) for each in chain(*listed)]
-    versions = locked(*LAYERS[group])
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-    assert [
-        each for each in required for name, has in versions if name == each.name and has not in each.specifier
-    ] == []
-    # Only what is apart from all else may differ by the Python.
-    assert "demo" not in LAYERS[group] or len(dict(versions)) == len(versions)
+
+@pytest.mark.parametrize("name", ["worker", "demo", "dev"])
+def test_the_lock_files_fit_what_the_project_requires(name: str) -> None:
+    """Each version is one that `pyproject.toml` allows, and is the same in the lock file of the tests."""
+    listed = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    required = [Requirement(each) for each in chain(*listed, *PROJECT["dependency-groups"].values())]
+
+    outside = [each for each in required for key, has in locked(name) if key == each.name and has not in each.specifier]
+    assert (outside, set(locked(name)) - set(locked("dev"))) == ([], set())
 
 
 def test_a_demo_needs_few_packages() -> None:
     """It is what somebody tries first."""
-    assert len(locked(*LAYERS["demo"])) <= 36
+    assert len(locked("demo")) <= 36
 
 
-@pytest.mark.parametrize("group", ["demo", "tests", "lint"])
-def test_what_a_group_needs_is_in_its_lock_files(group: str) -> None:
-    """What commands of the group import: `pyproject.toml` names it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    names = {"demo": ["build"], "tests": ["tests"], "lint": ["browser", "bench", "lint"]}[group]
-    wanted = [Requirement(each).name for name in names for each in project["dependency-groups"][name]]
-    installed = {name for name, _ in locked(*LAYERS[group])}
-
-    assert [name for name in wanted if name.lower() not in installed] == []
+def test_what_the_tests_need_is_locked() -> None:
+    """What `make test` and `make lint` import: `pyproject.toml` names it."""
+    wanted = [Requirement(each).name.lower() for each in PROJECT["dependency-groups"]["dev"]]
+    assert set(wanted) - {name for name, _ in locked("dev")} == set()
 
 
 def test_errors_of_msgspec_are_value_errors() -> None:
@@ -238,9 +228,9 @@ def test_errors_of_msgspec_are_value_errors() -> None:
     assert (allowed, issubclass(msgspec.DecodeError, ValueError)) == (["0.21.0"], True)
 
 
-@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements/install.py"])
+@pytest.mark.parametrize("name", ["Makefile", ".ci/run", ".ci/lowest", "pyproject.toml"])
 def test_the_build_names_no_machine(name: str) -> None:
-    """Neither a folder of one machine nor an index is named; pip and uv take theirs from the environment."""
+    """Neither a folder of one machine nor an index is named; pip takes its own from the environment."""
     # The addresses of the project itself are its own.
     text = re.sub(r".*\bOWNER\b.*\n", "", (ROOT / name).read_text(encoding="utf-8"))
     assert (

@@ -45,7 +45,7 @@ yet in Python.
 def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return the schema of a file whose `${NAME}` references have been replaced.
 
-    `make docs` writes it.
+    `make format` writes it.
     """
     file = FilePath(__file__).with_name("exact.json")
     made: Node = msgspec.json.decode(file.read_bytes())[root.__name__]

@@ -9,7 +9,7 @@ from router.runtime.config.schema import Node
 
 
 def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
-    """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
+    """Return the JSON Schema (2020-12) of a config, for editors; `make format` writes it.
 
     With a config, routes can name the tables of that config only. `included` selects
     the schema of files that a config includes.

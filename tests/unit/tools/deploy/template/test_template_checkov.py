@@ -1,4 +1,4 @@
-"""What checkov finds in templates, and why that is accepted; `make checkov` installs it beside the environment.
+"""What checkov finds in templates, and why that is accepted; it is installed in .venv-checkov, beside the environment.
 
 It needs an older boto3 than the router does, so that it is left out where it is not installed.
 """
