@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 AWS_ROOTS = 5
-"""The roots of AWS's endpoints, which the router reads first: docs/decisions/2026-11-30-five-roots-first.md"""
+"""The roots of AWS's endpoints, which the router reads first: docs/decisions/mechanisms-that-hold-a-floor.md"""
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _PEM = serialization.Encoding.PEM
 _USAGES = (

@@ -1,6 +1,6 @@
 """Reads texts, numbers, times and JSON, exactly: for the built-in transforms, and for all that does without them.
 
-A config that names no transform loads none: docs/decisions/2026-12-01-what-a-start-does-without.md
+A config that names no transform loads none: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 import re

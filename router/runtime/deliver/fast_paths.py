@@ -3,7 +3,7 @@
 Compiling it takes about a millisecond, which a cold start with few messages does without. Of many queues whose routes
 differ in their names and tables only, each would get too few messages: what is compiled is theirs together.
 
-Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from collections.abc import Callable

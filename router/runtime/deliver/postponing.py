@@ -4,7 +4,7 @@ A message that is hidden is in flight, and SQS delivers nothing more of a queue 
 flight. A delayed message is not in flight.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 
-Why: docs/decisions/2026-11-30-outages-in-lambda.md
+Why: docs/decisions/in-lambda-an-outage-sends-copies.md
 """
 
 import time

@@ -3,7 +3,7 @@
 Hooks get the data as a dict, and the item. Most hooks leave most messages as they are: then the item is written from
 the struct.
 
-Why: docs/decisions/2026-12-01-ways-beside-a-plain-put.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from operator import is_

@@ -4,8 +4,6 @@ Five lines of JSON: the head; the files of the config as data, with their `${…
 schema files; the trees of expressions; and the positions in the files, which are
 decoded only if there is a finding. Numbers are exact, and the same config always makes
 the same bytes.
-
-Why data: docs/decisions/2026-11-25-compiled-configuration-is-data.md
 """
 
 from binascii import crc32

@@ -3,7 +3,7 @@
 Nothing is encoded twice: what the mapping finds becomes the JSON of a PutRequest or DeleteRequest
 at once. What that JSON cannot say exactly is planned, or rejected, by the write mode.
 
-Why: docs/decisions/2026-11-26-requests-as-text.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from collections import Counter

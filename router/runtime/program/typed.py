@@ -4,7 +4,7 @@ msgspec fills a struct from the text of a message, and checks types, lengths, bo
 left the library checks, value by value. The text of the item is written from the struct. A message that is refused
 is planned in the general way, which decides about it.
 
-Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md, docs/decisions/2026-11-30-a-schema-in-parts.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from collections.abc import Iterable, Iterator, Sequence

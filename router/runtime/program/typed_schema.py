@@ -4,7 +4,7 @@ A schema is taken apart. Where a type of msgspec says what a part says, the type
 part is decoded as it is, and the library validates its value alone. A type may refuse a valid value, but never takes an
 invalid one.
 
-Why: docs/decisions/2026-11-30-a-schema-in-parts.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

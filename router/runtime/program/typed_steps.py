@@ -1,6 +1,6 @@
 """Makes the functions of `typed` for a route with hooks: one before the hooks of messages, one before those of items.
 
-Why: docs/decisions/2026-12-01-ways-beside-a-plain-put.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from collections.abc import Sequence

@@ -262,7 +262,7 @@ class Acknowledgements:
             self._lease = None
 
     def _delete_in_order(self, records: Sequence[Record], blocked: set[str | None]) -> None:
-        # docs/decisions/2026-11-25-fifo-deletes-in-order.md
+        # docs/decisions/2026-11-26-leases-count-from-the-request.md
         def is_deleted(record: Record) -> bool:
             return record.group_id not in blocked
 

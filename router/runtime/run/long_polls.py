@@ -4,7 +4,7 @@ A message that is sent while the only receiver writes waits until it polls again
 both polled all the time, they would make half as many calls more, for fewer messages each: the second one begins when
 more than half of a write is over. With a backlog, all receivers poll at any time.
 
-Why: docs/decisions/2026-12-01-a-second-receiver-polls-meanwhile.md
+Why: docs/decisions/mechanisms-that-hold-a-floor.md
 """
 
 from threading import TIMEOUT_MAX, Condition, Lock

@@ -1,7 +1,5 @@
 """The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not
 decided.
-
-What a proof is: docs/decisions/2026-11-26-ledger-of-claims.md
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

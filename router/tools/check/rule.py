@@ -1,9 +1,7 @@
 """The registry of rules: a rule registers itself, and the packages of rules are discovered.
 
 `examples.json` is made by `make format` from the fixtures of the rules in `tests/checks`, and `runbooks.json` from the
-pages in `docs/runbooks`.
-
-Why a registry: docs/decisions/2026-11-26-rules-register-themselves.md
+sections of `docs/runbooks.md`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -58,7 +58,7 @@ class Trust:
     0.2 ms, instead of 4 for all certificates of the system. If they do not verify a server, all certificates decide.
     All services of a process share what is read; two threads may read it at the same time.
 
-    Why: docs/decisions/2026-11-30-five-roots-first.md
+    Why: docs/decisions/mechanisms-that-hold-a-floor.md
     """
 
     def __init__(self, bundle: str = "") -> None:

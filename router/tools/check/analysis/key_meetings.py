@@ -2,8 +2,6 @@
 
 Of each pair, the keys are apart (proved), may meet (shown by two messages that are run in both
 orders), or that is not decided.
-
-What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
 """
 
 from bisect import bisect_left
