@@ -1,1 +1,1 @@
-"""Scripts that write the generated pages of `docs/`; `make format` runs them."""
+"""Programs that make pages of `docs/` and the site."""

@@ -1,7 +1,9 @@
 """The page `docs/config.md`, made from the specification of the config."""
 
+import doctest
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +12,8 @@ from docs.generate.schemas import rewrite, without_none
 from router.runtime.config import spec
 from router.runtime.config.findings import any_of
 from router.runtime.sources import SOURCES
+from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms.transform import Transform
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
@@ -103,21 +107,11 @@ Each command that reads a configuration has the option `--env-file FILE`: a line
 
 ### Secrets
 
-The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in the log
-of a function or worker. Its reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a
-secret if its name has `pass`, `pwd`, `secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it, or if
-its value looks like one, as a token of GitHub or a URL with a password does. Names that end with `_ARN`, `_ALIAS` or
-`_NAME`, and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else.
-
-A value of six characters or more is masked wherever it is in a text: within a word, in other letter case, quoted,
-escaped, percent-encoded, cut by `…`, and in parts of six letters and digits. A shorter one is masked as a word of its
-own, and one of one or two characters in quotes only, since each `a` of a sentence would be masked otherwise; the text
-of the configuration that it is part of is masked as a whole. Values of less than three characters can be guessed, and
-are no secrets. What is not masked: templates and compiled configurations, which programs read and which have no
-values of such variables but those that RT245 reports; and items in tables. `router test --update` writes the
-reference into the file.
-
-In AWS, such values are [hidden](deploy.md#secrets) where only the function or worker needs them.
+The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in a log. Its
+reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a secret if its name has `pass`, `pwd`,
+`secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it. Names that end with `_ARN`, `_ALIAS` or `_NAME`,
+and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else. In AWS, such values are
+[hidden](deploy.md#secrets) where only the function or worker needs them.
 
 ```yaml
 version: 1
@@ -177,71 +171,18 @@ routes.paid` and `and: routes.placed`; with `at` alone, for all pairs of that ro
 be ignored. An entry of `ignore` that matches no finding is a warning. `router check --show-ignored` prints the ignored
 findings.
 
-## Expressions and numbers
-
-`when`, `for_each`, `from`, `hash`, the braces of `template` and a string under `item` are
-[JMESPath](https://jmespath.org/specification.html). Text in an expression is written in single quotes: `type ==
-'phone'`. Double quotes enclose the name of a field that is not a plain word: `"device-id"`. Numbers are written in
-backticks: ``price > `9.99` ``. All numbers are exact, up to DynamoDB's 38 digits; a number that does not fit is
-rejected, never rounded.
-
-```yaml
-version: 1
-tables:
-  orders: {key: {order_id: S, line: N}, ttl: expires_at}
-routes:
-  large-lines:
-    queue: orders
-    table: orders
-    when: total > `99.50`
-    for_each: lines
-    item:
-      order_id: message.order_id
-      line: element.number
-      price: {from: element.price, type: N}
-      label: {template: "{message.order_id}/{element.number}"}
-      expires_at: {ttl: {from: message.ordered_at, after: 52w}}
-```
-
-## Merging a map
-
-`merge` of a route adds the entries of a map to the attributes of `item`, whatever their names are: labels, metadata, or
-the columns of another system. `prefix` is put before each name, and `max` bounds their number.
-
-```yaml
-version: 1
-queues:
-  orders: {dead_letter: orders-dlq}
-tables:
-  orders: {key: {order_id: S}}
-routes:
-  orders:
-    queue: orders
-    table: orders
-    schema:
-      type: object
-      required: [id]
-      properties:
-        id: {type: string, minLength: 1, maxLength: 80}
-        labels: {type: object, maxProperties: 20, additionalProperties: {type: [string, 'null']}}
-    item: {order_id: id}
-    merge: {from: labels, prefix: label_, max: 20}
-    tests:
-      - message: {id: o-1, labels: {color: red, size: null}}
-        item: {order_id: o-1, label_color: red}
-```
-
-- An entry never replaces an attribute that `item` maps, nor sets the time to live of the table: a message with such an
-  entry is rejected (RT807), whether or not it has a value for the mapped attribute. `router check` reports it where the
-  schema shows it (RT436, RT437).
-- A message whose value is not a map is rejected (RT807), as is one with more than `max` entries (RT803). Without a
-  value nothing is merged. Entries that are null are left out.
-- With `for_each` the expression is over `element` and `message`, as those of `item`.
-- `transform: dynamodb_item` merges an item in DynamoDB's JSON, such as `dynamodb.NewImage` of a stream's record.
-
 ## Durations
 
 A whole number and a unit: `s` seconds, `m` minutes, `h` hours, `d` days, `w` weeks. `90d` is 90 days.
+
+## Built-in transforms
+
+[Mapping](mapping.md) says how an attribute names its transforms. A transform is its name; one with arguments is a map of its
+name to its argument, to a list of arguments, or to a map of arguments by name. If a transform cannot accept a value, the
+message is rejected. [Plugins](plugins.md) add transforms.
+
+| transform | result | example |
+|---|---|---|
 """
 
 
@@ -251,7 +192,7 @@ def config_page() -> str:
     nodes = rewrite(nodes, without_none)
     titles = {cls.__name__: title for cls, title in _STRUCTS.items()}
     sections = [_section(nodes[name], title, titles) for name, title in titles.items()]
-    return "\n".join([_INTRODUCTION, *sections, _BEYOND])
+    return "\n".join([_INTRODUCTION, *sections, _BEYOND]) + "".join(map(_transform_row, TRANSFORMS.values()))
 
 
 def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str:
@@ -263,6 +204,24 @@ def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str
         cells = (f"`{name}`", _kind(value, titles), default, text)
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join([f"## {title}", "", node["description"], "", *rows, ""])
+
+
+def _transform_row(transform: Transform) -> str:
+    text = inspect.getdoc(transform.apply) or ""
+    example = doctest.DocTestParser().get_examples(text)[0]
+    cells = (
+        f"`{transform.name}{_arguments(transform.apply)}`",
+        text.partition("\n\n")[0].replace("\n", " "),
+        f"`{example.source.strip()}` → `{example.want.strip()}`",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _arguments(function: Callable[..., Any]) -> str:
+    """Return the arguments that a config can pass, as in a call; empty if the transform takes only the value."""
+    _, *parameters = inspect.signature(function).parameters.values()
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)) if plain else ""
 
 
 def _default(value: Any) -> str:

@@ -48,7 +48,7 @@ UNKNOWN_TRANSFORM = declare(
     "RT403",
     "unknown transform",
     "No loaded plugin registers a transform of that name; the built-in ones are in "
-    "docs/transforms.md.",
+    "docs/config.md.",
 )
 TRANSFORM_ARGUMENTS = declare(
     "RT404",

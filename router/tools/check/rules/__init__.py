@@ -2,5 +2,5 @@
 registers them.
 
 To add a rule, add a module here and a fixture in `tests/checks`; `make format` updates
-`docs/checks.md`.
+`docs/check.md`.
 """

@@ -1,0 +1,136 @@
+"""The pages of the codes, which the site has, and what `router check --explain` shows; made from codes and fixtures."""
+
+import re
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from router.codes import RETIRED
+from router.model import Code
+from router.tools.check.rule import Example, known_codes
+
+FIXTURES = Path(__file__).parents[2] / "tests"
+"""The folder with the fixtures: `checks/RTnnn` of codes of configs, `aws/live/*/RTnnn*.txt` of codes of AWS."""
+RUNBOOKS = Path(__file__).parents[1] / "runbooks.md"
+"""The page with a section for each code that a message ends with: `## RT801: title`."""
+MAX_LINES = 40
+"""A config with as many lines or more is not shown: its size is its fault."""
+GROUPS = {
+    "0": "The file",
+    "1": "Its shape",
+    "2": "Routes and queues",
+    "3": "Schemas",
+    "4": "Mappings",
+    "5": "Plugins",
+    "6": "Writes and keys",
+    "7": "What is deployed in AWS",
+    "8": "Outcomes: what logs and dead letters say",
+    "9": "Changes: what `router diff` says of two configs",
+}
+"""Headings by the first digit of a code."""
+_INTRODUCTION = """\
+# Codes
+
+Each code has a page with an example. `router check --explain RT101` prints the same without a network. The meaning of a
+code never changes, and an id is never used again. [Check](../check.md) explains how findings are reported.
+"""
+_PLACEHOLDERS = {
+    "ROLE": "arn:aws:iam::123456789012:role/message-router",
+    "TABLE": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+    "QUEUE": "arn:aws:sqs:eu-west-1:123456789012:orders",
+    "NAME": "orders",
+}
+"""The placeholders in the fixtures of AWS, and what the page shows for them."""
+
+
+def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
+    """Return the page that lists all codes, and the page of each, by its path on the site."""
+    examples = collect_examples(fixtures)
+    runbooks = anchors()
+    pages = {f"codes/{code.id}.md": _page(code, examples.get(code.id), runbooks) for code in known_codes().values()}
+    return {"codes/README.md": _list_page(), **pages}
+
+
+def _list_page() -> str:
+    sections = [_INTRODUCTION]
+    for digit, codes in groupby(known_codes().values(), key=lambda code: code.id[2]):
+        rows = "\n".join(f"| [{code.id}]({code.id}.md) | {code.severity} | {_cell(code)} |" for code in codes)
+        sections.append(f"## {GROUPS[digit]}\n\n| code | severity | what it says |\n|---|---|---|\n{rows}\n")
+    retired = "\n".join(f"- {id_}: {reason}" for id_, reason in RETIRED.items())
+    return "\n".join([*sections, f"## Retired codes\n\n{retired}\n"])
+
+
+def _cell(code: Code) -> str:
+    return _sentence(code).replace("|", "\\|")
+
+
+def examples_file(fixtures: Path = FIXTURES) -> str:
+    """Return the text of `router/tools/check/examples.json`."""
+    return msgspec.json.format(msgspec.json.encode(collect_examples(fixtures)), indent=1).decode() + "\n"
+
+
+def collect_examples(fixtures: Path) -> Mapping[str, Example]:
+    """Return the examples by code, in order."""
+    of_configs = {folder.name: _of_config(folder) for folder in fixtures.glob("checks/RT*")}
+    of_aws = {file.stem[:5] for file in fixtures.glob("aws/live/*/RT*.txt")}
+    return dict(sorted((of_configs | {code: _of_aws(fixtures, code) for code in of_aws}).items()))
+
+
+def _of_config(folder: Path) -> Example:
+    found = (folder / "expected.txt").read_text(encoding="utf-8").rstrip()
+    return Example(found, _shown(folder / "bad.yaml"), _shown(folder / "good.yaml"))
+
+
+def _of_aws(fixtures: Path, code: str) -> Example:
+    """Return the example of a code of AWS, which depends on what is deployed: only the lines that are printed."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(fixtures.glob(f"aws/live/*/{code}*.txt"))]
+    lines = [line for text in texts for line in text.splitlines() if f" {code} " in line]
+    for placeholder, shown in _PLACEHOLDERS.items():
+        lines = [line.replace(placeholder, shown) for line in lines]
+    return Example("\n".join(dict.fromkeys(lines)))
+
+
+def _shown(file: Path) -> str:
+    """Return the text of a config; "" for one that is too long, or not UTF-8."""
+    try:
+        text = file.read_text(encoding="utf-8").rstrip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text.splitlines()) < MAX_LINES else ""
+
+
+def _sentence(code: Code) -> str:
+    return f"{code.title[0].upper()}{code.title[1:]}"
+
+
+def _page(code: Code, example: Example | None, runbooks: Mapping[str, str]) -> str:
+    parts = [f"# {code.id}", f"{_sentence(code)}. Severity: {code.severity}.", code.why]
+    if example and example.bad:
+        parts.append(f"```yaml title=bad.yaml\n{example.bad}\n```")
+    if example:
+        parts.append(f"```text\n{example.found}\n```")
+    if example and example.good:
+        parts.append(f"```yaml title=good.yaml\n{example.good}\n```")
+    if code.id in runbooks:
+        parts.append(f"[What to do](../runbooks.md#{runbooks[code.id]})")
+    return "\n\n".join(parts) + "\n"
+
+
+def anchors() -> Mapping[str, str]:
+    """Return the anchor of the section of each code on the page of runbooks."""
+    headings = re.findall(r"^## (RT\d+): (.*)$", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE)
+    return {code: anchor(f"{code}: {title}") for code, title in headings}
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub and the site give a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def runbooks_file() -> str:
+    """Return the text of `router/tools/check/runbooks.json`: the section of each code, without its heading."""
+    sections = re.split(r"^## (RT\d+): .*\n", RUNBOOKS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    texts = {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}
+    return msgspec.json.format(msgspec.json.encode(texts), indent=1).decode() + "\n"
