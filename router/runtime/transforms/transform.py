@@ -269,7 +269,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     apply: TransformFunction
     """Takes the value, then the arguments. It raises ValueError or TypeError for what it refuses.
 
-    The first sentence of its docstring, and the example, are its row in `docs/transforms.md`.
+    The first sentence of its docstring, and the example, are its row in `docs/config.md`.
     """
     takes: Kinds | None
     """The kinds of values that it takes; it refuses every other. None: it may take any."""
