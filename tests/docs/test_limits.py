@@ -31,20 +31,14 @@ from tests.support.engine import (
     MAX_SORT_KEY_BYTES,
     MAX_UNPACKED_BYTES,
 )
-from tests.support.program import MAX_APPLIED, MAX_BRANCHES
+from tests.support.program import MAX_BRANCHES
 from tests.support.run import (
-    CONNECTION_SECONDS,
     EXTENSION_SECONDS,
-    FLUSH_SECONDS,
-    MAX_CONNECTIONS,
     MAX_INVISIBLE,
     MAX_PROBES,
-    MAX_REQUEST_BYTES,
     MIN_LEASE_SECONDS,
     MIN_VISIBILITY_SECONDS,
     PROBE_SECONDS,
-    QUEUE_BYTES,
-    RESERVED_FILES,
 )
 from tests.support.transforms import MAX_COLLISIONS
 
@@ -56,7 +50,6 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
     ("limit", "value"),
     [
         ("nesting of a payload", MAX_PAYLOAD_NESTING),
-        ("subschemas of a schema that apply to one value, references followed", MAX_APPLIED),
         ("size of an unpacked gzip payload", MAX_UNPACKED_BYTES),
         ("memory of decoded values", MAX_DECODED_BYTES),
         ("elements of `for_each`", MAX_ELEMENTS),
@@ -67,18 +60,12 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("share of a receiver's time for such waits", WAIT_SHARE),
         ("distinct numbers of a set with the same hash", MAX_COLLISIONS),
         ("branches of `anyOf` and `oneOf` that are examined for a reason", MAX_BRANCHES),
-        ("first wait of a message in an [outage](outcomes.md#outages)", FIRST_WAIT),
+        ("first wait of a message in an outage", FIRST_WAIT),
         ("longest wait", MAX_BACKOFF_SECONDS),
         ("`outlast` of a queue", MAX_OUTLAST),
-        ("connections to `--listen`", MAX_CONNECTIONS),
-        ("time of a connection to `--listen`", CONNECTION_SECONDS),
-        ("size of a request to `--listen`", MAX_REQUEST_BYTES),
-        ("file descriptors that are reserved for `--listen`", RESERVED_FILES),
         ("time until the key of a table is looked up again", KEY_SECONDS),
-        ("log lines that are queued", QUEUE_BYTES),
-        ("time to write queued log lines at the end", FLUSH_SECONDS),
         ("files and folders that a pattern of `include` looks at", MAX_ENTRIES),
-        ("messages of a queue that are probes in an [outage](worker.md#what-a-receiver-does)", MAX_PROBES),
+        ("messages of a queue that are probes in an outage", MAX_PROBES),
         ("messages of a queue whose receipt handles are kept in an outage", MAX_INVISIBLE),
         ("extension of their visibility timeout, or `outlast` if that is shorter", EXTENSION_SECONDS),
         ("time between probes", PROBE_SECONDS),

@@ -1,4 +1,4 @@
-"""The how-to pages: each configuration is proved as `router check --strict` does, and passes its tests."""
+"""The page of recipes: `router check` has no warning about a configuration there, and its tests pass."""
 
 import re
 import shutil
@@ -10,20 +10,29 @@ from click.testing import CliRunner
 from tests.support.cli import app
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted(path for path in (ROOT / "docs" / "how-to").glob("*.md") if path.name != "README.md")
+PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = dict(
+    re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```yaml\n(version: 1\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+)
 ENVIRONMENT = {"ROUTER_REDACT_KEY": "k" * 32}
 
 
-@pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
-def test_a_recipe(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its configuration has no error, no warning and no claim that is not proved, but what it accepts with a reason."""
+@pytest.mark.parametrize("config", RECIPES.values(), ids=RECIPES)
+def test_a_recipe(config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies a recipe has no warning to explain, and sees its tests pass."""
     shutil.copytree(ROOT / "plugins", tmp_path / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
-    text = page.read_text(encoding="utf-8")
-    for name, content in re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    checked = CliRunner().invoke(app, ["check", "--strict"], env=ENVIRONMENT)
+    checked = CliRunner().invoke(app, ["check"], env=ENVIRONMENT)
     tested = CliRunner().invoke(app, ["test"], env=ENVIRONMENT)
 
     assert (checked.exit_code, tested.exit_code) == (0, 0), checked.output + tested.output
+    assert " warning " not in checked.output
+
+
+def test_each_recipe_has_a_config() -> None:
+    """Each heading has a configuration; that on pull requests from forks shows a workflow."""
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+
+    assert [name for name in headings if name not in RECIPES] == ["Forks"]

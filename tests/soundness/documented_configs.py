@@ -1,4 +1,4 @@
-"""Makes configs at random from the documentation alone: docs/config.md, transforms.md and writes.md.
+"""Makes configs at random from the documentation alone: docs/config.md, mapping.md and writes.md.
 
 Every transform is used, with arguments in and out of what the page says, and every source, type and write mode.
 """

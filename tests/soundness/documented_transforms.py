@@ -1,4 +1,4 @@
-"""What each transform gives, by docs/transforms.md alone: a second implementation, to compare with."""
+"""What each transform gives, by docs/config.md alone: a second implementation, to compare with."""
 
 import base64
 import binascii

@@ -243,7 +243,7 @@ def test_each_function_exists() -> None:
     _, _, walk = TEXTS["docs/architecture.md"].partition("## The house")
     named = functions_of(walk)
 
-    assert len(named) > 50
+    assert len(named) > 20
     assert [(module, name) for module, name in named if name not in names_in(module)] == []
 
 
