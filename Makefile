@@ -10,6 +10,8 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(INSTALLED)-*)
 endif
 INSTALL := -m pip install --quiet --disable-pip-version-check
+# Of the long runs: SEED=7 MINUTES=30 MESSAGES=20000, where a run has the option.
+LONG = $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MESSAGES),--messages $(MESSAGES)) $(ARGS)
 COVERAGE := --cov --cov-report=term --cov-fail-under=100
 PYTEST = $(RUN) -m pytest -n $(1) --dist worksteal
 
@@ -50,13 +52,13 @@ bench: $(INSTALLED)-dev ## what a message costs, beside the code that people wri
 	@$(RUN) benchmarks/run.py $(ARGS)
 
 soak: $(INSTALLED)-dev ## the long form of the tests under faults; ONLY=faults (default), peers, replay, losses or stacks; ARGS=--help
-	@$(RUN) -m tests.faults $(or $(ONLY),faults) $(ARGS)
+	@$(RUN) -m tests.faults $(or $(ONLY),faults) $(LONG)
 
 soundness: $(INSTALLED)-dev ## what `check`, `diff` and `verify` say, beside what happens; ONLY=check, documented, diff, pairs, keys or verify
-	@$(RUN) -m tests.soundness $(ONLY) $(ARGS)
+	@$(RUN) -m tests.soundness $(ONLY) $(LONG)
 
-site: $(INSTALLED)-dev ## the site of the documentation, in build/site; VERSION= names another than `dev`
-	@$(RUN) -m docs.generate.site build/site $(VERSION)
+site: $(INSTALLED)-dev ## the site of the documentation, in build/site
+	@$(RUN) -m docs.generate.site build/site
 
 # The greatest set first: the others have its versions.
 lock: $(INSTALLED)-dev ## pin again what commands install; UPGRADE= keeps the versions that are there

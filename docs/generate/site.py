@@ -1,11 +1,10 @@
-"""The site of the documentation: `python -m docs.generate.site FOLDER [VERSION]`, which `make site` runs.
+"""The site of the documentation: `python -m docs.generate.site FOLDER`, which `make site` runs.
 
-It gathers the pages, makes links to files that are no pages links to the repository, and takes the navigation from the
-lists in `docs/README.md`. Zensical builds the site, and fails on a link or an anchor that leads nowhere.
+It gathers the pages, makes those of the codes, and takes the navigation from the lists in `docs/README.md`. Links to files
+that are no pages lead to the repository. Zensical builds the site, and fails on a link or an anchor that leads nowhere.
 """
 
 import html
-import json
 import os
 import re
 import shutil
@@ -15,31 +14,35 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from docs.generate.codes import code_pages
+from docs.generate.schemas import make_published_schemas
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 REPOSITORY = "REPOSITORY_URL"
 """The variable with the address of the repository, such as a workflow has; without it, what is no page is no link."""
 OTHER_PAGES = {"README.md": "start.md", ".github/CONTRIBUTING.md": "contributing.md"}
 """Pages outside of `docs`, by their names on the site."""
-MOST_LISTED = 40
-"""The most pages of a folder that the navigation lists below the page of the folder."""
-_OFFLINE = Path(__file__).parent / "offline"
-_WORKER = _OFFLINE / "iframe-worker.js"
+CODES = {"Codes": "codes/README.md"}
+_WORKER = HERE / "offline" / "iframe-worker.js"
 _WORKER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
-_COPIED = (".md", ".svg", ".png", ".json")
+_COPIED = (".md", ".svg", ".png")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+_TITLE = re.compile(r"^( *```\w+) title=([^\s\"]+)$", re.MULTILINE)
+"""The title of a block, which GitHub ignores: on the site it has quotes."""
 _TYPED = re.compile(r'<div class="highlight">(<pre>(?:(?!</pre>).)*<span class="gp">.*?</pre>)', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
-_DECISION = re.compile(r"decisions/\d")
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)]+)\)", re.MULTILINE)
 
 
 def pages(root: Path = ROOT) -> Mapping[str, Path]:
-    """Return what is on the site, by its path there."""
+    """Return what is on the site, by its path there, but for the pages of the codes."""
     docs = root / "docs"
-    found = [path for path in docs.rglob("*") if path.suffix in _COPIED and "generate" not in path.parts]
+    found = [path for path in docs.rglob("*") if path.suffix in _COPIED and HERE not in path.parents]
     of_docs = {path.relative_to(docs).as_posix(): path for path in sorted(found)}
     return of_docs | {name: root / path for path, name in OTHER_PAGES.items()}
 
@@ -63,67 +66,59 @@ def with_links(text: str, source: Path, name: str, repository: str, root: Path =
     parts = []
     end = 0
     for fence in _FENCE.finditer(text):
-        # The title of a block, which GitHub ignores, has quotes on the site.
-        shown = re.sub(r"^( *```\w+) title=(\S+)", r'\1 title="\2"', fence[0])
-        parts += [_LINK.sub(replaced, text[end : fence.start()]), shown]
+        parts += [_LINK.sub(replaced, text[end : fence.start()]), fence[0]]
         end = fence.end()
     return "".join([*parts, _LINK.sub(replaced, text[end:])])
 
 
-def navigation(docs: Path) -> list[dict[str, Any]]:
-    """Return the navigation: the sections of the page of all pages, with their lists, and those of pages of folders."""
-    sections = re.split(r"^## ", (docs / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    found = [
-        {section.partition("\n")[0]: list(_below(section, docs))} for section in sections if _ENTRY.search(section)
-    ]
-    return [{"Documentation": "README.md"}, *found]
+def navigation(index: str) -> list[dict[str, Any]]:
+    """Return the navigation: the sections of the page of all pages with their lists, and the pages of the codes."""
+    sections = re.split(r"^## ", index, flags=re.MULTILINE)[1:]
+    found = [{section.partition("\n")[0]: list(_below(section))} for section in sections if _ENTRY.search(section)]
+    return [{"Documentation": "README.md"}, *found, CODES]
 
 
-def _below(section: str, docs: Path) -> Iterator[dict[str, Any]]:
+def _below(section: str) -> Iterator[dict[str, Any]]:
     for title, path in _ENTRY.findall(section):
-        if outside := OTHER_PAGES.get(path.removeprefix("../")):
-            yield {title: outside}
-            continue
-        folder, _, name = path.rpartition("/")
-        listed = _ENTRY.findall((docs / path).read_text(encoding="utf-8")) if name == "README.md" else []
-        pages_below = [{each: f"{folder}/{below}"} for each, below in listed]
-        yield {title: [path, *pages_below] if 0 < len(listed) <= MOST_LISTED else path}
+        yield {title: OTHER_PAGES.get(path.removeprefix("../"), path)}
 
 
-def make(folder: Path, version: str) -> None:
-    """Build the site of a version, in a folder of its name beside those of other versions."""
-    repository = os.environ.get(REPOSITORY, "")
-    work = folder / "work"
-    shutil.rmtree(work, ignore_errors=True)
+def write_sources(folder: Path, repository: str) -> None:
+    """Write what Zensical reads: the pages, and its settings with the navigation."""
+    made = dict(code_pages())
     for name, source in pages().items():
-        target = work / "pages" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".md":
-            text = with_links(source.read_text(encoding="utf-8"), source, name, repository)
-            target.write_text(text, encoding="utf-8")
+            made[name] = with_links(source.read_text(encoding="utf-8"), source, name, repository)
         else:
-            shutil.copy(source, target)
-    shutil.copy(_OFFLINE / "site.css", work / "pages")
-    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    config["nav"] = navigation(ROOT / "docs")
+            (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / "pages" / name)
+    made["routes.schema.json"] = msgspec.json.encode(make_published_schemas()["Config"]).decode()
+    for name, text in made.items():
+        (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "pages" / name).write_text(_TITLE.sub(r'\1 title="\2"', text), encoding="utf-8")
+    shutil.copy(HERE / "offline" / "site.css", folder / "pages")
+    config = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
+    config["nav"] = navigation(made["README.md"])
     if repository:
-        config |= {"repo_url": repository}
-    (work / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        config["repo_url"] = repository
+    (folder / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def make(folder: Path) -> None:
+    """Build the site in a folder."""
+    work = folder.with_name(f"{folder.name}-sources")
+    shutil.rmtree(work, ignore_errors=True)
+    write_sources(work, os.environ.get(REPOSITORY, ""))
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "-f", "mkdocs.yml"]
-    done = subprocess.run(  # noqa: S603 -- the words are those above
-        command, cwd=work, env=os.environ | {"NO_COLOR": "1"}, check=False
-    )
+    environment = os.environ | {"NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=work, env=environment, check=False)  # noqa: S603 -- the words are those above
     if done.returncode:
         sys.exit(done.returncode)
-    # Its links are those of a site without versions.
-    (work / "site" / "404.html").unlink()
     without_other_hosts(work / "site")
     with_copied_commands(work / "site")
-    without_single_decisions(work / "site")
-    shutil.rmtree(folder / version, ignore_errors=True)
-    shutil.move(work / "site", folder / version)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(work / "site", folder)
     shutil.rmtree(work)
-    write_versions(folder)
 
 
 def without_other_hosts(site: Path) -> None:
@@ -161,29 +156,5 @@ def commands(block: str) -> str:
     return "\n".join(copied)
 
 
-def without_single_decisions(site: Path) -> None:
-    """Leave pages of decisions out of the search, above those of their subjects; the page that lists them stays."""
-    index = json.loads((site / "search.json").read_text(encoding="utf-8"))
-    index["items"] = [each for each in index["items"] if not _DECISION.match(each["location"])]
-    text = json.dumps(index, ensure_ascii=False)
-    (site / "search.json").write_text(text, encoding="utf-8")
-    (site / "search.js").write_text(f"var __index = {text}", encoding="utf-8")
-
-
-def write_versions(folder: Path) -> None:
-    """Write what the switch of versions reads, the newest first, and a page that leads to it."""
-    found = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=_order, reverse=True)
-    listed = [{"version": name, "title": name, "aliases": []} for name in found]
-    (folder / "versions.json").write_text(json.dumps(listed), encoding="utf-8")
-    address = f"{found[0]}/index.html"
-    page = f'<!doctype html><title>Message Router</title><meta http-equiv="refresh" content="0; url={address}">\n'
-    (folder / "index.html").write_text(page, encoding="utf-8")
-
-
-def _order(name: str) -> tuple[bool, list[int]]:
-    """Releases by their numbers, before all else."""
-    return bool(re.match(r"\d", name)), [int(each) for each in re.findall(r"\d+", name)]
-
-
 if __name__ == "__main__":
-    make(Path(sys.argv[1]).absolute(), sys.argv[2] if len(sys.argv) > 2 else "dev")
+    make(Path(sys.argv[1]).absolute())

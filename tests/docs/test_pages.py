@@ -1,7 +1,5 @@
 """The generated pages of `docs/`."""
 
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,6 @@ def test_the_committed_page_is_current(name: str) -> None:
     """Run `make format` if this fails."""
     is_current = (REPOSITORY / name).read_text(encoding="utf-8") == pages.PAGES[name]()
     assert is_current, f"{name} is out of date: run `make format`"
-
-
-def test_the_script_writes_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder is its argument."""
-    monkeypatch.setattr(sys, "argv", ["pages", str(tmp_path)])
-
-    runpy.run_path(pages.__file__, run_name="__main__")
-
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(
-        pages.PAGES
-    )
 
 
 def test_the_schema_of_a_config_is_written_before_what_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,7 @@ _EMPTY_SET: frozenset[Any] = frozenset()
 UNKNOWN_TRANSFORM = declare(
     "RT403",
     "unknown transform",
-    "No loaded plugin registers a transform of that name; the built-in ones are in "
-    "docs/config.md.",
+    "No loaded plugin registers a transform of that name; check the spelling.",
 )
 TRANSFORM_ARGUMENTS = declare(
     "RT404",

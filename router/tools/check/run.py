@@ -305,7 +305,7 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
     if code is None:
         # A code without the prefix may be a plugin's; these are not known.
         if name.startswith("RT"):
-            return (f"there is no code {name}", "docs/checks.md lists all codes")
+            return (f"there is no code {name}", "correct it")
         return None
     if name.startswith(_OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"

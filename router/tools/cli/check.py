@@ -186,14 +186,15 @@ def _explain(name: str) -> None:
         return
     code = known_codes().get(id_)
     if code is None:
-        raise click.UsageError(f"there is no code {name}; see docs/checks.md")
+        raise click.UsageError(f"there is no code {name}")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")
     runbook = shipped_runbooks().get(code.id)
     if runbook:
-        click.echo(f"\nWhat to do: docs/runbooks/{code.id}.md\n\n{runbook}")
+        click.echo(f"\n{runbook}")
     example = shipped_examples().get(code.id, Example(""))
     for title, text in (("bad", example.bad), ("found", example.found), ("good", example.good)):
         if text:
             indented = "".join(f"  {line}".rstrip() + "\n" for line in text.splitlines())
             click.echo(f"\n{click.style(title, bold=True)}\n{indented}", nl=False)
-    click.echo(f"\nsee {page_of(code)}")
+    if page := page_of(code):
+        click.echo(f"\nsee {page}")

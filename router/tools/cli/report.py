@@ -278,7 +278,7 @@ def _rule(code: Code) -> JsonObject:
         "fullDescription": {"text": code.why},
         "help": {"text": f"router check --explain {code.id}"},
         "defaultConfiguration": {"level": _SARIF_LEVELS[code.severity]},
-        **({"helpUri": page} if "://" in page else {}),
+        **({"helpUri": page} if page else {}),
     }
 
 

@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Run the `tests:` of the routes: each message passes the whole path, without AWS.
 
-    The values that SQS would add to a message are fixed: sent_at is 2026-01-02T03:04:05.678Z; docs/testing.md has all.
+    The values that SQS would add to a message are fixed: sent_at is 2026-01-02T03:04:05.678Z.
     Exit code 0: all passed (with --update: or were updated); 1: some failed, or there are none; 2: could not run.
 
     \b

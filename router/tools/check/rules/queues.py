@@ -464,7 +464,7 @@ def check_keys_of_senders(subject: Subject) -> Iterator[Found]:
                 KEY_NEEDS,
                 f"the policy of the KMS key of queue '{name}' must allow {who} {needed}",
                 ("queues", name, "kms_key"),
-                "add a statement to the policy of the key; docs/deploy.md shows it",
+                "add a statement to the policy of the key",
             )
 
 

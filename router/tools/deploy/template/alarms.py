@@ -59,7 +59,7 @@ IN_FLIGHT_MOST = IN_FLIGHT_QUOTA * 8 // 10
 """Of the messages in flight that SQS allows for a queue. At the quota it delivers no more, of no route."""
 SPARE_RESOURCES = 10
 """Resources of a stack that are left for a canary deployment."""
-_RETRY_RUNBOOKS = "it names the cause: see docs/runbooks/RT813.md for 'plugin', else RT814.md"
+_RETRY_RUNBOOKS = "it names the cause: router check --explain RT813 for 'plugin', else RT814"
 _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
     ("ThrottlesAlarm", "Throttles", "The function is throttled", LASTING),
@@ -126,7 +126,7 @@ def alarm_resources(plan: StackPlan, room: int) -> Resources:
             about = f" of queue {sources[0].name}{_named(sources[0])}"
         made = alarm(
             f"There are dead letters on queue {queue.name}{about}. {_status(plan)}; in the folder of the config: "
-            f"AWS_REGION={REGION} router dlq list; its codes are explained in docs/runbooks",
+            f"AWS_REGION={REGION} router dlq list; router check --explain CODE tells what to do",
             _of_queue("ApproximateNumberOfMessagesVisible", queue, "Maximum"),
             actions=_actions(plan, queue),
         )

@@ -1,4 +1,4 @@
-"""The page of a code: an address that a tool can open, or a path in the repository."""
+"""The page of a code: an address that a tool can open, or none."""
 
 import json
 from email.message import Message
@@ -18,7 +18,6 @@ SITE = "https://acme.example/router/"
 def publish(monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
     """Give the distribution these addresses."""
     metadata = Message()
-    metadata["Version"] = "1.2.3"
     for url in urls:
         metadata["Project-URL"] = url
     monkeypatch.setattr(code_pages, "metadata", lambda name: metadata)
@@ -27,13 +26,13 @@ def publish(monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
 @pytest.mark.parametrize(
     ("urls", "page"),
     [
-        ([f"Changelog, {SITE}x", f"Documentation, {SITE}"], f"{SITE}1.2.3/codes/RT101.html"),
-        (["Documentation, https://OWNER.example/router/"], "docs/codes/RT101.md"),
-        ([], "docs/codes/RT101.md"),
+        ([f"Changelog, {SITE}x", f"Documentation, {SITE}"], f"{SITE}codes/RT101.html"),
+        (["Documentation, https://OWNER.example/router/"], ""),
+        ([], ""),
     ],
 )
 def test_the_page_of_a_code(monkeypatch: pytest.MonkeyPatch, urls: list[str], page: str) -> None:
-    """On the site of whoever published the distribution; else where it is in the repository."""
+    """On the site of whoever published the distribution."""
     publish(monkeypatch, *urls)
 
     assert page_of(RT101) == page
@@ -44,7 +43,7 @@ def test_the_code_of_a_plugin_has_no_page() -> None:
     assert page_of(Code("ACME1", "t", "Why.")) == ""
 
 
-@pytest.mark.parametrize(("urls", "uri"), [([f"Documentation, {SITE}"], f"{SITE}1.2.3/codes/RT101.html"), ([], None)])
+@pytest.mark.parametrize(("urls", "uri"), [([f"Documentation, {SITE}"], f"{SITE}codes/RT101.html"), ([], None)])
 def test_sarif_has_an_address_or_none(monkeypatch: pytest.MonkeyPatch, urls: list[str], uri: str | None) -> None:
     """A path in a repository that the reader of the report may not have is no address."""
     publish(monkeypatch, *urls)

@@ -275,5 +275,5 @@ def test_alarms_that_compute(make: Any, resolve: Any) -> None:
     of_letters = function["LettersAlarmLetters"]["AlarmDescription"]
     assert of_letters.startswith("There are dead letters on queue letters of queue q. Run: ")
     assert "; in the folder of the config: AWS_REGION=eu-west-1 router dlq list; " in of_letters
-    causes = "it names the cause: see docs/runbooks/RT813.md for 'plugin', else RT814.md"
+    causes = "it names the cause: router check --explain RT813 for 'plugin', else RT814"
     assert function["RetriesAlarmQ"]["AlarmDescription"].endswith(causes)

@@ -1,11 +1,11 @@
-"""The page of the checks, and the examples that are installed."""
+"""The pages of the codes, and the examples and runbooks that are installed."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from docs.generate.checks import MAX_LINES, checks_page, code_pages, collect_examples
+from docs.generate.codes import MAX_LINES, code_pages, collect_examples
 from tests.support.check import Example, known_codes, shipped_examples
 
 FIRST = f"# RT001\n\nCannot be read. Severity: error.\n\n{known_codes()['RT001'].why}\n\n"
@@ -22,22 +22,23 @@ def write(folder: Path, **files: bytes) -> None:
 
 def test_each_code_has_a_row_and_a_page(tmp_path: Path) -> None:
     """The rows are in the order of the codes; a code has a page with or without an example."""
-    rows = re.findall(r"^\| \[(RT\d+)\]\(codes/(RT\d+)\.md\) \|", checks_page(), re.MULTILINE)
+    pages = code_pages(tmp_path)
+    rows = re.findall(r"^\| \[(RT\d+)\]\((RT\d+)\.md\) \|", pages.pop("codes/README.md"), re.MULTILINE)
 
     assert rows == [(name, name) for name in known_codes()]
-    assert list(code_pages(tmp_path)) == [f"docs/codes/{name}.md" for name in known_codes()]
+    assert list(pages) == [f"codes/{name}.md" for name in known_codes()]
 
 
 def test_an_example_on_the_page(tmp_path: Path) -> None:
     """It has the faulty config, the findings and the fixed config."""
     write(tmp_path, bad=b"version: 2\n", good=b"version: 1\n")
 
-    page = code_pages(tmp_path)["docs/codes/RT001.md"]
+    page = code_pages(tmp_path)["codes/RT001.md"]
 
     assert page.startswith(FIRST)
-    assert page[len(FIRST) : page.index("[The file]")] == (
+    assert page[len(FIRST) :] == (
         "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: error RT001 x\n```\n\n"
-        "```yaml title=good.yaml\nversion: 1\n```\n\n"
+        "```yaml title=good.yaml\nversion: 1\n```\n"
     )
 
 
@@ -72,8 +73,8 @@ def test_a_code_of_a_message_leads_to_its_runbook(tmp_path: Path) -> None:
     """The page of another code says what is wrong with a config, and has none."""
     pages = code_pages(tmp_path)
 
-    assert "[What to do](../runbooks/RT806.md)" in pages["docs/codes/RT806.md"]
-    assert "runbooks" not in pages["docs/codes/RT101.md"]
+    assert "[What to do](../runbooks.md#rt806-the-message-fails-its-schema)" in pages["codes/RT806.md"]
+    assert "runbooks" not in pages["codes/RT101.md"]
 
 
 def test_installed_examples() -> None:
