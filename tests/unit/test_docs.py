@@ -120,7 +120,7 @@ def test_each_config_is_without_errors(text: str, beside: dict[str, str], folder
     assert ([str(finding) for finding in loaded.findings if finding.code.severity == "error"], failed) == ([], [])
 
 
-@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/live.md", "docs/stack.md"])
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/check.md", "docs/stack.md"])
 def test_examples_have_no_findings(page: str, folder: Path) -> None:
     """What a page about deployments shows has no warning either."""
     texts = [each.values[0] for each in configs() if each.id and each.id.startswith(page)]
@@ -261,9 +261,9 @@ def test_the_page_on_performance_is_that_of_the_template() -> None:
 
 
 def test_the_example_workflow_is_the_one_of_the_page() -> None:
-    """The page on continuous integration shows the example workflow, without the comment above its name."""
+    """The page on checks shows the example workflow, without the comment above its name."""
     example = (ROOT / ".github" / "examples" / "check-routes.yml").read_text(encoding="utf-8")
-    assert f".yml\n{example[example.index('name:') :]}```" in TEXTS["docs/ci.md"]
+    assert f".yml\n{example[example.index('name:') :]}```" in TEXTS["docs/check.md"]
     assert example == (ROOT / "router" / "tools" / "dev" / "new" / "check-routes.yml").read_text(encoding="utf-8")
 
 
