@@ -1,4 +1,4 @@
-"""Does on a local AWS what its CloudFormation leaves out (docs/local-aws.md)."""
+"""Does on a local AWS what its CloudFormation leaves out (docs/testing.md)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
