@@ -16,7 +16,7 @@ from router.model import Place
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
 
-PAGE = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
 SERVER = "http://localhost:1234/"
 """Where the suite thinks that its remote schemas are."""
 DRAFTS = {
