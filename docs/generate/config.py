@@ -107,10 +107,10 @@ Each command that reads a configuration has the option `--env-file FILE`: a line
 
 ### Secrets
 
-The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in a log. Its
-reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a secret if its name has `pass`, `pwd`,
-`secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it. Names that end with `_ARN`, `_ALIAS` or `_NAME`,
-and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else. In AWS, such values are
+The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in a log.
+Its reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a secret if its name has
+`pass`, `pwd`, `secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it. Names that end with `_ARN`,
+`_ALIAS` or `_NAME`, and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else. In AWS, such values are
 [hidden](deploy.md#secrets) where only the function or worker needs them.
 
 ```yaml
@@ -177,9 +177,9 @@ A whole number and a unit: `s` seconds, `m` minutes, `h` hours, `d` days, `w` we
 
 ## Built-in transforms
 
-[Mapping](mapping.md) says how an attribute names its transforms. A transform is its name; one with arguments is a map of its
-name to its argument, to a list of arguments, or to a map of arguments by name. If a transform cannot accept a value, the
-message is rejected. [Plugins](plugins.md) add transforms.
+[Mapping](mapping.md) says how an attribute names its transforms. A transform is its name; one with arguments is a map
+of its name to its argument, to a list of arguments, or to a map of arguments by name. If a transform cannot accept a
+value, the message is rejected. [Plugins](plugins.md) add transforms.
 
 | transform | result | example |
 |---|---|---|

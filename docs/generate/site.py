@@ -1,7 +1,8 @@
 """The site of the documentation: `python -m docs.generate.site FOLDER`, which `make site` runs.
 
-It gathers the pages, makes those of the codes, and takes the navigation from the lists in `docs/README.md`. Links to files
-that are no pages lead to the repository. Zensical builds the site, and fails on a link or an anchor that leads nowhere.
+It gathers the pages, makes those of the codes, and takes the navigation from the lists in `docs/README.md`. Links to
+files that are no pages lead to the repository. Zensical builds the site, and fails on a link or an anchor that leads
+nowhere.
 """
 
 import html

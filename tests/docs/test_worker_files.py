@@ -1,4 +1,4 @@
-"""The files of docs/worker, which people copy: each parses, runs a command that exists, and stops after the worker does."""
+"""The files of docs/worker, which people copy: each parses, and runs a command that exists."""
 
 import re
 import shlex
