@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from itertools import groupby
 from pathlib import Path
 
 import msgspec
 
-from router.codes import RETIRED
 from router.model import Code
 from router.tools.check.rule import Example, known_codes
 
@@ -17,24 +15,13 @@ RUNBOOKS = Path(__file__).parents[1] / "runbooks.md"
 """The page with a section for each code that a message ends with: `## RT801: title`."""
 MAX_LINES = 40
 """A config with as many lines or more is not shown: its size is its fault."""
-GROUPS = {
-    "0": "The file",
-    "1": "Its shape",
-    "2": "Routes and queues",
-    "3": "Schemas",
-    "4": "Mappings",
-    "5": "Plugins",
-    "6": "Writes and keys",
-    "7": "What is deployed in AWS",
-    "8": "Outcomes: what logs and dead letters say",
-    "9": "Changes: what `router diff` says of two configs",
-}
-"""Headings by the first digit of a code."""
 _INTRODUCTION = """\
 # Codes
 
 Each code has a page with an example. `router check --explain RT101` prints the same without a network. The meaning of a
-code never changes, and an id is never used again. [Check](../check.md) explains how findings are reported.
+code never changes, and an id is never used again. [Check](../check.md) explains how findings are reported. RT0 and
+RT1 are about the file, RT2 routes and queues, RT3 schemas, RT4 mappings, RT5 plugins, RT6 writes and keys, RT7 what is
+deployed, RT8 outcomes, RT9 changes.
 """
 _PLACEHOLDERS = {
     "ROLE": "arn:aws:iam::123456789012:role/message-router",
@@ -54,12 +41,8 @@ def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
 
 
 def _list_page() -> str:
-    sections = [_INTRODUCTION]
-    for digit, codes in groupby(known_codes().values(), key=lambda code: code.id[2]):
-        rows = "\n".join(f"| [{code.id}]({code.id}.md) | {code.severity} | {_cell(code)} |" for code in codes)
-        sections.append(f"## {GROUPS[digit]}\n\n| code | severity | what it says |\n|---|---|---|\n{rows}\n")
-    retired = "\n".join(f"- {id_}: {reason}" for id_, reason in RETIRED.items())
-    return "\n".join([*sections, f"## Retired codes\n\n{retired}\n"])
+    rows = [f"| [{code.id}]({code.id}.md) | {code.severity} | {_cell(code)} |" for code in known_codes().values()]
+    return "\n".join([_INTRODUCTION, "| code | severity | what it says |", "|---|---|---|", *rows, ""])
 
 
 def _cell(code: Code) -> str:

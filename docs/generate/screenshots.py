@@ -1,4 +1,4 @@
-"""Takes the pictures of the console that its page in the documentation shows: each view, light and dark.
+"""Takes the pictures of the console that its page in the documentation shows.
 
 `python -m docs.generate.screenshots docs/console` needs the program chromium.
 """
@@ -16,7 +16,6 @@ from tests.support.console import RunningConsole, running_console
 from tests.support.shop import running_shop
 
 WIDTH, HEIGHT = 1200, 760
-SCHEMES = ("light", "dark")
 TIMEOUT_MS = 60_000
 ROOT = Path(__file__).parents[2]
 
@@ -71,19 +70,18 @@ def _shop() -> Iterator[RunningConsole]:
             yield running
 
 
-def _take(browser: Browser, console: RunningConsole, view: str, show: Callable[[Page], None], folder: Path) -> None:
-    for scheme in SCHEMES:
-        dark = scheme == "dark"
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(f"{console.url}#{view}")
-        show(page)
-        page.screenshot(path=folder / f"{view}-{scheme}.png")
-        page.close()
+def _take(browser: Browser, console: RunningConsole, picture: str, show: Callable[[Page], None], folder: Path) -> None:
+    view, scheme = picture.split("-")
+    page = browser.new_page(
+        viewport={"width": WIDTH, "height": HEIGHT},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(f"{console.url}#{view}")
+    show(page)
+    page.screenshot(path=folder / f"{picture}.png")
+    page.close()
 
 
 def main(folder: Path) -> None:
@@ -93,11 +91,11 @@ def main(folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with _sample() as console:
-            _take(browser, console, "edit", _edit, folder)
-            _take(browser, console, "routes", _routes, folder)
+            _take(browser, console, "edit-light", _edit, folder)
+            _take(browser, console, "routes-light", _routes, folder)
         with _shop() as console:
-            _take(browser, console, "letters", _letters, folder)
-            _take(browser, console, "change", _change, folder)
+            _take(browser, console, "letters-dark", _letters, folder)
+            _take(browser, console, "change-dark", _change, folder)
         browser.close()
 
 
