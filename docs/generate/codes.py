@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from router.model import Code
 from router.tools.check.rule import Example, known_codes
 
@@ -35,8 +33,8 @@ _PLACEHOLDERS = {
 def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
     """Return the page that lists all codes, and the page of each, by its path on the site."""
     examples = collect_examples(fixtures)
-    runbooks = anchors()
-    pages = {f"codes/{code.id}.md": _page(code, examples.get(code.id), runbooks) for code in known_codes().values()}
+    told = runbooks()
+    pages = {f"codes/{id_}.md": _page(code, examples.get(id_), id_ in told) for id_, code in known_codes().items()}
     return {"codes/README.md": _list_page(), **pages}
 
 
@@ -49,12 +47,7 @@ def _cell(code: Code) -> str:
     return _sentence(code).replace("|", "\\|")
 
 
-def examples_file(fixtures: Path = FIXTURES) -> str:
-    """Return the text of `router/tools/check/examples.json`."""
-    return msgspec.json.format(msgspec.json.encode(collect_examples(fixtures)), indent=1).decode() + "\n"
-
-
-def collect_examples(fixtures: Path) -> Mapping[str, Example]:
+def collect_examples(fixtures: Path = FIXTURES) -> Mapping[str, Example]:
     """Return the examples by code, in order."""
     of_configs = {folder.name: _of_config(folder) for folder in fixtures.glob("checks/RT*")}
     of_aws = {file.stem[:5] for file in fixtures.glob("aws/live/*/RT*.txt")}
@@ -88,7 +81,7 @@ def _sentence(code: Code) -> str:
     return f"{code.title[0].upper()}{code.title[1:]}"
 
 
-def _page(code: Code, example: Example | None, runbooks: Mapping[str, str]) -> str:
+def _page(code: Code, example: Example | None, has_runbook: bool) -> str:
     parts = [f"# {code.id}", f"{_sentence(code)}. Severity: {code.severity}.", code.why]
     if example and example.bad:
         parts.append(f"```yaml title=bad.yaml\n{example.bad}\n```")
@@ -96,15 +89,9 @@ def _page(code: Code, example: Example | None, runbooks: Mapping[str, str]) -> s
         parts.append(f"```text\n{example.found}\n```")
     if example and example.good:
         parts.append(f"```yaml title=good.yaml\n{example.good}\n```")
-    if code.id in runbooks:
-        parts.append(f"[What to do](../runbooks.md#{runbooks[code.id]})")
+    if has_runbook:
+        parts.append(f"[What to do](../runbooks.md#{anchor(f'{code.id}: {code.title}')})")
     return "\n\n".join(parts) + "\n"
-
-
-def anchors() -> Mapping[str, str]:
-    """Return the anchor of the section of each code on the page of runbooks."""
-    headings = re.findall(r"^## (RT\d+): (.*)$", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE)
-    return {code: anchor(f"{code}: {title}") for code, title in headings}
 
 
 def anchor(heading: str) -> str:
@@ -112,8 +99,7 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def runbooks_file() -> str:
-    """Return the text of `router/tools/check/runbooks.json`: the section of each code, without its heading."""
+def runbooks() -> Mapping[str, str]:
+    """Return the section of each code on the page of runbooks, without its heading."""
     sections = re.split(r"^## (RT\d+): .*\n", RUNBOOKS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    texts = {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}
-    return msgspec.json.format(msgspec.json.encode(texts), indent=1).decode() + "\n"
+    return {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}
