@@ -17,7 +17,6 @@ from router.runtime.transforms.transform import Transform
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
-    spec.Included: "Included files",
     spec.Ignore: "Ignored findings",
     spec.Queue: "Queues",
     spec.S3Pointer: "Large messages in S3",
@@ -125,8 +124,9 @@ routes:
 
 ## Many files
 
-`include` names more files, so that each team can own one. An included file has the same keys except `include`, and
-`version` is optional. All files form one configuration, in which a name means the same in every file:
+`include` names more files, so that each team can own one. An included file has `queues`, `tables`, `routes`, `plugins`,
+`ignore`, `owner` and `tags` as above; its `version` is optional. All files form one configuration, in which a name
+means the same in every file:
 
 ```yaml title=routes.yaml
 version: 1
@@ -196,25 +196,35 @@ def config_page() -> str:
 
 
 def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str:
-    rows = ["| key | value | default | what it is |", "|---|---|---|---|"]
+    rows = ["| key | value | what it is |", "|---|---|---|"]
     for name, value in node["properties"].items():
-        examples = ", ".join(_code(example) for example in value.get("examples", []))
-        text = value["description"] + (f" Example: {examples}" if examples else "")
-        default = "**required**" if name in node["required"] else _default(value.get("default"))
-        cells = (f"`{name}`", _kind(value, titles), default, text)
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        text = value["description"] + _after(name in node["required"], value)
+        rows.append(_row(f"`{name}`", _kind(value, titles), text))
     return "\n".join([f"## {title}", "", node["description"], "", *rows, ""])
+
+
+def _after(required: bool, value: Mapping[str, Any]) -> str:
+    """Return what stands behind the description of a key."""
+    if required:
+        text = " **Required.**"
+    elif value.get("default") in ("", (), None) or isinstance(value["default"], dict):
+        text = ""
+    else:
+        text = f" Default: {_code(value['default'])}."
+    examples = ", ".join(_code(example) for example in value.get("examples", []))
+    return text + (f" Example: {examples}" if examples else "")
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _transform_row(transform: Transform) -> str:
     text = inspect.getdoc(transform.apply) or ""
     example = doctest.DocTestParser().get_examples(text)[0]
-    cells = (
-        f"`{transform.name}{_arguments(transform.apply)}`",
-        text.partition("\n\n")[0].replace("\n", " "),
-        f"`{example.source.strip()}` → `{example.want.strip()}`",
-    )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    called = f"`{transform.name}{_arguments(transform.apply)}`"
+    result = text.partition("\n\n")[0].replace("\n", " ")
+    return _row(called, result, f"`{example.source.strip()}` → `{example.want.strip()}`") + "\n"
 
 
 def _arguments(function: Callable[..., Any]) -> str:
@@ -222,10 +232,6 @@ def _arguments(function: Callable[..., Any]) -> str:
     _, *parameters = inspect.signature(function).parameters.values()
     plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
     return str(inspect.Signature(plain)) if plain else ""
-
-
-def _default(value: Any) -> str:
-    return "" if value in ("", (), None) or isinstance(value, dict) else _code(value)
 
 
 def _code(value: Any) -> str:
@@ -239,12 +245,12 @@ def _kind(node: dict[str, Any], titles: Mapping[str, str]) -> str:
     if "enum" in node:
         return any_of(map(_code, node["enum"]))
     if "$ref" in node:
-        return f"[a map](#{titles[node['$ref']].lower().replace(' ', '-')})"
+        return f"[map](#{titles[node['$ref']].lower().replace(' ', '-')})"
     if "items" in node:
-        return f"a list of {_kind(node['items'], titles)}"
+        return f"list of {_kind(node['items'], titles)}"
     if node.get("type") == "object":
-        return f"a map of names to {_kind(node.get('additionalProperties', {}), titles)}"
+        return f"map to {_kind(node.get('additionalProperties', {}), titles)}"
     return _PLAIN[node.get("type", "")]
 
 
-_PLAIN = {"": "anything", "string": "text", "boolean": "true or false", "integer": "a whole number"}
+_PLAIN = {"": "anything", "string": "text", "boolean": "boolean", "integer": "integer"}
