@@ -1,4 +1,4 @@
-"""The verdict about each write of an item.
+"""The verdict about each write of an item: the table of docs/verify.md.
 
 `different` and `missing` are said only where no order of receipt, no redelivery and no other message explains what is
 stored. Where one does, the verdict is `not decidable`, with what may have happened.
