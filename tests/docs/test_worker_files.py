@@ -1,5 +1,6 @@
 """The files of docs/worker, which people copy: each parses, and runs a command that exists."""
 
+import json
 import re
 import shlex
 import shutil
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from router.tools.deploy.template.worker import PLACE, PORT, worker_command
 from tests.support.cli import worker_command as worker
 
 FOLDER = Path(__file__).parents[2] / "docs" / "worker"
 COMPOSE: Any = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]["worker"]
 DEPLOYMENT: Any = list(yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text()))[1]["spec"]["template"]["spec"]
 UNIT = (FOLDER / "message-router.service").read_text()
+IMAGE = (FOLDER / "Dockerfile").read_text()
 COMMANDS = {
     "compose": COMPOSE["command"],
     "kubernetes": DEPLOYMENT["containers"][0]["args"],
@@ -36,6 +39,23 @@ def test_the_command_is_one_of_the_worker(place: str) -> None:
 
     assert (name, rest) == ("worker", [])
     assert STOPS[place] > int(parsed["grace"])
+
+
+def test_the_command_of_the_image_is_that_of_the_service() -> None:
+    """`router deploy --worker` runs the image's own command, or with two cores one in its place."""
+    (command,) = re.findall(r"^CMD (.*)$", IMAGE, re.MULTILINE)
+
+    assert json.loads(command) == [*worker_command(f"{PLACE}/routes.yaml", f"0.0.0.0:{PORT}")]
+    assert f"WORKDIR {PLACE}\n" in IMAGE
+    assert "ENTRYPOINT []\n" in IMAGE
+
+
+def test_the_scaler_has_credentials() -> None:
+    """KEDA refuses a trigger of SQS without them."""
+    documents = {each["kind"]: each for each in yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text())}
+    names = {each["authenticationRef"]["name"] for each in documents["ScaledObject"]["spec"]["triggers"]}
+
+    assert names == {documents["TriggerAuthentication"]["metadata"]["name"]}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
