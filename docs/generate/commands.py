@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import click
 
@@ -17,10 +17,9 @@ _INTRODUCTION = """\
 
 <!-- Made by `make format` from the help of the commands: edit `router/tools/cli/` instead of this page. -->
 
-`router --help` lists the commands, `router NAME --help` prints all about one.
-[What to install](README.md#what-to-install) says which extra each needs.
-"""
-_OF_MANY = """\
+`router --help` lists the commands, `router NAME --help` prints all about one. The extra `console` has what all of them
+need; [What to install](README.md#what-to-install) says which each needs.
+
 ## Options of many commands
 
 Each command has `--help`. Below the help of a command is which of these it has.
@@ -33,11 +32,11 @@ Row = tuple[str, str]
 def commands_page() -> str:
     """Return the page, in Markdown."""
     found = list(_contexts(app, "router", None))
-    counted = Counter(row for context in found for row in _rows(context).values())
-    of_many = {row for row, count in counted.items() if count >= MANY}
-    rows = "".join(f"| `{option}` | {text} |\n" for option, text in sorted(of_many))
-    table = f"{_OF_MANY}\n| option | what it says |\n|---|---|\n{rows}"
-    return "\n".join([_INTRODUCTION, table, *(_section(context, of_many) for context in found)])
+    counted = Counter(_row(option, context) for context in found for option in context.command.params)
+    of_many = {row for row, count in counted.items() if row and count >= MANY}
+    rows = [f"| `{option}` | {text} |" for option, text in sorted(of_many)]
+    sections = [_section(context, of_many) for context in found]
+    return "\n".join([_INTRODUCTION, "| option | what it says |", "|---|---|", *rows, "", *sections])
 
 
 def _contexts(command: click.Command, name: str, parent: click.Context | None) -> Iterator[click.Context]:
@@ -52,21 +51,16 @@ def _contexts(command: click.Command, name: str, parent: click.Context | None) -
             yield from _contexts(below, each, context)
 
 
-def _rows(context: click.Context) -> dict[str, Row]:
-    """Return the options of a command as its help shows them, by their names."""
-    options = [each for each in context.command.params if isinstance(each, click.Option)]
-    records = {option.opts[-1]: option.get_help_record(context) for option in options}
-    return {name: record for name, record in records.items() if record}
+def _row(option: click.Parameter, context: click.Context) -> Row | None:
+    return option.get_help_record(context) if isinstance(option, click.Option) else None
 
 
-def _section(context: click.Context, of_many: set[Row]) -> str:
+def _section(context: click.Context, of_many: Set[Row]) -> str:
     """Return the help of a command without the options of many commands, which are only named."""
-    rows = _rows(context)
     shown = copy.copy(context.command)
     shown.add_help_option = False
-    shown.params = [option for option in shown.params if rows.get(option.opts[-1]) not in of_many]
-    is_below_another = context.command_path.count(" ") > 1
-    level = "###" if is_below_another else "##"
-    named = ", ".join(f"`{name}`" for name, row in rows.items() if row in of_many)
-    also = f"\nAlso: {named}.\n" if named else ""
+    shown.params = [option for option in shown.params if _row(option, context) not in of_many]
+    named = [f"`{option.opts[-1]}`" for option in context.command.params if option not in shown.params]
+    also = f"\nAlso: {', '.join(named)}.\n" if named else ""
+    level = "#" * (context.command_path.count(" ") + 1)
     return f"{level} {context.command_path}\n\n```text\n{shown.get_help(context)}\n```\n{also}"
