@@ -253,13 +253,6 @@ def test_each_name_in_a_file_exists(page: str) -> None:
     assert [(module, name) for name, module in _NAME_OF.findall(TEXTS[page]) if name not in names_in(module)] == []
 
 
-def test_the_page_on_performance_is_that_of_the_template() -> None:
-    """Apart from its figures, the page on performance is what `make bench` would write now."""
-    template = (ROOT / "benchmarks" / "performance.template.md").read_text(encoding="utf-8")
-    texts = re.split(r"\$\w+", template)
-    assert re.fullmatch(".*?".join(map(re.escape, texts)), TEXTS["docs/performance.md"], re.DOTALL)
-
-
 def test_the_example_workflow_is_the_one_of_the_page() -> None:
     """The page on continuous integration shows the example workflow, without the comment above its name."""
     example = (ROOT / ".github" / "examples" / "check-routes.yml").read_text(encoding="utf-8")
