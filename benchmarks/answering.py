@@ -8,19 +8,18 @@ import json
 import re
 import time
 import zlib
-from base64 import b64encode
 from collections import Counter
-from functools import lru_cache
 from hashlib import md5
 from itertools import count as counting
+from statistics import median
 from typing import Any
 
 from messages import SENT_MS, body
-from pacing import PacedQueue, join, percentiles
+from pacing import PacedQueue, join
 from verifying import canonical_item, digest, read_item
 
 VISIBILITY_SECONDS = 3600
-KEYS = {"small": "user_id", "medium": "order_id", "large": "document_id"}
+KEYS = {"small": "user_id", "medium": "order_id", "large": "document_id", "nested": "booking_id"}
 _ID = re.compile(rb'"Id":\s*"([^"]*)"')
 _HANDLE = re.compile(rb'"ReceiptHandle":\s*"([^"]*)"')
 _WAIT = re.compile(rb'"WaitTimeSeconds":\s*(\d+)')
@@ -51,18 +50,6 @@ def render(content: bytes, crc: bool = False) -> bytes:
 _SENT = b'{"Id":"%s","MessageId":"sent-%s"}'
 
 
-@lru_cache(maxsize=20_000)
-def _object(path: bytes) -> bytes:
-    """The answer of GetObject for /BUCKET/SIZE/NUMBER: the body of that message."""
-    _, _, size, number = path.decode().split("/")
-    content = body(size, int(number)).encode()
-    checksum = b64encode(zlib.crc32(content).to_bytes(4, "big"))
-    return (
-        b'HTTP/1.1 200 OK\r\nx-amz-request-id: %s\r\nETag: "%s"\r\nx-amz-checksum-crc32: %s\r\nContent-Type: '
-        b"binary/octet-stream\r\nContent-Length: %d\r\n\r\n%s" % (ID, checksum, checksum, len(content), content)
-    )
-
-
 _RENDERED = {operation: render(content, crc=True) for operation, content in CONSTANT.items()}
 _EMPTY = render(b"{}")
 
@@ -82,12 +69,8 @@ class Answers:
         """Delete all records and empty the queue."""
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
-        self._prepared, self._filled, self._deleted, self._received, self._letters = [], 0, 0, 0, 0
+        self._prepared, self._filled, self._deleted, self._letters = [], 0, 0, 0
         self._paced: PacedQueue | None = None
-        self._drained_at = 0.0
-        self._counts_from = 0
-        self._counted: tuple[float, int] | None = None
-        self._busy_from = time.process_time()
 
     def fill(self, size: str, count: int, rate: float) -> None:
         """Put a number of messages of a size into the queue, in batches of ten; or send them at a rate a second."""
@@ -98,17 +81,11 @@ class Answers:
             return
         batches = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
         self._prepared = [_received(size, numbers) for numbers in reversed(batches)]
-        self._busy_from = time.process_time()
 
     @property
     def drained(self) -> bool:
         """Whether all messages were deleted."""
         return self._deleted >= self._filled
-
-    @property
-    def clients(self) -> int:
-        """Return how many processes have started; each requests the URL of the queue once."""
-        return self.calls[b"getqueueurl"]
 
     def answer(self, operation: bytes, content: bytes, endpoint: str) -> tuple[bytes, float]:
         """Return the answer to a call of an endpoint, and the seconds to delay it."""
@@ -122,13 +99,12 @@ class Answers:
             kept.append(content)
             if self._paced and operation == b"batchwriteitem":
                 self._paced.store(time.monotonic() + self.latency, content)
-        rendered = _object(content) if operation == b"getobject" else _RENDERED.get(operation)
+        rendered = _RENDERED.get(operation)
         if rendered is not None:
             return rendered, 0.0
         match operation:
             case b"receivemessage":
                 if self._prepared:
-                    self._received += 1
                     return self._prepared.pop(), 0.0
                 wait = _WAIT.search(content)
                 longest = float(wait[1]) if wait else 0.0
@@ -145,10 +121,6 @@ class Answers:
                 ids = _ID.findall(content)
                 if operation == b"deletemessagebatch":
                     self._deleted += len(ids)
-                    if self._counted is None and self._deleted >= self._counts_from:
-                        self._counted = time.monotonic(), self._deleted
-                    if self.drained:
-                        self._drained_at = time.monotonic()
                 return render(b'{"Successful":[%s],"Failed":[]}' % b",".join(b'{"Id":"%s"}' % id_ for id_ in ids)), 0.0
         return render(json.dumps(self._seldom(operation, content, endpoint)).encode()), 0.0
 
@@ -158,9 +130,6 @@ class Answers:
         name = found[1].decode() if found else ""
         match operation:
             case b"getqueueurl":
-                # Speed is measured from a quarter of the rest on: the batch size of workers has settled by then.
-                self._counts_from = self._deleted + (self._filled - self._deleted) // 4
-                self._counted = None
                 return {"QueueUrl": f"{endpoint}/123456789012/{name}"}
             case b"getqueueattributes":
                 return {"Attributes": {"VisibilityTimeout": str(VISIBILITY_SECONDS)}}
@@ -179,13 +148,10 @@ class Answers:
     def report(self) -> dict[str, Any]:
         """Report the requests since the last reset.
 
-        `calls` by operation; how many of them `received` messages; `letters` sent to a
-        queue; `items` written, and of those that differ their number and `digest`; `deleted` messages, each counted
-        once; `speed`: how many a second, once all processes had begun and a quarter of the rest was done (None if there
-        was none); `busy`: processor seconds of the server;
-        `latency`: of messages sent at a rate, the median and the 99th percentile of the seconds until each was stored.
+        `calls` by operation; `letters` sent to a queue; `items` written, how many are `distinct`, and their `digest`;
+        `deleted` messages, each counted once; `latency`: of messages sent at a rate, the median of the seconds until
+        each was stored.
         """
-        busy = time.process_time() - self._busy_from
         # The batches of an invocation are often those of the one before, and are then parsed once.
         written = Counter(self._kept[b"batchwriteitem"])
         lines = []
@@ -197,19 +163,10 @@ class Answers:
             "items": len(lines),
             "distinct": len(set(lines)),
             "digest": digest(lines),
-            "received": self._received,
             "letters": self._letters,
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
-            "speed": self._speed(),
-            "busy": busy,
-            "latency": percentiles(self._paced.latencies(_numbers)) if self._paced else {},
+            "latency": median(self._paced.latencies(_numbers)) if self._paced else 0.0,
         }
-
-    def _speed(self) -> float | None:
-        if self._counted is None or self._drained_at <= self._counted[0]:
-            return None
-        moment, deleted = self._counted
-        return (self._deleted - deleted) / (self._drained_at - moment)
 
 
 def _batch_items(content: bytes) -> list[tuple[str, dict[str, Any]]]:

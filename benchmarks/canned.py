@@ -1,4 +1,4 @@
-"""A server of canned answers for SQS, DynamoDB and S3, in its own process, so that the client alone is measured.
+"""A server of canned answers for SQS and DynamoDB, in its own process, so that the client alone is measured.
 
 `python benchmarks/canned.py CERTIFICATE` prints its ports, for HTTP and for TLS, and serves until its standard input
 ends. One thread polls all connections; a call costs little more than the system calls that transfer its bytes. It is
@@ -8,7 +8,7 @@ controlled by GET:
   and with `&rate=500` one after the other, so many a second
 - `/latency?ms=8` sets the latency of every call; `/cores?numbers=0,1` sets the cores to run on
 - `/report` returns the requests since then: see `answering.py`
-- `/drained?clients=2` is answered when all messages are deleted and this number of processes have started
+- `/drained` is answered when all messages are deleted
 """
 
 import gc
@@ -131,7 +131,6 @@ class CannedServer:
         self._due: list[tuple[float, int, Connection, bytes]] = []
         self._number = 0
         self._waiting: Connection | None = None
-        self._awaited = 0
 
     def _listen(self, scheme: str) -> int:
         """Return the port of a new listener for a scheme."""
@@ -171,8 +170,6 @@ class CannedServer:
         self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def _take(self, connection: Connection, target: bytes, body: bytes) -> None:
-        if target.startswith(b"/payloads/"):
-            target, body = b"getobject", target
         if target.startswith(b"/"):
             self._control(connection, target.decode())
             return
@@ -183,14 +180,10 @@ class CannedServer:
             heapq.heappush(self._due, (time.monotonic() + wait, self._number, connection, answer))
         else:
             connection.socket.sendall(answer)
-        if self._waiting is not None and self._is_over:
+        if self._waiting is not None and self._answers.drained:
             waiting, self._waiting = self._waiting, None
             with suppress(OSError):  # the client may have closed the connection, to retry
                 waiting.socket.sendall(render(b"{}"))
-
-    @property
-    def _is_over(self) -> bool:
-        return self._answers.drained and self._answers.clients >= self._awaited
 
     def _send_due(self) -> float | None:
         """Send the answers that are due; return the seconds until the next one."""
@@ -221,8 +214,7 @@ class CannedServer:
             case "/report":
                 response = self._answers.report()
             case "/drained":
-                self._awaited = int(given["clients"])
-                if not self._is_over:
+                if not self._answers.drained:
                     self._waiting = connection
                     return
         connection.socket.sendall(render(json.dumps(response).encode()))

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -36,28 +35,10 @@ def prepare(endpoint: str, config: Path = HERE / "routes.yaml") -> dict[str, str
 
 
 def ask(what: str, command: list[str], env: Mapping[str, str] | None = None) -> str:
-    """Return the output of a program of this folder, as `["probe.py", "batch"]`; raises BenchmarkError if it fails."""
+    """Return the output of a program of this folder, as `["start.py", "json"]`; raises BenchmarkError if it fails."""
     whole = [sys.executable, str(HERE / command[0]), *command[1:]]
     done = subprocess.run(whole, check=False, env=env, capture_output=True, text=True, timeout=_LONGEST_SECONDS)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise BenchmarkError(f"{what} failed: {last}")
     return done.stdout
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Discard output: writing the handler's log is measured, but the log is not read."""
-    sys.stdout.flush()
-    kept = os.dup(1), os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        sys.stdout.flush()
-        for number, name in enumerate(kept, start=1):
-            os.dup2(name, number)
-            os.close(name)
-        os.close(nowhere)

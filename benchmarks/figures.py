@@ -1,62 +1,19 @@
-"""Figures by round, budgets and ratios."""
+"""Figures by round, and their ratios beside the floors."""
 
 import statistics
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from environment import BenchmarkError
+from floors import FLOORS, Floor
 
 
 class Key(NamedTuple):
-    """What a figure belongs to: the suite's case (`1,000 small messages`) and the program (`router`, or a peer)."""
+    """What a figure belongs to: the case (`1,000 small`) and the program (`router`, or a peer)."""
 
     case: str
     program: str
-
-
-@dataclass
-class Figures:
-    """The figures of a suite: one for each round, in which all programs were measured in turn.
-
-    `unit` is the unit of the page, and `scale` converts seconds (or bytes) to it. `missing` has what was not measured.
-    """
-
-    unit: str
-    scale: float
-    values: dict[Key, list[float]] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-
-    def add(self, case: str, program: str, value: float) -> None:
-        """Add the figure of a round."""
-        self.values.setdefault(Key(case, program), []).append(value)
-
-    def of(self, case: str, program: str) -> list[float]:
-        """Return the figures of all rounds, in the unit of the page."""
-        return [value * self.scale for value in self.values[Key(case, program)]]
-
-    def median(self, case: str, program: str) -> float:
-        """Return the median, in the unit of the page."""
-        return statistics.median(self.of(case, program))
-
-    def ratio(self, case: str, program: str, peer: str) -> "Ratio | None":
-        """Return the ratio of a program to its peer, by round; None if one was not measured."""
-        ours, theirs = self.values.get(Key(case, program)), self.values.get(Key(case, peer))
-        if not ours or not theirs:
-            return None
-        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
-
-    @property
-    def cases(self) -> list[str]:
-        """The cases, in the order of measuring."""
-        return list(dict.fromkeys(key.case for key in self.values))
-
-    def programs(self, case: str) -> list[str]:
-        """Return the programs of a case, in the order of measuring."""
-        return [key.program for key in self.values if key.case == case]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as measured, in seconds, bytes or messages a second, for `--json`."""
-        values = [{"case": key.case, "program": key.program, "rounds": rounds} for key, rounds in self.values.items()]
-        return {"unit": self.unit, "figures": values, "missing": self.missing}
 
 
 class Ratio(NamedTuple):
@@ -67,64 +24,62 @@ class Ratio(NamedTuple):
     most: float
 
     def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(self.least)} to {_short(self.most)})"
+        return f"{short(self.median)} ({short(self.least)} to {short(self.most)})"
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.995 else f"{value:.3f}"
+def short(ratio: float) -> str:
+    """Write a ratio with three digits, as a fraction if it is small."""
+    return f"1/{1 / ratio:.3g}" if ratio <= 1 / 3 else f"{ratio:.3g}"
 
 
-@dataclass(frozen=True)
-class FigureBudget:
-    """The limit of a ratio: at most `limit`, or with `at_least` no less; and what it is to become, the `aim`."""
+class Row(NamedTuple):
+    """A floor and what was measured: the ratio, or why there is none."""
 
-    figure: str
-    case: str
-    program: str
-    peer: str
-    limit: float
-    at_least: bool = False
-    aim: float | None = None
-
-    def holds(self, limit: float, ratio: Ratio) -> bool:
-        """Whether the median is within the limit, or the aim."""
-        return ratio.median >= limit if self.at_least else ratio.median <= limit
-
-    def words(self, limit: float) -> str:
-        """The limit, or the aim, in words."""
-        if self.at_least:
-            return f"at least {limit:g} times"
-        parts = 1 / limit
-        return f"at most 1/{round(parts)}" if parts > 1 and abs(parts - round(parts)) < 1e-6 else f"at most {limit:g}"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A budget and its result."""
-
-    budget: FigureBudget
-    ratio: Ratio
+    floor: Floor
+    found: Ratio | str
 
     @property
-    def met(self) -> bool:
-        """Whether the budget is met."""
-        return self.budget.holds(self.budget.limit, self.ratio)
+    def below(self) -> bool:
+        """Whether the ratio was measured and is not within its floor."""
+        return isinstance(self.found, Ratio) and self.found.median > self.floor.limit
 
     @property
-    def reached(self) -> bool | None:
-        """Whether the aim is reached; None if there is no aim beyond the budget."""
-        return None if self.budget.aim is None else self.budget.holds(self.budget.aim, self.ratio)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the budget and its result, for `--json`."""
-        return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met, "reached": self.reached}
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The cells of the table."""
+        verdict = "not measured" if isinstance(self.found, str) else "BELOW" if self.below else "ok"
+        return self.floor.case, self.floor.ratio_of, str(self.found), short(self.floor.limit), verdict
 
 
-def judge(figures: dict[str, Figures], budgets: tuple[FigureBudget, ...]) -> list[Judged]:
-    """Return the results of the budgets whose figures were measured."""
-    found = []
-    for budget in budgets:
-        ratio = budget.figure in figures and figures[budget.figure].ratio(budget.case, budget.program, budget.peer)
-        if ratio:
-            found.append(Judged(budget, ratio))
-    return found
+@dataclass
+class Figures:
+    """The figures of all rounds, in seconds or calls, and why a program was not measured."""
+
+    values: dict[Key, list[float]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def add(self, case: str, program: str, value: float) -> None:
+        """Add the figure of a round."""
+        self.values.setdefault(Key(case, program), []).append(value)
+
+    def median(self, case: str, program: str) -> float:
+        """Return the median of the rounds."""
+        return statistics.median(self.values[Key(case, program)])
+
+    def ratio(self, case: str, program: str, peer: str) -> Ratio | None:
+        """Return the ratio of a program to its peer, by round; None if one was not measured."""
+        ours, theirs = self.values.get(Key(case, program)), self.values.get(Key(case, peer))
+        if not ours or not theirs:
+            return None
+        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+    def rows(self, suites: Iterable[str]) -> list[Row]:
+        """Return the rows of some suites; raises BenchmarkError if a figure is missing without a reason."""
+        return [self._row(floor) for floor in FLOORS if floor.suite in suites]
+
+    def _row(self, floor: Floor) -> Row:
+        found = self.ratio(floor.case, floor.program, floor.peer)
+        reason = self.missing.get(floor.peer) or self.missing.get(floor.suite)
+        if found is None and reason is None:
+            raise BenchmarkError(f"nothing was measured for {floor.case}: {floor.ratio_of}")
+        return Row(floor, found or reason or "")

@@ -1,7 +1,7 @@
-"""Measures one figure in its own process: `python benchmarks/measure.py PROGRAM SIZE COUNT SECONDS`; prints JSON.
+"""Measures a handler in its own process: `python benchmarks/measure.py MODULE SECONDS FIRST.json EVENTS.json`.
 
-PROGRAM is `router` or a module of `peers/`. After an untimed invocation with the first messages, its handler is invoked
-with a batch of COUNT messages until SECONDS of processor time have passed.
+The handler of MODULE is invoked once with each event of FIRST, which does not count; then with those of EVENTS in turn,
+until SECONDS of processor time have passed. Prints the invocations and the processor seconds of one, as JSON.
 """
 
 import importlib
@@ -9,38 +9,31 @@ import json
 import os
 import sys
 import time
-from typing import Any
-
-from messages import event
-
-FIRST = 50
-OUTPUT = os.fdopen(os.dup(1), "w")
-"""The output for the figure: the output of a handler is discarded."""
-
-
-def find_handler(program: str) -> Any:
-    """Return the handler of a program."""
-    module = "router.lambda_handler" if program == "router" else f"peers.{program}"
-    return importlib.import_module(module).handler
+from itertools import cycle
+from pathlib import Path
 
 
 def main() -> None:
-    """Measure, and print the figure."""
-    program, size, count, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    """Measure, and print the figures."""
+    module, seconds = sys.argv[1], float(sys.argv[2])
+    first, events = (json.loads(Path(name).read_text()) for name in sys.argv[3:])
+    output = os.dup(1)
+    # Writing the handler's log is measured, but the log is not read.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    given = event(size, count)
-    handler = find_handler(program)
-    handler({"Records": given["Records"][:FIRST]}, None)
+    handler = importlib.import_module(module).handler
+    for event in first:
+        handler(event, None)
     invocations, spent = 0, 0.0
-    while spent < seconds:
+    for event in cycle(events):
         began = time.process_time()
-        handler(given, None)
+        handler(event, None)
         spent += time.process_time() - began
         invocations += 1
-    figure = {"invocations": invocations, "cpu": spent / invocations / count}
-    print(json.dumps(figure), file=OUTPUT, flush=True)
+        if spent >= seconds:
+            break
+    os.write(output, json.dumps({"invocations": invocations, "cpu": spent / invocations}).encode())
     os._exit(0)
 
 

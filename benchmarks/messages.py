@@ -1,4 +1,6 @@
-"""The reference messages: small (150 bytes, 7 fields), medium (2 KB, nested) and large (100 KB), each by its number.
+"""The reference messages, each by its number.
+
+Small ones have 7 fields in 150 bytes, medium ones 2 KB, large ones 100 KB, nested ones 3 KB in lists of objects.
 
 The same number always makes the same message. `routes.yaml` has a queue and a table for each size.
 """
@@ -8,15 +10,9 @@ from decimal import Decimal
 from hashlib import md5
 from typing import Any
 
-SIZES = ("small", "medium", "large")
 SENT_MS = 1767323045678
 """The time at which each message was sent."""
 SENT_AT = "2026-01-02T03:04:05.678Z"
-EVENT_BYTES = 6 * 1024 * 1024
-"""The largest event of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
-BUCKET = "payloads"
-POINTER_CLASS = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _CITIES = ("Kolkata", "Łódź", "Nairobi", "São Paulo", "Osaka")
 _PROSE = "The parcel was left with the neighbour of number 12; nobody had answered the bell. "
 
@@ -53,6 +49,17 @@ def map_message(size: str, data: dict[str, Any], sent_at: str) -> dict[str, Any]
             "note": data["note"],
             "sent_at": sent_at,
         }
+    if size == "nested":
+        return {
+            "booking_id": data["booking_id"],
+            "name": data["contact"]["name"],
+            "country": data["contact"]["address"]["country"],
+            "guest": data["guests"][0]["name"],
+            "legs": data["legs"],
+            "amount": data["price"]["amount"],
+            "currency": data["price"]["currency"],
+            "sent_at": sent_at,
+        }
     return {
         "document_id": data["document_id"],
         "kind": data["kind"],
@@ -83,40 +90,15 @@ def record(size: str, number: int) -> dict[str, Any]:
     }
 
 
-def event(size: str, count: int, first: int = 0) -> dict[str, Any]:
+def event(size: str, count: int) -> dict[str, Any]:
     """Return a batch as a Lambda event."""
-    return {"Records": [record(size, number) for number in range(first, first + count)]}
+    return {"Records": [record(size, number) for number in range(count)]}
 
 
-def reject(event: dict[str, Any], every: int) -> dict[str, Any]:
-    """Let every so many-th message of a batch break the schema of its size."""
-    return {"Records": [_rejected(each) if n % every == 0 else each for n, each in enumerate(event["Records"])]}
-
-
-def _rejected(given: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(json.loads(given["body"]) | {"position": -1})
-    return given | {"body": text, "md5OfBody": md5(text.encode(), usedforsecurity=False).hexdigest()}
-
-
-def point(event: dict[str, Any]) -> dict[str, Any]:
-    """Let the messages of a batch be pointers to their bodies in S3, as the Extended Client sends them."""
-    return {"Records": [_pointer(each) for each in event["Records"]]}
-
-
-def _pointer(given: dict[str, Any]) -> dict[str, Any]:
-    size, number = given["eventSourceARN"].rpartition(":")[2], int(given["messageId"].rpartition("-")[2])
-    text = json.dumps([POINTER_CLASS, {"s3BucketName": BUCKET, "s3Key": f"{size}/{number}"}])
-    length = {"stringValue": str(len(given["body"].encode())), "dataType": "Number"}
-    return given | {
-        "body": text,
-        "md5OfBody": md5(text.encode(), usedforsecurity=False).hexdigest(),
-        "messageAttributes": {"ExtendedPayloadSize": length},
-    }
-
-
-def most(size: str) -> int:
-    """Return how many messages of a size fit into one event of Lambda, 10,000 at most."""
-    return min(10_000, EVENT_BYTES // (len(json.dumps(record(size, 1))) + 2))
+def change(record: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Replace fields of a record's message."""
+    record["body"] = json.dumps(json.loads(record["body"]) | fields)
+    record["md5OfBody"] = md5(record["body"].encode(), usedforsecurity=False).hexdigest()
 
 
 def _small(number: int) -> dict[str, Any]:
@@ -170,4 +152,37 @@ def _large(number: int) -> dict[str, Any]:
     return {"document_id": f"document_{number:06d}", "kind": "report", "text": _PROSE * 600, "readings": readings}
 
 
-_MESSAGES = {"small": _small, "medium": _medium, "large": _large}
+def _nested(number: int) -> dict[str, Any]:
+    """A booking: objects in lists, and members that its schema does not declare."""
+    place = {"code": "WAW", "terminal": "A"}
+    address = {"street": "12 Harbour Lane", "city": _CITIES[number % 5], "country": "IN", "floor": 3}
+    guests = [
+        {
+            "name": f"Guest {guest} of {number:06d}",
+            "born": f"19{60 + guest}-04-0{guest + 1}",
+            "address": address,
+            "meals": [{"kind": "vegetarian", "note": "no nuts, please"}, {"kind": "child", "note": ""}],
+            "loyalty": {"tier": "silver", "points": number % 9000 + guest},
+        }
+        for guest in range(7)
+    ]
+    legs = [
+        {
+            "from": place,
+            "to": place | {"code": "CCU", "terminal": "2"},
+            "departs": SENT_MS + leg * 3_600_000,
+            "fare": {"amount": Decimal(19900 + number % 5000 + leg) / 100, "currency": "EUR"},
+        }
+        for leg in range(6)
+    ]
+    return {
+        "booking_id": f"booking_{number:06d}",
+        "contact": {"name": "A. Traveller", "email": "traveller@example.com", "address": address, "phone": "+48 600"},
+        "guests": guests,
+        "legs": legs,
+        "price": {"amount": Decimal(number % 90000 + 1005) / 100, "currency": "EUR"},
+        "channel": {"name": "web", "campaign": None, "tests": ["a", "b"]},
+    }
+
+
+_MESSAGES = {"nested": _nested, "small": _small, "medium": _medium, "large": _large}

@@ -3,7 +3,6 @@
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from statistics import quantiles
 
 START_SECONDS = 0.3
 """From the first receive to the first message."""
@@ -55,14 +54,6 @@ class PacedQueue:
         first = len(self._messages) // 4
         stored = {number: moment for moment, content in reversed(self._stored) for number in numbers(content)}
         return [moment - start - self._moments[number] for number, moment in stored.items() if number >= first]
-
-
-def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """Return the median and the 99th percentile."""
-    if len(latencies) < 2:
-        return {}
-    cuts = quantiles(latencies, n=100, method="inclusive")
-    return {"p50": cuts[49], "p99": cuts[98]}
 
 
 def join(messages: Sequence[bytes]) -> bytes:

@@ -47,10 +47,10 @@ class Server:
         """Run on these cores, by their numbers."""
         self._get(f"/cores?numbers={','.join(map(str, sorted(cores)))}")
 
-    def await_drained(self, seconds: float, clients: int = 1) -> bool:
-        """Wait until all messages are deleted and so many processes have started; return False after the time limit."""
+    def await_drained(self, seconds: float) -> bool:
+        """Wait until all messages are deleted; return False after the time limit."""
         try:
-            self._get(f"/drained?clients={clients}", seconds)
+            self._get("/drained", seconds)
         except TimeoutError:
             return False
         return True

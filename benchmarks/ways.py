@@ -1,63 +1,84 @@
-"""The suite of ways: what a message costs beside a plain put, if it meets a hook, a condition, or many routes.
-
-Each is measured in a process of its own, by `way.py`. How much of decoding a large event is spent on its brackets is
-measured by `bounding.py`.
-"""
+"""The suite of ways: what a small message costs if it meets a hook, a condition, a dead letter, or many routes."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from environment import BenchmarkError, ask, prepare
-from figures import FigureBudget, Figures
-from rounds import Rounds
+import yaml
+from environment import HERE, BenchmarkError, prepare
+from figures import Figures
+from floors import INSERT, ITEM_HOOK, LETTER, MANY, MESSAGE_HOOK, NEWEST, PUT, ROUTER, TWO, UPDATE, WAYS
+from handlers import MODULES, invoke
+from messages import change, event
 from serving import Server
-from way import BATCH, FOUR, HOOKS, LETTER, PUT, WAYS
 
-CPU, BOUNDING = "ways", "bounding"
-CASE, GITHUB = f"{BATCH:,} small", "an event as GitHub's, 9 KB"
-BRACKETS, WHOLE = "bounding its nesting", "decoding, bounding and validating"
-SECONDS = 0.3
+HOOKS = {MESSAGE_HOOK: "unchanged_messages.py", ITEM_HOOK: "unchanged_items.py"}
+ROUTES = {TWO: 2, MANY: 2000}
+MODES = {
+    INSERT: {"mode": "insert"},
+    NEWEST: {"mode": "newest", "version": "sent_at"},
+    UPDATE: {"mode": "update"},
+}
+EVERY = (PUT, *HOOKS, *MODES, LETTER, *ROUTES)
+BATCH = 1000
+SECONDS = 0.4
 """The least processor time behind each figure."""
-_CONDITIONAL = ("insert", "newest", "update")
-BUDGETS = (
-    *(FigureBudget(CPU, CASE, way, PUT, 1.3, aim=1.15) for way in HOOKS),
-    FigureBudget(CPU, CASE, LETTER, PUT, 4),
-    *(FigureBudget(CPU, CASE, way, PUT, 4, aim=2.5) for way in _CONDITIONAL),
-    FigureBudget(CPU, CASE, "2,000 routes", "2 routes", 1.7, aim=1.3),
-    FigureBudget(BOUNDING, GITHUB, BRACKETS, WHOLE, 1 / 5),
-)
-_CALLS = {"update": "updateitem"}
-"""The operation of a way whose items the server does not keep."""
 
 
-def steps(*, quick: bool, rounds: int) -> int:
-    """Return how often `measure` calls `advance`."""
-    return rounds * (len(WAYS) + 1)
-
-
-def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
+def measure(server: Server, figures: Figures, rounds: Iterable[int]) -> None:
     """Measure all ways in rounds; raises BenchmarkError if one did other work."""
-    figures = {CPU: Figures("µs a message", 1e6), BOUNDING: Figures("µs", 1e6)}
     for _ in rounds:
-        for way in WAYS:
-            figures[CPU].add(CASE, way, measure_one(server, way, SECONDS / 10 if quick else SECONDS))
-            advance()
-        found = json.loads(ask("bounding the nesting", ["bounding.py"]))
-        for program in (BRACKETS, WHOLE):
-            figures[BOUNDING].add(GITHUB, program, found[program])
-        advance()
-    return figures
+        for way in EVERY:
+            figures.add(WAYS, way, measure_one(server, way, SECONDS))
 
 
 def measure_one(server: Server, way: str, seconds: float) -> float:
     """Return the processor seconds of a message; raises BenchmarkError if not all were written as they are to be."""
     server.reset()
-    figure: dict[str, float] = json.loads(ask(way, ["way.py", way, str(seconds)], prepare(server.endpoint)))
+    # Of 2,000 routes, a batch has messages for half of them. Those of several routes count from the first batch on.
+    events = [make_event(way, BATCH), make_event(way, BATCH, BATCH)]
+    first = [] if way in ROUTES else events
+    with TemporaryDirectory() as folder:
+        env = prepare(server.endpoint, write_config(way, Path(folder)))
+        figure = invoke(MODULES[ROUTER], first, events, seconds, env)
     report = server.report()
-    done = report["letters"] if way == LETTER else report["calls"].get(_CALLS.get(way), report["items"])
-    wanted = figure["messages"] * (4 if way == FOUR else 1)
-    if way == "delete":
-        done, wanted = report["calls"]["batchwriteitem"], figure["messages"] / 25
+    done = {LETTER: report["letters"], UPDATE: report["calls"].get("updateitem")}.get(way, report["items"])
+    wanted = (len(first) + figure["invocations"]) * BATCH
     if done != wanted:
-        raise BenchmarkError(f"the way '{way}' has done {done}, not {wanted:.0f}")
-    return figure["cpu"]
+        raise BenchmarkError(f"the way '{way}' has done {done}, not {wanted}")
+    return float(figure["cpu"]) / BATCH
+
+
+def write_config(way: str, folder: Path) -> Path:
+    """Write the config of a way, that of small messages but for the way; return its path."""
+    config = yaml.safe_load((HERE / "routes.yaml").read_text())
+    route = config["routes"]["small"]
+    shutil.copytree(HERE / "schemas", folder / "schemas")
+    if way in HOOKS:
+        shutil.copy(HERE / "plugins" / HOOKS[way], folder)
+        config["plugins"] = [HOOKS[way]]
+    if way in MODES:
+        route["write"] = MODES[way]
+    if way in ROUTES:
+        config["queues"]["small"]["match"] = "first"
+        config["routes"] = {
+            f"route-{number}": {**route, "when": f"device == 'device-{number}'"} for number in range(ROUTES[way])
+        }
+    path = folder / "routes.yaml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def make_event(way: str, count: int, first: int = 0) -> dict[str, Any]:
+    """Return a batch of small messages for a way; with routes, the first message is for that of its number."""
+    given = event("small", count)
+    for number, record in enumerate(given["Records"], first):
+        if way == LETTER:
+            change(record, {"position": -1})
+        if way in ROUTES:
+            # 7919 is a prime number: neighbours are of routes far apart.
+            change(record, {"device": f"device-{number * 7919 % ROUTES[way]}"})
+    return given

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from docs.generate import site
-from router.tools.cli import code_pages
 from tests.support.check import known_codes
+from tests.support.cli import code_pages
 
 ROOT = Path(site.__file__).parents[2]
 

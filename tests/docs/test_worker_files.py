@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from router.tools.deploy.template.worker import PLACE, PORT, worker_command
 from tests.support.cli import worker_command as worker
+from tests.support.ops import WORKER_PLACE, WORKER_PORT, template_worker_command
 
 FOLDER = Path(__file__).parents[2] / "docs" / "worker"
 COMPOSE: Any = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]["worker"]
@@ -45,8 +45,8 @@ def test_the_command_of_the_image_is_that_of_the_service() -> None:
     """`router deploy --worker` runs the image's own command, or with two cores one in its place."""
     (command,) = re.findall(r"^CMD (.*)$", IMAGE, re.MULTILINE)
 
-    assert json.loads(command) == [*worker_command(f"{PLACE}/routes.yaml", f"0.0.0.0:{PORT}")]
-    assert f"WORKDIR {PLACE}\n" in IMAGE
+    assert json.loads(command) == [*template_worker_command(f"{WORKER_PLACE}/routes.yaml", f"0.0.0.0:{WORKER_PORT}")]
+    assert f"WORKDIR {WORKER_PLACE}\n" in IMAGE
     assert "ENTRYPOINT []\n" in IMAGE
 
 

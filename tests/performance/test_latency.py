@@ -7,7 +7,7 @@ from typing import Any
 import drain
 import node
 import pytest
-from pacing import START_SECONDS, PacedQueue, percentiles
+from pacing import START_SECONDS, PacedQueue
 from serving import serve
 from verifying import expected_digest
 
@@ -69,23 +69,14 @@ def test_latency_is_from_sent_to_first_stored() -> None:
     latencies = queue.latencies(lambda content: [int(content)])
 
     assert {round(each, 6) for each in latencies} == {1.0, 2.0, 3.0}
-    assert percentiles(latencies)["p50"] == pytest.approx(2.0)
 
 
 def test_a_worker_has_its_latency(server: Any) -> None:
     """A worker stores all messages that are sent, none before two calls have passed where each is received at once."""
-    case = drain.DrainCase("router", 1, 5, COUNT, rate=RATE)
+    drained = drain.drain(server, drain.Worker("router"), COUNT, expected_digest(drain.SIZE, COUNT), RATE)
 
-    drained = drain.drain(server, case, expected_digest(drain.SIZE, COUNT))
-
-    assert 0.005 < drained.latency["p50"] <= drained.latency["p99"]
-
-
-def test_a_worker_by_tls_writes_the_same(server: Any) -> None:
-    """With TLS, all messages are written and deleted as without."""
-    case = drain.DrainCase("router", 1, 0, COUNT, secure=True)
-
-    assert drain.drain(server, case, expected_digest(drain.SIZE, COUNT)).cpu > 0
+    assert drain.LATENCY_MS / 1000 < drained.latency < 5
+    assert drained.cpu > 0
 
 
 def test_without_node_its_worker_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

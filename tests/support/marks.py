@@ -40,7 +40,6 @@ TIMING = (
     "tests/e2e",
     "tests/faults",
     "tests/performance/test_diff.py",
-    "tests/performance/test_fast_server.py",
     "tests/performance/test_latency.py",
     "tests/unit/runtime/aws/http",
     "tests/unit/runtime/deliver/test_otlp.py",
