@@ -39,12 +39,8 @@ def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
 
 
 def _list_page() -> str:
-    rows = [f"| [{code.id}]({code.id}.md) | {code.severity} | {_cell(code)} |" for code in known_codes().values()]
+    rows = [f"| [{code.id}]({code.id}.md) | {code.severity} | {_sentence(code)} |" for code in known_codes().values()]
     return "\n".join([_INTRODUCTION, "| code | severity | what it says |", "|---|---|---|", *rows, ""])
-
-
-def _cell(code: Code) -> str:
-    return _sentence(code).replace("|", "\\|")
 
 
 def collect_examples(fixtures: Path = FIXTURES) -> Mapping[str, Example]:
@@ -100,6 +96,7 @@ def anchor(heading: str) -> str:
 
 
 def runbooks() -> Mapping[str, str]:
-    """Return the section of each code on the page of runbooks, without its heading."""
-    sections = re.split(r"^## (RT\d+): .*\n", RUNBOOKS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    """Return the section of each code on the page of runbooks, without its heading and without links to pages."""
+    page = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", RUNBOOKS.read_text(encoding="utf-8"))
+    sections = re.split(r"^## (RT\d+): .*\n", page, flags=re.MULTILINE)[1:]
     return {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}

@@ -205,12 +205,10 @@ def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str
 
 def _after(required: bool, value: Mapping[str, Any]) -> str:
     """Return what stands behind the description of a key."""
-    if required:
-        text = " **Required.**"
-    elif value.get("default") in ("", (), None) or isinstance(value["default"], dict):
-        text = ""
-    else:
-        text = f" Default: {_code(value['default'])}."
+    text = " **Required.**" if required else ""
+    default = value.get("default")
+    if default not in ("", (), None) and not isinstance(default, dict):
+        text = f" Default: {_code(default)}."
     examples = ", ".join(_code(example) for example in value.get("examples", []))
     return text + (f" Example: {examples}" if examples else "")
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ OTHER_PAGES = {"README.md": "start.md", ".github/CONTRIBUTING.md": "contributing
 CODES = {"Codes": "codes/README.md"}
 _WORKER = HERE / "offline" / "iframe-worker.js"
 _WORKER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
-_COPIED = (".md", ".svg", ".png", ".yaml", ".service")
 _MOVED = (
     ("../.github/CONTRIBUTING.md", "contributing.md"),
     ("../README.md", "start.md"),
@@ -35,18 +34,10 @@ _MOVED = (
     ("docs/", ""),
 )
 """Paths in links, each with the path on the site."""
-_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(?:Dockerfile|LICENSE|Makefile|routes\.yaml|\.github/)[^)]*\)")
+_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(?:Dockerfile|LICENSE|Makefile|routes\.yaml|router/|\.github/)[^)]*\)")
 _TITLE = re.compile(r"^( *```\w+) title=([^\s\"]+)$", re.MULTILINE)
 """The title of a block, which GitHub ignores: on the site it has quotes."""
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)]+)\)", re.MULTILINE)
-
-
-def pages() -> Mapping[str, Path]:
-    """Return what is on the site, by its path there, but for the pages of the codes."""
-    docs = ROOT / "docs"
-    found = [path for path in docs.rglob("*") if path.suffix in _COPIED and HERE not in path.parents]
-    of_docs = {path.relative_to(docs).as_posix(): path for path in sorted(found)}
-    return of_docs | {name: ROOT / path for path, name in OTHER_PAGES.items()}
 
 
 def with_links(text: str) -> str:
@@ -70,20 +61,19 @@ def _below(section: str) -> Iterator[dict[str, Any]]:
 
 def write_sources(folder: Path) -> None:
     """Write what Zensical reads: the pages, and its settings with the navigation."""
-    made = dict(code_pages())
-    for name, source in pages().items():
-        if source.suffix == ".md":
-            made[name] = with_links(source.read_text(encoding="utf-8"))
-        else:
-            (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / "pages" / name)
-    made["routes.schema.json"] = msgspec.json.encode(make_published_schemas()["Config"]).decode()
-    for name, text in made.items():
-        (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "pages" / name).write_text(_TITLE.sub(r'\1 title="\2"', text), encoding="utf-8")
-    shutil.copy(HERE / "offline" / "site.css", folder / "pages")
+    pages = folder / "pages"
+    shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns(HERE.name, "*.toml"))
+    for path, name in OTHER_PAGES.items():
+        shutil.copy(ROOT / path, pages / name)
+    made = {page: with_links(page.read_text(encoding="utf-8")) for page in pages.rglob("*.md")}
+    made |= {pages / name: text for name, text in code_pages().items()}
+    (pages / "codes").mkdir()
+    for page, text in made.items():
+        page.write_text(_TITLE.sub(r'\1 title="\2"', text), encoding="utf-8")
+    (pages / "routes.schema.json").write_bytes(msgspec.json.encode(make_published_schemas()["Config"]))
+    shutil.copy(HERE / "offline" / "site.css", pages)
     config = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
-    config["nav"] = navigation(made["README.md"])
+    config["nav"] = navigation(made[pages / "README.md"])
     (folder / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 

@@ -265,14 +265,6 @@ def test_each_hook_has_its_entry() -> None:
     assert re.findall(r"^### (router_\w+)$", TEXTS["docs/plugins.md"], re.MULTILINE) == list(HOOKS)
 
 
-def test_each_key_of_the_config_has_its_entry() -> None:
-    """Every top-level key has a row, and every key of a queue, table and route."""
-    rows = set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/config.md"], re.MULTILINE))
-    schema = config_schema()
-    nodes = [schema, *(schema["$defs"][name] for name in ("Queue", "Table", "Route"))]
-    assert {name for node in nodes for name in node["properties"]} - rows == set()
-
-
 def test_each_key_of_a_test_has_its_entry() -> None:
     """The page on testing has a row for each key of `tests:`."""
     rows = set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/testing.md"], re.MULTILINE))
