@@ -17,7 +17,7 @@ PYTEST = $(RUN) -m pytest -n $(1) --dist worksteal
 
 # What an interpreter, or a version of a dependency, can change: imports, decoding, sources, types, the handler.
 PYTHON_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes program sources transforms) \
-	tests/unit/runtime/test_bytecode.py tests/unit/runtime/test_import_stubs.py tests/unit/test_model.py tests/unit/plugins \
+	tests/unit/test_model.py tests/unit/plugins \
 	tests/unit/testing tests/unit/test_pytest_plugin.py tests/typing tests/e2e/test_lambda.py tests/e2e/test_runtime_client.py
 
 .PHONY: demo quick test test-python lint format bench soak soundness site lock clean

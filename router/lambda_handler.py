@@ -4,21 +4,14 @@ The config is loaded when this module is imported, once for each execution envir
 function before it receives a message.
 """
 
-# ruff: noqa: E402 — what makes the other imports faster comes before them
+# ruff: noqa: E402 — the collector is off before the other imports
 import gc
-import os
-
-from router.runtime import bytecode
 
 # Most of what a cold start allocates stays; collecting it repeatedly would be a twentieth of its work.
 gc.disable()
-bytecode.install(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 — pathlib is one of them
-
-from router.runtime import import_stubs
-
-import_stubs.import_libraries()
 
 import base64
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache

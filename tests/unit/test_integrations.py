@@ -241,9 +241,7 @@ def test_the_build_names_no_machine(name: str) -> None:
     )
 
 
-GROUND = re.compile(
-    r"router(\.(model|errors|codes|testing|lambda_handler|pytest_plugin|runtime\.(bytecode|import_stubs|printable)))?$"
-)
+GROUND = re.compile(r"router(\.(model|errors|codes|testing|lambda_handler|pytest_plugin|runtime\.printable))?$")
 OWN = {"aws": ("router.runtime.aws.", "router.tools.control_plane."), "checks": ("router.tools.check.",)}
 """The packages that the tests of a folder enter; a folder of tests/unit enters the package of its name."""
 

@@ -33,10 +33,6 @@ from router.runtime.engine.engine import (
 )
 from router.runtime.engine.writes import WriteConfig
 from router.runtime.filesystem import read_regular
-from router.runtime.import_stubs import (
-    import_validator,
-    import_without_patterns,
-)
 from router.runtime.program.attribute import UNKNOWN_TRANSFORM
 from router.runtime.program.context import CompileContext, Environment
 from router.runtime.program.expressions.compile import NO_TREES, Trees
@@ -397,8 +393,6 @@ def _load_yaml(
     with_plugins: bool = True,
 ) -> Loaded:
     # A compiled config is loaded without the modules that read YAML.
-    import_without_patterns("yaml")
-    import_validator()
     from router.runtime.config import source
 
     with without_garbage_collector():

@@ -25,22 +25,11 @@ def _run() -> None:
     import atexit
     import gc
 
-    from router.runtime.import_stubs import (
-        import_libraries,
-        import_with,
-        import_without_patterns,
-        postpone,
-    )
-
     # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for
     # the others. None is worth it at the end, where Python would look through all objects once more.
     gc.disable()
     atexit.register(gc.freeze)
-    import_libraries(serves=False)
-    # It finds comments in code, of which nobody asks.
-    import_with("inspect", postpone("tokenize"))
     try:
-        import_without_patterns("click")
         # The command line's libraries are optional: Lambda has no use for them.
         from router.tools.cli.app import app
     except ModuleNotFoundError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.runtime.import_stubs import import_without_patterns, postpone
 from router.runtime.printable import printable
 from router.tools.cli import Finished
 from router.tools.cli.masked_output import tell
@@ -83,8 +82,6 @@ def command(
     if code:
         _explain(code)
         return
-    # A check of most configs hashes nothing, and uses few of all patterns.
-    import_without_patterns("router.tools.check.run", postpone("hashlib"))
     from router.tools.check.run import examine  # `--help` and completion do without the rules
 
     if live and no_plugins:

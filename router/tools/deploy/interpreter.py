@@ -10,25 +10,17 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from marshal import dumps
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.bytecode import SIZE_BYTES, module_name, name_file
 from router.tools.deploy.archive import Entry
-from router.tools.deploy.requirements import HANDLER, LAMBDA_MODULES, PACKAGE
+from router.tools.deploy.requirements import LAMBDA_MODULES
 from router.tools.deploy.targets import Target
 
-_IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.runtime", f"{PACKAGE}.runtime.bytecode")
-"""The modules that are imported before the file of bytecode is known."""
-_HEADER_BYTES = 16
-"""Before the code in a `.pyc` file: https://peps.python.org/pep-0552/"""
 _COMPILE_SECONDS, _IMPORT_SECONDS = 300, 120
-_MARSHAL = 2
-"""The version of marshal's format for the table of modules: each Python reads it, and writes the same bytes."""
 _DESCRIBE = (
     "import json, platform, sys; "
     "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.implementation.name, sys.platform, platform.machine()]))"
@@ -37,8 +29,6 @@ _DESCRIBE = (
 _IMPORT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import router.runtime.bytecode
-router.runtime.bytecode.install(sys.argv[1])
 import router.runtime.aws.http.service, router.runtime.program.load, router.runtime.deliver.delivery
 from router.errors import ConfigError
 from router.runtime.program.hooks.registry import Plugins
@@ -104,7 +94,7 @@ def why_no_bytecode(target: Target) -> str:
 
 
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
-    """Yield the bytecode of Python sources: one file, from which `router.runtime.bytecode` imports, and its importers'.
+    """Yield the bytecode of Python sources, as files beside them.
 
     A source that the target's Python cannot compile has none. `folder` is a working folder. Raises UsageError if this
     machine has no CPython of the target's version; the processor does not matter.
@@ -116,28 +106,11 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
         if entry.name.endswith(".py")
     }
     _compile(sources, target, folder)
-    codes = {}
     for name, entry in sources.items():
         source = PurePosixPath(name)
         compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
-        if not (folder / compiled).is_file():
-            continue
-        content = (folder / compiled).read_bytes()
-        if module_name(name) in _IMPORTERS:
-            yield Entry(entry.part, str(compiled), partial(bytes, content))
-        else:
-            codes[name] = content[_HEADER_BYTES:]
-    yield Entry("bytecode", name_file(tag), partial(pack, codes))
-
-
-def pack(codes: Mapping[str, bytes]) -> bytes:
-    """Return the content of the file: `codes` are marshalled code objects by the names of their sources."""
-    places, start = {}, 0
-    for file, code in codes.items():
-        places[module_name(file)] = (file, start, len(code))
-        start += len(code)
-    table = dumps(places, _MARSHAL)
-    return b"".join((len(table).to_bytes(SIZE_BYTES, "little"), table, *codes.values()))
+        if (folder / compiled).is_file():
+            yield Entry(entry.part, str(compiled), partial(bytes, (folder / compiled).read_bytes()))
 
 
 def _compile(sources: Mapping[str, Entry], target: Target, folder: Path) -> None:

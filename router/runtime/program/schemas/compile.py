@@ -16,7 +16,6 @@ from router.model import Path
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.config.merge import NO_UNSAVED, Unsaved, resolve_inside
 from router.runtime.conversions import JSON_ENCODER
-from router.runtime.import_stubs import import_validator
 from router.runtime.program.precompiled import NO_BUNDLE, Bundle
 from router.runtime.program.schemas.documents import (
     DEFAULT_DRAFT,
@@ -176,7 +175,6 @@ class SchemaStore:
         None after an error.
         """
         report = partial(findings.add_faults, path)
-        import_validator()
         if not isinstance(schema, str):
             inline = _inline(path)
             origin = _Origin("the inline schema", inline, self._root)

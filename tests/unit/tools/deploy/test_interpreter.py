@@ -1,6 +1,5 @@
 """Bytecode of a package, and a package that would not start."""
 
-import marshal
 import platform
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from router.tools.deploy.targets import ARCHES, PYTHONS, Arch, Target
 PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
 TARGETS = [Target(arch, PYTHON) for arch in ARCHES]
 TAG = sys.implementation.cache_tag
-FILE = f"router/bytecode.{TAG}"
 SOURCES = {
     "alpha/__init__.py": b"SET = {'a', 'b', 'c'}\ndef f(x):\n    return x in {'d', 'e', 'f'}\n",
     "single.py": b"raise RuntimeError\n",
@@ -33,7 +31,6 @@ SOURCES = {
     "alpha/data.json": b"{}",
     "router/__init__.py": b"",
     "router/runtime/__init__.py": b"",
-    "router/runtime/bytecode.py": b"",
     "router/lambda_handler.py": b"",
 }
 AARCH64, X86_64, RISCV = 183, 62, 243
@@ -44,7 +41,6 @@ MACHINE = AARCH64 if HERE == "arm64" else X86_64
 MODULES = {
     "router/__init__.py": "",
     "router/runtime/__init__.py": "",
-    "router/runtime/bytecode.py": "def install(folder): pass",
     "router/runtime/aws/__init__.py": "",
     "router/runtime/aws/http/__init__.py": "",
     "router/runtime/aws/http/service.py": "",
@@ -66,17 +62,16 @@ def compiled(folder: Path, target: Target) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 def test_names(tmp_path: Path, target: Target) -> None:
-    """One file has the bytecode of each source that is Python, whatever the processor; what finds it has its own."""
+    """Each source that is Python has its bytecode beside it, whatever the processor."""
     found = compiled(tmp_path, target)
 
     assert sorted(found) == [
+        f"__pycache__/single.{TAG}.pyc",
+        f"alpha/__pycache__/__init__.{TAG}.pyc",
         f"router/__pycache__/__init__.{TAG}.pyc",
         f"router/__pycache__/lambda_handler.{TAG}.pyc",
-        FILE,
         f"router/runtime/__pycache__/__init__.{TAG}.pyc",
-        f"router/runtime/__pycache__/bytecode.{TAG}.pyc",
     ]
-    assert marshal.loads(found[FILE][4:]).keys() == {"single", "alpha"}
 
 
 def test_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,16 +84,16 @@ def test_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_used(tmp_path: Path) -> None:
     """Python runs the bytecode, whatever the source, and a traceback quotes the source."""
-    (tmp_path / "router").mkdir()
-    (tmp_path / FILE).write_bytes(compiled(tmp_path / "work", TARGETS[0])[FILE])
-    (tmp_path / "single.py").write_text("x = 'not compiled'")
-    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); bytecode.install({str(tmp_path)!r}); import single"
+    name = f"__pycache__/single.{TAG}.pyc"
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / name).write_bytes(compiled(tmp_path / "work", TARGETS[0])[name])
+    source = tmp_path / "single.py"
+    source.write_text("x = 'not compiled'")
 
-    done = subprocess.run(
-        [sys.executable, "-c", f"from router.runtime import bytecode; {start}"], capture_output=True, text=True
-    )
+    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import single"
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
 
-    quoted = "  File \"single.py\", line 1, in <module>\n    x = 'not compiled'\nRuntimeError\n"
+    quoted = f"  File \"{source}\", line 1, in <module>\n    x = 'not compiled'\nRuntimeError\n"
     assert (done.returncode, done.stderr.endswith(quoted)) == (1, True), done.stderr
 
 
