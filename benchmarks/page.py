@@ -59,8 +59,7 @@ the socket, the checksum of the answer. One is reading the event, the outcome of
 the batch. The time of a large message is four fifths decoding and writing its own bytes, and a tenth the hash that
 signs them.
 
-Other programs spend their time on boto3 and jsonschema. A request of boto3 passes hooks, a serializer and a
-signer. jsonschema validates in Python, keyword by keyword.
+Other programs spend their time in boto3's hooks, serializer and signer, and in jsonschema, which validates in Python.
 
 1,000 messages are 40 calls. All of them are under way at once, so a function waits about as long as one call
 takes.
@@ -73,13 +72,11 @@ $missing- AWS itself: no figure includes its processors, its network or throttli
 
 ## How it is measured
 
-- A server of canned answers ([canned.py](../benchmarks/canned.py)) stands for SQS and DynamoDB. It keeps every
-  write. After each figure the writes are compared with the expected items; a program that wrote anything else
-  fails the run.
-- Each program runs in a process of its own. A round measures all programs in turn, and a ratio is taken within a
-  round.
-- The other programs are in [benchmarks/peers](../benchmarks/peers), each as a user would write it, with the same
-  schema and mapping. The function in Rust makes and signs its requests itself, without an AWS SDK.
+- A server of canned answers ([canned.py](../benchmarks/canned.py)) stands for SQS and DynamoDB. It keeps every write.
+  The writes are compared with the expected items; a program that wrote anything else fails the run.
+- Each program runs in a process of its own. A round measures all programs in turn, and has a ratio of its own.
+- The other programs are in [benchmarks/peers](../benchmarks/peers), as a user would write them. The function in Rust
+  signs its requests itself, without an AWS SDK.
 - [floors.py](../benchmarks/floors.py) has all floors.
 """)
 

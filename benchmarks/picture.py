@@ -35,7 +35,7 @@ def draw(figures: Figures) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" font-size="13"',
             ' font-family="sans-serif">',
             f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/>',
-            f'<text x="12" y="22">Processor time of a message, in µs. Each line is ten times the one before it.</text>',
+            '<text x="12" y="22">Processor time of a message, in µs. Each line is ten times the one before it.</text>',
             *(_line(power, y) for power in range(round(math.log10(LEAST)), round(math.log10(MOST)) + 1)),
             *parts,
             "</svg>\n",
