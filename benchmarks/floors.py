@@ -14,7 +14,9 @@ class Floor(NamedTuple):
 
     @property
     def ratio_of(self) -> str:
-        """Which ratio it is, in words."""
+        """Which ratio it is, in words; one to a second is a time."""
+        if self.peer == SECOND:
+            return self.program
         return f"{TITLES.get(self.program, self.program)} to {TITLES.get(self.peer, self.peer)}"
 
 
@@ -37,13 +39,15 @@ SMALL, MEDIUM, LARGE, NESTED = "1,000 small", "1,000 medium", "40 large", "1,000
 PUT, MESSAGE_HOOK, ITEM_HOOK, LETTER = "put", "no-op hook of messages", "no-op hook of items", "dead letter"
 INSERT, NEWEST, UPDATE = "insert", "newest", "update"
 TWO, MANY = "2 routes", "2,000 routes"
-WAYS = "a small message, by what it meets"
+WAYS = "a small message"
 WALL, WAITING = "1,000 small, 8 ms a call", "waiting, 1,000 small, 8 ms a call"
 FIRST = "first answer, 10 small, 5 ms a call, TLS"
 COLD = "cold start, with a client for TLS"
 DRAIN = "a queue emptied, 8 ms a call"
 STORED, CALLS, IDLE = "from sent to stored, 100 a second", "calls, 100 a second", "calls, an idle queue"
 SAMPLE, OWN, ONE_QUEUE, HELP = "check: the sample", "check: 1,000 schemas", "check: one queue", "--help"
+UNITS = (CALL, WRITE, SECOND)
+"""The peers that are constants."""
 COUNTED = (CALLS, IDLE)
 """The cases whose figures are calls; the others are seconds."""
 
