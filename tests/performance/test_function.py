@@ -74,7 +74,7 @@ def test_a_function_that_cannot_start_has_no_figure(server: Any, tmp_path: Path)
             "echo 'error: no matching package named `hmac` found' >&2; exit 101",
             "cargo cannot build it (error: no matching",
         ),
-        ("exit 3", "cargo cannot build it (exit code 3); Debian has the crates of its Cargo.toml"),
+        ("exit 3", "cargo cannot build it (exit code 3); Debian has its crates"),
         ("mkdir -p target/release; : > target/release/benchmark-function", "FOLDER/target/release/benchmark-function"),
     ],
 )
