@@ -35,9 +35,9 @@ class Server:
         """Delete the records of requests."""
         self._get("/reset")
 
-    def fill(self, size: str, count: int, rate: float = 0.0) -> None:
-        """Put messages into its queue; with a rate, so many a second."""
-        self._get(f"/fill?size={size}&count={count}&rate={rate}")
+    def fill(self, size: str, count: int, rate: float = 0.0, seed: int = 0) -> None:
+        """Put messages into its queue; with a rate, so many a second, at moments that the seed decides."""
+        self._get(f"/fill?size={size}&count={count}&rate={rate}&seed={seed}")
 
     def slow_down(self, milliseconds: float) -> None:
         """Set the latency of every call."""

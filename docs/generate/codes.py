@@ -2,12 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from itertools import groupby
 from pathlib import Path
 
-import msgspec
-
-from router.codes import RETIRED
 from router.model import Code
 from router.tools.check.rule import Example, known_codes
 
@@ -17,24 +13,13 @@ RUNBOOKS = Path(__file__).parents[1] / "runbooks.md"
 """The page with a section for each code that a message ends with: `## RT801: title`."""
 MAX_LINES = 40
 """A config with as many lines or more is not shown: its size is its fault."""
-GROUPS = {
-    "0": "The file",
-    "1": "Its shape",
-    "2": "Routes and queues",
-    "3": "Schemas",
-    "4": "Mappings",
-    "5": "Plugins",
-    "6": "Writes and keys",
-    "7": "What is deployed in AWS",
-    "8": "Outcomes: what logs and dead letters say",
-    "9": "Changes: what `router diff` says of two configs",
-}
-"""Headings by the first digit of a code."""
 _INTRODUCTION = """\
 # Codes
 
 Each code has a page with an example. `router check --explain RT101` prints the same without a network. The meaning of a
-code never changes, and an id is never used again. [Check](../check.md) explains how findings are reported.
+code never changes, and an id is never used again. [Check](../check.md) explains how findings are reported. RT0 and
+RT1 are about the file, RT2 routes and queues, RT3 schemas, RT4 mappings, RT5 plugins, RT6 writes and keys, RT7 what is
+deployed, RT8 outcomes, RT9 changes.
 """
 _PLACEHOLDERS = {
     "ROLE": "arn:aws:iam::123456789012:role/message-router",
@@ -48,30 +33,17 @@ _PLACEHOLDERS = {
 def code_pages(fixtures: Path = FIXTURES) -> Mapping[str, str]:
     """Return the page that lists all codes, and the page of each, by its path on the site."""
     examples = collect_examples(fixtures)
-    runbooks = anchors()
-    pages = {f"codes/{code.id}.md": _page(code, examples.get(code.id), runbooks) for code in known_codes().values()}
+    told = runbooks()
+    pages = {f"codes/{id_}.md": _page(code, examples.get(id_), id_ in told) for id_, code in known_codes().items()}
     return {"codes/README.md": _list_page(), **pages}
 
 
 def _list_page() -> str:
-    sections = [_INTRODUCTION]
-    for digit, codes in groupby(known_codes().values(), key=lambda code: code.id[2]):
-        rows = "\n".join(f"| [{code.id}]({code.id}.md) | {code.severity} | {_cell(code)} |" for code in codes)
-        sections.append(f"## {GROUPS[digit]}\n\n| code | severity | what it says |\n|---|---|---|\n{rows}\n")
-    retired = "\n".join(f"- {id_}: {reason}" for id_, reason in RETIRED.items())
-    return "\n".join([*sections, f"## Retired codes\n\n{retired}\n"])
+    rows = [f"| [{code.id}]({code.id}.md) | {code.severity} | {_sentence(code)} |" for code in known_codes().values()]
+    return "\n".join([_INTRODUCTION, "| code | severity | what it says |", "|---|---|---|", *rows, ""])
 
 
-def _cell(code: Code) -> str:
-    return _sentence(code).replace("|", "\\|")
-
-
-def examples_file(fixtures: Path = FIXTURES) -> str:
-    """Return the text of `router/tools/check/examples.json`."""
-    return msgspec.json.format(msgspec.json.encode(collect_examples(fixtures)), indent=1).decode() + "\n"
-
-
-def collect_examples(fixtures: Path) -> Mapping[str, Example]:
+def collect_examples(fixtures: Path = FIXTURES) -> Mapping[str, Example]:
     """Return the examples by code, in order."""
     of_configs = {folder.name: _of_config(folder) for folder in fixtures.glob("checks/RT*")}
     of_aws = {file.stem[:5] for file in fixtures.glob("aws/live/*/RT*.txt")}
@@ -105,7 +77,7 @@ def _sentence(code: Code) -> str:
     return f"{code.title[0].upper()}{code.title[1:]}"
 
 
-def _page(code: Code, example: Example | None, runbooks: Mapping[str, str]) -> str:
+def _page(code: Code, example: Example | None, has_runbook: bool) -> str:
     parts = [f"# {code.id}", f"{_sentence(code)}. Severity: {code.severity}.", code.why]
     if example and example.bad:
         parts.append(f"```yaml title=bad.yaml\n{example.bad}\n```")
@@ -113,15 +85,9 @@ def _page(code: Code, example: Example | None, runbooks: Mapping[str, str]) -> s
         parts.append(f"```text\n{example.found}\n```")
     if example and example.good:
         parts.append(f"```yaml title=good.yaml\n{example.good}\n```")
-    if code.id in runbooks:
-        parts.append(f"[What to do](../runbooks.md#{runbooks[code.id]})")
+    if has_runbook:
+        parts.append(f"[What to do](../runbooks.md#{anchor(f'{code.id}: {code.title}')})")
     return "\n\n".join(parts) + "\n"
-
-
-def anchors() -> Mapping[str, str]:
-    """Return the anchor of the section of each code on the page of runbooks."""
-    headings = re.findall(r"^## (RT\d+): (.*)$", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE)
-    return {code: anchor(f"{code}: {title}") for code, title in headings}
 
 
 def anchor(heading: str) -> str:
@@ -129,8 +95,8 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def runbooks_file() -> str:
-    """Return the text of `router/tools/check/runbooks.json`: the section of each code, without its heading."""
-    sections = re.split(r"^## (RT\d+): .*\n", RUNBOOKS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    texts = {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}
-    return msgspec.json.format(msgspec.json.encode(texts), indent=1).decode() + "\n"
+def runbooks() -> Mapping[str, str]:
+    """Return the section of each code on the page of runbooks, without its heading and without links to pages."""
+    page = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", RUNBOOKS.read_text(encoding="utf-8"))
+    sections = re.split(r"^## (RT\d+): .*\n", page, flags=re.MULTILINE)[1:]
+    return {code: text.strip() for code, text in zip(sections[::2], sections[1::2], strict=True)}

@@ -17,7 +17,6 @@ from router.runtime.transforms.transform import Transform
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
-    spec.Included: "Included files",
     spec.Ignore: "Ignored findings",
     spec.Queue: "Queues",
     spec.S3Pointer: "Large messages in S3",
@@ -107,10 +106,10 @@ Each command that reads a configuration has the option `--env-file FILE`: a line
 
 ### Secrets
 
-The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in a log. Its
-reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a secret if its name has `pass`, `pwd`,
-`secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it. Names that end with `_ARN`, `_ALIAS` or `_NAME`,
-and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else. In AWS, such values are
+The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in a log.
+Its reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a secret if its name has
+`pass`, `pwd`, `secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it. Names that end with `_ARN`,
+`_ALIAS` or `_NAME`, and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else. In AWS, such values are
 [hidden](deploy.md#secrets) where only the function or worker needs them.
 
 ```yaml
@@ -125,8 +124,9 @@ routes:
 
 ## Many files
 
-`include` names more files, so that each team can own one. An included file has the same keys except `include`, and
-`version` is optional. All files form one configuration, in which a name means the same in every file:
+`include` names more files, so that each team can own one. An included file has `queues`, `tables`, `routes`, `plugins`,
+`ignore`, `owner` and `tags` as above; its `version` is optional. All files form one configuration, in which a name
+means the same in every file:
 
 ```yaml title=routes.yaml
 version: 1
@@ -177,9 +177,9 @@ A whole number and a unit: `s` seconds, `m` minutes, `h` hours, `d` days, `w` we
 
 ## Built-in transforms
 
-[Mapping](mapping.md) says how an attribute names its transforms. A transform is its name; one with arguments is a map of its
-name to its argument, to a list of arguments, or to a map of arguments by name. If a transform cannot accept a value, the
-message is rejected. [Plugins](plugins.md) add transforms.
+[Mapping](mapping.md) says how an attribute names its transforms. A transform is its name; one with arguments is a map
+of its name to its argument, to a list of arguments, or to a map of arguments by name. If a transform cannot accept a
+value, the message is rejected. [Plugins](plugins.md) add transforms.
 
 | transform | result | example |
 |---|---|---|
@@ -196,25 +196,33 @@ def config_page() -> str:
 
 
 def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str:
-    rows = ["| key | value | default | what it is |", "|---|---|---|---|"]
+    rows = ["| key | value | what it is |", "|---|---|---|"]
     for name, value in node["properties"].items():
-        examples = ", ".join(_code(example) for example in value.get("examples", []))
-        text = value["description"] + (f" Example: {examples}" if examples else "")
-        default = "**required**" if name in node["required"] else _default(value.get("default"))
-        cells = (f"`{name}`", _kind(value, titles), default, text)
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        text = value["description"] + _after(name in node["required"], value)
+        rows.append(_row(f"`{name}`", _kind(value, titles), text))
     return "\n".join([f"## {title}", "", node["description"], "", *rows, ""])
+
+
+def _after(required: bool, value: Mapping[str, Any]) -> str:
+    """Return what stands behind the description of a key."""
+    text = " **Required.**" if required else ""
+    default = value.get("default")
+    if default not in ("", (), None) and not isinstance(default, dict):
+        text = f" Default: {_code(default)}."
+    examples = ", ".join(_code(example) for example in value.get("examples", []))
+    return text + (f" Example: {examples}" if examples else "")
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _transform_row(transform: Transform) -> str:
     text = inspect.getdoc(transform.apply) or ""
     example = doctest.DocTestParser().get_examples(text)[0]
-    cells = (
-        f"`{transform.name}{_arguments(transform.apply)}`",
-        text.partition("\n\n")[0].replace("\n", " "),
-        f"`{example.source.strip()}` → `{example.want.strip()}`",
-    )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    called = f"`{transform.name}{_arguments(transform.apply)}`"
+    result = text.partition("\n\n")[0].replace("\n", " ")
+    return _row(called, result, f"`{example.source.strip()}` → `{example.want.strip()}`") + "\n"
 
 
 def _arguments(function: Callable[..., Any]) -> str:
@@ -222,10 +230,6 @@ def _arguments(function: Callable[..., Any]) -> str:
     _, *parameters = inspect.signature(function).parameters.values()
     plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
     return str(inspect.Signature(plain)) if plain else ""
-
-
-def _default(value: Any) -> str:
-    return "" if value in ("", (), None) or isinstance(value, dict) else _code(value)
 
 
 def _code(value: Any) -> str:
@@ -239,12 +243,12 @@ def _kind(node: dict[str, Any], titles: Mapping[str, str]) -> str:
     if "enum" in node:
         return any_of(map(_code, node["enum"]))
     if "$ref" in node:
-        return f"[a map](#{titles[node['$ref']].lower().replace(' ', '-')})"
+        return f"[map](#{titles[node['$ref']].lower().replace(' ', '-')})"
     if "items" in node:
-        return f"a list of {_kind(node['items'], titles)}"
+        return f"list of {_kind(node['items'], titles)}"
     if node.get("type") == "object":
-        return f"a map of names to {_kind(node.get('additionalProperties', {}), titles)}"
+        return f"map to {_kind(node.get('additionalProperties', {}), titles)}"
     return _PLAIN[node.get("type", "")]
 
 
-_PLAIN = {"": "anything", "string": "text", "boolean": "true or false", "integer": "a whole number"}
+_PLAIN = {"": "anything", "string": "text", "boolean": "boolean", "integer": "integer"}

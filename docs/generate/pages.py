@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from docs.generate.codes import examples_file, runbooks_file
+from docs.generate.codes import collect_examples, runbooks
 from docs.generate.commands import commands_page
 from docs.generate.config import config_page
 from docs.generate.schemas import make_exact_schemas, make_published_schemas
@@ -22,8 +22,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "router/tools/check/published.json": lambda: _as_text(make_published_schemas()),
     "docs/cli.md": commands_page,
     "docs/config.md": config_page,
-    "router/tools/check/examples.json": examples_file,
-    "router/tools/check/runbooks.json": runbooks_file,
+    "router/tools/check/examples.json": lambda: _as_text(collect_examples()),
+    "router/tools/check/runbooks.json": lambda: _as_text(runbooks()),
 }
 """The function that makes each file, by its path in the repository; the first file is read to make others."""
 

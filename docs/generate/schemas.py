@@ -1,14 +1,13 @@
 """The JSON Schemas of `routes.yaml` that the package has, made from the specification of the config."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import msgspec
 
 from router.runtime.config import spec
 from router.runtime.config.schema import WHOLE, Node
-from router.runtime.config_types import published_name, structures
+from router.runtime.config_types import published_name
 from router.runtime.sources import SOURCES
 
 _REFERENCE = r"\$\{"
@@ -38,7 +37,6 @@ def make_exact_schemas() -> dict[str, Node]:
 
 def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return what the specification alone says, with the rules that types cannot express."""
-    _evaluate_annotations()
     made = rewrite(rewrite(msgspec.json.schema(root), without_none), _as_published)
     definitions = {published_name(name): node for name, node in made["$defs"].items()}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
@@ -48,18 +46,6 @@ def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     if root is spec.Config:
         shape["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
     return {**head, **shape, "$defs": definitions}
-
-
-@cache
-def _evaluate_annotations() -> None:
-    """Evaluate the types of the fields once: msgspec would do so for each of its uses.
-
-    They are text in the modules of the specification, because the start of a compiled config does without them.
-    """
-    from inspect import get_annotations
-
-    for structure in structures().values():
-        structure.__annotations__ = get_annotations(structure, eval_str=True)
 
 
 def without_none(node: Node) -> Node:
@@ -87,10 +73,9 @@ def rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
 
 
 def _as_published(node: Node) -> Node:
-    """Name a structure as the file does (a route, not its settings), and put a pattern after the type."""
+    """Name a structure as the file does: a route, not its settings."""
     names = {key: published_name(node[key]) for key in ("$ref", "title") if isinstance(node.get(key), str)}
-    last: Node = {key: node[key] for key in ("pattern", "default") if "pattern" in node and key in node}
-    return {**{key: each for key, each in node.items() if key not in last}, **names, **last}
+    return {**node, **names}
 
 
 def _accept_references(node: Node) -> Node:

@@ -1,22 +1,20 @@
-"""Takes the pictures of the console that its page in the documentation shows: each view, light and dark.
+"""Takes the pictures of the console that its page in the documentation shows.
 
 `python -m docs.generate.screenshots docs/console` needs the program chromium.
 """
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support.console import RunningConsole, running_console
+from tests.support.console import running_console
 from tests.support.shop import running_shop
 
 WIDTH, HEIGHT = 1200, 760
-SCHEMES = ("light", "dark")
 TIMEOUT_MS = 60_000
 ROOT = Path(__file__).parents[2]
 
@@ -50,54 +48,33 @@ def _change(page: Page) -> None:
     _idle(page)
 
 
-@contextmanager
-def _sample() -> Iterator[RunningConsole]:
-    """Run the console of the sample, with an embedded AWS."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copy(ROOT / "routes.yaml", folder)
-        for part in ("schemas", "plugins"):
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        with running_console(folder, "--local") as running:
-            yield running
-
-
-@contextmanager
-def _shop() -> Iterator[RunningConsole]:
-    """Run the console of a shop with dead letters, whose schema was changed since."""
-    with TemporaryDirectory() as name, running_shop(Path(name)) as shop:
-        shop.take_text()
-        with running_console(shop.folder, "--aws", "--write", env=shop.environment) as running:
-            yield running
-
-
-def _take(browser: Browser, console: RunningConsole, view: str, show: Callable[[Page], None], folder: Path) -> None:
-    for scheme in SCHEMES:
-        dark = scheme == "dark"
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(f"{console.url}#{view}")
-        show(page)
-        page.screenshot(path=folder / f"{view}-{scheme}.png")
-        page.close()
+def _take(browser: Browser, address: str, show: Callable[[Page], None], picture: Path) -> None:
+    """Take the picture `VIEW-SCHEME.png` of a view, once it shows what is waited for."""
+    view, scheme = picture.stem.split("-")
+    page = browser.new_page(
+        viewport={"width": WIDTH, "height": HEIGHT},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(f"{address}#{view}")
+    show(page)
+    page.screenshot(path=picture)
+    page.close()
 
 
 def main(folder: Path) -> None:
-    """Write the pictures into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the pictures into a folder: two of the sample, and two of a shop with dead letters and a changed schema."""
     expect.set_options(timeout=TIMEOUT_MS)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, TemporaryDirectory() as name, running_shop(Path(name)) as shop:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        with _sample() as console:
-            _take(browser, console, "edit", _edit, folder)
-            _take(browser, console, "routes", _routes, folder)
-        with _shop() as console:
-            _take(browser, console, "letters", _letters, folder)
-            _take(browser, console, "change", _change, folder)
+        with running_console(ROOT, "--local") as console:
+            _take(browser, console.url, _edit, folder / "edit-light.png")
+            _take(browser, console.url, _routes, folder / "routes-light.png")
+        shop.take_text()
+        with running_console(shop.folder, "--aws", "--write", env=shop.environment) as console:
+            _take(browser, console.url, _letters, folder / "letters-dark.png")
+            _take(browser, console.url, _change, folder / "change-dark.png")
         browser.close()
 
 

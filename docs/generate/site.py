@@ -1,16 +1,15 @@
 """The site of the documentation: `python -m docs.generate.site FOLDER`, which `make site` runs.
 
-It gathers the pages, makes those of the codes, and takes the navigation from the lists in `docs/README.md`. Links to files
-that are no pages lead to the repository. Zensical builds the site, and fails on a link or an anchor that leads nowhere.
+It gathers the pages, makes those of the codes, and takes the navigation from the lists in `docs/README.md`.
+Zensical builds the site, and fails on a link or an anchor that leads nowhere.
 """
 
-import html
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,53 +21,30 @@ from docs.generate.schemas import make_published_schemas
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-REPOSITORY = "REPOSITORY_URL"
-"""The variable with the address of the repository, such as a workflow has; without it, what is no page is no link."""
 OTHER_PAGES = {"README.md": "start.md", ".github/CONTRIBUTING.md": "contributing.md"}
 """Pages outside of `docs`, by their names on the site."""
 CODES = {"Codes": "codes/README.md"}
 _WORKER = HERE / "offline" / "iframe-worker.js"
 _WORKER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
-_COPIED = (".md", ".svg", ".png")
-_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
-_FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+_MOVED = (
+    ("../.github/CONTRIBUTING.md", "contributing.md"),
+    ("../README.md", "start.md"),
+    (".github/CONTRIBUTING.md", "contributing.md"),
+    ("../docs/", ""),
+    ("docs/", ""),
+)
+"""Paths in links, each with the path on the site."""
+_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(?:Dockerfile|LICENSE|Makefile|routes\.yaml|router/|\.github/)[^)]*\)")
 _TITLE = re.compile(r"^( *```\w+) title=([^\s\"]+)$", re.MULTILINE)
 """The title of a block, which GitHub ignores: on the site it has quotes."""
-_TYPED = re.compile(r'<div class="highlight">(<pre>(?:(?!</pre>).)*<span class="gp">.*?</pre>)', re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)]+)\)", re.MULTILINE)
 
 
-def pages(root: Path = ROOT) -> Mapping[str, Path]:
-    """Return what is on the site, by its path there, but for the pages of the codes."""
-    docs = root / "docs"
-    found = [path for path in docs.rglob("*") if path.suffix in _COPIED and HERE not in path.parents]
-    of_docs = {path.relative_to(docs).as_posix(): path for path in sorted(found)}
-    return of_docs | {name: root / path for path, name in OTHER_PAGES.items()}
-
-
-def with_links(text: str, source: Path, name: str, repository: str, root: Path = ROOT) -> str:
-    """Return the text of a page with links that hold on the site, where the page is called `name`."""
-    on_site = {path.resolve(): each for each, path in pages(root).items()}
-
-    def replaced(match: re.Match[str]) -> str:
-        picture, title, path, anchor = match.groups()
-        if "://" in path or not path:
-            return match[0]
-        target = (source.parent / path).resolve()
-        if target in on_site:
-            there = os.path.relpath(on_site[target], Path(name).parent).replace(os.sep, "/")
-            return f"{picture}[{title}]({there}{anchor or ''})"
-        if not repository or not target.is_relative_to(root):
-            return title
-        return f"{picture}[{title}]({repository}/blob/main/{target.relative_to(root).as_posix()}{anchor or ''})"
-
-    parts = []
-    end = 0
-    for fence in _FENCE.finditer(text):
-        parts += [_LINK.sub(replaced, text[end : fence.start()]), fence[0]]
-        end = fence.end()
-    return "".join([*parts, _LINK.sub(replaced, text[end:])])
+def with_links(text: str) -> str:
+    """Return the text of a page with links that hold on the site; what is no page there is no link."""
+    for path, there in _MOVED:
+        text = text.replace(f"]({path}", f"]({there}")
+    return _OUTSIDE.sub(r"\1", text)
 
 
 def navigation(index: str) -> list[dict[str, Any]]:
@@ -83,24 +59,21 @@ def _below(section: str) -> Iterator[dict[str, Any]]:
         yield {title: OTHER_PAGES.get(path.removeprefix("../"), path)}
 
 
-def write_sources(folder: Path, repository: str) -> None:
+def write_sources(folder: Path) -> None:
     """Write what Zensical reads: the pages, and its settings with the navigation."""
-    made = dict(code_pages())
-    for name, source in pages().items():
-        if source.suffix == ".md":
-            made[name] = with_links(source.read_text(encoding="utf-8"), source, name, repository)
-        else:
-            (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / "pages" / name)
-    made["routes.schema.json"] = msgspec.json.encode(make_published_schemas()["Config"]).decode()
-    for name, text in made.items():
-        (folder / "pages" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "pages" / name).write_text(_TITLE.sub(r'\1 title="\2"', text), encoding="utf-8")
-    shutil.copy(HERE / "offline" / "site.css", folder / "pages")
+    pages = folder / "pages"
+    shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns(HERE.name, "*.toml"))
+    for path, name in OTHER_PAGES.items():
+        shutil.copy(ROOT / path, pages / name)
+    made = {page: with_links(page.read_text(encoding="utf-8")) for page in pages.rglob("*.md")}
+    made |= {pages / name: text for name, text in code_pages().items()}
+    (pages / "codes").mkdir()
+    for page, text in made.items():
+        page.write_text(_TITLE.sub(r'\1 title="\2"', text), encoding="utf-8")
+    (pages / "routes.schema.json").write_bytes(msgspec.json.encode(make_published_schemas()["Config"]))
+    shutil.copy(HERE / "offline" / "site.css", pages)
     config = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
-    config["nav"] = navigation(made["README.md"])
-    if repository:
-        config["repo_url"] = repository
+    config["nav"] = navigation(made[pages / "README.md"])
     (folder / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
@@ -108,14 +81,13 @@ def make(folder: Path) -> None:
     """Build the site in a folder."""
     work = folder.with_name(f"{folder.name}-sources")
     shutil.rmtree(work, ignore_errors=True)
-    write_sources(work, os.environ.get(REPOSITORY, ""))
+    write_sources(work)
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "-f", "mkdocs.yml"]
     environment = os.environ | {"NO_COLOR": "1"}
     done = subprocess.run(command, cwd=work, env=environment, check=False)  # noqa: S603 -- the words are those above
     if done.returncode:
         sys.exit(done.returncode)
     without_other_hosts(work / "site")
-    with_copied_commands(work / "site")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(work / "site", folder)
     shutil.rmtree(work)
@@ -127,33 +99,6 @@ def without_other_hosts(site: Path) -> None:
     for page in site.rglob("*.html"):
         own = os.path.relpath(site / "assets" / _WORKER.name, page.parent).replace(os.sep, "/")
         page.write_text(page.read_text(encoding="utf-8").replace(_WORKER_ELSEWHERE, own), encoding="utf-8")
-
-
-def with_copied_commands(site: Path) -> None:
-    """Let the button of a block of a terminal copy the commands, without prompts and what they print."""
-
-    def replaced(match: re.Match[str]) -> str:
-        copied = html.escape(commands(html.unescape(_TAG.sub("", match[1]))))
-        return f'<div class="highlight" data-copy="{copied}">{match[1]}'
-
-    for page in site.rglob("*.html"):
-        page.write_text(_TYPED.sub(replaced, page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def commands(block: str) -> str:
-    """Return the commands of a block of a terminal, with their here-documents and continued lines."""
-    copied: list[str] = []
-    end = ""
-    for line in block.splitlines():
-        continued = bool(copied) and copied[-1].endswith("\\")
-        if line.startswith("$ "):
-            copied.append(line.removeprefix("$ "))
-            _, _, end = line.partition("<<")
-        elif end or continued:
-            copied.append(line)
-        if line == end.strip("'"):
-            end = ""
-    return "\n".join(copied)
 
 
 if __name__ == "__main__":

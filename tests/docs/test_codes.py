@@ -22,7 +22,7 @@ def write(folder: Path, **files: bytes) -> None:
 
 def test_each_code_has_a_row_and_a_page(tmp_path: Path) -> None:
     """The rows are in the order of the codes; a code has a page with or without an example."""
-    pages = code_pages(tmp_path)
+    pages = dict(code_pages(tmp_path))
     rows = re.findall(r"^\| \[(RT\d+)\]\((RT\d+)\.md\) \|", pages.pop("codes/README.md"), re.MULTILINE)
 
     assert rows == [(name, name) for name in known_codes()]

@@ -1,6 +1,5 @@
 """The site: its navigation, the links of its pages, and that it is built strict and without a network."""
 
-import html
 import os
 import re
 import subprocess
@@ -11,8 +10,8 @@ from typing import Any
 import pytest
 
 from docs.generate import site
-from router.tools.cli import code_pages
 from tests.support.check import known_codes
+from tests.support.cli import code_pages
 
 ROOT = Path(site.__file__).parents[2]
 
@@ -50,44 +49,17 @@ def test_the_site_is_built_and_each_address_of_a_code_is_there(tmp_path: Path, m
     assert (foreign, (folder / "assets" / "iframe-worker.js").is_file()) == ([], True)
 
 
-TERMINAL = """\
-<div class="highlight"><pre><span></span><code>plain
-</code></pre></div><div class="highlight"><pre><code><span class="gp">$ </span>cat &gt;&gt; a &lt;&lt;'END'
-<span class="go">- &quot;b&quot;</span>
-<span class="go">END</span>
-<span class="gp">$ </span>router test \\
-    -q
-<span class="go">1 passed</span>
-</code></pre></div>"""
-
-
-def test_the_button_of_a_terminal_copies_commands(tmp_path: Path) -> None:
-    """What is pasted runs: no prompt, and nothing that a command prints; other blocks are copied as they are."""
-    (tmp_path / "index.html").write_text(TERMINAL)
-
-    site.with_copied_commands(tmp_path)
-
-    shown = (tmp_path / "index.html").read_text()
-    copied = re.findall(r'<div class="highlight"(?: data-copy="([^"]*)")?>', shown)
-    expected = ["cat >> a <<'END'", '- "b"', "END", "router test \\", "    -q"]
-    assert [html.unescape(each) for each in copied] == ["", "\n".join(expected)]
-    assert re.sub(r' data-copy="[^"]*"', "", shown) == TERMINAL
-
-
 @pytest.mark.parametrize(
-    ("link", "repository", "shown"),
+    ("link", "shown"),
     [
-        ("[a](diff.md#x)", "", "[a](diff.md#x)"),
-        ("[a](../README.md#start)", "", "[a](start.md#start)"),
-        ("[a](../.github/CONTRIBUTING.md)", "", "[a](contributing.md)"),
-        ("[a](../Makefile)", "", "a"),
-        ("[a](../Makefile)", "https://git.example/x", "[a](https://git.example/x/blob/main/Makefile)"),
-        ("![a](concepts.svg)", "", "![a](concepts.svg)"),
-        ("[a](https://b.example/c.md)", "", "[a](https://b.example/c.md)"),
-        ("[a](#b)", "", "[a](#b)"),
-        ("```text\n[a](../Makefile)\n```", "", "```text\n[a](../Makefile)\n```"),
+        ("[a](diff.md#x)", "[a](diff.md#x)"),
+        ("[a](../README.md#start)", "[a](start.md#start)"),
+        ("[a](../.github/CONTRIBUTING.md)", "[a](contributing.md)"),
+        ("[a](docs/check.md)", "[a](check.md)"),
+        ("[a](../Makefile)", "a"),
+        ("[a](https://b.example/c.md)", "[a](https://b.example/c.md)"),
     ],
 )
-def test_links_of_a_page(link: str, repository: str, shown: str) -> None:
-    """A page is where the site has it, a file of the repository there, if the repository is known."""
-    assert site.with_links(link, ROOT / "docs" / "check.md", "check.md", repository) == shown
+def test_links_of_a_page(link: str, shown: str) -> None:
+    """A page is where the site has it, and another file of the repository is no link."""
+    assert site.with_links(link) == shown

@@ -49,7 +49,14 @@ def test_the_sources_have_docs_and_tests(sources: list[Path]) -> None:
     with tarfile.open(sources[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    needed = {"Makefile", "README.md", "docs/tutorial.md", "mkdocs.yml", "requirements/demo.lock", "tests/conftest.py"}
+    needed = {
+        "Makefile",
+        "README.md",
+        "docs/tutorial.md",
+        "docs/generate/mkdocs.yml",
+        "requirements/demo.lock",
+        "tests/conftest.py",
+    }
     assert needed - names == set()
     assert [name for name in names if re.search(r"(^|/)(\.venv|__pycache__|\.git)(/|$)", name)] == []
 

@@ -67,17 +67,11 @@ class Reader:
 
 
 def typed(block: str) -> list[tuple[str, list[str]]]:
-    """The commands of a block, each with the lines that it shows; a here-document is part of its command."""
+    """The commands of a block, each with the lines that it shows."""
     commands: list[tuple[str, list[str]]] = []
-    inside = False
     for line in block.splitlines():
         if line.startswith("$ "):
             commands.append((line.removeprefix("$ "), []))
-            inside = line.endswith("<<'END'")
-        elif inside:
-            command, shown = commands[-1]
-            commands[-1] = (f"{command}\n{line}", shown)
-            inside = line != "END"
         else:
             commands[-1][1].append(line)
     return commands
@@ -96,5 +90,7 @@ def test_the_tutorial(tmp_path: Path, repo: Path) -> None:
         for language, name, text in _BLOCK.findall(page):
             if name:
                 reader.write(name, text)
+            if language == "bash":
+                reader.type(text.strip(), [])
             for command, shown in typed(text) if language == "console" else []:
                 reader.type(command, shown)

@@ -27,7 +27,7 @@ _ABOUT_SCHEMAS = ("RT302", "RT305", "RT313", "RT317")
 """Findings that tell of a typing error in a schema."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _LONG_FRACTION = re.compile(r"[0-9]{13,}|[0-9][eE]|\.[0-9]{13,}")
-"""Numbers that docs/conformance.md excepts, and others that are like them."""
+"""Numbers that docs/reliability.md excepts, and others that are like them."""
 _KEY = "_k"
 _EMPTY_NAME = "an attribute has a name that is empty or no text"
 """A schema that allows any property allows the empty name, of which nothing is said."""

@@ -15,7 +15,7 @@ from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
 from router.tools.check.ledger import Ledger, LedgerEntry, Verdict
 from router.tools.check.live.permissions import READ, SEND
 from router.tools.check.live.queues import OutageSurvival
-from router.tools.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
+from router.tools.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples, shipped_runbooks
 from router.tools.check.rules.queues import survived_seconds
 from router.tools.check.run import Ignored, Report, examine
 
@@ -43,6 +43,7 @@ __all__ = [
     "matching_text",
     "rules_reporting",
     "shipped_examples",
+    "shipped_runbooks",
     "survived_seconds",
     "values_of",
     "writes_of",

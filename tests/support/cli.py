@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.cli`."""
 
-from router.tools.cli import deploy_place, deploy_run, replay_run, stack_run, steps_before
+from router.tools.cli import code_pages, deploy_place, deploy_run, replay_run, stack_run, steps_before
 from router.tools.cli.app import app
 from router.tools.cli.app import commands as cli_commands
 from router.tools.cli.diff_report import as_diff_record
@@ -12,6 +12,7 @@ __all__ = [
     "app",
     "as_diff_record",
     "cli_commands",
+    "code_pages",
     "deploy_place",
     "deploy_run",
     "replay_run",

@@ -41,10 +41,15 @@ from router.tools.deploy.template.document import (
     read_for_deployment,
 )
 from router.tools.deploy.template.operators import operator_policies
+from router.tools.deploy.template.worker import PLACE as WORKER_PLACE
+from router.tools.deploy.template.worker import PORT as WORKER_PORT
+from router.tools.deploy.template.worker import worker_command as template_worker_command
 
 __all__ = [
     "DESCRIPTION",
     "NO_RECORDS",
+    "WORKER_PLACE",
+    "WORKER_PORT",
     "Archive",
     "Canary",
     "DeployableConfig",
@@ -85,6 +90,7 @@ __all__ = [
     "require_codedeploy",
     "require_free_names",
     "stack_versions",
+    "template_worker_command",
     "with_alias",
     "with_canary",
     "write",

@@ -13,7 +13,9 @@ def page_of(code: Code) -> str:
     """
     if code.id not in known_codes():
         return ""
-    urls = [text.partition(", ") for text in metadata("message-router").get_all("Project-URL") or ()]
+    urls = [
+        text.partition(", ") for text in metadata("message-router").get_all("Project-URL") or ()
+    ]
     # A distribution that nobody has published has OWNER for the account in its addresses.
     sites = [url for name, _, url in urls if name == "Documentation" and "OWNER" not in url]
     return f"{sites[0].rstrip('/')}/codes/{code.id}.html" if sites else ""

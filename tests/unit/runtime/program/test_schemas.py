@@ -196,7 +196,7 @@ def test_equal_elements_are_no_different_ones(store: Any) -> None:
         ({"minimum": 9007199254740991}, Decimal("9007199254740991.0"), True),
         ({"const": 9007199254740993}, Decimal("9007199254740993.0"), True),
         ({"type": "integer"}, Decimal("9007199254740993.5"), False),
-        # What docs/conformance.md says of the library.
+        # What docs/reliability.md says of the library.
         ({"multipleOf": 1}, Decimal("9007199254740993.5"), True),
         ({"minimum": 9007199254740993}, Decimal("9007199254740993.0"), False),
         ({"minimum": Decimal("1.0")}, Decimal("0.99999999999999999999"), True),

@@ -73,7 +73,7 @@ def test_the_reason(check: Examine) -> None:
         ("code: RT203, reason: x, at: queues.aa", "3:3: warning RT110 no finding matches entry 1 of 'ignore': RT203 at queues.aa; remove it"),
         ("code: ACME1, reason: x", "3:3: warning RT110 no finding matches entry 1 of 'ignore': ACME1; remove it"),
         ("code: RT307, reason: x", "3:3: warning RT110 no finding matches entry 1 of 'ignore': RT307; remove it"),
-        ("code: RT299, reason: x", "3:10: error RT109 there is no code RT299; docs/checks.md lists all codes"),
+        ("code: RT299, reason: x", "3:10: error RT109 there is no code RT299; correct it"),
         ("code: RT101, reason: x", "3:10: error RT109 RT101 cannot be ignored: it stops the router from starting; fix what it reports"),
         ("code: RT806, reason: x", "3:10: error RT109 RT806 is the outcome of a message, and is never found in a config; remove it"),
     ],

@@ -1,7 +1,6 @@
 """Tests of router.tools.cli.check_report."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -162,19 +161,3 @@ def test_json_of_nothing() -> None:
         "live": None,
         "outages": [],
     }
-
-
-def test_the_page_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """The tables of the example of the page are those of such resources."""
-    page = (Path(__file__).parents[4] / "docs" / "live.md").read_text(encoding="utf-8")
-    arn = "arn:aws:sqs:eu-west-1:123456789012:"
-    sound = {"orders": DeployedQueue(f"{arn}orders", False, 120, 345_600, 262_144, f"{arn}orders-dlq", 3)}
-    sound["orders-dlq"] = DeployedQueue(f"{arn}orders-dlq", False, 30, 1_209_600, 262_144)
-    function = "arn:aws:lambda:eu-west-1:123456789012:function:message-router"
-    mappings = {"orders": (DeployedMapping("id", function, "Enabled", 10, 0, False),)}
-
-    show_seen(DeployedState(queues=sound, mappings=mappings))
-
-    shown = capsys.readouterr().out
-    start = page.index("queues\n┏")
-    assert shown == page[start : page.index("routes.yaml:3:3", start)]

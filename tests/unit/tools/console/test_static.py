@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_vendored_files() -> None:
-    """The libraries are the bytes that `make vendor` made, by the hashes in their README."""
+    """The libraries are the bytes that `npm run build` made, by the hashes in their README."""
     folder = STATIC / "vendor"
     expected = dict(re.findall(r"^\| (\S+) \| ([0-9a-f]{64}) \|$", (folder / "README.md").read_text("utf-8"), re.M))
 

@@ -12,8 +12,8 @@ from router.tools.deploy.template import patch as patches
 from router.tools.deploy.template.patch import merge_patch, read_patch, with_patches
 from tests.support.ops import Document
 
-PAGE = Path(__file__).parents[5] / "docs" / "patches.md"
-EXAMPLES = dict(re.findall(r"^```yaml title=(\S+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+PAGE = Path(__file__).parents[5] / "docs" / "deploy.md"
+(EXAMPLE,) = re.findall(r"^```yaml title=tracing.yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 CONFIG = """\
 queues: {orders: {dead_letter: orders-dlq}}
 tables: {orders: {key: {id: S}}}
@@ -43,17 +43,9 @@ def unlinted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "find_spec", lambda name: None)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_of_the_page(patched: Patched, make: Any, name: str) -> None:
-    """Each changes the template, and cfn-lint finds no error."""
-    assert patched(EXAMPLES[name]).body != make(CONFIG).body
-
-
-def test_there_are_examples() -> None:
-    """For what is asked most often."""
-    assert {*EXAMPLES} == {
-        f"{name}.yaml" for name in ("tracing", "log-level", "layers", "streams", "warm-throughput", "backups")
-    }
+def test_the_example_of_the_page(patched: Patched, make: Any) -> None:
+    """It changes the template, and cfn-lint finds no error."""
+    assert patched(EXAMPLE).body != make(CONFIG).body
 
 
 def test_types_and_ids(patched: Patched, unlinted: None) -> None:
