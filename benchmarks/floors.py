@@ -27,7 +27,7 @@ TITLES = {
     BATCH_WRITER: "jsonschema, batch_writer",
     PUT_ITEM: "jsonschema, put_item",
     POWERTOOLS: "Powertools, put_item",
-    NOTHING: "a function that does nothing",
+    NOTHING: "an empty function",
     TABLE: "import boto3 and one Table",
     LOOP: "boto3 loop",
     NODE: "Node, sqs-consumer, ajv",
@@ -36,7 +36,7 @@ TITLES = {
 """The names of programs in tables, where they are not the names themselves."""
 
 SMALL, MEDIUM, LARGE, NESTED = "1,000 small", "1,000 medium", "40 large", "1,000 nested"
-PUT, MESSAGE_HOOK, ITEM_HOOK, LETTER = "put", "no-op hook of messages", "no-op hook of items", "dead letter"
+PUT, MESSAGE_HOOK, ITEM_HOOK, LETTER = "put", "message hook", "item hook", "dead letter"
 INSERT, NEWEST, UPDATE = "insert", "newest", "update"
 TWO, MANY = "2 routes", "2,000 routes"
 WAYS = "a small message"

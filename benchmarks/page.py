@@ -67,7 +67,7 @@ takes.
 ## Not measured
 
 $missing- AWS itself: no figure includes its processors, its network or throttling.
-- Several workers on one queue. They share the work as SQS's consumers do.
+- Several workers on one queue.
 - Memory.
 
 ## How it is measured
@@ -92,7 +92,7 @@ def render(figures: Figures, rows: Sequence[Row]) -> str:
     missing = [f"- {TITLES.get(name, name)}: {why}.\n" for name, why in figures.missing.items()]
     return _PAGE.substitute(
         machine=machine.describe(),
-        floors=_table(("figure", "ratio of", "measured (least to most)", "floor", ""), (row.cells for row in rows)),
+        floors=_table(("figure", "ratio of", "measured", "floor", ""), (row.cells for row in rows)),
         figures=_table(("figure", "medians"), _times(figures)),
         missing="".join(missing),
     )

@@ -36,5 +36,5 @@ def build(folder: Path) -> Path | str:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error")]
         # A package is named with the folder of this run.
         why = lines[0].partition(" (")[0].replace("`", "") if lines else f"exit code {done.returncode}"
-        return f"cargo cannot build it ({why}); Debian has the crates of its Cargo.toml as librust-NAME-dev"
+        return f"cargo cannot build it ({why}); Debian has its crates: librust-NAME-dev"
     return folder / "target" / "release" / "benchmark-function"

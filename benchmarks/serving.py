@@ -29,7 +29,7 @@ class Server:
     def tls_environment(self, *, few_roots: bool = False) -> dict[str, str]:
         """Return the variables of a program that is to use TLS, and to read all certificates, or few for AWS."""
         bundle = str(self.roots if few_roots else self.bundle)
-        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle, "NODE_EXTRA_CA_CERTS": bundle}
+        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle}
 
     def reset(self) -> None:
         """Delete the records of requests."""
