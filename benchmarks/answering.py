@@ -28,8 +28,6 @@ CONSTANT = {
     b"batchwriteitem": b'{"UnprocessedItems":{}}',
     b"putitem": b"{}",
     b"updateitem": b"{}",
-    b"deleteitem": b"{}",
-    b"transactwriteitems": b"{}",
 }
 _KEPT = frozenset({b"batchwriteitem", b"putitem", b"deletemessagebatch"})
 
@@ -72,12 +70,13 @@ class Answers:
         self._prepared, self._filled, self._deleted, self._letters = [], 0, 0, 0
         self._paced: PacedQueue | None = None
 
-    def fill(self, size: str, count: int, rate: float) -> None:
+    def fill(self, size: str, count: int, rate: float, seed: int) -> None:
         """Put a number of messages of a size into the queue, in batches of ten; or send them at a rate a second."""
         self.reset()
         self._filled = count
         if rate:
-            self._paced = PacedQueue([json.dumps(_message(size, number)).encode() for number in range(count)], rate)
+            messages = [json.dumps(_message(size, number)).encode() for number in range(count)]
+            self._paced = PacedQueue(messages, rate, seed)
             return
         batches = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
         self._prepared = [_received(size, numbers) for numbers in reversed(batches)]

@@ -5,7 +5,7 @@ ends. One thread polls all connections; a call costs little more than the system
 controlled by GET:
 
 - `/reset` deletes the records of requests; `/fill?size=small&count=20000` also puts messages into its queue,
-  and with `&rate=500` one after the other, so many a second
+  and with `&rate=500&seed=1` one after the other, so many a second, at moments that the seed decides
 - `/latency?ms=8` sets the latency of every call; `/cores?numbers=0,1` sets the cores to run on
 - `/report` returns the requests since then: see `answering.py`
 - `/drained` is answered when all messages are deleted
@@ -206,7 +206,7 @@ class CannedServer:
             case "/reset":
                 self._answers.reset()
             case "/fill":
-                self._answers.fill(given["size"], int(given["count"]), float(given.get("rate", 0)))
+                self._answers.fill(given["size"], int(given["count"]), float(given["rate"]), int(given["seed"]))
             case "/latency":
                 self._answers.latency = float(given["ms"]) / 1000
             case "/cores":

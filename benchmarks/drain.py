@@ -71,13 +71,13 @@ def measure(server: Server, figures: Figures, rounds: Iterable[int]) -> None:
     server.slow_down(0)
 
 
-def drain(server: Server, worker: Worker, count: int, expected: str, rate: float = 0.0) -> Drained:
+def drain(server: Server, worker: Worker, count: int, expected: str, rate: float = 0.0, seed: int = 0) -> Drained:
     """Let a worker empty a queue; raises BenchmarkError if it did not write and delete all messages.
 
-    With a rate so many messages are sent a second; otherwise all are there from the beginning.
+    With a rate so many messages are sent a second, at moments that the seed decides; otherwise all are there at once.
     """
     server.slow_down(LATENCY_MS)
-    server.fill(SIZE, count, rate)
+    server.fill(SIZE, count, rate, seed)
     with _running(server, worker) as process:
         pass
     report = server.report()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from environment import BenchmarkError
-from floors import FLOORS, Floor
+from floors import FLOORS, SECOND, Floor
 
 
 class Key(NamedTuple):
@@ -46,8 +46,16 @@ class Row(NamedTuple):
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
         """The cells of the table."""
+        measured, limit = str(self.found), short(self.floor.limit)
+        if isinstance(self.found, Ratio) and self.floor.peer == SECOND:
+            measured, limit = f"{self.found.median:.3f} s", f"{self.floor.limit:g} s"
         verdict = "not measured" if isinstance(self.found, str) else "BELOW" if self.below else "ok"
-        return self.floor.case, self.floor.ratio_of, str(self.found), short(self.floor.limit), verdict
+        return self.floor.case, self.floor.ratio_of, measured, limit, verdict
+
+
+def digits(value: float) -> str:
+    """Write a number with three digits, or with all digits before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @dataclass

@@ -14,7 +14,9 @@ class Floor(NamedTuple):
 
     @property
     def ratio_of(self) -> str:
-        """Which ratio it is, in words."""
+        """Which ratio it is, in words; one to a second is a time."""
+        if self.peer == SECOND:
+            return self.program
         return f"{TITLES.get(self.program, self.program)} to {TITLES.get(self.peer, self.peer)}"
 
 
@@ -25,7 +27,7 @@ TITLES = {
     BATCH_WRITER: "jsonschema, batch_writer",
     PUT_ITEM: "jsonschema, put_item",
     POWERTOOLS: "Powertools, put_item",
-    NOTHING: "a function that does nothing",
+    NOTHING: "an empty function",
     TABLE: "import boto3 and one Table",
     LOOP: "boto3 loop",
     NODE: "Node, sqs-consumer, ajv",
@@ -34,16 +36,18 @@ TITLES = {
 """The names of programs in tables, where they are not the names themselves."""
 
 SMALL, MEDIUM, LARGE, NESTED = "1,000 small", "1,000 medium", "40 large", "1,000 nested"
-PUT, MESSAGE_HOOK, ITEM_HOOK, LETTER = "put", "no-op hook of messages", "no-op hook of items", "dead letter"
+PUT, MESSAGE_HOOK, ITEM_HOOK, LETTER = "put", "message hook", "item hook", "dead letter"
 INSERT, NEWEST, UPDATE = "insert", "newest", "update"
 TWO, MANY = "2 routes", "2,000 routes"
-WAYS = "a small message, by what it meets"
+WAYS = "a small message"
 WALL, WAITING = "1,000 small, 8 ms a call", "waiting, 1,000 small, 8 ms a call"
 FIRST = "first answer, 10 small, 5 ms a call, TLS"
 COLD = "cold start, with a client for TLS"
 DRAIN = "a queue emptied, 8 ms a call"
 STORED, CALLS, IDLE = "from sent to stored, 100 a second", "calls, 100 a second", "calls, an idle queue"
 SAMPLE, OWN, ONE_QUEUE, HELP = "check: the sample", "check: 1,000 schemas", "check: one queue", "--help"
+UNITS = (CALL, WRITE, SECOND)
+"""The peers that are constants."""
 COUNTED = (CALLS, IDLE)
 """The cases whose figures are calls; the others are seconds."""
 

@@ -14,11 +14,11 @@ class PacedQueue:
     """Messages that are sent at random moments, as those of independent senders, at a mean rate a second.
 
     A receive is answered when the next message is sent, at the earliest after the duration of a call; receives that
-    wait get one message each, in order.
+    wait get one message each, in order. The seed decides the moments.
     """
 
-    def __init__(self, messages: Sequence[bytes], rate: float) -> None:
-        chance = random.Random(len(messages))
+    def __init__(self, messages: Sequence[bytes], rate: float, seed: int = 0) -> None:
+        chance = random.Random(seed)
         moment, self._moments = START_SECONDS, list[float]()
         for _ in messages:
             moment += chance.expovariate(rate)

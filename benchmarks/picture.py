@@ -3,17 +3,17 @@
 import math
 from xml.sax.saxutils import escape
 
-from figures import Figures
+from figures import Figures, digits
 from floors import DRAIN, LARGE, MEDIUM, NESTED, ROUTER, SMALL, TITLES
 
 CASES = {
     SMALL: "function, small",
-    NESTED: "function, nested",
     MEDIUM: "function, medium",
+    NESTED: "function, nested",
     LARGE: "function, large",
     DRAIN: "worker, small",
 }
-WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 760, 300, 90, 18, 14, 40
+WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 800, 330, 70, 18, 14, 40
 LEAST, MOST = 1e-6, 0.1
 """The ends of the scale, in seconds."""
 COLOURS = {True: "#0969da", False: "#8c959f"}
@@ -35,7 +35,7 @@ def draw(figures: Figures) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" font-size="13"',
             ' font-family="sans-serif">',
             f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/>',
-            f'<text x="{LEFT}" y="22">Processor time of a message, µs (each line is ten times the one before)</text>',
+            '<text x="12" y="22">Processor time of a message, in µs. Each line is ten times the one before it.</text>',
             *(_line(power, y) for power in range(round(math.log10(LEAST)), round(math.log10(MOST)) + 1)),
             *parts,
             "</svg>\n",
@@ -48,7 +48,7 @@ def _bar(y: int, title: str, seconds: float, program: str) -> tuple[str, str, st
     return (
         f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(title)}</text>',
         f'<rect x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" fill="{COLOURS[program == ROUTER]}"/>',
-        f'<text x="{end + 6:.1f}" y="{middle}">{seconds * 1e6:,.3g}</text>',
+        f'<text x="{end + 6:.1f}" y="{middle}">{digits(seconds * 1e6)}</text>',
     )
 
 

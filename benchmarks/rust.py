@@ -34,6 +34,7 @@ def build(folder: Path) -> Path | str:
         return f"cargo took longer than {_SECONDS} seconds"
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error")]
-        why = lines[0] if lines else f"exit code {done.returncode}"
-        return f"cargo cannot build it ({why}); Debian has the crates of its Cargo.toml as librust-NAME-dev"
+        # A package is named with the folder of this run.
+        why = lines[0].partition(" (")[0].replace("`", "") if lines else f"exit code {done.returncode}"
+        return f"cargo cannot build it ({why}); Debian has its crates: librust-NAME-dev"
     return folder / "target" / "release" / "benchmark-function"

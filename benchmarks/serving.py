@@ -29,15 +29,15 @@ class Server:
     def tls_environment(self, *, few_roots: bool = False) -> dict[str, str]:
         """Return the variables of a program that is to use TLS, and to read all certificates, or few for AWS."""
         bundle = str(self.roots if few_roots else self.bundle)
-        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle, "NODE_EXTRA_CA_CERTS": bundle}
+        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle}
 
     def reset(self) -> None:
         """Delete the records of requests."""
         self._get("/reset")
 
-    def fill(self, size: str, count: int, rate: float = 0.0) -> None:
-        """Put messages into its queue; with a rate, so many a second."""
-        self._get(f"/fill?size={size}&count={count}&rate={rate}")
+    def fill(self, size: str, count: int, rate: float = 0.0, seed: int = 0) -> None:
+        """Put messages into its queue; with a rate, so many a second, at moments that the seed decides."""
+        self._get(f"/fill?size={size}&count={count}&rate={rate}&seed={seed}")
 
     def slow_down(self, milliseconds: float) -> None:
         """Set the latency of every call."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rust
 from environment import HERE, BenchmarkError
 from function import Case, Functions, make_image
 from runtime_api import FunctionError
@@ -64,34 +63,3 @@ def test_a_function_that_cannot_start_has_no_figure(server: Any, tmp_path: Path)
     with pytest.raises(BenchmarkError, match="No module named 'router'") as caught:
         empty.run("router", Case(COUNT, 0))
     assert isinstance(caught.value.__cause__, FunctionError)
-
-
-@pytest.mark.parametrize(
-    ("cargo", "made"),
-    [
-        (None, "it needs cargo"),
-        (
-            "echo 'error: no matching package named `hmac` found' >&2; exit 101",
-            "cargo cannot build it (error: no matching",
-        ),
-        ("exit 3", "cargo cannot build it (exit code 3); Debian has the crates of its Cargo.toml"),
-        ("mkdir -p target/release; : > target/release/benchmark-function", "FOLDER/target/release/benchmark-function"),
-    ],
-)
-def test_the_function_in_rust_is_built(
-    cargo: str | None, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What cargo builds is there; if it is missing or fails, the reason is reported."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    if cargo is not None:
-        (programs / "cargo").write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{cargo}\n")
-        (programs / "cargo").chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs))
-
-    found = str(rust.build(tmp_path / "rust")).replace(str(tmp_path / "rust"), "FOLDER")
-
-    assert (found[: len(made)], isinstance(rust.build(tmp_path / "again"), Path)) == (
-        made,
-        made.startswith("FOLDER"),
-    )

@@ -2,7 +2,6 @@
 
 from router.tools.change.acceptance import compare_taking
 from router.tools.change.change_codes import NO_LONGER_TAKEN, NOT_DECIDED, VERSION_NOT_STORED
-from router.tools.change.compare import compare_versions
 from router.tools.change.recording import outcome_of
 from router.tools.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport
 from router.tools.change.routes import RouteVersion, routes_of
@@ -20,7 +19,6 @@ __all__ = [
     "RouteReport",
     "RouteVersion",
     "compare_taking",
-    "compare_versions",
     "open_version",
     "open_versions",
     "outcome_of",

@@ -39,7 +39,6 @@ TIMING = (
     "tests/browser",
     "tests/e2e",
     "tests/faults",
-    "tests/performance/test_diff.py",
     "tests/performance/test_latency.py",
     "tests/unit/runtime/aws/http",
     "tests/unit/runtime/deliver/test_otlp.py",
