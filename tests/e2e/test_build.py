@@ -63,7 +63,7 @@ def test_contents(package: Any) -> None:
 
 
 def test_never(package: Any) -> None:
-    """No package has tests, environment files, credentials, or what Lambda has; and bytecode of the modules, not of plugins."""
+    """No package has tests, environment files, credentials, what Lambda has, or bytecode of plugins."""
     found = names(package.file)
     parts = {part for name in found for part in name.split("/")}
     bytecode = {name for name in found if name.endswith(".pyc")}

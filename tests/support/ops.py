@@ -10,7 +10,6 @@ from router.tools.deploy import (
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
-from router.tools.deploy.interpreter import pack
 from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.precompile import find_constraints, list_places, precompile, write
 from router.tools.deploy.preconditions import NewStore, require_codedeploy, require_free_names
@@ -80,7 +79,6 @@ __all__ = [
     "make_document",
     "move_archive",
     "operator_policies",
-    "pack",
     "parts",
     "plan_removal",
     "precompile",
