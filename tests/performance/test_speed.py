@@ -133,10 +133,3 @@ def test_a_check_does_without_what_few_configs_need() -> None:
     modules = modules_after("check", str(REPOSITORY / "routes.yaml"))
 
     assert {"router.runtime.aws.calls", "router.runtime.program.redaction"}.isdisjoint(modules)
-
-
-def test_nothing_is_made_by_chance_for_a_config_that_is_proved() -> None:
-    """Importing the module `random` takes more than a millisecond."""
-    modules = modules_after("check", str(REPOSITORY / "routes.yaml"))
-
-    assert ("router.prover.value_generation" in modules, "random" in modules) == (True, False)
