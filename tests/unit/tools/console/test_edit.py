@@ -461,7 +461,7 @@ def test_the_runbook_of_a_code(workspace: Workspace) -> None:
     """A code that a message ends with says what to do."""
     found = [call(workspace, "edit/code", code=code)["runbook"] for code in ("RT806", "RT201")]
 
-    assert (found[0].startswith("The reason names"), "**Redrive:** " in found[0], found[1]) == (True, True, "")
+    assert (found[0].startswith("The reason names"), "Redrive: " in found[0], found[1]) == (True, True, "")
 
 
 def test_a_code(workspace: Workspace) -> None:
