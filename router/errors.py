@@ -77,7 +77,7 @@ def is_of_the_router(trace: TracebackType) -> bool:
 
 
 _PACKAGE = is_of_the_router.__code__.co_filename.removesuffix("errors.py")
-"""The folder of the router's modules, in which no plugin is, as code names it: relative in a package's bytecode."""
+"""The folder of the router's modules, in which no plugin is, as code names it."""
 
 
 def with_line(error: BaseException) -> str:

@@ -462,20 +462,6 @@ class Tally:
             self.on_server += verdict.on_server
             self.wrong += [verdict.wrong] if verdict.wrong else []
 
-    @property
-    def table(self) -> str:
-        """The figures, as Markdown."""
-        heads = ("apart", "may meet", "not decided", "left out")
-        cells = [*(f"{self.answers[each]:,}" for each in heads), f"{self.keys:,}", f"{self.on_server:,}"]
-        cells.append(str(len(self.wrong)))
-        return "\n".join(
-            (
-                f"| {' | '.join(heads)} | keys that attacked | pairs on a local AWS | wrong |",
-                "|---:|---:|---:|---:|---:|---:|---:|",
-                f"| {' | '.join(cells)} |",
-            )
-        )
-
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -108,9 +108,6 @@ _HEADS = (
     "not decided",
 )
 
-_SHARES = _HEADS.index("configs not decided")
-"""Where the columns of what is not decided begin."""
-
 
 class CheckCosts:
     """What checking each schema of a kind alone took."""
